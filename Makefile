@@ -1,0 +1,72 @@
+# Set-up and everyday commands. `make` alone lists them.
+# Options: PYTHON=python3.12 (which python to use), CRF=0 (do without pydensecrf2 and a compiler), ARGS=...
+
+CRF ?= 1
+READY := .venv/.ready$(if $(filter 0,$(CRF)),-without-crf)
+OUTPUTS := .work data/prepared data/heatmaps data/masks data/predictions models reports .dvc/cache .dvc/tmp
+CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# DVC starts the `python` that comes first on the PATH.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# $(1): folder of the venv, $(2): options of pip.
+# pydensecrf2 asks for a Cython that python 3.13 cannot build, so it is built with ours (no isolation).
+# It comes before the large downloads: a broken compiler shows within a minute.
+define install
+$(1)/bin/pip install $(2) "cython>=3,<4" "setuptools>=77" wheel
+$(if $(filter 0,$(CRF)),,$(1)/bin/pip install $(2) --no-build-isolation pydensecrf2)
+$(1)/bin/pip install $(2) --no-build-isolation --editable ".[dev]"
+endef
+
+.PHONY: help
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: repro
+repro: $(READY) ## run the pipeline; stages that are up to date are skipped
+	@scripts/check_setup.sh git || .venv/bin/dvc config --local core.no_scm true
+	@.venv/bin/dvc repro $(ARGS)
+
+.PHONY: test
+test: $(READY) ## run the tests; one file: make test ARGS=tests/heatmaps/test_cam.py
+	@.venv/bin/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## check style, format and types
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+.PHONY: venv
+venv: $(READY) ## make .venv with the locked versions (the other commands do this when needed)
+
+# An install that was cut off leaves .installing behind, and the next one starts from nothing.
+$(READY): constraints.txt pyproject.toml
+	@python=$$(scripts/check_setup.sh python) && \
+	if [ -e .venv/.installing ] || ! .venv/bin/pip --version >/dev/null 2>&1; then \
+	  "$$python" -m venv --clear .venv; \
+	fi
+	@touch .venv/.installing
+	$(call install,.venv,-c constraints.txt)
+	@mv .venv/.installing $@
+
+# The oldest python that is supported makes the lock: newer releases of a package may have dropped it.
+.PHONY: lock
+lock: ## renew constraints.txt with the newest versions
+	@python=$$(PYTHON="$(or $(PYTHON),python3.11)" scripts/check_setup.sh python) && \
+	"$$python" -m venv --clear .work/lock
+	$(call install,.work/lock,--upgrade)
+	@.work/lock/bin/pip freeze --all --exclude-editable --exclude pip > .work/lock/frozen
+	@{ grep '^#' constraints.txt; LC_ALL=C sort -f .work/lock/frozen; } > .work/lock/constraints.txt
+	@mv .work/lock/constraints.txt constraints.txt
+	@rm -rf .work/lock
+
+.PHONY: clean
+clean: ## remove all outputs and caches, DVC's cache included
+	@for path in $(wildcard $(OUTPUTS) $(CACHES)); do echo "removing $$path"; rm -rf "$$path"; done
+	@echo "removing __pycache__"; find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## clean, and remove .venv
+	@for path in $(wildcard .venv camseg.egg-info); do echo "removing $$path"; rm -rf "$$path"; done

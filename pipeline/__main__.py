@@ -1,0 +1,26 @@
+"""The `camseg` command."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from pipeline.commands import check, use
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns the exit status: 0, or 1 for what it says is wrong."""
+    parser = argparse.ArgumentParser("camseg", description="Segmentation from image-level labels.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (check, use):
+        command.add_parser(commands)
+    given = parser.parse_args(arguments)
+    try:
+        status: int = given.run(given)
+    except (ValueError, OSError) as error:
+        print(f"camseg: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Multi-label classifier with a GAP + FC head."""

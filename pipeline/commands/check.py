@@ -1,0 +1,118 @@
+"""`camseg check`: what a folder holds, what is wrong with it, and what a run will cost."""
+
+import argparse
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands.folder import inspect_for, is_current, problem_lines
+from pipeline.commands.tables import duration, table
+from pipeline.data.estimate import estimate
+from pipeline.data.manifest import Manifest
+from pipeline.data.overview import (
+    co_occurrence,
+    fitting_long_side,
+    image_sizes,
+    images_per_class,
+    labels_per_image,
+)
+from pipeline.params import Params, load_params
+
+LARGEST_MATRIX = 12  # classes; beyond it the most frequent pairs are listed
+
+EXAMPLES = """
+The folder holds images/, labels.csv with the columns `image` and `labels` (joined by `;`), and optionally the
+columns `split` and `score`, masks/ and classes.txt.
+
+examples:
+  camseg check data/raw
+  camseg check ../photos
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to the parser."""
+    parser = commands.add_parser(
+        "check",
+        help="look at a folder of photos and labels; changes nothing",
+        description="Read a folder of photos and labels and list everything that is wrong with it.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", type=Path, metavar="PATH", help="the folder")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings; 1 if there are errors."""
+    params = load_params()
+    found = inspect_for(arguments.path, params)
+    if found.manifest is not None:
+        if not is_current(arguments.path, params):
+            params = with_long_side(params, fitting_long_side(found.manifest))
+        print(describe(found.manifest, params), end="\n\n")
+    print(f"problems: {len(found.errors)} error(s), {len(found.warnings)} warning(s)")
+    for line in problem_lines(found):
+        print(f"  {line}")
+    return 1 if found.errors else 0
+
+
+def with_long_side(params: Params, long_side: int) -> Params:
+    """`params` with another working size."""
+    data = params.data.model_copy(update={"long_side": long_side})
+    return params.model_copy(update={"data": data})
+
+
+def describe(manifest: Manifest, params: Params) -> str:
+    """Everything that is known of the data set, as tables."""
+    parts = [
+        _classes(manifest),
+        _labels(manifest),
+        _pairs(manifest),
+        _sizes(manifest),
+        _cost(manifest, params),
+    ]
+    return "\n\n".join(parts)
+
+
+def _classes(manifest: Manifest) -> str:
+    counts = {split: found for split, found in images_per_class(manifest).items() if manifest.split(split)}
+    rows = [[name, *(int(found[i]) for found in counts.values())] for i, name in enumerate(manifest.classes)]
+    background = [sum(not s.labels for s in manifest.split(split)) for split in counts]
+    rows.append(["(background only)", *background])
+    rows.append(["all images", *(len(manifest.split(split)) for split in counts)])
+    rows.append(["with a mask", *(sum(s.mask for s in manifest.split(split)) for split in counts)])
+    rows.append(["mask counts in scores", *(sum(s.score for s in manifest.split(split)) for split in counts)])
+    return "images of each class\n" + table(["class", *counts], rows)
+
+
+def _labels(manifest: Manifest) -> str:
+    return "labels per image\n" + table(["labels", "images"], list(labels_per_image(manifest).items()))
+
+
+def _pairs(manifest: Manifest) -> str:
+    """Which classes come together: a class that never comes alone is hard to tell from its companion."""
+    counts = co_occurrence(manifest)
+    names = manifest.classes
+    if len(names) <= LARGEST_MATRIX:
+        rows = [[name, *map(int, counts[i])] for i, name in enumerate(names)]
+        return "images with both classes\n" + table(["", *names], rows)
+    pairs = sorted(combinations(range(len(names)), 2), key=lambda pair: -counts[pair])[:LARGEST_MATRIX]
+    rows = [[f"{names[a]}, {names[b]}", int(counts[a, b])] for a, b in pairs if counts[a, b]]
+    return "most frequent pairs of classes\n" + table(["pair", "images"], rows)
+
+
+def _sizes(manifest: Manifest) -> str:
+    rows = [[side, *spread] for side, spread in image_sizes(manifest).items()]
+    return "image sizes in pixels\n" + table(["", "smallest", "median", "largest"], rows)
+
+
+def _cost(manifest: Manifest, params: Params) -> str:
+    cost = estimate(manifest, params)
+    rows = [[step, duration(seconds)] for step, seconds in cost.seconds.items()]
+    rows += [["all", duration(sum(cost.seconds.values()))], ["disk", f"{cost.disk / 1e6:.0f} MB"]]
+    title = (
+        f"estimate for 2 CPU cores at data.long_side {params.data.long_side}, small encoders (resnet18); "
+        "a GPU is many times faster"
+    )
+    return f"{title}\n" + table(["step", ""], rows)

@@ -1,0 +1,128 @@
+"""`camseg use`: point params.yaml at a folder of photos and labels."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands.folder import inspect_for, problem_lines
+from pipeline.commands.params_file import update_params
+from pipeline.data.overview import fitting_long_side
+from pipeline.params import Params, load_params
+
+EXAMPLES = """
+examples:
+  camseg use data/raw
+  camseg use ../photos --weights ../weights/mobilenet_v2.safetensors
+  camseg use ../photos --weights none --encoder mobilenet_v2
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to the parser."""
+    parser = commands.add_parser(
+        "use",
+        help="set up params.yaml for a folder of photos and labels",
+        description="Check a folder and, if it has no errors, point ./params.yaml at it. Comments are kept.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", type=Path, metavar="PATH", help="the folder, see `camseg check --help`")
+    parser.add_argument(
+        "--weights",
+        default="imagenet",
+        metavar="W",
+        help="imagenet (downloaded, the default), none, or the path of a .safetensors or .pth file",
+    )
+    parser.add_argument(
+        "--encoder",
+        metavar="NAME",
+        help="encoder of both networks (default: as it is, or what fits the file)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the folder and change params.yaml; 1, and nothing is written, if there are errors."""
+    params_file = Path("params.yaml")
+    params = load_params(params_file)
+    encoder = choose_encoder(arguments.weights, arguments.encoder, params)
+    found = inspect_for(arguments.path, params)
+    for line in problem_lines(found):
+        print(line, file=sys.stderr)
+    if found.manifest is None:
+        print(f"camseg: params.yaml is unchanged: {len(found.errors)} error(s)", file=sys.stderr)
+        return 1
+    values: dict[str, object] = {
+        "data.source": "csv",
+        "data.path": portable(arguments.path),
+        "data.classes": list(found.manifest.classes),  # named, so that mask ids never shift
+        "data.long_side": fitting_long_side(found.manifest),
+        "classifier.encoder": encoder,
+        "classifier.weights": weights_value(arguments.weights),
+    }
+    if encoder != params.classifier.encoder or arguments.encoder:
+        values["segmentation.encoder"] = encoder
+    _report(update_params(params_file, values), masks=any(s.mask for s in found.manifest.samples))
+    return 0
+
+
+def portable(path: Path) -> str:
+    """`path` relative to the project if it is inside, else absolute; links are left as they are."""
+    absolute = path.absolute()
+    if ".." in absolute.parts:
+        absolute = absolute.resolve()
+    inside = absolute.is_relative_to(Path.cwd())
+    return (absolute.relative_to(Path.cwd()) if inside else absolute).as_posix()
+
+
+def weights_value(weights: str) -> str:
+    """What `classifier.weights` says."""
+    return weights if weights in ("imagenet", "none") else portable(Path(weights))
+
+
+def choose_encoder(weights: str, wanted: str | None, params: Params) -> str:
+    """The encoder of both networks: `wanted`, else the configured one, else the one that the file fits.
+
+    Raises:
+        ValueError: there is no such encoder or file, or they do not fit.
+    """
+    if weights in ("imagenet", "none"):
+        if wanted:
+            _check_encoder(wanted)
+        return wanted or params.classifier.encoder
+    file = Path(weights)
+    if file.suffix not in (".safetensors", ".pth") or not file.is_file():
+        raise ValueError(
+            f"--weights: expected imagenet, none, or a .safetensors or .pth file, got {weights!r}"
+        )
+    from pipeline.engine.weights import encoders_that_fit  # here, since it loads torch and all encoders
+
+    fitting = encoders_that_fit(file)
+    expected = wanted or params.classifier.encoder
+    if expected in fitting:
+        return expected
+    if wanted or not fitting:
+        target = f"the encoder {wanted}" if wanted else "any encoder"
+        others = f" It fits {', '.join(fitting)}." if fitting else ""
+        raise ValueError(f"--weights {weights}: does not fit {target}.{others}")
+    named = [name for name in fitting if name in file.stem]
+    return [*named, *fitting][0]
+
+
+def _check_encoder(name: str) -> None:
+    from segmentation_models_pytorch.encoders import encoders  # here, since it loads torch
+
+    if name not in encoders and not name.startswith("tu-"):
+        raise ValueError(
+            f"--encoder: expected one of {', '.join(sorted(encoders))} or tu-NAME of timm, got {name!r}"
+        )
+
+
+def _report(changes: dict[str, tuple[object, object]], *, masks: bool) -> None:
+    for key, (old, new) in changes.items():
+        print(f"{key}: {old} -> {new}")
+    print("params.yaml: changed" if changes else "params.yaml: nothing to change")
+    if not masks:
+        print("There are no masks, so there will be no scores, and `full` is skipped.")
+    print("now run: make repro")

@@ -1,0 +1,1 @@
+"""What comes in: samples, sources, pictures and masks, preflight, transforms."""

@@ -1,0 +1,113 @@
+"""How long a run will take and how much disk it needs, roughly, before it starts.
+
+Seconds = megapixels seen x CPU seconds per megapixel / 1.6, for 2 cores without a GPU that share the work at
+80 %. The CPU seconds were measured for resnet18 at output stride 16, and FPN on it, on one core of a server:
+a larger encoder costs more in proportion, and another machine can differ by a factor of 2. The start of each
+stage is left out. Bytes = values stored, plus what a mask takes as PNG, plus 50 MB per model.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.resize import working_size
+from pipeline.data.stream import crop_side
+from pipeline.params import CrfParams, Params, TrainingParams
+
+CORES = 2 * 0.8  # what two cores do together, since not all work is shared
+
+# CPU seconds per megapixel on one core
+DECODE = 0.02
+CLASSIFIER_TRAINING = 2.8
+CLASSIFIER_FORWARD = 0.85
+SEGMENTATION_TRAINING = 4.0
+SEGMENTATION_FORWARD = 1.2
+CRF_STEP = 0.05  # and per label, with the background, and iteration
+
+MASK_BYTES = 0.03  # per pixel, as PNG
+MODEL_BYTES = 50e6
+HEATMAP_STRIDE = 4  # pixels of the working size per stored value, one byte each
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of each step, and bytes of what is written apart from copies of the images."""
+
+    seconds: dict[str, float]
+    disk: float
+
+
+def estimate(manifest: Manifest, params: Params) -> Estimate:
+    """Seconds and bytes of a run of the whole pipeline; see the module for what the numbers are worth."""
+    core_seconds = _core_seconds(manifest, params)
+    return Estimate({step: s / CORES for step, s in core_seconds.items()}, _bytes(manifest, params))
+
+
+def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
+    train, side = manifest.split("train"), params.data.long_side
+    models, pseudo = _models(manifest, params), _pseudo(params)
+    decoding = DECODE * _area(train) / max(1, len(train))
+    classifier = _training(params.classifier.training, side, CLASSIFIER_TRAINING, decoding)
+    model = _training(params.segmentation.training, side, SEGMENTATION_TRAINING, decoding)
+    heatmaps = _passes(params.heatmaps.scales, params.heatmaps.flip) * _working_area(train, side)
+    predictions = _passes(params.evaluation.scales, params.evaluation.flip)
+    predictions *= _working_area(manifest.split("val"), side)
+    return {
+        "train_classifier": classifier,
+        "make_heatmaps": CLASSIFIER_FORWARD * heatmaps,
+        "make_pseudo_masks": pseudo * _crf(train, params.pseudo_masks.crf, params.pseudo_masks.refine),
+        "train_segmentation": models * model,
+        "evaluate": models * SEGMENTATION_FORWARD * predictions,
+    }
+
+
+def _bytes(manifest: Manifest, params: Params) -> float:
+    train, side = manifest.split("train"), params.data.long_side
+    models = _models(manifest, params)
+    values = 1e6 * sum(len(s.labels) * _working_area([s], side) for s in train) / HEATMAP_STRIDE**2
+    true_masks = _area(s for s in manifest.samples if s.mask)
+    masks = true_masks + _pseudo(params) * _area(train) + models * _area(manifest.split("val"))
+    return len(params.heatmaps.methods) * values + 1e6 * masks * MASK_BYTES + (1 + models) * MODEL_BYTES
+
+
+def _models(manifest: Manifest, params: Params) -> int:
+    """Number of segmentation models; `full` needs true masks."""
+    masks = any(sample.mask for sample in manifest.split("train"))
+    return _pseudo(params) + (masks and "full" in params.segmentation.supervision)
+
+
+def _pseudo(params: Params) -> int:
+    """Number of heatmap methods whose pseudo-masks are made."""
+    return sum(name != "full" for name in params.segmentation.supervision)
+
+
+def _area(samples: Iterable[Sample]) -> float:
+    """Megapixels of the images."""
+    return sum(sample.height * sample.width for sample in samples) / 1e6
+
+
+def _working_area(samples: Iterable[Sample], long_side: int) -> float:
+    """Megapixels of the images at the working size."""
+    sizes = (working_size(sample.height, sample.width, long_side) for sample in samples)
+    return sum(height * width for height, width in sizes) / 1e6
+
+
+def _training(params: TrainingParams, long_side: int, cost: float, decoding: float) -> float:
+    """Core seconds; `decoding` are those of reading one image."""
+    return params.steps * params.batch_size * (cost * crop_side(params, long_side) ** 2 / 1e6 + decoding)
+
+
+def _passes(scales: Sequence[float], flip: bool) -> float:
+    """Pixels seen per pixel of the working size."""
+    return (2 if flip else 1) * sum(scale**2 for scale in scales)
+
+
+def _crf(samples: Iterable[Sample], params: CrfParams, refine: str) -> float:
+    if refine == "none":
+        return 0.0
+    cost = CRF_STEP * params.iterations
+    return cost * sum(
+        (len(s.labels) + 1) * _working_area([s], min(params.max_side, max(s.height, s.width)))
+        for s in samples
+        if s.labels
+    )

@@ -1,0 +1,74 @@
+"""The samples of a data set: what `prepare` writes and every later stage reads."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from pipeline.data.files import inside, read_json, write_json
+from pipeline.data.pictures import Mask, Picture, read_image, read_mask
+
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One photo and what is known of it."""
+
+    name: str  # unique; path below the image folder without suffix
+    image: str  # file, relative to the manifest's root
+    sha256: str  # of the image file: a changed photo changes the manifest
+    height: int  # pixels, upright
+    width: int
+    labels: tuple[int, ...]  # sorted class indices; empty: a background image
+    split: Split
+    mask: bool  # a true mask exists
+    score: bool  # ... and may be used for scores
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All samples, sorted by name."""
+
+    root: str  # folder of the images, relative to the project or absolute
+    classes: tuple[str, ...]  # class index i has the id i + 1 in masks
+    samples: tuple[Sample, ...]
+
+    def split(self, split: Split) -> tuple[Sample, ...]:
+        """The samples of one split."""
+        return tuple(sample for sample in self.samples if sample.split == split)
+
+    def image(self, sample: Sample) -> Picture:
+        """The photo, RGB uint8 (H, W, 3)."""
+        return read_image(inside(Path(self.root), sample.image))
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `folder/manifest.json`."""
+    write_json(folder / "manifest.json", asdict(manifest))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read `folder/manifest.json`.
+
+    Raises:
+        ValueError: a sample has a split, class index, or name that cannot be.
+    """
+    raw = read_json(folder / "manifest.json")
+    samples = tuple(Sample(**{**sample, "labels": tuple(sample["labels"])}) for sample in raw["samples"])
+    for sample in samples:
+        inside(folder, sample.name)  # names become file names of masks and predictions
+        if sample.split not in get_args(Split) or any(
+            not 0 <= c < len(raw["classes"]) for c in sample.labels
+        ):
+            raise ValueError(f"{folder}/manifest.json: sample {sample.name!r} has an unknown split or label")
+    return Manifest(raw["root"], tuple(raw["classes"]), samples)
+
+
+def mask_path(folder: Path, sample: Sample) -> Path:
+    """Where the mask of `sample` lies in a folder of masks."""
+    return inside(folder, f"{sample.name}.png")
+
+
+def load_mask(folder: Path, sample: Sample) -> Mask:
+    """The mask of `sample` in a folder of masks, uint8 (H, W)."""
+    return read_mask(mask_path(folder, sample))

@@ -1,0 +1,99 @@
+"""The parallel map over processes: the same results in the same order, whatever the number of workers."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+from joblib import Parallel, cpu_count, delayed, parallel_config
+from tqdm import tqdm
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WORKERS = "CAMSEG_WORKERS"
+
+# loky replaces a worker that grew by 300 MB, as by loading torch after its first item. Nothing is lost.
+REPLACED = "A worker stopped while some jobs were given to the executor"
+warnings.filterwarnings("ignore", message=REPLACED, category=UserWarning)
+
+
+def parallel_map(
+    function: Callable[[T], R], items: Sequence[T], *, workers: int | None = None, description: str
+) -> list[R]:
+    """`[function(item) for item in items]`, computed by `workers` processes under a progress bar.
+
+    `function` has to be picklable: of a module, or a `functools.partial` of one. An exception that it raises
+    reaches the caller unchanged and stops the map.
+
+    Args:
+        workers: processes; None: the environment variable `CAMSEG_WORKERS`, else all cores. 1: this process.
+    """
+    return list(parallel_stream(function, items, workers=workers, description=description))
+
+
+def parallel_stream(
+    function: Callable[[T], R], items: Sequence[T], *, workers: int | None = None, description: str
+) -> Iterator[R]:
+    """`parallel_map` as a generator: each result in its turn, so that not all are held in memory."""
+    # The bar hides itself where stderr is no terminal.
+    results = _results(function, items, min(worker_count(workers), max(1, len(items))))
+    return iter(tqdm(results, total=len(items), desc=description, disable=None))
+
+
+def worker_count(workers: int | None = None) -> int:
+    """The number of processes to use, at least 1.
+
+    Raises:
+        ValueError: `workers`, or `CAMSEG_WORKERS` where it is None, is no number of at least 1.
+    """
+    given = str(workers) if workers is not None else os.environ.get(WORKERS, "")
+    if not given:
+        return int(cpu_count())
+    if not given.isdecimal() or int(given) < 1:
+        raise ValueError(
+            f"number of workers ({WORKERS}): expected a whole number of at least 1, got {given!r}"
+        )
+    return int(given)
+
+
+def _results(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterable[R]:
+    if workers == 1:
+        return (_call(function, item) for item in items)
+    # The processes are the parallelism: BLAS and OpenMP in each of them stay at one thread.
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        parallel = Parallel(n_jobs=workers, return_as="generator")
+    folder = Path.cwd()
+    results: Iterable[R] = parallel(delayed(_call_in)(folder, function, item) for item in items)
+    return results
+
+
+def _call_in(folder: Path, function: Callable[[T], R], item: T) -> R:
+    os.chdir(folder)  # workers are kept from map to map, and paths are relative to where the caller is now
+    return _call(function, item)
+
+
+def _call(function: Callable[[T], R], item: T) -> R:
+    with _one_thread():
+        return function(item)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenCV and torch (where it is loaded) at one thread: sums depend on how threads share them out."""
+    torch = sys.modules.get("torch")
+    opencv_threads = cv2.getNumThreads()
+    torch_threads = torch.get_num_threads() if torch else 1
+    cv2.setNumThreads(1)
+    if torch:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(opencv_threads)
+        if torch:
+            torch.set_num_threads(torch_threads)

@@ -1,0 +1,29 @@
+"""Pictures as tensors at the working resolution."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipeline.data.pictures import Picture
+
+
+def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """Height and width in pixels when the longer side becomes `long_side`, each at least 1."""
+    factor = long_side / max(height, width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def image_tensor(image: Picture, long_side: int) -> Tensor:
+    """RGB uint8 (H, W, 3) -> float32 (3, h, w) in [0, 1] with the longer side at `long_side` pixels."""
+    # A copy, since torch takes no read-only arrays.
+    tensor = torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 255
+    return resize(tensor, working_size(image.shape[0], image.shape[1], long_side))
+
+
+def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear with antialiasing: (..., H, W) float -> (..., *size); values keep their range."""
+    if tuple(images.shape[-2:]) == size:
+        return images
+    batch = images.reshape(-1, 1, *images.shape[-2:])
+    small = functional.interpolate(batch, size, mode="bilinear", align_corners=False, antialias=True)
+    return small.reshape(*images.shape[:-2], *size)

@@ -1,0 +1,104 @@
+"""Training examples by number: the same number gives the same bytes, on any worker, in any run."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.pictures import IGNORE, Mask
+from pipeline.params import TrainingParams
+
+GREY = (124, 116, 104)  # ImageNet's mean colour: what lies beyond the picture
+
+
+class TrainingStream(Dataset[tuple[Tensor, Tensor]]):
+    """An endless shuffled pass over `samples`, cut at `length` examples.
+
+    Example `i` depends on the seed and `i` alone: its epoch's permutation names the sample, and its own
+    random numbers draw the augmentation. A training that goes on at step s just starts at example s * batch.
+
+    Each example is an image float32 (3, crop, crop) in [0, 1] and its target: what `target` returns for
+    the sample, where a mask uint8 (H, W) becomes int64 (crop, crop) with the image's geometry and any other
+    tensor stays as it is.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        samples: Sequence[Sample],
+        target: Callable[[Sample], Tensor | Mask],
+        params: TrainingParams,
+        *,
+        long_side: int,
+        seed: int,
+    ) -> None:
+        self.manifest = manifest
+        self.samples = samples
+        self.target = target
+        self.transform = joint_transform(params, long_side)
+        self.length = params.steps * params.batch_size
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        sample = self.samples[self._sample_index(index)]
+        # A copy, since torch takes no read-only arrays.
+        image = tv_tensors.Image(torch.from_numpy(self.manifest.image(sample).copy()).permute(2, 0, 1))
+        target = self.target(sample)
+        if isinstance(target, np.ndarray):
+            target = tv_tensors.Mask(torch.from_numpy(target.copy()))
+        # torchvision draws from torch's global generator: seed it for this example, then give it back.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.seed, index))
+            image, target = self.transform(image, target)
+        return image.as_subclass(Tensor), _plain(target)
+
+    def _sample_index(self, index: int) -> int:
+        epoch, position = divmod(index, len(self.samples))
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.samples))
+        return int(order[position])
+
+
+def joint_transform(params: TrainingParams, long_side: int) -> Callable[..., Any]:
+    """Random size, crop, flip and colour for an image and, with the same geometry, its mask.
+
+    The long side becomes `long_side` times a factor drawn from `params.scale`; what the square crop has
+    beyond the picture is grey in the image and ignored in the mask. Masks are resampled to the nearest
+    """
+    crop = crop_side(params, long_side)
+    jitter = params.colour_jitter
+    transform: Callable[..., Any] = v2.Compose(
+        [
+            v2.ScaleJitter((long_side, long_side), scale_range=params.scale, antialias=True),
+            v2.RandomCrop(crop, pad_if_needed=True, fill={tv_tensors.Image: GREY, tv_tensors.Mask: IGNORE}),
+            v2.RandomHorizontalFlip(),
+            v2.ColorJitter(brightness=jitter, contrast=jitter, saturation=jitter),
+            v2.ToDtype(
+                {tv_tensors.Image: torch.float32, tv_tensors.Mask: torch.int64, "others": None}, scale=True
+            ),
+        ]
+    )
+    return transform
+
+
+def crop_side(params: TrainingParams, long_side: int) -> int:
+    """Side of the training crop in pixels: a multiple of 32, as decoders need it."""
+    return max(32, round(params.crop * long_side / 32) * 32)
+
+
+def derive_seed(*parts: int) -> int:
+    """One 63-bit seed from several numbers, well mixed."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _plain(target: Any) -> Tensor:
+    plain: Tensor = target.as_subclass(Tensor) if isinstance(target, tv_tensors.TVTensor) else target
+    return plain

@@ -1,0 +1,1 @@
+"""What training and mapping share: loop, device, weights, parallel map, resumable work."""

@@ -1,0 +1,45 @@
+"""Where and in which precision networks run. Environment, never params: results are compared within one."""
+
+import os
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def pick_device() -> torch.device:
+    """`CAMSEG_DEVICE` where it is set, else the GPU where there is one, else the CPU."""
+    default = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(os.environ.get("CAMSEG_DEVICE", default))
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether `device` multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def autocast(device: torch.device) -> AbstractContextManager[None]:
+    """bfloat16 for matrix products and convolutions where that is fast, float32 otherwise."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device))
+
+
+def place(net: Net, device: torch.device) -> Net:
+    """Move `net` to `device` in channels-last order, which convolutions there are fastest in."""
+    net.to(device)
+    return net.to(memory_format=torch.channels_last)
+
+
+def to_device(images: Tensor, device: torch.device) -> Tensor:
+    """Images (N, 3, H, W) on `device` in channels-last order."""
+    return images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+
+
+def describe(device: torch.device) -> str:
+    """Device and precision in words, for the log."""
+    return f"{device.type}, {'bfloat16' if has_fast_bfloat16(device) else 'float32'}"

@@ -1,0 +1,1 @@
+"""Scores from arrays: confusion, IoU, boundaries, average precision."""

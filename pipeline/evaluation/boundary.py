@@ -1,0 +1,72 @@
+"""Boundary IoU: the intersection over union of the bands along the outlines of two masks.
+
+Source: Cheng et al. 2021, arXiv:2103.16562, eq. 2; reference code: github.com/bowenc0221/boundary-iou-api.
+Deviation: counts are summed over the set before they are divided, as for the mIoU; the paper averages over
+instances. Pixels that the truth leaves open (255) count as outside of both masks, so that what is predicted
+there never matters.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.evaluation.confusion import IGNORE, Counts, Ids, check_ids, divide
+from pipeline.evaluation.means import mean_present
+
+BoolMask = NDArray[np.bool_]  # (H, W)
+
+
+def boundary_counts(truth: Ids, prediction: Ids, labels: int, width: float) -> Counts:
+    """Count the pixels of the bands inside the outlines of each label.
+
+    Args:
+        truth: (H, W) ids 0..labels - 1, or 255 where a pixel is not scored.
+        prediction: (H, W) ids 0..labels - 1.
+        labels: L, the background counted.
+        width: of the band, as share of the image diagonal; at least 1 pixel is taken.
+
+    Returns:
+        int64 (L, 2): pixels in both bands, pixels in either. Additive over images.
+
+    Raises:
+        ValueError: the shapes differ, or an id is out of range.
+    """
+    if truth.ndim != 2 or truth.shape != prediction.shape:
+        raise ValueError(f"Expected truth and prediction (H, W), got {truth.shape} and {prediction.shape}")
+    scored = truth != IGNORE
+    check_ids("truth", truth[scored], labels)
+    check_ids("prediction", prediction, labels)
+    pixels = band_pixels(truth.shape[0], truth.shape[1], width)
+    counts = np.zeros((labels, 2), np.int64)
+    for label in np.union1d(truth[scored], prediction[scored]):
+        one = inner_band(truth == label, pixels)
+        other = inner_band((prediction == label) & scored, pixels)
+        counts[label] = np.count_nonzero(one & other), np.count_nonzero(one | other)
+    return counts
+
+
+def boundary_iou(counts: Counts) -> float:
+    """Mean boundary IoU over the foreground labels with a band in truth or prediction; NaN if there are none.
+
+    The background is left out: its band lies along the same outlines once more, and along the image's frame.
+
+    Args:
+        counts: int64 (L, 2) of `boundary_counts`, summed over the set.
+    """
+    return mean_present(divide(counts[1:, 0], counts[1:, 1]))
+
+
+def band_pixels(height: int, width: int, share: float) -> int:
+    """The width of the band in pixels: `share` of the diagonal, rounded, at least 1."""
+    return max(1, round(share * float(np.hypot(height, width))))
+
+
+def inner_band(mask: BoolMask, pixels: int) -> BoolMask:
+    """The pixels of `mask` at a chessboard distance of at most `pixels` from its outside.
+
+    What lies beyond the image is outside, so a mask that the frame cuts off has a band along the frame.
+    """
+    square = np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)  # one pass = `pixels` passes of 3x3
+    eroded = cv2.erode(mask.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    band: BoolMask = mask & (eroded == 0)
+    return band

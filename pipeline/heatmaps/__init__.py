@@ -1,0 +1,1 @@
+"""Hooks, class activation maps, scales and flips, the compact store."""

@@ -1,0 +1,121 @@
+"""Heatmaps of a whole data set: batches of one size, finished shard by shard."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.resize import image_tensor, working_size
+from pipeline.engine.device import autocast, pick_device, to_device
+from pipeline.heatmaps.classifier_maps import GapClassifier, classifier_maps
+from pipeline.heatmaps.fusion import fuse, grid_size
+from pipeline.heatmaps.store import Heat, shard_file, write_index, write_shard
+from pipeline.params import HeatmapParams
+
+SHARD_BATCHES = 8  # batches that are stored, and after an interruption done again, together
+
+Batch = tuple[Sample, ...]
+Item = TypeVar("Item")
+
+
+def make_heatmaps(
+    net: GapClassifier,
+    manifest: Manifest,
+    samples: Sequence[Sample],
+    params: HeatmapParams,
+    long_side: int,
+    folders: Mapping[str, Path],
+) -> None:
+    """Write the heatmaps of the labels of `samples` by each method into its folder.
+
+    Shards that are there already are kept. Batches hold pictures of one working size and never depend on what
+    was done before, so that an interrupted run ends with the same bytes.
+    """
+    shards = plan_shards(samples, params, long_side)
+    todo = [i for i in range(len(shards)) if not all(shard_file(f, i).exists() for f in folders.values())]
+    loader = DataLoader(
+        _Pyramids(manifest, [shards[i] for i in todo], params, long_side), None, num_workers=1
+    )
+    pyramids = iter(loader)
+    done = sum(len(batch) for i, shard in enumerate(shards) if i not in set(todo) for batch in shard)
+    with tqdm(total=sum(map(len, _flat(shards))), desc="heatmaps", initial=done, unit="image") as bar:
+        for i in todo:
+            found: dict[str, dict[str, Heat]] = {method: {} for method in folders}
+            for batch in shards[i]:
+                for method, heat in _batch_heatmaps(net, batch, next(pyramids), params, long_side).items():
+                    found[method].update(heat)
+                bar.update(len(batch))
+            for method, folder in folders.items():
+                write_shard(folder, i, found[method])
+    for folder in folders.values():
+        write_index(folder, [[sample.name for batch in shard for sample in batch] for shard in shards])
+
+
+def plan_shards(samples: Sequence[Sample], params: HeatmapParams, long_side: int) -> list[tuple[Batch, ...]]:
+    """Batches of one size each, in shards of `SHARD_BATCHES`; images without labels are left out."""
+
+    def sizes(sample: Sample) -> list[tuple[int, int]]:
+        # Of every scale: 500 x 286 and 500 x 287 agree at one scale and differ by rounding at another.
+        sides = [long_side, *_sides(params, long_side)]
+        return [working_size(sample.height, sample.width, side) for side in sides]
+
+    ordered = sorted((s for s in samples if s.labels), key=lambda s: (sizes(s), s.name))
+    groups = [list(group) for _, group in groupby(ordered, sizes)]
+    batches = [batch for group in groups for batch in _chunks(group, params.batch_size)]
+    return _chunks(batches, SHARD_BATCHES)
+
+
+class _Pyramids(Dataset[list[Tensor]]):
+    """The pictures of each batch at every scale: a list of float32 (N, 3, h, w) in [0, 1]."""
+
+    def __init__(
+        self, manifest: Manifest, shards: Sequence[tuple[Batch, ...]], params: HeatmapParams, long_side: int
+    ) -> None:
+        self.manifest = manifest
+        self.batches = _flat(shards)
+        self.sides = _sides(params, long_side)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> list[Tensor]:
+        images = [self.manifest.image(sample) for sample in self.batches[index]]
+        return [torch.stack([image_tensor(image, side) for image in images]) for side in self.sides]
+
+
+def _batch_heatmaps(
+    net: GapClassifier, batch: Batch, pyramid: list[Tensor], params: HeatmapParams, long_side: int
+) -> dict[str, dict[str, Heat]]:
+    device = pick_device()
+    classes = [sample.labels for sample in batch]
+
+    def make_maps(images: Tensor) -> dict[str, Tensor]:
+        with autocast(device):
+            return classifier_maps(net, images, classes, params.methods)
+
+    size = grid_size(*working_size(batch[0].height, batch[0].width, long_side))
+    fused = fuse(make_maps, [to_device(images, device) for images in pyramid], size, flip=params.flip)
+    stored = {method: (heat * 255).round().byte().cpu().numpy() for method, heat in fused.items()}
+    return {
+        method: {sample.name: heat[n, : len(sample.labels)] for n, sample in enumerate(batch)}
+        for method, heat in stored.items()
+    }
+
+
+def _sides(params: HeatmapParams, long_side: int) -> list[int]:
+    """The long side in pixels at each scale."""
+    return [max(32, round(scale * long_side)) for scale in params.scales]
+
+
+def _flat(shards: Sequence[tuple[Batch, ...]]) -> list[Batch]:
+    return [batch for shard in shards for batch in shard]
+
+
+def _chunks(items: Sequence[Item], length: int) -> list[tuple[Item, ...]]:
+    return [tuple(items[start : start + length]) for start in range(0, len(items), length)]

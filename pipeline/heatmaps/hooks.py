@@ -1,0 +1,168 @@
+"""Capturing a layer's activations, and the gradients of scores with respect to them, with PyTorch hooks.
+
+Four kinds of hooks reach the same numbers; a test holds them to that:
+
+* a **forward hook** sees, and may replace, a layer's output (`capture_output`);
+* a **forward pre-hook** sees, and may replace, a layer's input (`capture_input`): put on the pooling layer,
+  it finds the feature map of any network with a GAP head;
+* a **tensor hook** sees the gradient of one tensor during backward (`capture_with_tensor_hook`);
+* a **full backward hook** sees the gradient of a layer's output (`capture_with_backward_hook`).
+
+The first two cut the graph: the rest of the network continues from a fresh leaf, so that nothing below the
+layer keeps a graph, no `.grad` is written, and frozen networks work. They are what the pipeline uses. The
+last two need a graph through the layer; a full backward hook also fails where an in-place layer follows
+(pytorch/pytorch#61519).
+
+All are context managers that remove their hook however the block ends.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class CaptureError(RuntimeError):
+    """A layer that was not reached, or whose activations are no feature map."""
+
+
+@dataclass
+class Captured:
+    """What a hook has seen; empty until the forward (and backward) pass has run."""
+
+    _activations: Tensor | None = None
+    _gradients: Tensor | None = None
+
+    @property
+    def activations(self) -> Tensor:
+        """Feature map (N, K, h, w), float32 where it is a leaf.
+
+        Raises:
+            CaptureError: the forward pass did not reach the layer.
+        """
+        if self._activations is None:
+            raise CaptureError("the forward pass did not reach the captured layer")
+        return self._activations
+
+    @property
+    def gradients(self) -> Tensor:
+        """Gradient of the score with respect to the activations (N, K, h, w).
+
+        Raises:
+            CaptureError: no backward pass reached the layer.
+        """
+        if self._gradients is None:
+            raise CaptureError("no backward pass reached the captured layer")
+        return self._gradients
+
+
+@contextmanager
+def capture_output(layer: nn.Module) -> Iterator[Captured]:
+    """Capture the output of `layer` as a float32 leaf, by a forward hook."""
+    captured = Captured()
+
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
+        return _cut(captured, output)
+
+    with torch.no_grad(), _hooked(layer.register_forward_hook, hook):
+        yield captured
+
+
+@contextmanager
+def capture_input(layer: nn.Module) -> Iterator[Captured]:
+    """Capture the first input of `layer` as a float32 leaf, by a forward pre-hook."""
+    captured = Captured()
+
+    def hook(_module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (_cut(captured, inputs[0]), *inputs[1:])
+
+    with torch.no_grad(), _hooked(layer.register_forward_pre_hook, hook):
+        yield captured
+
+
+@contextmanager
+def capture_with_tensor_hook(layer: nn.Module) -> Iterator[Captured]:
+    """Capture the output of `layer` within the graph; its gradient arrives through a hook on the tensor."""
+    captured = Captured()
+    handles = []
+
+    def store_gradient(gradient: Tensor) -> None:
+        captured._gradients = gradient.detach()
+
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        captured._activations = _feature_map(output).detach()
+        handles.append(output.register_hook(store_gradient))
+
+    try:
+        with _hooked(layer.register_forward_hook, hook):
+            yield captured
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def capture_with_backward_hook(layer: nn.Module) -> Iterator[Captured]:
+    """Capture the output of `layer` within the graph; its gradient arrives through a full backward hook."""
+    captured = Captured()
+
+    def forward(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        captured._activations = _feature_map(output).detach()
+
+    def backward(_module: nn.Module, _grad_inputs: Any, grad_outputs: tuple[Tensor, ...]) -> None:
+        captured._gradients = grad_outputs[0].detach()
+
+    with (
+        _hooked(layer.register_forward_hook, forward),
+        _hooked(layer.register_full_backward_hook, backward),
+    ):
+        yield captured
+
+
+def class_gradients(logits: Tensor, activations: Tensor, classes: Sequence[int]) -> Tensor:
+    """Gradients of one logit per image with respect to a captured leaf, float32 (N, K, h, w).
+
+    Args:
+        logits: (N, C), computed from `activations`.
+        activations: the leaf (N, K, h, w) of `capture_output` or `capture_input`.
+        classes: one class index per image; -1 gives a zero gradient.
+
+    Raises:
+        ValueError: not one class per image, or an index beyond the logits.
+    """
+    count, total = logits.shape
+    if len(classes) != count or any(not -1 <= c < total for c in classes):
+        raise ValueError(f"expected {count} class indices in -1..{total - 1}, got {list(classes)}")
+    wanted = torch.tensor(classes, device=logits.device)
+    chosen = logits.gather(1, wanted.clamp(min=0)[:, None])[:, 0]
+    # Images of a batch do not mix in eval mode: the sum's gradient holds each image's own.
+    total_score = (chosen * (wanted >= 0)).sum()
+    (gradients,) = torch.autograd.grad(total_score, activations, retain_graph=True)
+    return gradients
+
+
+def _cut(captured: Captured, tensor: Any) -> Tensor:
+    leaf = _feature_map(tensor).detach().float().requires_grad_()
+    captured._activations = leaf
+    # The layers above the leaf run with a graph; leaving the capture's no_grad block resets the mode.
+    torch.set_grad_enabled(True)
+    return leaf
+
+
+def _feature_map(tensor: Any) -> Tensor:
+    if not isinstance(tensor, Tensor) or tensor.ndim != 4:
+        got = f"shape {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise CaptureError(f"expected activations (N, K, h, w) at the captured layer, got {got}")
+    return tensor
+
+
+@contextmanager
+def _hooked(register: Callable[..., Any], hook: Callable[..., Any]) -> Iterator[None]:
+    handle = register(hook)
+    try:
+        yield
+    finally:
+        handle.remove()

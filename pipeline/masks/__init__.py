@@ -1,0 +1,1 @@
+"""From heatmaps to pseudo-masks: threshold, dense CRF, ignore band."""

@@ -1,0 +1,40 @@
+"""A threshold chosen without masks, from statistics that are additive over images."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.masks.threshold import Stored
+
+Histogram = NDArray[np.int64]  # (256,)
+
+
+def heat_histogram(stored: Stored) -> Histogram:
+    """How often each stored level is the largest heat of a pixel, int64 (256,). Additive over images.
+
+    Args:
+        stored: uint8 (P, h, w), heat * 255; an image without labels counts nowhere.
+    """
+    if not len(stored):
+        return np.zeros(256, np.int64)
+    return np.bincount(stored.max(axis=0).ravel(), minlength=256).astype(np.int64)
+
+
+def otsu(histogram: Histogram) -> float:
+    """The threshold in (0, 1) with the largest variance between the two groups; the lowest of equal ones.
+
+    Args:
+        histogram: int64 (256,), the sum of `heat_histogram` over the images.
+
+    Raises:
+        ValueError: all heat has one level, or there is none.
+
+    Source: Otsu 1979, IEEE Trans. SMC 9(1), eq. 18.
+    """
+    if np.count_nonzero(histogram) < 2:
+        raise ValueError("Expected heat of at least two levels: there is no threshold to choose")
+    levels = np.arange(256)
+    share = histogram.cumsum() / histogram.sum()  # omega
+    mean = (histogram * levels).cumsum() / histogram.sum()  # mu
+    spread = share * (1 - share)
+    between = np.divide((mean[-1] * share - mean) ** 2, spread, out=np.zeros(256), where=spread > 1e-12)
+    return (float(np.argmax(between)) + 0.5) / 255  # half way to the next level

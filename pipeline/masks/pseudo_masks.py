@@ -1,0 +1,56 @@
+"""The pseudo-mask of one image, from its stored heatmaps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.data.pictures import IGNORE, Mask, Picture
+from pipeline.masks.crf import dense_crf
+from pipeline.masks.threshold import (
+    Classes,
+    Stored,
+    competition,
+    label_ids,
+    label_map,
+    uncertain,
+    upsample,
+)
+from pipeline.params import PseudoMaskParams
+
+
+@dataclass(frozen=True)
+class PseudoMask:
+    """One image, before and after refinement; uint8 (H, W) each."""
+
+    seed: Mask  # the heatmaps at the threshold; a label everywhere
+    refined: Mask  # the seed after `pseudo_masks.refine`; a label everywhere
+    mask: Mask  # refined, with 255 where the label is uncertain: what a model is trained on
+
+
+def make_pseudo_mask(
+    image: Picture, stored: Stored, classes: Classes, threshold: float, params: PseudoMaskParams
+) -> PseudoMask:
+    """Threshold the heatmaps, refine the labels, and leave open what is uncertain.
+
+    A pixel is left open where its largest heat lies within the band around the threshold, whatever the CRF
+    says there: mean-field marginals are so close to 0 and 1 that a margin on them opens next to nothing.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        stored: uint8 (P, h, w), heat * 255; P may be 0: then all is background.
+        classes: (P,) distinct class indices of the image-level labels.
+        threshold: the background score in (0, 1).
+        params: refinement and band; its own threshold is not read (it may be `auto`).
+
+    Raises:
+        ValueError, CrfMissingError, ArithmeticError: see `label_map` and `dense_crf`.
+    """
+    heat = upsample(stored, image.shape[:2])
+    ids = label_ids(heat, classes)
+    probabilities = competition(heat, threshold)
+    if params.refine == "crf":
+        probabilities = dense_crf(image, probabilities, params.crf)
+    refined: Mask = ids[np.argmax(probabilities, axis=0)]
+    mask = refined.copy()
+    mask[uncertain(heat, threshold, params.band)] = IGNORE
+    return PseudoMask(label_map(heat, classes, threshold), refined, mask)

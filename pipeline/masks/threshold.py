@@ -1,0 +1,121 @@
+"""From heatmaps to a label map at one threshold.
+
+The threshold is a constant background score: at each pixel it competes with the heatmaps of the classes that
+the image-level labels name, and the largest score wins; the background wins ties.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from pipeline.data.pictures import IGNORE, Mask
+
+Heat = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per class of the image
+Stored = NDArray[np.uint8]  # (P, h, w), heat * 255 at a lower resolution
+Classes = NDArray[np.integer[Any]]  # (P,) class indices; label id = index + 1
+
+LOWEST, HIGHEST = 0.01, 0.99  # the band never pushes a threshold further out: heat is 0 to 1
+
+
+def upsample(stored: Stored, size: tuple[int, int]) -> Heat:
+    """Resize stored heatmaps to the picture, bilinear without aligned corners.
+
+    A map's maximum is not brought back to 1 afterwards.
+
+    Args:
+        stored: uint8 (P, h, w), heat * 255; P may be 0.
+        size: height and width in pixels.
+
+    Returns:
+        float32 (P, H, W) in [0, 1].
+    """
+    if not len(stored):
+        return np.zeros((0, *size), np.float32)
+    small = torch.tensor(stored, dtype=torch.float32)[None]  # a copy: `stored` may be read-only
+    heat = functional.interpolate(small, size, mode="bilinear", align_corners=False)[0] / 255
+    return np.asarray(heat.numpy(), np.float32)
+
+
+def label_ids(heat: Heat, classes: Classes) -> Mask:
+    """The label ids of [background, heatmaps...], uint8 (P + 1,).
+
+    Raises:
+        ValueError: not one class per map, a class named twice, or an index that leaves no id below 255.
+    """
+    if heat.ndim != 3 or classes.shape != (len(heat),) or len(np.unique(classes)) != len(classes):
+        raise ValueError(f"Expected heat (P, H, W), P distinct classes, got {heat.shape}, {classes.tolist()}")
+    if len(classes) and not 0 <= classes.min() <= classes.max() < IGNORE - 1:
+        raise ValueError(f"Expected class indices 0..{IGNORE - 2}, got {classes.tolist()}")
+    return np.append(0, classes + 1).astype(np.uint8)
+
+
+def label_map(heat: Heat, classes: Classes, threshold: float) -> Mask:
+    """The label of the largest score in [threshold, heat...]; the first of equal scores wins.
+
+    Args:
+        heat: float32 (P, H, W) in [0, 1]; P may be 0.
+        classes: (P,) distinct class indices.
+        threshold: the background score, in (0, 1); compared in float32.
+
+    Returns:
+        uint8 (H, W): 0 background, class + 1.
+    """
+    ids = label_ids(heat, classes)
+    labels: Mask = ids[np.argmax(with_background(heat, threshold), axis=0)]
+    return labels
+
+
+def with_band(heat: Heat, classes: Classes, threshold: float, band: float) -> Mask:
+    """As `label_map`, but 255 where the largest heat is too near to the threshold.
+
+    Foreground needs heat > threshold + band, background heat <= threshold - band (see `band_limits`); 255
+    lies between. A band of 0 gives `label_map`.
+
+    Returns:
+        uint8 (H, W): 0 background, class + 1, 255.
+    """
+    mask = label_map(heat, classes, threshold)
+    mask[uncertain(heat, threshold, band)] = IGNORE
+    return mask
+
+
+def uncertain(heat: Heat, threshold: float, band: float) -> NDArray[np.bool_]:
+    """Where threshold - band < largest heat <= threshold + band: bool (H, W); nowhere for a band of 0."""
+    lower, upper = band_limits(threshold, band)
+    peak = heat.max(axis=0, initial=0)
+    between: NDArray[np.bool_] = (peak > np.float32(lower)) & (peak <= np.float32(upper))
+    return between
+
+
+def band_limits(threshold: float, band: float) -> tuple[float, float]:
+    """`threshold -+ band`, held within 0.01 .. 0.99 so that foreground and background both stay possible."""
+    lower = max(threshold - band, min(threshold, LOWEST))
+    upper = min(threshold + band, max(threshold, HIGHEST))
+    return lower, upper
+
+
+def with_background(heat: Heat, threshold: float) -> Heat:
+    """[threshold, heat...]: float32 (P + 1, H, W).
+
+    Raises:
+        ValueError: the threshold is not in (0, 1).
+    """
+    if not 0 < threshold < 1:
+        raise ValueError(f"Expected a threshold in (0, 1), got {threshold}")
+    scores = np.empty((len(heat) + 1, *heat.shape[1:]), np.float32)
+    scores[0] = threshold
+    scores[1:] = heat
+    return scores
+
+
+def competition(heat: Heat, threshold: float) -> Heat:
+    """[threshold, heat...] divided by its sum: the labels' probabilities, float32 (P + 1, H, W).
+
+    Against `(1 - max heat)^alpha` as background score the constant gave better masks after a dense CRF.
+    """
+    scores = with_background(heat, threshold)
+    scores /= scores.sum(axis=0)
+    return scores

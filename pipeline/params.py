@@ -1,0 +1,205 @@
+"""`params.yaml` as frozen, validated values.
+
+Every section of the file is one class here. Unknown keys are refused, and all problems of a file are
+reported at once, each with its dotted path.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=8)], ...], Field(min_length=1)]
+HeatmapMethod = Literal["cam", "gradcam", "gradcampp"]
+Supervision = Literal["cam", "gradcam", "gradcampp", "full"]
+
+
+class ParamsError(ValueError):
+    """`params.yaml` cannot be used; the message lists every problem."""
+
+
+class Section(BaseModel):
+    """A section of `params.yaml`: immutable, no unknown keys, no silent conversion of text to numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataParams(Section):
+    """Where the photos and their labels come from."""
+
+    source: Literal["scenes", "csv"]
+    path: str
+    classes: tuple[str, ...] | None
+    val_share: Annotated[float, Field(gt=0, lt=1)]
+    long_side: Annotated[int, Field(ge=32)]
+
+
+class ScenesParams(Section):
+    """The rendered data set and its hard cases."""
+
+    train: Count
+    val: Count
+    long_side: Annotated[int, Field(ge=64, multiple_of=8)]
+    empty_share: Share
+    max_classes: Annotated[int, Field(ge=1, le=5)]
+    max_instances: Annotated[int, Field(ge=1, le=8)]
+    size_range: tuple[Annotated[float, Field(ge=0.1, le=1)], Annotated[float, Field(ge=0.1, le=1)]]
+    shared_bodies: bool
+    context_bias: Share
+    occlusion: bool
+    clutter: bool
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.size_range[0] > self.size_range[1]:
+            raise ValueError(f"expected size_range to be [smallest, largest], got {list(self.size_range)}")
+        return self
+
+
+class TrainingParams(Section):
+    """How a network is trained; lengths are optimiser steps, sizes are relative to `data.long_side`."""
+
+    steps: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    crop: Positive
+    scale: tuple[Positive, Positive]
+    colour_jitter: Share
+    optimizer: Literal["adamw", "sgd"]
+    lr: Positive
+    pretrained_lr_factor: Positive
+    weight_decay: NotNegative
+    warmup_steps: Annotated[int, Field(ge=0)]
+    poly_power: NotNegative
+    clip_norm: Positive
+    checkpoint_steps: Count
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"expected scale to be [smallest, largest], got {list(self.scale)}")
+        if self.warmup_steps >= self.steps:
+            raise ValueError(f"expected warmup_steps below steps ({self.steps}), got {self.warmup_steps}")
+        return self
+
+
+class ClassifierParams(Section):
+    """The network whose heatmaps become pseudo-masks."""
+
+    encoder: str
+    weights: str
+    output_stride: Literal[8, 16, 32]
+    batch_norm: Literal["auto", "frozen", "trained"]
+    training: TrainingParams
+
+
+class HeatmapParams(Section):
+    """How heatmaps are computed."""
+
+    methods: Annotated[tuple[HeatmapMethod, ...], Field(min_length=1)]
+    scales: Scales
+    flip: bool
+    batch_size: Count
+
+
+class CrfParams(Section):
+    """Dense CRF; `sxy` in shares of the working picture's long side, `srgb` in grey levels."""
+
+    iterations: Count
+    gaussian_sxy: Positive
+    gaussian_compat: NotNegative
+    bilateral_sxy: Positive
+    bilateral_srgb: Positive
+    bilateral_compat: NotNegative
+    max_side: Annotated[int, Field(ge=16)]
+
+
+class PseudoMaskParams(Section):
+    """How heatmaps become masks."""
+
+    threshold: Literal["auto"] | Annotated[float, Field(gt=0, lt=1)]
+    band: Annotated[float, Field(ge=0, lt=0.5)]
+    refine: Literal["crf", "none"]
+    crf: CrfParams
+
+
+class SegmentationParams(Section):
+    """The model trained on the masks, and what it is trained on."""
+
+    supervision: Annotated[tuple[Supervision, ...], Field(min_length=1)]
+    architecture: str
+    encoder: str
+    weights: str
+    batch_norm: Literal["auto", "frozen", "trained"]
+    background_prior: Share
+    training: TrainingParams
+
+
+class EvaluationParams(Section):
+    """How the segmentation model is tested."""
+
+    scales: Scales
+    flip: bool
+    boundary: Positive
+
+
+class ReportParams(Section):
+    """What the report shows."""
+
+    images: Annotated[int, Field(ge=0, le=500)]
+
+
+class Params(Section):
+    """All of `params.yaml`."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    data: DataParams
+    scenes: ScenesParams
+    classifier: ClassifierParams
+    heatmaps: HeatmapParams
+    pseudo_masks: PseudoMaskParams
+    segmentation: SegmentationParams
+    evaluation: EvaluationParams
+    report: ReportParams
+
+    def segmentation_is_pretrained(self) -> bool:
+        """Whether the segmentation encoder starts from other pictures than the data set's own."""
+        start = self.segmentation.weights
+        return (self.classifier.weights if start == "classifier" else start) != "none"
+
+    @model_validator(mode="after")
+    def _check_supervision(self) -> Self:
+        missing = set(self.segmentation.supervision) - {"full"} - set(self.heatmaps.methods)
+        if missing:
+            raise ValueError(
+                f"segmentation.supervision names {sorted(missing)}, which heatmaps.methods does not make"
+            )
+        if self.segmentation.weights == "classifier" and self.segmentation.encoder != self.classifier.encoder:
+            raise ValueError(
+                "segmentation.weights is `classifier`, so segmentation.encoder has to be "
+                f"{self.classifier.encoder!r} (classifier.encoder), got {self.segmentation.encoder!r}"
+            )
+        return self
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and validate `path`.
+
+    Raises:
+        ParamsError: the file is missing, is not YAML, or has invalid or unknown keys (all are listed).
+    """
+    try:
+        # DVC reads YAML 1.2 with ruamel; PyYAML would read 1e-3 as a string.
+        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (OSError, YAMLError) as error:
+        raise ParamsError(f"{path}: cannot be read: {error}") from error
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc'])) or 'params'}: {e['msg']}" for e in error.errors()]
+        raise ParamsError(f"{path}: {len(lines)} problem(s):\n" + "\n".join(lines)) from error

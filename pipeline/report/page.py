@@ -1,0 +1,192 @@
+"""The HTML page: one file that needs nothing else, the same bytes for the same results."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from PIL import Image
+
+from pipeline.data.manifest import Manifest
+from pipeline.data.pictures import Picture, voc_palette
+from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
+from pipeline.report.results import FULL, Results, lead_method, lead_supervision
+from pipeline.report.rows import Row
+from pipeline.report.summary import three, weak_to_full
+
+QUALITY = 85  # of WebP, 0..100
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A number and what it means."""
+
+    name: str
+    value: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure of the page and what it shows."""
+
+    title: str
+    meaning: str
+    figure: Figure
+
+
+def render_page(results: Results, manifest: Manifest, rows: Mapping[str, Sequence[Row]], how: str) -> str:
+    """The page.
+
+    Args:
+        rows: the images to show, by the title of their section.
+        how: where the threshold came from, e.g. `chosen without masks`.
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"score": three, "uri": data_uri, "svg": inline_svg}
+    template = files("pipeline.report").joinpath("page.html").read_text(encoding="utf-8")
+    return environment.from_string(template).render(
+        results=results,
+        manifest=manifest,
+        headlines=headlines(results, how),
+        supervision={s: describe(results, s) for s in results.supervision},
+        known=is_known(results),
+        models=results.supervision if is_known(results) else (),
+        plots=plots(results),
+        sections=rows,
+        how=how,
+        colours=[
+            f"rgb({red} {green} {blue})" for red, green, blue in voc_palette()[: len(manifest.classes) + 1]
+        ],
+        method=lead_method(results.methods, results.supervision),
+        model=lead_supervision(results.supervision),
+    )
+
+
+def is_known(results: Results) -> bool:
+    """Whether there are true masks that anything was scored with."""
+    masks = [found["pseudo_masks"]["miou"] for found in results.pseudo_masks.values()]
+    return any(miou is not None for miou in masks + [found["miou"] for found in results.evaluation.values()])
+
+
+def headlines(results: Results, how: str) -> list[Headline]:
+    """The numbers to look at first."""
+    method = lead_method(results.methods, results.supervision)
+    threshold = results.pseudo_masks[method]["threshold"]
+    return [
+        *[_model_headline(results, s) for s in _leading_models(results)],
+        _ratio_headline(weak_to_full(results)),
+        _mask_headline(method, results.pseudo_masks[method]["pseudo_masks"]["miou"]),
+        Headline("threshold", f"{threshold:.2f}", _threshold_meaning(results, method, how)),
+        Headline(
+            "classifier, mAP",
+            three(results.classifier["map"]),
+            "How reliably the classifier names a val image's classes: average precision, their mean.",
+        ),
+    ]
+
+
+def _leading_models(results: Results) -> list[str]:
+    """The first weak supervision and `full`, as far as there are such."""
+    chosen = [lead_supervision(results.supervision), FULL]
+    return [s for s in dict.fromkeys(chosen) if s in results.supervision]
+
+
+def _model_headline(results: Results, supervision: str) -> Headline:
+    miou = results.evaluation[supervision]["miou"]
+    if not results.curves[supervision]:
+        meaning = "Not trained: there were no masks to train on."
+    elif miou is None:
+        meaning = f"The {supervision} model cannot be scored: no val image has a true mask."
+    elif supervision == FULL:
+        meaning = "The same model trained on true masks: the control."
+    else:
+        meaning = (
+            "Overlap with the true masks of unseen images after training on image-level labels "
+            f"({supervision}). 1 is perfect."
+        )
+    return Headline(f"{FULL if supervision == FULL else 'weak'}, mIoU on val", three(miou), meaning)
+
+
+def _ratio_headline(ratio: float | None) -> Headline:
+    if ratio is None:
+        return Headline("weak / full", three(ratio), "Needs a score of both.")
+    meaning = "The part of the control's mIoU that image-level labels reach."
+    return Headline("weak / full", f"{100 * ratio:.0f} %", meaning)
+
+
+def _mask_headline(method: str, miou: float | None) -> Headline:
+    meaning = f"The {method} masks cannot be scored: no training image has a true mask."
+    if miou is not None:
+        meaning = (
+            f"How far the refined {method} masks of the training images, which the model learns from, "
+            "agree with the true masks."
+        )
+    return Headline("pseudo-masks, mIoU", three(miou), meaning)
+
+
+def _threshold_meaning(results: Results, method: str, how: str) -> str:
+    heat = results.pseudo_masks[method]["heatmaps"]
+    meaning = f"Heat above it counts as object ({method}); {how}."
+    if heat["threshold_best"] is None:
+        return f"{meaning} Without true masks nobody knows the best one."
+    return (
+        f"{meaning} The best for the true masks is {heat['threshold_best']:.2f}: "
+        f"mIoU {heat['miou_best']:.3f} instead of {heat['miou_chosen']:.3f}."
+    )
+
+
+def describe(results: Results, supervision: str) -> str:
+    """What a model was trained on, in a sentence."""
+    if not results.curves[supervision]:
+        return "not trained: there were no masks to train on."
+    if supervision == FULL:
+        return "the true masks of the training images. The control, with full labels."
+    return (
+        f"image-level labels only, by way of the pseudo-masks from the {supervision} heatmaps. "
+        "No true mask took part in its training."
+    )
+
+
+def plots(results: Results) -> list[Plot]:
+    """The figures, without those that would be empty."""
+    meaning = "Each point is the mean of the last optimiser steps."
+    models = {s: results.curves[s] for s in results.supervision if results.curves[s]}
+    curves = {"Loss of the classifier": {"classifier": results.curves["classifier"]}}
+    curves |= {"Loss of the segmentation models": models} if models else {}
+    found = [Plot(title, meaning, draw_losses(lines)) for title, lines in curves.items()]
+    if any(results.sweeps.values()):
+        found.append(
+            Plot(
+                "Threshold",
+                "mIoU of the unrefined heatmaps on the training images, had another threshold been used.",
+                draw_sweep(results.sweeps, results.pseudo_masks),
+            )
+        )
+    scored = [s for s in results.supervision if results.evaluation[s]["miou"] is not None]
+    if scored:
+        bars = draw_classes(
+            results.confusion[scored[0]].names, {s: results.evaluation[s]["iou_per_class"] for s in scored}
+        )
+        found.append(Plot("Classes", "IoU on val: image-level labels against the control.", bars))
+    meaning = "Of the true pixels of a label (row), the share that was predicted as each label (column); val."
+    return found + [Plot(f"Confusion, {s}", meaning, draw_confusion(results.confusion[s])) for s in scored]
+
+
+def data_uri(picture: Picture) -> str:
+    """A picture (H, W, 3) as the address of an `<img>`."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "WEBP", quality=QUALITY, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def inline_svg(plot: Plot) -> Markup:
+    """The plot as an `<svg>` element; matplotlib has escaped its texts."""
+    label = Markup('<svg role="img" aria-label="{}"').format(plot.title)
+    return Markup(to_svg(plot.figure).replace("<svg", label, 1))

@@ -1,0 +1,175 @@
+"""The report's figures. Every function draws one `Figure`; nothing of pyplot's global state is used."""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pipeline.report.results import FULL, Confusion, Metrics, Points, Scores
+
+INK = "#20242b"  # of text and lines; in SVG it becomes the page's own text colour, for light and dark
+COLOURS = ("#2f80c2", "#e08214", "#3a9d6e", "#8e63c7")
+CONTROL = "#8b919b"  # `full`
+SIZE = (5.6, 3.4)  # inches
+NUMBERED = 25  # labels up to which the cells of a confusion matrix hold numbers
+
+# Typed loosely, since matplotlib's newer types name every key, which its older ones do not.
+STYLE: Any = {
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": INK,
+    "grid.alpha": 0.15,
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text: small, and in the reader's font
+    "svg.hashsalt": "camseg",  # ids would be random
+}
+
+
+def draw_losses(curves: Mapping[str, Points]) -> Figure:
+    """Training loss by optimiser step, one line per model."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(SIZE, layout="constrained")
+        axes = figure.subplots()
+        for (name, points), colour in zip(curves.items(), colours(tuple(curves)), strict=True):
+            axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.3, label=name)
+        axes.set(xlabel="optimiser step", ylabel="loss")
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y")
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.legend()
+        return figure
+
+
+def draw_sweep(sweeps: Mapping[str, Points], metrics: Mapping[str, Metrics]) -> Figure:
+    """mIoU of the heatmaps by threshold, with the oracle's threshold and the one that was used."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(SIZE, layout="constrained")
+        axes = figure.subplots()
+        shown = {method: points for method, points in sweeps.items() if points}
+        for (method, points), colour in zip(shown.items(), colours(tuple(shown)), strict=True):
+            axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.5, label=method)
+            _mark(axes, metrics[method]["heatmaps"], colour)
+        axes.plot([], [], "o", ms=5, color=INK, label="used")  # for the legend
+        axes.plot([], [], "o", ms=9, mfc="none", color=INK, label="best for the true masks")
+        axes.set(xlabel="threshold", ylabel="mIoU of the heatmaps", xlim=(0, 1))
+        axes.set_ylim(bottom=0)
+        axes.grid()
+        figure.legend(loc="outside upper center", ncols=len(shown) + 2, columnspacing=1.2)
+        return figure
+
+
+def _mark(axes: Axes, heatmaps: Metrics, colour: str) -> None:
+    """Mark the threshold in use with a dot, and the best one for the true masks with a ring."""
+    axes.plot([heatmaps["threshold_best"]], [heatmaps["miou_best"]], "o", ms=9, mfc="none", color=colour)
+    axes.plot([heatmaps["threshold_chosen"]], [heatmaps["miou_chosen"]], "o", ms=5, color=colour)
+
+
+def draw_confusion(confusion: Confusion) -> Figure:
+    """The confusion matrix in shares of each row: of the true pixels of a label, how many became which."""
+    with matplotlib.rc_context(STYLE):
+        labels = len(confusion.names)
+        side = 2.0 + 0.45 * min(labels, NUMBERED)
+        figure = Figure((side + 0.4, side), layout="constrained")
+        axes = figure.subplots()
+        shares = row_shares(confusion)
+        axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="face")  # hides the seams
+        _name_cells(axes, confusion.names)
+        if labels <= NUMBERED:
+            _number_cells(axes, shares)
+        return figure
+
+
+def row_shares(confusion: Confusion) -> np.ndarray:
+    """float64 (L, L), each row divided by its sum; rows of labels that have no pixel are 0."""
+    total = confusion.counts.sum(axis=1, keepdims=True)
+    return np.asarray(confusion.counts / np.maximum(total, 1))
+
+
+def _name_cells(axes: Axes, names: Sequence[str]) -> None:
+    middle = np.arange(len(names)) + 0.5
+    # A class may be called `$x`: no mathematics.
+    axes.set_xticks(middle, names, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(middle, names, parse_math=False)
+    axes.set(xlabel="prediction", ylabel="truth", aspect="equal")
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _number_cells(axes: Axes, shares: np.ndarray) -> None:
+    for (row, column), share in np.ndenumerate(shares):
+        # Fixed colours: a cell keeps its blue on a dark page.
+        colour = "#ffffff" if share > 0.55 else "#111111"
+        text = f"{share:.2f}".removeprefix("0") if share < 1 else "1"
+        axes.text(column + 0.5, row + 0.5, text, color=colour, ha="center", va="center", fontsize=8)
+
+
+def draw_classes(labels: Sequence[str], per_class: Mapping[str, Scores]) -> Figure:
+    """IoU of every label, one bar per supervision.
+
+    Args:
+        labels: names in the order of their ids.
+        per_class: IoU in [0, 1] by label, by supervision.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure((SIZE[0], 0.9 + 0.42 * len(labels)), layout="constrained")
+        axes = figure.subplots()
+        thick = 0.8 / len(per_class)
+        for i, ((name, scores), colour) in enumerate(
+            zip(per_class.items(), colours(tuple(per_class)), strict=True)
+        ):
+            places = np.arange(len(labels)) - 0.4 + (i + 0.5) * thick
+            axes.barh(
+                places, [scores.get(label) or 0 for label in labels], thick * 0.9, color=colour, label=name
+            )
+        axes.set_yticks(np.arange(len(labels)), labels, parse_math=False)
+        axes.invert_yaxis()
+        axes.set(xlabel="IoU", xlim=(0, 1))
+        axes.grid(axis="x")
+        axes.set_axisbelow(True)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=len(per_class))
+        return figure
+
+
+def colours(names: Sequence[str]) -> list[str]:
+    """A colour per name: grey for the control, the others in their order."""
+    others = [name for name in names if name != FULL]
+    return [CONTROL if name == FULL else COLOURS[others.index(name) % len(COLOURS)] for name in names]
+
+
+def to_png(figure: Figure) -> bytes:
+    """The figure as PNG, the same bytes whenever it is made."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def to_svg(figure: Figure) -> str:
+    """The figure as an `<svg>` element for a page, in the page's text colour and without addresses."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]  # without the XML header, which a page must not repeat
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\sxmlns(:xlink)?="[^"]*"', "", svg)  # HTML knows them
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # would repeat from figure to figure
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)  # would apply to the whole page
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: inherit", svg)
+    return svg.replace(INK, "currentColor")

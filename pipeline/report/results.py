@@ -1,0 +1,125 @@
+"""What the earlier stages wrote below `reports/`, read into one value."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.data.files import read_json
+
+Metrics = dict[str, Any]  # a metrics.json; scores in [0, 1], None where there are no masks
+Scores = dict[str, float | None]  # by sample name
+Points = list[tuple[float, float]]  # of a curve: (step, loss) or (threshold, mIoU)
+
+FULL = "full"  # the supervision by true masks: the control
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Pixels of `val`: int64 (L, L), rows truth, columns prediction, and the names of the L labels."""
+
+    names: tuple[str, ...]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Scores and curves of one run; mappings keep the order of the methods and supervisions asked for."""
+
+    methods: tuple[str, ...]
+    supervision: tuple[str, ...]
+    classifier: Metrics
+    average_precision: Scores  # by class
+    pseudo_masks: dict[str, Metrics]  # by method
+    sweeps: dict[str, Points]  # by method
+    evaluation: dict[str, Metrics]  # by supervision
+    confusion: dict[str, Confusion]  # by supervision
+    curves: dict[str, Points]  # `classifier`, then by supervision
+    train_scores: Scores  # mIoU of the pseudo-masks of `lead_method`
+    val_scores: Scores  # mIoU of the predictions of `lead_supervision`
+    seconds: dict[str, float]  # by stage; a stage that DVC restored has none
+
+
+def lead_supervision(supervision: Sequence[str]) -> str:
+    """The supervision that the headline is about: the first weak one, else `full`."""
+    return next((s for s in supervision if s != FULL), FULL)
+
+
+def lead_method(methods: Sequence[str], supervision: Sequence[str]) -> str:
+    """The heatmap method that the headline is about: that of the leading model, else the first."""
+    lead = lead_supervision(supervision)
+    return methods[0] if lead == FULL else lead
+
+
+def read_results(reports: Path, methods: tuple[str, ...], supervision: tuple[str, ...]) -> Results:
+    """Read the results of these methods and supervisions; others, of an earlier run, are ignored.
+
+    Raises:
+        OSError: a stage has not written its results.
+    """
+    masks, models = reports / "pseudo_masks", reports / "evaluation"
+    curves = {"classifier": reports / "classifier" / "curve.csv"}
+    curves |= {s: reports / "segmentation" / s / "curve.csv" for s in supervision}
+    classes = read_table(reports / "classifier" / "classes.csv")
+    method, lead = lead_method(methods, supervision), lead_supervision(supervision)
+    return Results(
+        methods=methods,
+        supervision=supervision,
+        classifier=read_json(reports / "classifier" / "metrics.json"),
+        average_precision={row["class"]: to_number(row["average_precision"]) for row in classes},
+        pseudo_masks={m: read_json(masks / m / "metrics.json") for m in methods},
+        sweeps={m: read_points(masks / m / "thresholds.csv", "threshold", "miou") for m in methods},
+        evaluation={s: read_json(models / s / "metrics.json") for s in supervision},
+        confusion={s: read_confusion(models / s / "confusion.csv") for s in supervision},
+        curves={name: read_points(file, "step", "loss") for name, file in curves.items()},
+        train_scores=read_scores(masks / method / "images.csv", "miou_after"),
+        val_scores=read_scores(models / lead / "images.csv", "miou"),
+        seconds=read_seconds(reports / "seconds", {*methods, *supervision}),
+    )
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header line."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def to_number(text: str) -> float | None:
+    """The number of a CSV cell; None where it is empty."""
+    return float(text) if text else None
+
+
+def read_points(path: Path, x: str, y: str) -> Points:
+    """The columns `x` and `y`; rows without a value of `y` are left out."""
+    return [(float(row[x]), float(row[y])) for row in read_table(path) if row[y]]
+
+
+def read_scores(path: Path, column: str) -> Scores:
+    """`column` by sample name."""
+    return {row["name"]: to_number(row[column]) for row in read_table(path)}
+
+
+def read_confusion(path: Path) -> Confusion:
+    """The confusion matrix of a table with one row and one column per label."""
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file))
+    names = tuple(header[1:])
+    counts = np.array([[int(cell) for cell in row[1:]] for row in rows], np.int64)
+    return Confusion(names, counts.reshape(len(names), len(names)))
+
+
+def read_seconds(folder: Path, variants: set[str]) -> dict[str, float]:
+    """Seconds by stage; `stage@variant` only where the variant is of this run.
+
+    The report's own are left out: they are known after it is written.
+    """
+    found = {path.stem: float(read_json(path)["seconds"]) for path in sorted(folder.glob("*.json"))}
+    return {
+        stage: seconds
+        for stage, seconds in found.items()
+        if stage != "report" and stage.partition("@")[2] in {"", *variants}
+    }

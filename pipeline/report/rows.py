@@ -1,0 +1,37 @@
+"""Which images the report shows, and in which order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.data.manifest import Sample
+from pipeline.report.results import Scores
+from pipeline.report.tiles import Tile
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image of the report."""
+
+    sample: Sample
+    score: float | None  # mIoU in [0, 1]; None without a true mask
+    tiles: tuple[Tile, ...]
+
+
+def worst_first(samples: Iterable[Sample], scores: Scores) -> list[Sample]:
+    """Images with a score, worst first, then the others by name."""
+
+    def key(sample: Sample) -> tuple[bool, float, str]:
+        score = scores.get(sample.name)
+        return (score is None, 0.0 if score is None else score, sample.name)
+
+    return sorted(samples, key=key)
+
+
+def share_out(
+    count: int, train: Sequence[Sample], val: Sequence[Sample]
+) -> tuple[list[Sample], list[Sample]]:
+    """The first of both, `count` in all: half of each, more of one where the other has too few."""
+    half = (count + 1) // 2
+    shown = max(half, count - len(val))
+    chosen = list(train[:shown])
+    return chosen, list(val[: count - len(chosen)])

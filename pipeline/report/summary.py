@@ -1,0 +1,67 @@
+"""The run in numbers: what `reports/summary.json` holds, and the table that ends a run."""
+
+from typing import Any
+
+from pipeline.report.results import FULL, Metrics, Results, lead_method, lead_supervision
+
+HEATMAP_SCORES = ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
+PSEUDO_MASK_SCORES = ("miou", "precision", "coverage")
+SEGMENTATION_SCORES = ("miou", "iou_per_class", "boundary_iou")
+
+
+def summarise(results: Results) -> dict[str, Any]:
+    """All scores in [0, 1], None where there are no masks to score with; seconds by stage."""
+    masks, models = results.pseudo_masks, results.evaluation
+    return {
+        "classifier": pick(results.classifier, ("map", "f1")),
+        "heatmaps": {m: pick(found.get("heatmaps", {}), HEATMAP_SCORES) for m, found in masks.items()},
+        "pseudo_masks": {
+            m: pick(found.get("pseudo_masks", {}), PSEUDO_MASK_SCORES) for m, found in masks.items()
+        },
+        "segmentation": {s: pick(found, SEGMENTATION_SCORES) for s, found in models.items()},
+        "weak_to_full": weak_to_full(results),
+        "supervision": list(results.supervision),
+        "seconds": dict(results.seconds),
+    }
+
+
+def pick(metrics: Metrics, keys: tuple[str, ...]) -> Metrics:
+    """`metrics` with exactly these keys, None where one is missing."""
+    return {key: metrics.get(key) for key in keys}
+
+
+def weak_to_full(results: Results) -> float | None:
+    """mIoU of the first weak supervision over that of `full`; None where one is missing or full is 0."""
+    lead = lead_supervision(results.supervision)
+    weak = results.evaluation.get(lead, {}).get("miou")
+    full = results.evaluation.get(FULL, {}).get("miou")
+    return None if lead == FULL or weak is None or not full else round(weak / full, 6)
+
+
+def summary_table(results: Results, how: str) -> str:
+    """The headline numbers as text, one a line.
+
+    Args:
+        how: where the threshold came from, e.g. `chosen without masks`.
+    """
+    method = lead_method(results.methods, results.supervision)
+    masks, best = results.pseudo_masks[method], results.pseudo_masks[method]["heatmaps"]["threshold_best"]
+    oracle = "" if best is None else f"; best for the true masks: {best:.2f}"
+    rows = [
+        ("classifier mAP, val", three(results.classifier["map"]), ""),
+        (f"threshold, {method}", three(masks["threshold"]), f"{how}{oracle}"),
+        (f"pseudo-mask mIoU, {method}", three(masks["pseudo_masks"]["miou"]), "training images"),
+    ]
+    rows += [(f"val mIoU, {s}", three(found["miou"]), note(s)) for s, found in results.evaluation.items()]
+    rows.append(("weak / full", three(weak_to_full(results)), "share of the control's mIoU"))
+    return "\n".join(f"{name:<28} {value:>5}  {remark}".rstrip() for name, value, remark in rows)
+
+
+def note(supervision: str) -> str:
+    """What a supervision is, in a few words."""
+    return "trained on true masks: the control" if supervision == FULL else "trained on image-level labels"
+
+
+def three(score: float | None) -> str:
+    """A score with three decimals; a dash where there is none."""
+    return "–" if score is None else f"{score:.3f}"  # noqa: RUF001

@@ -1,0 +1,1 @@
+"""Segmentation model, its loss and its prediction of any size."""

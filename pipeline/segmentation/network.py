@@ -1,0 +1,86 @@
+"""A segmentation model of segmentation-models-pytorch, with its normalisation and its start."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import segmentation_models_pytorch as smp
+from torch import Tensor, nn
+
+from pipeline.data.files import read_json, write_json
+from pipeline.engine.normalise import MEAN, STD, Normalise
+from pipeline.engine.training import freeze_batch_norm
+from pipeline.engine.weights import WeightsError, load_into, make_encoder, read_weights
+from pipeline.params import SegmentationParams
+
+
+@dataclass(frozen=True)
+class SegmentationConfig:
+    """What a caller of the saved model has to know."""
+
+    classes: tuple[str, ...]  # id i + 1 is class i; 0 is background
+    long_side: int  # pixels that the longer side of a photo had in training
+    mean: tuple[float, ...] = MEAN  # of RGB in [0, 1], to subtract
+    std: tuple[float, ...] = STD  # to divide by
+
+
+class SegmentationNet(nn.Module):
+    """Images float32 (N, 3, H, W) in [0, 1], sides multiples of 32 -> scores float32 (N, L, H, W)."""
+
+    def __init__(self, model: nn.Module, config: SegmentationConfig, *, frozen_norm: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        self.frozen_norm = frozen_norm
+        self.normalise = Normalise()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.model(self.normalise(images))
+        return scores
+
+    def train(self, mode: bool = True) -> "SegmentationNet":
+        super().train(mode)
+        if self.frozen_norm:
+            freeze_batch_norm(self.model.get_submodule("encoder"))
+        return self
+
+
+def make_segmentation_net(
+    params: SegmentationParams, config: SegmentationConfig, classifier: Path, *, pretrained: bool
+) -> SegmentationNet:
+    """The untrained network that `params` describe.
+
+    Args:
+        pretrained: the encoder comes from other pictures; `batch_norm: auto` then keeps its statistics.
+        classifier: `model.safetensors` of the classifier, for `weights: classifier`.
+
+    Raises:
+        WeightsError: unknown architecture or encoder, or weights that do not fit.
+    """
+    try:
+        model = smp.create_model(
+            params.architecture, params.encoder, encoder_weights=None, classes=len(config.classes) + 1
+        )
+    except (KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise WeightsError(f"segmentation {params.architecture!r} on {params.encoder!r}: {error}") from error
+    encoder = model.get_submodule("encoder")
+    if params.weights == "classifier":
+        load_into(encoder, read_weights(classifier), str(classifier))
+    elif params.weights != "none":
+        load_into(encoder, make_encoder(params.encoder, params.weights).state_dict(), params.weights)
+    frozen = params.batch_norm == "frozen" or (params.batch_norm == "auto" and pretrained)
+    return SegmentationNet(model, config, frozen_norm=frozen)
+
+
+def save_segmentation_net(folder: Path, net: SegmentationNet) -> None:
+    """Write a folder that `segmentation_models_pytorch.from_pretrained(folder)` opens, and `camseg.json`."""
+    net.model.cpu().save_pretrained(str(folder))  # type: ignore[operator]
+    write_json(folder / "camseg.json", asdict(net.config))
+
+
+def load_segmentation_net(folder: Path) -> SegmentationNet:
+    """The trained network of `folder`, in eval mode on the CPU."""
+    raw = read_json(folder / "camseg.json")
+    config = SegmentationConfig(
+        tuple(raw["classes"]), raw["long_side"], tuple(raw["mean"]), tuple(raw["std"])
+    )
+    return SegmentationNet(smp.from_pretrained(str(folder)), config).eval()

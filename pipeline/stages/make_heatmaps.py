@@ -1,0 +1,39 @@
+"""Heatmaps of the training images by every method, from one forward pass per scale and flip."""
+
+from pipeline.classifier.network import load_classifier
+from pipeline.data.manifest import read_manifest
+from pipeline.engine.device import describe, pick_device, place
+from pipeline.engine.work import publish, work_folder
+from pipeline.heatmaps.dataset import make_heatmaps
+from pipeline.params import load_params
+from pipeline.stages import paths
+from pipeline.stages.running import stage
+
+NAME = "make_heatmaps"
+
+
+def main() -> None:
+    """Read `data/prepared` and `models/classifier`, write `data/heatmaps/METHOD`."""
+    params = load_params()
+    manifest = read_manifest(paths.PREPARED)
+    device = pick_device()
+    net = place(load_classifier(paths.CLASSIFIER), device)
+    work = work_folder(
+        NAME,
+        params.heatmaps,
+        params.data.long_side,
+        describe(device),
+        paths.PREPARED / "manifest.json",
+        paths.CLASSIFIER,
+    )
+    folders = {str(method): work / method for method in params.heatmaps.methods}
+    train = manifest.split("train")
+    make_heatmaps(net, manifest, train, params.heatmaps, params.data.long_side, folders)
+    size = sum(file.stat().st_size for file in work.rglob("*.safetensors"))
+    print(f"{NAME}: {size / 1e6:.1f} MB for {len(train)} images, {size / 1e3 / len(train):.1f} kB per image")
+    publish(NAME, {folder: paths.HEATMAPS / method for method, folder in folders.items()})
+
+
+if __name__ == "__main__":
+    with stage(NAME):
+        main()

@@ -1,0 +1,14 @@
+"""Where the stages find each other's files, relative to the project."""
+
+from pathlib import Path
+
+PREPARED = Path("data/prepared")
+HEATMAPS = Path("data/heatmaps")  # one folder per method
+MASKS = Path("data/masks")  # one folder per supervision: pseudo-masks of a method, or `full`: the true masks
+TRUE_MASKS = MASKS / "full"
+PREDICTIONS = Path("data/predictions")  # one folder per supervision
+CLASSIFIER = Path("models/classifier")
+SEGMENTATION = Path("models/segmentation")  # one folder per supervision
+SKIPPED = "skipped.txt"  # stands in the place of a model where there are no masks to train on
+REPORTS = Path("reports")
+SECONDS = REPORTS / "seconds"  # how long each stage took; differs from run to run, so DVC does not see it

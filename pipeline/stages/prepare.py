@@ -1,0 +1,55 @@
+"""Samples, classes and split from the data source, with what was wrong with it; and the true masks."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from pipeline.data.csv_source import inspect_folder, write_true_masks
+from pipeline.data.files import write_text
+from pipeline.data.manifest import Manifest, write_manifest
+from pipeline.data.scenes_source import write_scenes
+from pipeline.params import Params, load_params
+from pipeline.stages import paths
+from pipeline.stages.running import stage
+
+NAME = "prepare"
+
+
+class DataError(ValueError):
+    """The data cannot be used; the message lists every problem."""
+
+
+def main() -> None:
+    """Write `data/prepared` (manifest, problems, rendered images) and `data/masks/full`."""
+    params = load_params()
+    for folder in (paths.PREPARED, paths.TRUE_MASKS):
+        shutil.rmtree(folder, ignore_errors=True)  # nothing of an earlier data set stays behind
+        folder.mkdir(parents=True)
+    if params.data.source == "scenes":
+        warnings: tuple[str, ...] = ()
+        manifest = write_scenes(paths.PREPARED, paths.TRUE_MASKS, params.scenes, params.seed)
+    else:
+        manifest, warnings = read_folder(params)
+        write_true_masks(manifest, paths.TRUE_MASKS)
+    write_text(paths.PREPARED / "problems.txt", "".join(f"{line}\n" for line in sorted(warnings)))
+    write_manifest(paths.PREPARED, manifest)
+
+
+def read_folder(params: Params) -> tuple[Manifest, tuple[str, ...]]:
+    """The manifest of the folder `data.path`, and the warnings, which are printed too.
+
+    Raises:
+        DataError: the folder has errors.
+    """
+    found = inspect_folder(Path(params.data.path), params.data, params.seed)
+    for line in found.warnings:
+        print(f"warning: {line}", file=sys.stderr)
+    if found.manifest is None:
+        lines = "\n".join(f"  {line}" for line in found.errors)
+        raise DataError(f"{params.data.path}: {len(found.errors)} error(s):\n{lines}")
+    return found.manifest, found.warnings
+
+
+if __name__ == "__main__":
+    with stage(NAME):
+        main()

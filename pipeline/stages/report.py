@@ -1,0 +1,157 @@
+"""The report: one page to look at, panels and plots for DVC, and the run in numbers."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline.data.files import inside, write_bytes, write_json, write_text
+from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_manifest
+from pipeline.data.pictures import Mask, write_image
+from pipeline.engine.device import pick_device, place
+from pipeline.heatmaps.store import HeatmapStore
+from pipeline.params import EvaluationParams, load_params
+from pipeline.report.page import render_page
+from pipeline.report.panel import draw_panel
+from pipeline.report.plots import draw_confusion, to_png
+from pipeline.report.results import Results, lead_method, read_results
+from pipeline.report.rows import Row, share_out, worst_first
+from pipeline.report.summary import summarise, summary_table
+from pipeline.report.tiles import Tile, cut_heat, heat_tiles, mask_tiles, shrink_mask, shrink_photo
+from pipeline.segmentation.network import load_segmentation_net
+from pipeline.segmentation.prediction import predict_mask
+from pipeline.stages import paths
+from pipeline.stages.running import stage
+
+NAME = "report"
+PAGE, PANELS, PLOTS = paths.REPORTS / "index.html", paths.REPORTS / "panels", paths.REPORTS / "plots"
+
+Predictions = dict[str, dict[str, Mask]]  # at the report's size, by supervision and sample name
+
+
+def main() -> None:
+    """Read all stages' results, write `reports/index.html`, `panels`, `plots` and `summary.json`."""
+    params = load_params()
+    manifest = read_manifest(paths.PREPARED)
+    results = read_results(paths.REPORTS, params.heatmaps.methods, params.segmentation.supervision)
+    how = "chosen without masks" if params.pseudo_masks.threshold == "auto" else "given in params.yaml"
+    rows = make_rows(manifest, results, params.report.images, params.evaluation)
+    write_panels([row for section in rows.values() for row in section])
+    write_plots(results)
+    write_text(PAGE, render_page(results, manifest, rows, how))
+    write_json(paths.REPORTS / "summary.json", summarise(results))
+    print(f"\n{summary_table(results, how)}\n\nopen {PAGE}")
+
+
+def make_rows(
+    manifest: Manifest, results: Results, count: int, params: EvaluationParams
+) -> dict[str, list[Row]]:
+    """`count` images, half of each split and the worst of it first, by the title of their section."""
+    train, val = share_out(
+        count,
+        worst_first(manifest.split("train"), results.train_scores),
+        worst_first(manifest.split("val"), results.val_scores),
+    )
+    predicted = predict_train(manifest, train, results.supervision, params)
+    stored = read_val(val, results.supervision)
+    return {
+        "Training images": [
+            Row(s, results.train_scores.get(s.name), train_tiles(manifest, s, results, predicted))
+            for s in train
+        ],
+        "Val images": [Row(s, results.val_scores.get(s.name), val_tiles(manifest, s, stored)) for s in val],
+    }
+
+
+def predict_train(
+    manifest: Manifest, samples: Sequence[Sample], supervision: Sequence[str], params: EvaluationParams
+) -> Predictions:
+    """What each model makes of these training images; models that were not trained are left out."""
+    found: Predictions = {}
+    for name in supervision:
+        folder = paths.SEGMENTATION / name
+        if not samples or (folder / paths.SKIPPED).exists():
+            continue
+        net = place(load_segmentation_net(folder), pick_device())
+        found[name] = {
+            sample.name: shrink_mask(
+                predict_mask(net, manifest.image(sample), params.scales, flip=params.flip)
+            )
+            for sample in tqdm(samples, f"{NAME} ({name})", unit="image", disable=None)
+        }
+    return found
+
+
+def read_val(samples: Sequence[Sample], supervision: Sequence[str]) -> Predictions:
+    """The predictions that `evaluate` wrote."""
+    return {name: read_masks(paths.PREDICTIONS / name, samples) for name in supervision}
+
+
+def read_masks(folder: Path, samples: Sequence[Sample]) -> dict[str, Mask]:
+    """The masks of `samples` that `folder` has, at the report's size."""
+    present = [sample for sample in samples if mask_path(folder, sample).exists()]
+    return {sample.name: shrink_mask(load_mask(folder, sample)) for sample in present}
+
+
+def train_tiles(
+    manifest: Manifest, sample: Sample, results: Results, predictions: Predictions
+) -> tuple[Tile, ...]:
+    """Photo, heatmaps, pseudo-mask before and after refinement, truth, predictions."""
+    photo = shrink_photo(manifest.image(sample))
+    method = lead_method(results.methods, results.supervision)
+    heatmaps = {m: HeatmapStore(paths.HEATMAPS / m).read(sample) for m in results.methods}
+    threshold = results.pseudo_masks[method]["threshold"]
+    masks = {f"{method} > {threshold:.2f}": cut_heat(photo, heatmaps[method], sample.labels, threshold)}
+    masks |= captioned("pseudo-mask, refined", paths.MASKS / method, sample)
+    masks |= truth_and_predictions(sample, predictions)
+    return (Tile("photo", photo), *heat_tiles(photo, heatmaps), *mask_tiles(photo, masks))
+
+
+def val_tiles(manifest: Manifest, sample: Sample, predictions: Predictions) -> tuple[Tile, ...]:
+    """Photo, truth, predictions."""
+    photo = shrink_photo(manifest.image(sample))
+    return (Tile("photo", photo), *mask_tiles(photo, truth_and_predictions(sample, predictions)))
+
+
+def truth_and_predictions(sample: Sample, predictions: Predictions) -> dict[str, Mask]:
+    """The true mask where there is one, and the predictions that there are, by caption."""
+    masks = captioned("truth", paths.TRUE_MASKS, sample)
+    masks |= {
+        f"prediction {name}": found[sample.name]
+        for name, found in predictions.items()
+        if sample.name in found
+    }
+    return masks
+
+
+def captioned(caption: str, folder: Path, sample: Sample) -> dict[str, Mask]:
+    """The mask of `sample` under its caption; nothing where `folder` has none."""
+    found = read_masks(folder, [sample])
+    return {caption: found[sample.name]} if found else {}
+
+
+def write_panels(rows: Sequence[Row]) -> None:
+    """One PNG per image, in a new folder: `dvc plots show` takes all that it finds."""
+    renew(PANELS)
+    for row in rows:
+        write_image(inside(PANELS, f"{row.sample.name}.png"), draw_panel(row.tiles))
+
+
+def write_plots(results: Results) -> None:
+    """The confusion matrix of every supervision that has one, as PNG, in a new folder."""
+    renew(PLOTS)
+    for name, confusion in results.confusion.items():
+        if confusion.counts.any():
+            write_bytes(PLOTS / f"confusion-{name}.png", to_png(draw_confusion(confusion)))
+
+
+def renew(folder: Path) -> None:
+    """An empty folder; DVC wants it even where there is nothing to put in."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+if __name__ == "__main__":
+    with stage(NAME):
+        main()

@@ -1,0 +1,33 @@
+"""What all stages share: plain messages for expected errors, and the seconds a stage took."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.data.files import write_json
+from pipeline.stages import paths
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Run the body as the stage `name`, e.g. `prepare` or `make_pseudo_masks@cam`; also a decorator.
+
+    On success the seconds go to `reports/seconds/<name>.json`. A `ValueError` or `OSError` is what a stage
+    says about its input: its message goes to stderr and the process ends with 1. Any other exception is a bug
+    and keeps its traceback.
+    """
+    _log(f"{name}: started")
+    start = time.perf_counter()
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        _log(f"{name}: failed: {error}")
+        raise SystemExit(1) from error
+    seconds = round(time.perf_counter() - start, 1)
+    write_json(paths.SECONDS / f"{name}.json", {"seconds": seconds})
+    _log(f"{name}: done in {seconds} s")
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,57 @@
+"""Train the classifier on image-level labels and score it on `val`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.classifier.network import make_classifier, save_classifier
+from pipeline.classifier.training import multi_hot, predict_probabilities, train_classifier
+from pipeline.data.files import write_csv, write_json
+from pipeline.data.manifest import Manifest, read_manifest
+from pipeline.engine.seed import seed_everything
+from pipeline.engine.work import publish, work_folder
+from pipeline.evaluation.means import mean_present, score_or_none
+from pipeline.evaluation.ranking import average_precision, f1_at
+from pipeline.params import load_params
+from pipeline.stages import paths
+from pipeline.stages.running import stage
+
+NAME = "train_classifier"
+
+
+def main() -> None:
+    """Read `data/prepared`, write `models/classifier` and `reports/classifier`."""
+    params = load_params()
+    manifest = read_manifest(paths.PREPARED)
+    seed_everything(params.seed)
+    net = make_classifier(params.classifier, manifest.classes)
+    work = work_folder(
+        NAME, params.seed, params.data.long_side, params.classifier, paths.PREPARED / "manifest.json"
+    )
+    curve = train_classifier(net, manifest, params, work / "checkpoint.pt")
+    save_classifier(work / "model", net)
+    val = manifest.split("val")
+    probabilities = predict_probabilities(net, manifest, val, params.data.long_side)
+    write_scores(manifest, probabilities, paths.REPORTS / "classifier")
+    write_csv(paths.REPORTS / "classifier" / "curve.csv", ("step", "loss", "lr"), curve)
+    publish(NAME, {work / "model": paths.CLASSIFIER})
+
+
+def write_scores(manifest: Manifest, probabilities: np.ndarray, folder: Path) -> None:
+    """Write average precision and F1 of each class, and their means, of the `val` samples."""
+    truth = np.stack([multi_hot(s.labels, len(manifest.classes)).numpy() for s in manifest.split("val")])
+    ap, f1 = average_precision(truth, probabilities), f1_at(truth, probabilities, 0.5)
+    write_json(
+        folder / "metrics.json",
+        {"map": score_or_none(mean_present(ap)), "f1": score_or_none(mean_present(f1))},
+    )
+    rows = [
+        {"class": name, "average_precision": score_or_none(a), "f1": score_or_none(f)}
+        for name, a, f in zip(manifest.classes, ap, f1, strict=True)
+    ]
+    write_csv(folder / "classes.csv", ("class", "average_precision", "f1"), rows)
+
+
+if __name__ == "__main__":
+    with stage(NAME):
+        main()

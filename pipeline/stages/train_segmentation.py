@@ -1,0 +1,57 @@
+"""Train the segmentation model on the pseudo-masks of a method, or on the true masks (`full`)."""
+
+import sys
+
+from pipeline.data.files import write_csv, write_text
+from pipeline.data.manifest import mask_path, read_manifest
+from pipeline.engine.seed import seed_everything
+from pipeline.engine.work import publish, work_folder
+from pipeline.params import load_params
+from pipeline.segmentation.network import SegmentationConfig, make_segmentation_net, save_segmentation_net
+from pipeline.segmentation.training import train_segmentation
+from pipeline.stages import paths
+from pipeline.stages.running import stage
+
+
+def main(supervision: str) -> None:
+    """Read `data/prepared` and `data/masks/SUPERVISION`, write `models/segmentation/SUPERVISION`."""
+    name = f"train_segmentation@{supervision}"
+    params = load_params()
+    manifest = read_manifest(paths.PREPARED)
+    masks = paths.MASKS / supervision
+    samples = [s for s in manifest.split("train") if mask_path(masks, s).exists()]
+    curve_file = paths.REPORTS / "segmentation" / supervision / "curve.csv"
+    if not samples:
+        note = f"{name}: skipped, since {masks} has no mask of a training image"
+        print(note)
+        write_text(paths.SEGMENTATION / supervision / paths.SKIPPED, note + "\n")
+        write_csv(curve_file, ("step", "loss", "lr"), [])
+        return
+    seed_everything(params.seed)
+    config = SegmentationConfig(manifest.classes, params.data.long_side)
+    net = make_segmentation_net(
+        params.segmentation,
+        config,
+        paths.CLASSIFIER / "model.safetensors",
+        pretrained=params.segmentation_is_pretrained(),
+    )
+    section = params.segmentation.model_dump(exclude={"supervision"})
+    work = work_folder(
+        name,
+        params.seed,
+        params.classifier.weights,
+        params.data.long_side,
+        section,
+        paths.PREPARED / "manifest.json",
+        masks,
+        paths.CLASSIFIER,
+    )
+    curve = train_segmentation(net, manifest, samples, masks, params, work / "checkpoint.pt", name)
+    save_segmentation_net(work / "model", net)
+    write_csv(curve_file, ("step", "loss", "lr"), curve)
+    publish(name, {work / "model": paths.SEGMENTATION / supervision})
+
+
+if __name__ == "__main__":
+    with stage(f"train_segmentation@{sys.argv[1]}"):
+        main(sys.argv[1])

@@ -1,0 +1,25 @@
+"""Fixtures of all tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.data.parallel import REPLACED
+from tests.photos import make_photo_folder
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """As an error, this warning would end the thread that hands out the work: the map would never return."""
+    config.addinivalue_line("filterwarnings", f"ignore:{REPLACED}:UserWarning")
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path) -> Callable[..., Path]:
+    """A factory of tiny data sets in the test's own folder; takes the options of `make_photo_folder`."""
+
+    def make(name: str = "photos", **options: Any) -> Path:
+        return make_photo_folder(tmp_path / name, **options)
+
+    return make

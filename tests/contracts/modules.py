@@ -1,0 +1,56 @@
+"""The modules of the package as syntax trees, and what they import."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+MODULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.py"))
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    """Syntax tree of a module, given as path from the root: `pipeline/params.py`."""
+    return ast.parse((ROOT / module).read_text(encoding="utf-8"), module)
+
+
+def only_docstring(module: str) -> bool:
+    """Whether a module holds no code."""
+    return all(isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant) for n in tree(module).body)
+
+
+def imported_names(module: str) -> set[str]:
+    """Dotted names that a module imports anywhere, `from a import b` as `a.b`."""
+    names: set[str] = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno}: expected an absolute import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imported_modules(module: str) -> set[str]:
+    """Modules of the package that a module imports, with the `__init__` of each package on the way."""
+    found: set[str] = set()
+    for name in imported_names(module):
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1) if parts[0] == "pipeline" else ():
+            path = "/".join(parts[:length])
+            found |= {file for file in (f"{path}.py", f"{path}/__init__.py") if file in MODULES}
+    return found
+
+
+def closure(module: str) -> set[str]:
+    """`module` and all modules of the package that it imports, directly or not."""
+    found, todo = set(), {module}
+    while todo:
+        found |= todo
+        todo = {other for one in todo for other in imported_modules(one)} - found
+    return found
+
+
+def room(module: str) -> str:
+    """Name of the folder or the module right below `pipeline`: `data`, `params`, `__main__`."""
+    return Path(module).parts[1].removesuffix(".py")

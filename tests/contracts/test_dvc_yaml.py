@@ -1,0 +1,166 @@
+"""dvc.yaml tells the truth: a change reruns all that it touches, and nothing else."""
+
+import ast
+import configparser
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.params import Params, Section, load_params
+from tests.contracts.modules import MODULES, ROOT, closure, only_docstring, tree
+
+PIPELINE: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
+STAGES: dict[str, Any] = PIPELINE["stages"]
+
+# No stage lists these. They hold names, checks and messages, no mathematics: the values of params.yaml are
+# tracked by `params:`, and a path that moves moves in dvc.yaml too. As deps they would rerun the trainings
+# for every new key.
+NEVER_DEPS = {
+    "pipeline/__init__.py",
+    "pipeline/params.py",
+    "pipeline/stages/paths.py",
+    "pipeline/stages/running.py",
+}
+
+# Which models there are is the matrix; it changes none of them.
+NOT_DECLARED = {"train_segmentation": {"segmentation.supervision"}}
+
+
+def module_of(stage: str) -> str:
+    return f"pipeline/stages/{stage}.py"
+
+
+def code_deps(stage: str) -> set[str]:
+    return {dep for dep in STAGES[stage]["deps"] if dep.startswith("pipeline")}
+
+
+def needed(stage: str) -> set[str]:
+    """The files with code that a stage imports, but for those of no consequence."""
+    return {m for m in closure(module_of(stage)) - NEVER_DEPS if not only_docstring(m)}
+
+
+def covers(dep: str, module: str) -> bool:
+    return PurePosixPath(module).is_relative_to(dep)
+
+
+def fields(path: str) -> set[str]:
+    """A dotted path of params.yaml as `section.key`s: those of the section if it names a whole section."""
+    section, *rest = path.split(".")
+    annotation = Params.model_fields[section].annotation
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        inner = set(annotation.model_fields)
+        # What is no key is a method of the section, which sees all of it.
+        return {f"{section}.{key}" for key in (inner & {*rest[:1]} or inner)}
+    return {section}
+
+
+def is_load(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "load_params"
+
+
+def reads_in(scope: ast.AST, names: set[str]) -> set[str]:
+    """`section.key`s read from all of the params, which `scope` knows under `names` or loads itself."""
+    found: set[str] = set()
+    chains = [node for node in ast.walk(scope) if isinstance(node, ast.Attribute)]
+    inner = {id(node.value) for node in chains}
+    for chain in (node for node in chains if id(node) not in inner):
+        attributes, root = [], chain
+        while isinstance(root, ast.Attribute):
+            attributes.insert(0, root.attr)
+            root = root.value  # type: ignore[assignment]
+        if is_load(root) or (isinstance(root, ast.Name) and root.id in names):
+            found |= (
+                fields(".".join(attributes))
+                if attributes[0] in Params.model_fields
+                else method_reads(attributes[0])
+            )
+    return found
+
+
+def method_reads(name: str) -> set[str]:
+    """What a method of `Params` reads."""
+    functions = (n for n in ast.walk(tree("pipeline/params.py")) if isinstance(n, ast.FunctionDef))
+    return reads_in(next(function for function in functions if function.name == name), {"self"})
+
+
+def reads(module: str) -> set[str]:
+    """`section.key`s that the functions of a module read from all of the params."""
+    found: set[str] = set()
+    for function in (n for n in ast.walk(tree(module)) if isinstance(n, ast.FunctionDef)):
+        arguments = [*function.args.args, *function.args.kwonlyargs]
+        names = {a.arg for a in arguments if a.annotation and ast.unparse(a.annotation) == "Params"}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and is_load(node.value):
+                names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        found |= reads_in(function, names)
+    return found
+
+
+def test_every_stage_has_a_module_and_every_module_a_stage() -> None:
+    others = NEVER_DEPS | {"pipeline/stages/__init__.py"}
+    modules = {m for m in MODULES if m.startswith("pipeline/stages/")} - others
+    assert modules == {module_of(stage) for stage in STAGES}
+    for stage, spec in STAGES.items():
+        assert spec["cmd"].split("$")[0].strip() == f"python -m pipeline.stages.{stage}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_cover_all_imports(stage: str) -> None:
+    missing = {m for m in needed(stage) if not any(covers(dep, m) for dep in code_deps(stage))}
+    assert not missing
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_all_imported(stage: str) -> None:
+    unused = {dep for dep in code_deps(stage) if not any(covers(dep, m) for m in needed(stage))}
+    assert not unused
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stages_do_not_import_each_other(stage: str) -> None:
+    assert closure(module_of(stage)) & {module_of(other) for other in STAGES} == {module_of(stage)}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_are_those_that_are_read(stage: str) -> None:
+    read = {key for module in closure(module_of(stage)) - NEVER_DEPS for key in reads(module)}
+    declared = {key for path in STAGES[stage]["params"] for key in fields(path)}
+    assert declared == read - NOT_DECLARED.get(stage, set())
+
+
+def test_reads_are_found() -> None:
+    # The contract above is worth as much as its search: these are known from the code.
+    assert {"seed", "data.long_side", "classifier.encoder"} <= reads("pipeline/classifier/training.py")
+    assert "classifier.weights" in reads("pipeline/stages/train_segmentation.py")  # by a method of Params
+    assert reads("pipeline/stages/make_pseudo_masks.py") == fields("pseudo_masks")
+
+
+def test_matrix_values_come_from_params() -> None:
+    params = load_params(ROOT / "params.yaml").model_dump()
+    for spec in STAGES.values():
+        for name in spec.get("matrix", {}).values():
+            section, key = name.removeprefix("${").removesuffix("}").split(".")
+            assert params[section][key]
+
+
+def test_metrics_are_kept_out_of_the_cache() -> None:
+    metrics = [entry for spec in STAGES.values() for entry in spec.get("metrics", [])]
+    assert len(metrics) == 3
+    for entry in metrics:
+        assert isinstance(entry, dict), f"{entry}: expected cache: false"
+        assert [options["cache"] for options in entry.values()] == [False]
+
+
+def test_no_output_outlives_its_stage() -> None:
+    # `persist: true` would switch off the run cache, and leave files of an older run behind.
+    outs = [out for spec in STAGES.values() for out in spec["outs"]]
+    assert all(isinstance(out, str) for out in outs)
+
+
+def test_nobody_is_told_about_a_run() -> None:
+    config = configparser.ConfigParser()
+    config.read_string("\n".join(line.strip() for line in (ROOT / ".dvc/config").read_text().splitlines()))
+    assert config["core"]["analytics"] == "false"
+    assert config["core"]["check_update"] == "false"

@@ -1,0 +1,72 @@
+"""Counts of a data set, by hand."""
+
+import numpy as np
+import pytest
+
+from pipeline.data.estimate import estimate
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.overview import (
+    co_occurrence,
+    fitting_long_side,
+    image_sizes,
+    images_per_class,
+    labels_per_image,
+)
+from pipeline.data.stream import crop_side
+from pipeline.params import load_params
+
+
+def sample(name: str, size: tuple[int, int], labels: tuple[int, ...], split: str = "train") -> Sample:
+    return Sample(name, f"images/{name}.jpg", "", *size, labels, split, True, True)  # type: ignore[arg-type]
+
+
+MANIFEST = Manifest(
+    "data/raw",
+    ("cat", "dog", "cow"),
+    (
+        sample("a", (100, 200), (0, 1)),
+        sample("b", (300, 150), (0,)),
+        sample("c", (120, 160), (), "val"),
+        sample("d", (90, 400), (0, 1), "val"),
+    ),
+)
+
+
+def test_counts() -> None:
+    counts = images_per_class(MANIFEST)
+    assert {split: found.tolist() for split, found in counts.items()} == {
+        "train": [2, 1, 0],
+        "val": [1, 1, 0],
+        "test": [0, 0, 0],
+    }
+    assert labels_per_image(MANIFEST) == {0: 1, 1: 1, 2: 2}
+    np.testing.assert_array_equal(co_occurrence(MANIFEST), [[3, 2, 0], [2, 2, 0], [0, 0, 0]])
+
+
+def test_sizes() -> None:
+    assert image_sizes(MANIFEST) == {
+        "height": (90, 110, 300),
+        "width": (150, 180, 400),
+        "long side": (160, 250, 400),
+    }
+    assert fitting_long_side(MANIFEST) == 256  # 250 / 32 = 7.8
+
+
+@pytest.mark.parametrize(("longer", "expected"), [(20, 32), (100, 96), (256, 256), (4000, 256)])
+def test_fitting_long_side(longer: int, expected: int) -> None:
+    assert fitting_long_side(Manifest("", (), (sample("a", (10, longer), ()),))) == expected
+
+
+def test_estimate_grows_with_steps_and_images() -> None:
+    params = load_params()
+    cost = estimate(MANIFEST, params)
+    # Each crop costs 2.8 s per megapixel, and reading its photo 0.02; a and b are 100 x 200 and 300 x 150.
+    training = params.classifier.training
+    crop = crop_side(training, params.data.long_side)
+    core_seconds = training.steps * training.batch_size * (2.8 * crop**2 + 0.02 * (20_000 + 45_000) / 2) / 1e6
+    assert cost.seconds["train_classifier"] == pytest.approx(core_seconds / 1.6)
+    twice = Manifest(MANIFEST.root, MANIFEST.classes, MANIFEST.samples * 2)
+    more = estimate(twice, params)
+    assert more.seconds["make_heatmaps"] == pytest.approx(2 * cost.seconds["make_heatmaps"])
+    assert more.seconds["make_pseudo_masks"] == pytest.approx(2 * cost.seconds["make_pseudo_masks"])
+    assert more.disk > cost.disk

@@ -1,0 +1,172 @@
+"""`dvc repro` from photos and labels to the report, on a tiny data set."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.data.files import read_json
+from pipeline.data.scenes_source import CLASSES
+from tests.end_to_end.conftest import Finished
+from tests.end_to_end.project import make_project, read_lock, run, without_git
+from tests.photos import CLASSES as SHAPES
+from tests.photos import make_photo_folder
+
+METHODS = {"cam", "gradcampp"}
+SUPERVISION = {"cam", "full"}
+STAGES = {
+    "prepare",
+    "train_classifier",
+    "make_heatmaps",
+    *(f"make_pseudo_masks@{method}" for method in METHODS),
+    *(
+        f"{stage}@{supervision}"
+        for stage in ("train_segmentation", "evaluate")
+        for supervision in SUPERVISION
+    ),
+    "report",
+}
+
+
+def stages_run(out: str) -> list[str]:
+    """Names of the stages that DVC started."""
+    return re.findall(r"Running stage '(.*)'", out)
+
+
+def require_summary(summary: Any, classes: set[str]) -> None:
+    """Check the keys of reports/summary.json, which others rely on."""
+    assert set(summary) == {
+        *("classifier", "heatmaps", "pseudo_masks", "segmentation"),
+        *("weak_to_full", "supervision", "seconds"),
+    }
+    assert set(summary["classifier"]) == {"map", "f1"}
+    assert set(summary["heatmaps"]) == set(summary["pseudo_masks"]) == METHODS
+    assert set(summary["segmentation"]) == set(summary["supervision"]) == SUPERVISION
+    for scores in summary["heatmaps"].values():
+        assert set(scores) == {"miou_best", "threshold_best", "miou_chosen", "threshold_chosen"}
+    for scores in summary["pseudo_masks"].values():
+        assert set(scores) == {"miou", "precision", "coverage"}
+    for scores in summary["segmentation"].values():
+        assert set(scores) == {"miou", "iou_per_class", "boundary_iou"}
+        assert set(scores["iou_per_class"]) == {"background", *classes}
+    # The report itself is still running.
+    assert set(summary["seconds"]) == STAGES - {"report"}
+
+
+def leaves(value: Any) -> list[Any]:
+    """The values of nested dictionaries."""
+    return (
+        [leaf for inner in value.values() for leaf in leaves(inner)] if isinstance(value, dict) else [value]
+    )
+
+
+def test_all_stages_run(finished: tuple[Finished, Finished]) -> None:
+    for project in finished:
+        assert project.process.returncode == 0, project.process.stderr
+        ran = stages_run(project.process.stdout)
+        assert len(ran) == len(STAGES)
+        assert set(ran) == STAGES
+        assert (project.path / "reports" / "index.html").stat().st_size > 10_000
+        assert not list((project.path / ".work").iterdir()), "finished stages leave no work behind"
+
+
+def test_summary_has_all_scores(finished: tuple[Finished, Finished]) -> None:
+    summary = read_json(finished[0].path / "reports" / "summary.json")
+    require_summary(summary, set(CLASSES))
+    scores = {key: summary[key] for key in ("classifier", "heatmaps", "pseudo_masks")}
+    models = {
+        s: {key: found[key] for key in ("miou", "boundary_iou")}
+        for s, found in summary["segmentation"].items()
+    }
+    for score in (*leaves(scores), *leaves(models)):
+        assert 0 <= score <= 1
+    # A class that neither the truth nor the prediction of so few pictures shows has no IoU.
+    for found in summary["segmentation"].values():
+        assert all(iou is None or 0 <= iou <= 1 for iou in found["iou_per_class"].values())
+        assert found["iou_per_class"]["background"] is not None
+    full = summary["segmentation"]["full"]["miou"]
+    assert summary["weak_to_full"] == pytest.approx(summary["segmentation"]["cam"]["miou"] / full, abs=1e-5)
+
+
+def test_metrics_and_plots_for_dvc(finished: tuple[Finished, Finished]) -> None:
+    project = finished[0].path
+    shown = run(project, "dvc", "metrics", "show", "--json")
+    assert shown.returncode == 0, shown.stderr
+    metrics = read_json(project / "reports" / "classifier" / "metrics.json")
+    assert f'"map": {metrics["map"]}' in shown.stdout
+    assert len(list((project / "reports" / "panels").rglob("*.png"))) == 4
+    assert not (project / ".gitignore").read_text().count("metrics.json"), "metrics are for git"
+
+
+def test_second_run_does_nothing(finished: tuple[Finished, Finished]) -> None:
+    for project in finished:
+        again = run(project.path, "dvc", "repro")
+        assert again.returncode == 0, again.stderr
+        assert stages_run(again.stdout) == []
+        assert "up to date" in again.stdout
+
+
+def test_clean_copies_agree_in_every_hash(finished: tuple[Finished, Finished]) -> None:
+    first, second = (read_lock(project.path) for project in finished)
+    assert set(first["stages"]) == STAGES
+    assert first == second
+
+
+def test_threshold_leaves_the_classifier_alone(finished: tuple[Finished, Finished], tmp_path: Path) -> None:
+    project = shutil.copytree(finished[0].path, tmp_path / "project", symlinks=True)
+    before = read_lock(project)["stages"]
+    done = run(project, "dvc", "exp", "run", "-S", "pseudo_masks.threshold=0.4")
+    assert done.returncode == 0, done.stderr
+    expected = {
+        "make_pseudo_masks@cam",
+        "make_pseudo_masks@gradcampp",
+        "train_segmentation@cam",
+        "evaluate@cam",
+    }
+    assert set(stages_run(done.stdout)) == expected | {"report"}
+    after = read_lock(project)["stages"]
+    for stage in STAGES - expected - {"report"}:
+        assert after[stage] == before[stage]
+    for method in METHODS:
+        metrics = read_json(project / "reports" / "pseudo_masks" / method / "metrics.json")
+        assert metrics["threshold"] == 0.4
+
+
+def test_model_opens_without_this_project_or_a_network(finished: tuple[Finished, Finished]) -> None:
+    for supervision in SUPERVISION:
+        folder = finished[0].path / "models" / "segmentation" / supervision
+        code = (
+            "import socket, sys, torch, segmentation_models_pytorch as smp\n"
+            "def refuse(*_): raise AssertionError('network')\n"
+            "socket.socket.connect = socket.getaddrinfo = refuse\n"
+            f"net = smp.from_pretrained({str(folder)!r}).eval()\n"
+            "print(tuple(net(torch.zeros(1, 3, 64, 96)).shape))\n"
+            "assert 'pipeline' not in sys.modules\n"
+        )
+        done = run(folder.parent, sys.executable, "-c", code)
+        assert done.returncode == 0, done.stderr
+        assert str((1, 1 + len(CLASSES), 64, 96)) in done.stdout
+
+
+def test_photos_without_masks(template: Path, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", {"data.source": "csv"}, template)
+    make_photo_folder(project / "data" / "raw", masks=False)
+    without_git(project)
+    done = run(project, "dvc", "repro")
+    assert done.returncode == 0, done.stderr
+    assert set(stages_run(done.stdout)) == STAGES
+    note = "train_segmentation@full: skipped, since data/masks/full has no mask of a training image"
+    assert note in done.stdout
+    summary = read_json(project / "reports" / "summary.json")
+    require_summary(summary, set(SHAPES))
+    assert None not in summary["classifier"].values()
+    unknown = {key: summary[key] for key in ("pseudo_masks", "segmentation", "weak_to_full")}
+    assert set(leaves(unknown)) == {None}
+    for scores in summary["heatmaps"].values():
+        assert 0 < scores.pop("threshold_chosen") < 1
+        assert set(scores.values()) == {None}
+    assert (project / "reports" / "index.html").exists()
+    assert len(list((project / "data" / "predictions" / "cam").glob("*.png"))) == 3

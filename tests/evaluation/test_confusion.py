@@ -1,0 +1,153 @@
+"""Confusion counts and what is scored from them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import confusion_matrix as sklearn_confusion
+
+from pipeline.evaluation.confusion import (
+    confusion_matrix,
+    iou_per_class,
+    mean_iou,
+    pseudo_mask_counts,
+    score_pseudo_masks,
+)
+
+FEW = settings(max_examples=40, deadline=None)  # a busy machine would miss a deadline
+
+LABELS = 4
+SIZE = (3, 5)
+TRUTH = arrays(np.uint8, SIZE, elements=st.sampled_from([0, 1, 2, 3, 255]))
+PREDICTION = arrays(np.uint8, SIZE, elements=st.integers(0, LABELS - 1))
+PSEUDO_MASK = TRUTH
+
+#  truth 0 1 1   prediction 0 1 0
+#        2 . 0              2 2 1     (. is 255)
+HAND_TRUTH = np.array([[0, 1, 1], [2, 255, 0]], np.uint8)
+HAND_PREDICTION = np.array([[0, 1, 0], [2, 2, 1]], np.uint8)
+
+
+def test_confusion_by_hand() -> None:
+    # truth 0: pixels (0,0) -> 0 and (1,2) -> 1; truth 1: (0,1) -> 1 and (0,2) -> 0; truth 2: (1,0) -> 2.
+    expected = [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    confusion = confusion_matrix(HAND_TRUTH, HAND_PREDICTION, LABELS)
+    np.testing.assert_array_equal(confusion, expected)
+    assert confusion.dtype == np.int64
+
+
+def test_rows_are_truth() -> None:
+    confusion = confusion_matrix(np.array([[0, 0, 1]]), np.array([[1, 1, 1]]), 2)
+    np.testing.assert_array_equal(confusion, [[0, 2], [0, 1]])
+
+
+def test_iou_by_hand() -> None:
+    confusion = confusion_matrix(HAND_TRUTH, HAND_PREDICTION, LABELS)
+    # IoU 0: 1 hit / (2 true + 2 predicted - 1) = 1/3; 1: the same; 2: 1 / (1 + 1 - 1) = 1; 3: nowhere.
+    np.testing.assert_allclose(iou_per_class(confusion), [1 / 3, 1 / 3, 1, np.nan])
+    assert mean_iou(confusion) == pytest.approx((1 / 3 + 1 / 3 + 1) / 3)
+
+
+def test_class_in_the_prediction_alone_counts_as_zero() -> None:
+    # 0: 1 / (2 + 1 - 1) = 1/2; 1: predicted once, never true: 0; 2: absent. Mean over 0 and 1 = 1/4.
+    confusion = confusion_matrix(np.array([[0, 0]]), np.array([[0, 1]]), 3)
+    assert mean_iou(confusion) == pytest.approx(0.25)
+
+
+def test_mean_iou_of_nothing_is_nan() -> None:
+    assert np.isnan(mean_iou(np.zeros((3, 3), np.int64)))
+
+
+def test_set_score_is_not_the_mean_of_image_scores() -> None:
+    one = confusion_matrix(np.array([[0, 1, 1, 1]]), np.array([[0, 1, 1, 1]]), 2)
+    two = confusion_matrix(np.array([[0, 1, 0, 0]]), np.array([[0, 0, 0, 0]]), 2)
+    # Set: 0: 4 / (4 + 5 - 4) = 4/5; 1: 3 / (4 + 3 - 3) = 3/4. Mean of images: (1 + (3/4 + 0) / 2) / 2.
+    assert mean_iou(one + two) == pytest.approx((4 / 5 + 3 / 4) / 2)
+
+
+@FEW
+@given(TRUTH, PREDICTION)
+def test_against_sklearn(truth: np.ndarray, prediction: np.ndarray) -> None:
+    scored = truth != 255
+    ours = confusion_matrix(truth, prediction, LABELS)
+    if scored.any():
+        expected = sklearn_confusion(truth[scored], prediction[scored], labels=range(LABELS))
+        np.testing.assert_array_equal(ours, expected)
+    else:
+        assert not ours.any()
+
+
+@FEW
+@given(TRUTH, TRUTH, PSEUDO_MASK, PSEUDO_MASK)
+def test_counts_are_additive(t1: np.ndarray, t2: np.ndarray, p1: np.ndarray, p2: np.ndarray) -> None:
+    both = pseudo_mask_counts(np.hstack([t1, t2]), np.hstack([p1, p2]), LABELS)
+    np.testing.assert_array_equal(
+        both, pseudo_mask_counts(t1, p1, LABELS) + pseudo_mask_counts(t2, p2, LABELS)
+    )
+
+
+@FEW
+@given(TRUTH, PREDICTION, st.permutations(range(LABELS)))
+def test_permuted_labels_permute_the_confusion(
+    truth: np.ndarray, prediction: np.ndarray, order: list[int]
+) -> None:
+    renamed = np.append(order, np.zeros(252)).astype(np.uint8)
+    renamed[255] = 255
+    ours = confusion_matrix(renamed[truth], renamed[prediction], LABELS)
+    np.testing.assert_array_equal(ours[np.ix_(order, order)], confusion_matrix(truth, prediction, LABELS))
+
+
+@FEW
+@given(TRUTH, PSEUDO_MASK)
+def test_pseudo_mask_counts_against_a_loop(truth: np.ndarray, mask: np.ndarray) -> None:
+    expected = np.zeros((LABELS, LABELS + 1), int)
+    for true, given_label in zip(truth.ravel(), mask.ravel(), strict=True):
+        if true != 255:
+            expected[true, LABELS if given_label == 255 else given_label] += 1
+    np.testing.assert_array_equal(pseudo_mask_counts(truth, mask, LABELS), expected)
+
+
+def test_pseudo_mask_scores_by_hand() -> None:
+    truth = np.array([[0, 0, 1, 1, 1], [2, 2, 255, 0, 1]], np.uint8)
+    mask = np.array([[0, 255, 1, 2, 1], [2, 255, 1, 1, 255]], np.uint8)
+    # Scored 9 pixels, labelled 6 (open: (0,1), (1,1), (1,4)): coverage 6/9.
+    # Labelled as 1: (0,2) and (0,4) right, (1,3) wrong: 2/3. As 2: (1,0) right, (0,3) wrong: 1/2.
+    # IoU on the labelled: 0: 1 / (2 + 1 - 1) = 1/2; 1: 2 / (3 + 3 - 2) = 1/2; 2: 1 / (1 + 2 - 1) = 1/2.
+    scores = score_pseudo_masks(pseudo_mask_counts(truth, mask, 4))
+    assert scores.coverage == pytest.approx(6 / 9)
+    assert scores.precision == pytest.approx((2 / 3 + 1 / 2) / 2)
+    assert scores.miou == pytest.approx(1 / 2)
+
+
+@FEW
+@given(TRUTH, PREDICTION)
+def test_full_coverage_gives_the_plain_miou(truth: np.ndarray, prediction: np.ndarray) -> None:
+    scores = score_pseudo_masks(pseudo_mask_counts(truth, prediction, LABELS))
+    expected = mean_iou(confusion_matrix(truth, prediction, LABELS))
+    np.testing.assert_equal(
+        (scores.miou, scores.coverage), (expected, 1.0 if (truth != 255).any() else np.nan)
+    )
+
+
+def test_scores_of_nothing_are_nan() -> None:
+    scores = score_pseudo_masks(np.zeros((3, 4), np.int64))
+    assert np.isnan([scores.miou, scores.precision, scores.coverage]).all()
+
+
+def test_ignore_in_a_prediction_is_refused_even_where_the_truth_is_open() -> None:
+    with pytest.raises(ValueError, match="255"):
+        confusion_matrix(np.array([[0, 255]]), np.array([[0, 255]]), 2)
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction"), [([[0, 3]], [[0, 1]]), ([[0, 1]], [[0, 3]]), ([[0, -1]], [[0, 0]])]
+)
+def test_ids_out_of_range_are_refused(truth: list[list[int]], prediction: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match=r"ids 0\.\.2"):
+        confusion_matrix(np.array(truth), np.array(prediction), 3)
+
+
+def test_shapes_must_agree() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 3\) and \(3, 2\)"):
+        confusion_matrix(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), 2)

@@ -1,0 +1,94 @@
+"""Average precision and F1, by hand and against scikit-learn."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import average_precision_score, f1_score
+
+from pipeline.evaluation.means import mean_present
+from pipeline.evaluation.ranking import average_precision, f1_at
+
+FEW = settings(max_examples=40, deadline=None)  # a busy machine would miss a deadline
+
+
+def test_average_precision_by_hand() -> None:
+    # Ranked 0.9 (hit), 0.8, 0.7 (hit), 0.1: precision 1/1 at recall 1/2, 2/3 at recall 1.
+    truth = np.array([[1], [0], [1], [0]])
+    scores = np.array([[0.9], [0.8], [0.7], [0.1]])
+    np.testing.assert_allclose(average_precision(truth, scores), [(1 + 2 / 3) / 2])
+
+
+def test_ties_are_one_threshold() -> None:
+    # 0.9 (miss), then 0.5 three times with two hits: recall steps from 0 to 1 at precision 2/4.
+    truth = np.array([[0], [1], [0], [1]])
+    scores = np.array([[0.9], [0.5], [0.5], [0.5]])
+    np.testing.assert_allclose(average_precision(truth, scores), [0.5])
+
+
+@pytest.mark.parametrize("images", [1, 2, 17, 60])
+@pytest.mark.parametrize("levels", [1, 2, 5, 1000])  # few levels: many ties
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_average_precision_against_sklearn(images: int, levels: int, dtype: type) -> None:
+    rng = np.random.default_rng(images * levels)
+    truth = rng.random((images, 5)) < 0.4
+    scores = (rng.integers(levels, size=(images, 5)) / levels - 0.5).astype(dtype)
+    expected = [
+        average_precision_score(truth[:, c], scores[:, c]) if truth[:, c].any() else np.nan for c in range(5)
+    ]
+    np.testing.assert_allclose(average_precision(truth, scores), expected, rtol=1e-12)
+
+
+@FEW
+@given(
+    arrays(np.bool_, (7, 3)), arrays(np.int8, (7, 3), elements=st.integers(0, 4)), st.permutations(range(7))
+)
+def test_order_of_the_images_never_matters(truth: np.ndarray, levels: np.ndarray, order: list[int]) -> None:
+    scores = levels / 4
+    np.testing.assert_allclose(
+        average_precision(truth[order], scores[order]), average_precision(truth, scores), rtol=1e-12
+    )
+
+
+def test_class_without_positives_is_nan() -> None:
+    truth = np.array([[1, 0], [0, 0]])
+    scores = np.array([[0.2, 0.3], [0.1, 0.9]])
+    np.testing.assert_allclose(average_precision(truth, scores), [1, np.nan])
+    assert mean_present(average_precision(truth, scores)) == 1
+
+
+def test_f1_by_hand() -> None:
+    truth = np.array([[1, 0, 0], [1, 0, 1], [0, 0, 0]])
+    probabilities = np.array([[0.5, 0.1, 0.2], [0.4, 0.2, 0.3], [0.9, 0.3, 0.4]])
+    # Class 0: 0.5 counts as predicted: 1 hit, 1 miss, 1 false: 2 / (2 + 1 + 1). 1: neither. 2: missed: 0.
+    np.testing.assert_allclose(f1_at(truth, probabilities), [0.5, np.nan, 0])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.0])
+def test_f1_against_sklearn(threshold: float) -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.random((40, 6)) < [0, 0.1, 0.3, 0.5, 0.9, 1]
+    probabilities = rng.integers(11, size=(40, 6)) / 10
+    predicted = probabilities >= threshold
+    expected = f1_score(truth, predicted, average=None, zero_division=np.nan)
+    np.testing.assert_allclose(f1_at(truth, probabilities, threshold), expected)
+
+
+def test_mean_present_skips_nan_without_a_warning() -> None:
+    assert mean_present(np.array([np.nan, 0.5, 0.25])) == 0.375
+    assert np.isnan(mean_present(np.array([np.nan])))
+
+
+@pytest.mark.parametrize(
+    ("truth", "scores"),
+    [
+        (np.zeros((2, 3)), np.zeros((3, 2))),
+        (np.full((2, 3), 2), np.zeros((2, 3))),
+        (np.zeros((2, 3)), np.full((2, 3), np.nan)),
+    ],
+)
+@pytest.mark.parametrize("score", [average_precision, f1_at])
+def test_unusable_input_is_refused(score: object, truth: np.ndarray, scores: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="Expected"):
+        score(truth, scores)  # type: ignore[operator]

@@ -1,0 +1,147 @@
+"""The formulas, against literal loops over the papers' equations, closed forms, and hand-computed maps."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from pipeline.heatmaps.cam import cam, gradcam, gradcampp
+
+FEW = settings(max_examples=30, deadline=None)
+
+
+def realistic(
+    seed: int, channels: int = 12, height: int = 16, width: int = 18
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Activations (K, h, w) after a ReLU, weights (K,) around 0.05, and the GAP + FC head's gradients."""
+    generator = torch.Generator().manual_seed(seed)
+    activations = torch.randn(channels, height, width, generator=generator).relu()
+    weights = 0.05 * torch.randn(channels, generator=generator)
+    gradients = (weights / (height * width))[:, None, None].expand_as(activations)
+    return activations, weights, gradients
+
+
+def literal_gradcampp(activations: Tensor, gradients: Tensor) -> list[list[float]]:
+    """Equation 19 and 5 of arXiv:1710.11063 in float64, pixel by pixel, with g^2 and g^3 as they stand."""
+    a, g = activations.double().tolist(), gradients.double().tolist()
+    channels, height, width = activations.shape
+    heat = [[0.0] * width for _ in range(height)]
+    for k in range(channels):
+        total = sum(a[k][i][j] for i in range(height) for j in range(width))
+        weight = 0.0
+        for i in range(height):
+            for j in range(width):
+                gradient = g[k][i][j]
+                if gradient == 0:
+                    continue
+                alpha = gradient**2 / (2 * gradient**2 + total * gradient**3)
+                weight += alpha * max(gradient, 0.0)
+        for i in range(height):
+            for j in range(width):
+                heat[i][j] += weight * a[k][i][j]
+    return [[max(value, 0.0) for value in row] for row in heat]
+
+
+def test_cam_by_hand() -> None:
+    activations = torch.tensor([[[1.0, 2, 0], [0, 1, 3]], [[2.0, 0, 1], [1, 0, 0]]])
+    # 2 * A_0 - 1 * A_1
+    expected = torch.tensor([[0.0, 4, -1], [-1, 2, 6]])
+    assert torch.equal(cam(activations, torch.tensor([2.0, -1.0])), expected)
+
+
+def test_gradcam_by_hand() -> None:
+    activations = torch.tensor([[[1.0, 2, 0], [0, 1, 3]], [[2.0, 0, 1], [1, 0, 0]]])
+    gradients = torch.tensor([[[6.0, 0, 0], [0, 0, 0]], [[-1.0, -1, -1], [-1, -1, -1]]])
+    # The gradients' means are 1 and -1: relu(A_0 - A_1).
+    expected = torch.tensor([[0.0, 2, 0], [0, 1, 3]])
+    assert torch.allclose(gradcam(activations, gradients), expected)
+
+
+def test_gradcampp_by_hand() -> None:
+    activations = torch.tensor([[[1.0, 2, 0], [0, 1, 4]]])  # S = 8
+    gradients = torch.tensor([[[0.5, 0, 0], [0, -1.0, 0.25]]])
+    # 0.5 / (2 + 8 * 0.5) + 0.25 / (2 + 8 * 0.25) = 1/12 + 1/16; the negative gradient counts nothing.
+    assert torch.allclose(gradcampp(activations, gradients), activations[0] * (1 / 12 + 1 / 16))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_gradcampp_against_the_literal_equation(seed: int) -> None:
+    activations, _, _ = realistic(seed)
+    gradients = 1e-3 * torch.randn(activations.shape, generator=torch.Generator().manual_seed(seed + 100))
+    gradients[:, 0, 0] = 0
+    expected = torch.tensor(literal_gradcampp(activations, gradients))
+    assert torch.allclose(gradcampp(activations, gradients), expected.float(), rtol=2e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_closed_forms_on_a_gap_head(seed: int) -> None:
+    activations, weights, gradients = realistic(seed)
+    raw = cam(activations, weights)
+    assert torch.allclose(gradcam(activations, gradients), raw.relu() / raw.numel(), rtol=1e-4, atol=1e-9)
+    means = activations.mean((1, 2))
+    closed = cam(activations, weights.relu() / (2 + weights * means)).relu()
+    assert torch.allclose(gradcampp(activations, gradients), closed, rtol=1e-4)
+
+
+def test_an_eps_in_the_denominator_would_show() -> None:
+    # The usual guard, g^2 / (2 g^2 + S g^3 + 1e-6), is far off at the gradients of a GAP head.
+    activations, _, gradients = realistic(0)
+    total = activations.sum((1, 2), keepdim=True)
+    guarded = gradients**2 / (2 * gradients**2 + total * gradients**3 + 1e-6)
+    wrong = torch.einsum("k,khw->hw", (guarded * gradients.relu()).sum((1, 2)), activations)
+    ours = gradcampp(activations, gradients)
+    wrong_shape, our_shape = wrong / wrong.max(), ours / ours.max()
+    assert (wrong_shape - our_shape).abs().max() > 0.02
+
+
+@pytest.mark.parametrize("method", [gradcam, gradcampp])
+def test_dead_activations_and_gradients_stay_zero(method: object) -> None:
+    zeros = torch.zeros(4, 3, 5)
+    ones = torch.ones(4, 3, 5)
+    for activations, gradients in ((zeros, ones), (ones, zeros), (zeros, zeros)):
+        assert torch.equal(method(activations, gradients), torch.zeros(3, 5))  # type: ignore[operator]
+
+
+@FEW
+@given(st.integers(0, 10**6), st.permutations(range(6)))
+def test_order_of_channels_does_not_matter(seed: int, order: list[int]) -> None:
+    activations, weights, _ = realistic(seed, channels=6, height=4, width=7)
+    gradients = 1e-2 * torch.randn(activations.shape, generator=torch.Generator().manual_seed(seed))
+    assert torch.allclose(cam(activations[order], weights[order]), cam(activations, weights), atol=1e-6)
+    for method in (gradcam, gradcampp):
+        assert torch.allclose(
+            method(activations[order], gradients[order]), method(activations, gradients), atol=1e-6
+        )
+
+
+@FEW
+@given(st.integers(0, 10**6))
+def test_mirrored_inputs_give_mirrored_maps(seed: int) -> None:
+    activations, weights, _ = realistic(seed, channels=5, height=4, width=7)
+    gradients = 1e-2 * torch.randn(activations.shape, generator=torch.Generator().manual_seed(seed))
+    assert torch.allclose(cam(activations.flip(-1), weights), cam(activations, weights).flip(-1), atol=1e-6)
+    for method in (gradcam, gradcampp):
+        mirrored = method(activations.flip(-1), gradients.flip(-1))
+        assert torch.allclose(mirrored, method(activations, gradients).flip(-1), atol=1e-6)
+
+
+@FEW
+@given(st.integers(0, 10**6), st.floats(0.1, 10))
+def test_gradcam_scales_with_the_gradient(seed: int, factor: float) -> None:
+    activations, _, gradients = realistic(seed, channels=5, height=4, width=7)
+    scaled = gradcam(activations, factor * gradients)
+    assert torch.allclose(scaled, factor * gradcam(activations, gradients), rtol=1e-4, atol=1e-8)
+    assert math.isclose(float(scaled.min()), 0, abs_tol=1e-6) or float(scaled.min()) > 0
+
+
+def test_leading_dimensions_broadcast() -> None:
+    activations = torch.rand(2, 1, 6, 4, 5)
+    gradients = torch.randn(2, 3, 6, 4, 5)
+    together = gradcampp(activations, gradients)
+    assert together.shape == (2, 3, 4, 5)
+    for n in range(2):
+        for p in range(3):
+            assert torch.allclose(together[n, p], gradcampp(activations[n, 0], gradients[n, p]), atol=1e-6)

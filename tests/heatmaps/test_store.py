@@ -1,0 +1,106 @@
+"""The compact store, and heatmaps of a data set."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.pictures import write_image
+from pipeline.heatmaps.dataset import make_heatmaps, plan_shards
+from pipeline.heatmaps.store import HeatmapStore, shard_file, write_index, write_shard
+from pipeline.params import HeatmapParams
+from tests.heatmaps.nets import GapNet
+
+PARAMS = HeatmapParams(methods=("cam", "gradcampp"), scales=(1.0, 1.5), flip=True, batch_size=2)
+
+
+def sample(name: str, labels: tuple[int, ...] = (0,), size: tuple[int, int] = (40, 56)) -> Sample:
+    return Sample(name, f"{name}.png", "", *size, labels, "train", False, False)
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    rng = np.random.default_rng(0)
+    sizes = [(40, 56), (56, 40)]
+    samples = [sample(f"s{i:02d}", ((), (1,), (0, 3))[i % 3], sizes[i % 2]) for i in range(46)]
+    for s in samples:
+        write_image(tmp_path / s.image, rng.integers(0, 256, (s.height, s.width, 3), np.uint8))
+    return Manifest(str(tmp_path), tuple("abcde"), tuple(samples))
+
+
+def run(manifest: Manifest, folder: Path) -> dict[str, bytes]:
+    folders = {method: folder / method for method in PARAMS.methods}
+    make_heatmaps(GapNet().eval(), manifest, manifest.samples, PARAMS, 32, folders)
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    heat = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    write_shard(tmp_path, 0, {"a/b": heat})
+    write_index(tmp_path, [["a/b"]])
+    assert np.array_equal(HeatmapStore(tmp_path).read(sample("a/b", (1, 2))), heat)
+    assert HeatmapStore(tmp_path).read(sample("empty", ())).shape == (0, 1, 1)
+
+
+def test_missing_or_mismatched_heatmaps_are_errors(tmp_path: Path) -> None:
+    write_shard(tmp_path, 0, {"a": np.zeros((2, 3, 4), np.uint8)})
+    write_index(tmp_path, [["a"]])
+    with pytest.raises(ValueError, match="no heatmaps of 'b'"):
+        HeatmapStore(tmp_path).read(sample("b"))
+    with pytest.raises(ValueError, match="2 heatmaps for 1 labels"):
+        HeatmapStore(tmp_path).read(sample("a", (1,)))
+
+
+def test_batches_hold_one_size_and_leave_out_background_images(manifest: Manifest) -> None:
+    batches = [batch for shard in plan_shards(manifest.samples, PARAMS, 32) for batch in shard]
+    assert all(len({(s.height, s.width) for s in batch}) == 1 for batch in batches)
+    planned = sorted(s.name for batch in batches for s in batch)
+    assert planned == sorted(s.name for s in manifest.samples if s.labels)
+
+
+def test_stored_heat_is_the_fused_map_at_stride_4(manifest: Manifest, tmp_path: Path) -> None:
+    run(manifest, tmp_path / "out")
+    store = HeatmapStore(tmp_path / "out" / "cam")
+    for s in manifest.samples[:6]:
+        heat = store.read(s)
+        if s.labels:
+            expected = (6, 8) if s.width > s.height else (8, 6)  # 32 x 23 pixels at the working size
+            assert heat.shape == (len(s.labels), *expected)
+            assert all(one.max() in (0, 255) for one in heat)
+
+
+def test_an_interrupted_run_ends_with_the_same_bytes(manifest: Manifest, tmp_path: Path) -> None:
+    whole = run(manifest, tmp_path / "whole")
+    assert "cam/shard-00001.safetensors" in whole
+    folder = tmp_path / "again"
+    run(manifest, folder)
+    # As if killed: one method's shard is missing, and the index was never written.
+    shard_file(folder / "gradcampp", 1).unlink()
+    kept = shard_file(folder / "cam", 0).stat().st_mtime_ns
+    for method in PARAMS.methods:
+        (folder / method / "index.json").unlink()
+    assert run(manifest, folder) == whole
+    assert shard_file(folder / "cam", 0).stat().st_mtime_ns == kept
+
+
+def test_maps_do_not_depend_on_the_rest_of_the_batch(manifest: Manifest, tmp_path: Path) -> None:
+    run(manifest, tmp_path / "all")
+    few = Manifest(manifest.root, manifest.classes, manifest.samples[4:9])
+    run(few, tmp_path / "few")
+    for s in (s for s in few.samples if s.labels):
+        whole = HeatmapStore(tmp_path / "all" / "cam").read(s).astype(int)
+        alone = HeatmapStore(tmp_path / "few" / "cam").read(s).astype(int)
+        assert np.abs(whole - alone).max() <= 1  # one grey level: batches of other sizes round differently
+    assert torch.is_grad_enabled()
+
+
+def test_sizes_that_differ_at_one_scale_only_are_not_mixed(tmp_path: Path) -> None:
+    # 53 x 100 and 54 x 100 both have 17 rows at a long side of 32, but 25 and 26 at 48.
+    sizes = [(53, 100), (54, 100), (54, 100), (53, 100)]
+    samples = tuple(sample(f"s{i}", (0,), size) for i, size in enumerate(sizes))
+    for s in samples:
+        write_image(tmp_path / s.image, np.full((s.height, s.width, 3), 90, np.uint8))
+    run(Manifest(str(tmp_path), tuple("abcde"), samples), tmp_path / "out")
+    assert set(HeatmapStore(tmp_path / "out" / "cam").shards) == {"s0", "s1", "s2", "s3"}

@@ -1,0 +1,91 @@
+"""From stored heatmaps to the pseudo-mask of an image."""
+
+import numpy as np
+import pytest
+
+from pipeline.masks import pseudo_masks
+from pipeline.masks.pseudo_masks import make_pseudo_mask
+from pipeline.masks.threshold import label_map, upsample, with_band
+from pipeline.params import CrfParams, PseudoMaskParams
+
+CRF = CrfParams(
+    iterations=5,
+    gaussian_sxy=0.02,
+    gaussian_compat=3,
+    bilateral_sxy=0.2,
+    bilateral_srgb=9,
+    bilateral_compat=10,
+    max_side=512,
+)
+NO_CLASS = np.zeros(0, int)
+
+
+def params(refine: str, band: float) -> PseudoMaskParams:
+    """The section `pseudo_masks` with the threshold `auto`, which the room must not read."""
+    return PseudoMaskParams.model_validate({"threshold": "auto", "band": band, "refine": refine, "crf": CRF})
+
+
+def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A red box on green (48, 64, 3), its truth (id 3), and stored heat (1, 12, 16) that is too wide."""
+    truth = np.zeros((48, 64), np.uint8)
+    truth[12:36, 16:40] = 3
+    image = np.where(truth[..., None] > 0, [200, 40, 40], [40, 160, 60]).astype(np.uint8)
+    y, x = np.mgrid[:12, :16]
+    distance = np.maximum(np.abs(4 * y + 1.5 - 23.5), np.abs(4 * x + 1.5 - 27.5))  # from the box's centre
+    heat = np.clip(1 - distance / 32, 0, 1)  # at the box's edge, 12 px: 0.625
+    return image, truth, np.round(heat * 255).astype(np.uint8)[None]
+
+
+def test_crf_brings_the_seed_to_the_colour_edge() -> None:
+    image, truth, stored = scene()
+    result = make_pseudo_mask(image, stored, np.array([2]), 0.5, params("crf", 0))
+    assert np.mean(result.seed == truth) < 0.9  # 16 px instead of 12 around the centre
+    np.testing.assert_array_equal(result.refined, truth)
+    np.testing.assert_array_equal(result.mask, result.refined)  # no band
+
+
+def test_seed_is_the_label_map() -> None:
+    image, _, stored = scene()
+    result = make_pseudo_mask(image, stored, np.array([2]), 0.5, params("crf", 0.1))
+    heat = upsample(stored, (48, 64))
+    np.testing.assert_array_equal(result.seed, label_map(heat, np.array([2]), 0.5))
+
+
+def test_band_opens_the_refined_mask_by_the_heat() -> None:
+    image, _, stored = scene()
+    result = make_pseudo_mask(image, stored, np.array([2]), 0.5, params("crf", 0.1))
+    peak = upsample(stored, (48, 64))[0]
+    is_open = (peak > np.float32(0.4)) & (peak <= np.float32(0.6))
+    assert is_open.any()
+    np.testing.assert_array_equal(result.mask, np.where(is_open, 255, result.refined))
+
+
+def test_without_refinement_the_heat_alone_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(pseudo_masks, "dense_crf")
+    image, _, stored = scene()
+    two = np.concatenate([stored, np.flip(stored, axis=2) // 2 + 60])
+    classes = np.array([4, 1])
+    heat = upsample(two, (48, 64))
+    result = make_pseudo_mask(image, two, classes, 0.45, params("none", 0.1))
+    assert set(np.unique(result.seed)) == {0, 2, 5}
+    np.testing.assert_array_equal(result.refined, result.seed)
+    np.testing.assert_array_equal(result.mask, with_band(heat, classes, 0.45, 0.1))
+
+
+@pytest.mark.parametrize("refine", ["crf", "none"])
+def test_image_without_labels_is_background(refine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.masks.crf._library", None)  # a call would fail
+    image, _, _ = scene()
+    result = make_pseudo_mask(image, np.zeros((0, 12, 16), np.uint8), NO_CLASS, 0.3, params(refine, 0.1))
+    for mask in (result.seed, result.refined, result.mask):
+        np.testing.assert_array_equal(mask, np.zeros((48, 64)))
+        assert mask.dtype == np.uint8
+
+
+def test_classes_keep_their_ids_through_the_crf() -> None:
+    image, truth, stored = scene()
+    flat = np.full_like(stored, 20)
+    one = make_pseudo_mask(image, np.concatenate([stored, flat]), np.array([2, 0]), 0.5, params("crf", 0))
+    other = make_pseudo_mask(image, np.concatenate([flat, stored]), np.array([0, 2]), 0.5, params("crf", 0))
+    np.testing.assert_array_equal(one.refined, truth)
+    np.testing.assert_array_equal(other.refined, truth)

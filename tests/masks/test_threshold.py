@@ -1,0 +1,158 @@
+"""From heatmaps to label maps."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline.masks.threshold import (
+    band_limits,
+    competition,
+    label_map,
+    upsample,
+    with_band,
+)
+
+FEW = settings(max_examples=40, deadline=None)  # a busy machine would miss a deadline
+
+LEVELS = st.integers(0, 8).map(lambda level: level / 8)  # exact in float32, many ties
+HEAT = arrays(np.float32, (3, 4, 5), elements=LEVELS)
+CLASSES = np.array([4, 0, 2])
+# Two maps for the classes 3 and 1, that is ids 4 and 2.
+HAND = np.array([[[0.5, 0.2, 0.6], [0.9, 0.4, 0.0]], [[0.4, 0.1, 0.8], [0.9, 0.5, 1.0]]], np.float32)
+HAND_CLASSES = np.array([3, 1])
+
+
+def test_label_map_by_hand() -> None:
+    # Threshold 0.5: 0.5 ties with the background, which wins; 0.9 ties with 0.9, where the first map wins.
+    np.testing.assert_array_equal(label_map(HAND, HAND_CLASSES, 0.5), [[0, 0, 2], [4, 0, 2]])
+    assert label_map(HAND, HAND_CLASSES, 0.5).dtype == np.uint8
+
+
+def test_band_by_hand() -> None:
+    # 0.5 +- 0.3: foreground above 0.8 (0.9, 1.0), background up to 0.2; 0.5, 0.8 and 0.5 lie between.
+    expected = [[255, 0, 255], [4, 255, 2]]
+    np.testing.assert_array_equal(with_band(HAND, HAND_CLASSES, 0.5, 0.3), expected)
+
+
+def test_band_limits_stay_where_both_labels_are_possible() -> None:
+    assert band_limits(0.5, 0.25) == (0.25, 0.75)
+    assert band_limits(0.05, 0.25) == (0.01, 0.3)
+    assert band_limits(0.875, 0.25) == (0.625, 0.99)
+    assert band_limits(0.005, 0) == (0.005, 0.005)  # no band never moves the threshold
+    assert band_limits(0.995, 0) == (0.995, 0.995)
+
+
+@FEW
+@given(HEAT, st.sampled_from([0.125, 0.3, 0.5, 0.875]))
+def test_label_map_against_a_loop(heat: np.ndarray, threshold: float) -> None:
+    expected = np.zeros(heat.shape[1:], int)
+    for position in np.ndindex(*expected.shape):
+        best = threshold
+        for index, label in enumerate([5, 1, 3]):
+            if heat[(index, *position)] > best:
+                best, expected[position] = heat[(index, *position)], label
+    np.testing.assert_array_equal(label_map(heat, CLASSES, threshold), expected)
+
+
+@FEW
+@given(HEAT, st.floats(0.01, 0.99), st.floats(0.01, 0.99))
+def test_foreground_shrinks_as_the_threshold_grows(heat: np.ndarray, one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    many, few = label_map(heat, CLASSES, low), label_map(heat, CLASSES, high)
+    np.testing.assert_array_equal(few[few > 0], many[few > 0])
+
+
+@FEW
+@given(HEAT, st.floats(0.01, 0.99), st.floats(0, 0.49))
+def test_band_opens_pixels_and_changes_no_other(heat: np.ndarray, threshold: float, band: float) -> None:
+    narrow, wide = label_map(heat, CLASSES, threshold), with_band(heat, CLASSES, threshold, band)
+    np.testing.assert_array_equal(wide[wide != 255], narrow[wide != 255])
+    np.testing.assert_array_equal(with_band(heat, CLASSES, threshold, 0), narrow)
+    wider = with_band(heat, CLASSES, threshold, band + 0.1)
+    assert not np.any((wide == 255) & (wider != 255))
+
+
+@FEW
+@given(HEAT, st.permutations(range(3)))
+def test_order_of_the_classes_never_matters_without_ties(heat: np.ndarray, order: list[int]) -> None:
+    distinct = heat * 0.9 + np.array([0.01, 0.02, 0.03], np.float32)[:, None, None]
+    np.testing.assert_array_equal(
+        label_map(distinct[order], CLASSES[order], 0.4), label_map(distinct, CLASSES, 0.4)
+    )
+
+
+def test_image_without_labels_is_background() -> None:
+    nothing, none = np.zeros((0, 4, 6), np.float32), np.zeros(0, int)
+    np.testing.assert_array_equal(label_map(nothing, none, 0.3), np.zeros((4, 6)))
+    np.testing.assert_array_equal(with_band(nothing, none, 0.3, 0.1), np.zeros((4, 6)))
+
+
+def test_competition_by_hand() -> None:
+    # [0.5, 0.5, 1.0] / 2 and [0.5, 0, 0] / 0.5
+    heat = np.array([[[0.5, 0]], [[1, 0]]], np.float32)
+    expected = [[[0.25, 1]], [[0.25, 0]], [[0.5, 0]]]
+    np.testing.assert_allclose(competition(heat, 0.5), expected)
+
+
+@FEW
+@given(HEAT, st.floats(0.01, 0.99))
+def test_competition_has_the_winners_of_the_label_map(heat: np.ndarray, threshold: float) -> None:
+    probabilities = competition(heat, threshold)
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1, rtol=1e-6)
+    by_id = probabilities[[0, 2, 3, 1]]  # maps of the ids 0, 1, 3, 5
+    winner = np.searchsorted([0, 1, 3, 5], label_map(heat, CLASSES, threshold))
+    won = np.take_along_axis(by_id, winner[None], axis=0)
+    np.testing.assert_allclose(won[0], probabilities.max(axis=0), rtol=1e-6)
+
+
+def literal_bilinear(stored: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Pixel centres at (i + 0.5) * scale - 0.5, clamped at the frame."""
+    maps, h, w = stored.shape
+    out = np.zeros((maps, height, width))
+    for y in range(height):
+        for x in range(width):
+            cy = min(max((y + 0.5) * h / height - 0.5, 0), h - 1)
+            cx = min(max((x + 0.5) * w / width - 0.5, 0), w - 1)
+            y0, x0 = int(cy), int(cx)
+            y1, x1 = min(y0 + 1, h - 1), min(x0 + 1, w - 1)
+            fy, fx = cy - y0, cx - x0
+            top = stored[:, y0, x0] * (1 - fx) + stored[:, y0, x1] * fx
+            bottom = stored[:, y1, x0] * (1 - fx) + stored[:, y1, x1] * fx
+            out[:, y, x] = (top * (1 - fy) + bottom * fy) / 255
+    return out
+
+
+@pytest.mark.parametrize("size", [(8, 20), (7, 11), (2, 5)])
+def test_upsample_against_the_definition(size: tuple[int, int]) -> None:
+    stored = np.random.default_rng(0).integers(256, size=(3, 2, 5)).astype(np.uint8)
+    heat = upsample(stored, size)
+    np.testing.assert_allclose(heat, literal_bilinear(stored.astype(float), *size), atol=1e-6)
+    assert heat.dtype == np.float32
+
+
+def test_upsample_keeps_the_maximum_as_it_comes_out() -> None:
+    stored = np.zeros((1, 2, 3), np.uint8)
+    stored[0, 0, 1] = 255
+    # Two columns lie at (0.5, 1.5) * 3/2 - 0.5 = 0.25 and 1.75: both 1/4 of the way to the peak of column 1.
+    assert upsample(stored, (2, 2)).max() == pytest.approx(0.25)
+
+
+def test_upsample_of_no_map_and_of_read_only_maps() -> None:
+    assert upsample(np.zeros((0, 2, 3), np.uint8), (8, 12)).shape == (0, 8, 12)
+    stored = np.full((1, 2, 3), 51, np.uint8)
+    stored.flags.writeable = False  # as joblib hands arrays over; torch would warn
+    np.testing.assert_allclose(upsample(stored, (4, 6)), 0.2)
+
+
+@pytest.mark.parametrize("classes", [[1], [1, 1], [1, 254], [-1, 1], [[0], [1]]])
+def test_unusable_classes_are_refused(classes: list[int]) -> None:
+    with pytest.raises(ValueError, match="class"):
+        label_map(HAND, np.array(classes), 0.5)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, -0.1, float("nan")])
+def test_thresholds_outside_of_0_to_1_are_refused(threshold: float) -> None:
+    with pytest.raises(ValueError, match="threshold"):
+        label_map(HAND, HAND_CLASSES, threshold)

@@ -1,0 +1,172 @@
+"""A finished run on made-up pictures: all files that the report reads."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pipeline.data.files import write_csv, write_json, write_text
+from pipeline.data.manifest import Manifest, Sample, write_manifest
+from pipeline.data.pictures import write_image, write_mask
+from pipeline.heatmaps.store import write_index, write_shard
+from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+METHODS = ("cam", "gradcampp")
+SUPERVISION = ("gradcampp", "full")
+Scene = tuple[np.ndarray, np.ndarray]
+
+
+def blocks(count: int, classes: int) -> list[Scene]:
+    """Noise of 30 x 40 pixels with one rectangle; the first scene is empty."""
+    rng = np.random.default_rng(0)
+    scenes = []
+    for index in range(count):
+        image = rng.integers(60, 120, (30, 40, 3)).astype(np.uint8)
+        mask = np.zeros((30, 40), np.uint8)
+        if index:
+            mask[8:22, 5 + index : 20 + index] = 1 + index % classes
+            image[mask > 0] += 100
+        scenes.append((image, mask))
+    return scenes
+
+
+def make_samples(scenes: list[Scene], masks: bool) -> tuple[Sample, ...]:
+    """The first two thirds are `train`."""
+    found = []
+    for index, (image, mask) in enumerate(scenes):
+        split = "train" if index < len(scenes) * 2 // 3 else "val"
+        name = f"{split}-{index:02d}"
+        labels = tuple(int(i) - 1 for i in np.unique(mask) if i)
+        size = image.shape[:2]
+        found.append(Sample(name, f"images/{name}.png", "", *size, labels, split, masks, masks))
+    return tuple(found)
+
+
+def write_data(root: Path, scenes: list[Scene], samples: tuple[Sample, ...], masks: bool) -> None:
+    """Photos, true masks, heatmaps, pseudo-masks with an open band, and predictions of `val`."""
+    heat: dict[str, np.ndarray] = {}
+    for (image, mask), sample in zip(scenes, samples, strict=True):
+        write_image(root / "data/prepared" / sample.image, image)
+        if masks:
+            write_mask(root / "data/masks/full" / f"{sample.name}.png", mask)
+        side = max(mask.shape) // 8
+        soft = [cv2.blur((mask == c + 1).astype(np.float32), (side, side)) for c in sample.labels]
+        if sample.split == "train" and soft:
+            heat[sample.name] = np.stack(
+                [(255 * cv2.resize(m, None, fx=0.25, fy=0.25)) for m in soft]
+            ).astype("u1")
+        rough = cv2.erode(mask, np.ones((3, 3), np.uint8))
+        if sample.split == "train":
+            rough[(rough == 0) & (cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0)] = 255
+        folders = [f"data/masks/{m}" for m in METHODS] if sample.split == "train" else []
+        folders += [f"data/predictions/{s}" for s in SUPERVISION] if sample.split == "val" and masks else []
+        for folder in folders:
+            write_mask(root / folder / f"{sample.name}.png", rough)
+    for method in METHODS:
+        write_shard(root / "data/heatmaps" / method, 0, heat)
+        write_index(root / "data/heatmaps" / method, [list(heat)])
+
+
+def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample, ...], masks: bool) -> None:
+    """Scores in every form that the stages write; null and empty where there are no masks."""
+    names = ("background", *classes)
+    curve = [{"step": step, "loss": 1 / step**0.3, "lr": 1e-3} for step in range(10, 500, 10)]
+    write_json(reports / "classifier/metrics.json", {"map": 0.91, "f1": 0.8})
+    rows = [{"class": name, "average_precision": 0.9, "f1": 0.8} for name in classes]
+    write_csv(reports / "classifier/classes.csv", ("class", "average_precision", "f1"), rows)
+    write_csv(reports / "classifier/curve.csv", ("step", "loss", "lr"), curve)
+
+    def known(value: float) -> float | None:
+        return value if masks else None
+
+    for method in METHODS:
+        folder = reports / "pseudo_masks" / method
+        heat = {"miou_best": known(0.55), "threshold_best": known(0.4)}
+        heat |= {"miou_chosen": known(0.53), "threshold_chosen": 0.32}
+        published = {"miou": known(0.6), "precision": known(0.8), "coverage": known(0.9)}
+        write_json(folder / "metrics.json", {"heatmaps": heat, "pseudo_masks": published, "threshold": 0.32})
+        points = [{"threshold": t / 50, "miou": 0.55 - (t / 50 - 0.4) ** 2} for t in range(1, 50) if masks]
+        write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
+        train = [s for s in samples if s.split == "train" and masks]
+        scores = [
+            {"name": s.name, "miou_before": 0.4, "miou_after": 1 - i / 100} for i, s in enumerate(train)
+        ]
+        write_csv(folder / "images.csv", ("name", "miou_before", "miou_after"), scores)
+    for name, miou in zip(SUPERVISION, (0.6, 0.8), strict=True):
+        folder = reports / "evaluation" / name
+        per_class = {label: known(miou) for label in names}
+        metrics = {"miou": known(miou), "iou_per_class": per_class, "boundary_iou": known(miou / 2)}
+        write_json(folder / "metrics.json", metrics)
+        cells = (np.full((len(names),) * 2, 5) + 80 * np.eye(len(names), dtype=int)) * masks
+        table = [
+            {"truth": n, **dict(zip(names, row, strict=True))}
+            for n, row in zip(names, cells.tolist(), strict=True)
+        ]
+        write_csv(folder / "confusion.csv", ("truth", *names), table)
+        val = [s for s in samples if s.split == "val" and masks]
+        write_csv(
+            folder / "images.csv",
+            ("name", "miou"),
+            [{"name": s.name, "miou": 0.9 - i / 100} for i, s in enumerate(val)],
+        )
+        steps = curve if masks or name != "full" else []
+        write_csv(reports / "segmentation" / name / "curve.csv", ("step", "loss", "lr"), steps)
+    write_json(reports / "seconds/prepare.json", {"seconds": 1.5})
+    write_json(reports / "seconds/make_pseudo_masks@cam.json", {"seconds": 12.3})
+    write_json(reports / "seconds/make_pseudo_masks@gradcam.json", {"seconds": 77})  # of an earlier run
+
+
+def write_project(root: Path, classes: tuple[str, ...], scenes: list[Scene], masks: bool = True) -> Manifest:
+    """Everything below `root`; models are stubs, and `full` is skipped without masks."""
+    samples = make_samples(scenes, masks)
+    manifest = Manifest("data/prepared", classes, samples)
+    listed = f"supervision: [{', '.join(SUPERVISION)}]"
+    write_text(root / "params.yaml", re.sub(r"supervision: \[.*?\]", listed, PARAMS.read_text()))
+    write_manifest(root / "data/prepared", manifest)
+    write_data(root, scenes, samples, masks)
+    write_reports(root / "reports", classes, samples, masks)
+    for name in SUPERVISION:
+        skipped = name == "full" and not masks
+        write_text(root / "models/segmentation" / name / ("skipped.txt" if skipped else "camseg.json"), "")
+    return manifest
+
+
+def tiny_net(classes: tuple[str, ...]) -> SegmentationNet:
+    """A network of one convolution whose answer is always class 1."""
+    layer = nn.Conv2d(3, len(classes) + 1, 1)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.zero_()
+        layer.bias[1] = 1
+    return SegmentationNet(layer, SegmentationConfig(classes, 32)).eval()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Manifest]:
+    """Writes a finished run into a new folder, which becomes the current one."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(classes: tuple[str, ...] = ("cat", "dog"), masks: bool = True, count: int = 9) -> Manifest:
+        monkeypatch.setattr("pipeline.stages.report.load_segmentation_net", lambda folder: tiny_net(classes))
+        return write_project(tmp_path, classes, blocks(count, len(classes)), masks)
+
+    return write
+
+
+@pytest.fixture
+def set_params(tmp_path: Path) -> Callable[[str, str], None]:
+    """Replaces text of the project's `params.yaml`."""
+
+    def replace(old: str, new: str) -> None:
+        text = (tmp_path / "params.yaml").read_text()
+        assert old in text, json.dumps(old)
+        (tmp_path / "params.yaml").write_text(text.replace(old, new))
+
+    return replace

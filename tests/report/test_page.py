@@ -1,0 +1,169 @@
+"""The page as a whole, through the stage that writes it."""
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.pictures import read_image
+from pipeline.report.rows import share_out, worst_first
+from pipeline.stages.report import main
+
+Project = Callable[..., Manifest]
+SetParams = Callable[[str, str], None]
+
+
+class Page(HTMLParser):
+    """The tags, attributes and text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.alt: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data")]
+        self.alt += [value or "" for name, value in attrs if name == "alt"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def render() -> str:
+    main()
+    return Path("reports/index.html").read_text(encoding="utf-8")
+
+
+def rows(page: Page) -> dict[str, list[str]]:
+    """The captions of each image shown, in the page's order."""
+    found: dict[str, list[str]] = {}
+    for alt in page.alt:
+        name, caption = alt.split(": ", 1)
+        found.setdefault(name, []).append(caption)
+    return found
+
+
+def test_page_needs_nothing_else(project: Project) -> None:
+    project()
+    text = render()
+    page = Page(text)
+    assert page.links
+    assert all(link.startswith(("data:image/webp;base64,", "#")) for link in page.links)
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert not re.search(r"https?:|//[a-z]+\.|url\((?!#)|@import", text)
+    assert str(Path.cwd()) not in text
+    assert "12.3" not in page.text  # seconds
+
+
+def test_same_bytes_again(project: Project) -> None:
+    project()
+    main()
+    reports = Path("reports")
+    before = {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()}
+    (reports / "seconds/prepare.json").write_text('{"seconds": 99}')
+    main()
+    after = {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()}
+    changed = {path.name for path in after if before.get(path) != after[path]}
+    assert changed == {"summary.json", "prepare.json"}
+    assert before.keys() == after.keys()
+
+
+def test_names_are_text(project: Project) -> None:
+    project(classes=("<b>x</b>", "$a & b$"))
+    text = render()
+    assert "<b>x</b>" not in text
+    assert "&lt;b&gt;x" in text
+    assert text.count(">$a &amp; b$</text>") == 5  # in plots: two axes of two matrices, and the bars
+
+
+def test_worst_first_and_what_a_row_shows(project: Project, set_params: SetParams) -> None:
+    project()  # 6 training images with scores falling by name, 3 val images likewise
+    set_params("images: 40", "images: 5")
+    page = Page(render())
+    found = rows(page)
+    assert list(found) == ["train-05", "train-04", "train-03", "val-08", "val-07"]
+    masks = ["truth", "prediction gradcampp", "prediction full"]
+    before = ["heatmap cam", "heatmap gradcampp", "gradcampp > 0.32", "pseudo-mask, refined"]
+    assert found["train-05"] == ["photo", *before, *masks]
+    assert found["val-08"] == ["photo", *masks]
+    assert "mIoU 0.950" in page.text
+    assert "75 %" in page.text  # 0.6 / 0.8
+    panels = sorted(path.stem for path in Path("reports/panels").iterdir())
+    assert panels == sorted(found)
+
+
+def test_old_panels_go(project: Project, set_params: SetParams) -> None:
+    project()
+    main()
+    assert Path("reports/panels/train-00.png").exists()
+    set_params("images: 40", "images: 0")
+    main()
+    assert list(Path("reports/panels").iterdir()) == []
+    assert "<img" not in Path("reports/index.html").read_text()
+
+
+def test_without_masks(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project(masks=False)
+    page = Page(render())
+    found = rows(page)
+    assert list(found) == sorted(found)
+    assert len(found) == 9
+    assert found["train-01"][-2:] == [
+        "pseudo-mask, refined",
+        "prediction gradcampp",
+    ]  # `full` was not trained
+    assert not re.search(r"mIoU \d", page.text)
+    assert "no true masks" in page.text
+    assert list(Path("reports/plots").iterdir()) == []
+    summary = json.loads(Path("reports/summary.json").read_text())
+    assert summary["weak_to_full"] is None
+    assert summary["segmentation"]["full"]["miou"] is None
+    assert "open reports/index.html" in capsys.readouterr().out
+
+
+def test_a_given_threshold_is_called_given(project: Project, set_params: SetParams) -> None:
+    project()
+    set_params("threshold: auto", "threshold: 0.32")
+    text = render()
+    assert "given in params.yaml" in text
+    assert "chosen without masks" not in text
+
+
+def test_plots_and_summary(project: Project) -> None:
+    project()
+    main()
+    summary = json.loads(Path("reports/summary.json").read_text())
+    assert list(summary) == sorted(summary)
+    assert summary["weak_to_full"] == 0.75
+    names = sorted(path.name for path in Path("reports/plots").iterdir())
+    assert names == ["confusion-full.png", "confusion-gradcampp.png"]
+    assert np.ptp(read_image(Path("reports/plots/confusion-full.png"))) > 100
+
+
+def sample(name: str) -> Sample:
+    return Sample(name, "", "", 1, 1, (), "train", False, False)
+
+
+def test_order_of_images() -> None:
+    samples = [sample(name) for name in "dcba"]
+    ordered = worst_first(samples, {"d": None, "c": 0.0, "b": 0.7})
+    assert "".join(s.name for s in ordered) == "cbad"  # 0.0 is the worst score, not a missing one
+
+
+@pytest.mark.parametrize(
+    ("count", "train", "val", "expected"),
+    [(5, 9, 9, (3, 2)), (6, 1, 9, (1, 5)), (6, 9, 1, (5, 1)), (40, 2, 3, (2, 3)), (0, 2, 3, (0, 0))],
+)
+def test_images_are_shared_out(count: int, train: int, val: int, expected: tuple[int, int]) -> None:
+    samples = [sample(str(i)) for i in range(9)]
+    chosen = share_out(count, samples[:train], samples[:val])
+    assert (len(chosen[0]), len(chosen[1])) == expected

@@ -1,0 +1,85 @@
+"""The figures: what they draw, and that they come out the same."""
+
+import numpy as np
+
+from pipeline.report.plots import (
+    CONTROL,
+    INK,
+    colours,
+    draw_classes,
+    draw_confusion,
+    draw_losses,
+    draw_sweep,
+    row_shares,
+    to_png,
+    to_svg,
+)
+from pipeline.report.results import Confusion
+
+CONFUSION = Confusion(("background", "<b>", "$x$"), np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]]))
+HEAT = {"threshold_best": 0.4, "miou_best": 0.55, "threshold_chosen": 0.2, "miou_chosen": 0.5}
+
+
+def test_rows_are_shares() -> None:
+    # 8 true pixels of background: 6/8 and 2/8; 4 of <b>: 1/4 and 3/4; none of $x$: no division by 0.
+    np.testing.assert_array_equal(row_shares(CONFUSION), [[0.75, 0.25, 0], [0.25, 0.75, 0], [0, 0, 0]])
+
+
+def test_confusion_has_truth_in_rows_from_the_top() -> None:
+    (axes,) = draw_confusion(CONFUSION).axes
+    texts = {text.get_position(): text.get_text() for text in axes.texts}
+    assert texts[(1.5, 0.5)] == ".25"  # column 1, row 0
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(CONFUSION.names)
+    assert axes.yaxis_inverted()
+    assert axes.get_ylabel() == "truth"
+
+
+def test_large_confusion_has_no_numbers() -> None:
+    many = Confusion(tuple(map(str, range(30))), np.eye(30, dtype=np.int64))
+    assert not draw_confusion(many).axes[0].texts
+
+
+def test_sweep_marks_used_and_best() -> None:
+    figure = draw_sweep({"cam": [(0.1, 0.3), (0.4, 0.55)]}, {"cam": {"heatmaps": HEAT}})
+    points = [np.ravel(line.get_xydata()).tolist() for line in figure.axes[0].lines]
+    assert [0.4, 0.55] in points
+    assert [0.2, 0.5] in points
+
+
+def test_bars_are_the_scores_in_the_order_of_the_labels() -> None:
+    scores = {"gradcampp": {"b": 0.5, "a": 0.25}, "full": {"a": 0.75, "b": None}}
+    (axes,) = draw_classes(["b", "a"], scores).axes
+    assert [bar.get_width() for bar in axes.patches] == [0.5, 0.25, 0, 0.75]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
+
+
+def test_losses_are_drawn_as_given() -> None:
+    (axes,) = draw_losses({"full": [(10, 2.0), (20, 1.0)]}).axes
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[10, 2], [20, 1]])
+    assert axes.lines[0].get_color() == CONTROL
+
+
+def test_control_is_grey_and_the_others_differ() -> None:
+    found = colours(["full", "cam", "gradcampp"])
+    assert found[0] == CONTROL
+    assert len(set(found)) == 3
+    assert colours(["cam", "gradcampp"]) == found[1:]  # the same colour with and without the control
+
+
+def test_svg_is_fit_for_a_page() -> None:
+    svg = to_svg(draw_confusion(CONFUSION))
+    assert svg.startswith("<svg")
+    assert "http" not in svg
+    assert "<style" not in svg
+    assert INK not in svg
+    assert "currentColor" in svg
+    assert "&lt;b&gt;" in svg
+    assert "<b>" not in svg
+    assert ">$x$</text>" in svg  # no formula
+
+
+def test_same_bytes_again() -> None:
+    assert to_svg(draw_confusion(CONFUSION)) == to_svg(draw_confusion(CONFUSION))
+    png = to_png(draw_confusion(CONFUSION))
+    assert png == to_png(draw_confusion(CONFUSION))
+    assert b"matplotlib" not in png.lower()

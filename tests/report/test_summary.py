@@ -1,0 +1,134 @@
+"""The run in numbers."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.report.results import (
+    Confusion,
+    Results,
+    lead_method,
+    lead_supervision,
+    read_confusion,
+    read_points,
+    read_results,
+    read_scores,
+)
+from pipeline.report.summary import summarise, summary_table, weak_to_full
+
+
+def make_results(
+    weak: float | None, full: float | None, supervision: tuple[str, ...] = ("cam", "full")
+) -> Results:
+    """By hand; `extra` stands for keys that a later version may write."""
+    heat = {"miou_best": 0.5, "threshold_best": 0.4, "miou_chosen": 0.45, "threshold_chosen": 0.3, "extra": 1}
+    masks = {"miou": 0.6, "precision": 0.8, "coverage": 0.9}
+    scores = {"cam": weak, "gradcampp": 0.1, "full": full}
+    return Results(
+        methods=("cam",),
+        supervision=supervision,
+        classifier={"map": 0.9, "f1": None, "extra": 1},
+        average_precision={},
+        pseudo_masks={"cam": {"heatmaps": heat, "pseudo_masks": masks, "threshold": 0.3}},
+        sweeps={},
+        evaluation={
+            s: {"miou": scores[s], "iou_per_class": {"a": scores[s]}, "boundary_iou": 0.2}
+            for s in supervision
+        },
+        confusion={},
+        curves={},
+        train_scores={},
+        val_scores={},
+        seconds={"prepare": 1.5},
+    )
+
+
+def test_summary_by_hand() -> None:
+    assert summarise(make_results(0.6, 0.8)) == {
+        "classifier": {"map": 0.9, "f1": None},
+        "heatmaps": {
+            "cam": {"miou_best": 0.5, "threshold_best": 0.4, "miou_chosen": 0.45, "threshold_chosen": 0.3}
+        },
+        "pseudo_masks": {"cam": {"miou": 0.6, "precision": 0.8, "coverage": 0.9}},
+        "segmentation": {
+            "cam": {"miou": 0.6, "iou_per_class": {"a": 0.6}, "boundary_iou": 0.2},
+            "full": {"miou": 0.8, "iou_per_class": {"a": 0.8}, "boundary_iou": 0.2},
+        },
+        "weak_to_full": 0.75,  # 0.6 / 0.8
+        "supervision": ["cam", "full"],
+        "seconds": {"prepare": 1.5},
+    }
+
+
+def test_missing_scores_are_null() -> None:
+    results = dataclasses.replace(
+        make_results(None, None), classifier={}, pseudo_masks={"cam": {}}, evaluation={"cam": {}}
+    )
+    summary = summarise(results)
+    assert summary["classifier"] == {"map": None, "f1": None}
+    assert summary["heatmaps"]["cam"] == dict.fromkeys(
+        ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
+    )
+    assert summary["pseudo_masks"]["cam"] == {"miou": None, "precision": None, "coverage": None}
+    assert summary["segmentation"] == {"cam": {"miou": None, "iou_per_class": None, "boundary_iou": None}}
+
+
+@pytest.mark.parametrize(
+    ("weak", "full", "supervision", "expected"),
+    [
+        (0.6, 0.8, ("full", "cam", "gradcampp"), 0.75),  # the first weak one, wherever `full` stands
+        (0.6, None, ("cam", "full"), None),
+        (None, 0.8, ("cam", "full"), None),
+        (0.6, 0.0, ("cam", "full"), None),
+        (0.0, 0.8, ("cam", "full"), 0.0),  # a score of 0 is a score
+        (0.6, 0.8, ("cam",), None),
+        (0.6, 0.8, ("full",), None),
+    ],
+)
+def test_ratio(
+    weak: float | None, full: float | None, supervision: tuple[str, ...], expected: float | None
+) -> None:
+    assert weak_to_full(make_results(weak, full, supervision)) == expected
+
+
+def test_leading_method_is_that_of_the_leading_model() -> None:
+    assert lead_supervision(["full", "gradcampp", "cam"]) == "gradcampp"
+    assert lead_method(["cam", "gradcampp"], ["full", "gradcampp"]) == "gradcampp"
+    assert lead_method(["cam", "gradcampp"], ["full"]) == "cam"
+
+
+def test_table_has_the_headline_numbers() -> None:
+    lines = [line.split() for line in summary_table(make_results(0.6, None), "given").splitlines()]
+    assert lines[-1][:4] == ["weak", "/", "full", "–"]  # noqa: RUF001
+    assert lines[3][:4] == ["val", "mIoU,", "cam", "0.600"]
+    assert "0.40" in lines[1]  # the oracle's threshold
+
+
+def test_reading_keeps_to_the_run(project: Callable[..., object]) -> None:
+    project()
+    results = read_results(Path("reports"), ("cam", "gradcampp"), ("gradcampp", "full"))
+    # gradcam is no method of this run, and the report's own seconds are known too late.
+    assert results.seconds == {"prepare": 1.5, "make_pseudo_masks@cam": 12.3}
+    assert results.curves["classifier"][0] == (10, pytest.approx(10**-0.3))
+    assert results.train_scores["train-01"] == 0.99
+    assert results.val_scores["val-06"] == 0.9
+
+
+def test_tables_with_gaps(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("name,miou\na,0.5\nb,\n")
+    assert read_scores(file, "miou") == {"a": 0.5, "b": None}
+    file.write_text("threshold,miou\n")
+    assert read_points(file, "threshold", "miou") == []
+
+
+def test_confusion_of_any_names(tmp_path: Path) -> None:
+    file = tmp_path / "confusion.csv"
+    file.write_text('truth,background,"a, b"\nbackground,1,2\n"a, b",3,4\n')
+    found = read_confusion(file)
+    assert isinstance(found, Confusion)
+    assert found.names == ("background", "a, b")
+    np.testing.assert_array_equal(found.counts, [[1, 2], [3, 4]])

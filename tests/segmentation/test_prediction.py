@@ -1,0 +1,82 @@
+"""Prediction of any size, and the saved format."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+
+from pipeline.params import load_params
+from pipeline.segmentation.network import (
+    SegmentationConfig,
+    SegmentationNet,
+    load_segmentation_net,
+    make_segmentation_net,
+    save_segmentation_net,
+)
+from pipeline.segmentation.prediction import predict_mask, predict_probabilities
+
+CONFIG = SegmentationConfig(("a", "b"), 64)
+
+
+class RedIsOne(nn.Module):
+    """Scores label 1 where red exceeds blue (after normalisation); remembers the sizes it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+        self.sizes: list[tuple[int, ...]] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.sizes.append(tuple(images.shape[-2:]))
+        red = (images[:, :1] - images[:, 2:]) * self.scale
+        return torch.cat([torch.zeros_like(red), 5 * red, torch.full_like(red, -9)], 1)
+
+
+def half_red(height: int, width: int) -> np.ndarray:
+    image = np.zeros((height, width, 3), np.uint8)
+    image[..., 2] = 200
+    image[:, : width // 4] = (200, 0, 0)
+    return image
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 64), (37, 61), (130, 201), (7, 90), (301, 20)])
+def test_any_size_comes_back_at_its_own_size(height: int, width: int) -> None:
+    net = SegmentationNet(RedIsOne(), CONFIG).eval()
+    mask = predict_mask(net, half_red(height, width), (1.0, 1.5), flip=True)
+    assert mask.shape == (height, width)
+    assert mask.dtype == np.uint8
+    assert all(side % 32 == 0 for size in net.model.sizes for side in size)
+    # The left quarter is red: shifted or mirrored scores would show. The edge may blur by some pixels.
+    columns = (mask == 1).mean(0)
+    edge, slack = width // 4, max(3, width // 20)
+    assert (columns[: max(0, edge - slack)] == 1).all()
+    assert (columns[edge + slack :] == 0).all()
+
+
+def test_flip_averages_the_mirrored_prediction() -> None:
+    torch.manual_seed(0)
+    net = SegmentationNet(nn.Conv2d(3, 3, 3, padding=1), CONFIG).eval()
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    straight = predict_probabilities(net, image, (1.0,), flip=True)
+    mirrored = predict_probabilities(net, image[:, ::-1], (1.0,), flip=True)
+    assert torch.allclose(straight, mirrored.flip(-1), atol=1e-5)
+    assert torch.allclose(straight.sum(0), torch.ones(64, 64), atol=1e-5)
+
+
+def test_saved_model_opens_without_our_code(tmp_path: Path) -> None:
+    params = load_params(Path("params.yaml")).segmentation.model_copy(update={"weights": "none"})
+    net = make_segmentation_net(params, CONFIG, Path("unused"), pretrained=False).eval()
+    images = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        expected = net(images)
+    save_segmentation_net(tmp_path / "model", net)
+    opened = smp.from_pretrained(str(tmp_path / "model")).eval()
+    mean, std = torch.tensor(CONFIG.mean).view(3, 1, 1), torch.tensor(CONFIG.std).view(3, 1, 1)
+    with torch.no_grad():
+        assert torch.allclose(opened((images - mean) / std), expected, atol=1e-5)
+        again = load_segmentation_net(tmp_path / "model")
+        assert torch.allclose(again(images), expected, atol=1e-5)
+    assert again.config == CONFIG

@@ -1,0 +1,115 @@
+"""The stage `prepare`, and what all stages share."""
+
+import hashlib
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.data.files import read_json
+from pipeline.data.manifest import load_mask, read_manifest
+from pipeline.stages import prepare
+from pipeline.stages.running import stage
+
+SHIPPED = Path(__file__).parent.parent.parent / "params.yaml"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project of few scenes as the current folder."""
+    text = re.sub(r"train: 800", "train: 4", SHIPPED.read_text())
+    (tmp_path / "params.yaml").write_text(re.sub(r"val: 200", "val: 2", text))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CAMSEG_WORKERS", "1")
+
+
+def change(old: str, new: str) -> None:
+    text = Path("params.yaml").read_text()
+    assert old in text
+    Path("params.yaml").write_text(text.replace(old, new, 1))
+
+
+def hashes() -> dict[str, str]:
+    files = sorted(path for path in Path("data").rglob("*") if path.is_file() and "photos" not in path.parts)
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare.main()
+    first = hashes()
+    manifest = read_manifest(Path("data/prepared"))
+    assert [s.name for s in manifest.samples] == [
+        *(f"train-{i:05d}" for i in range(1, 5)),
+        "val-00001",
+        "val-00002",
+    ]
+    for sample in manifest.samples:
+        assert manifest.image(sample).shape == (sample.height, sample.width, 3)
+        mask = load_mask(Path("data/masks/full"), sample)
+        assert mask.shape == (sample.height, sample.width)
+        assert set(mask.flat) - {0, 255} == {label + 1 for label in sample.labels}
+    assert Path("data/prepared/problems.txt").read_text() == ""
+    monkeypatch.setenv("CAMSEG_WORKERS", "2")
+    prepare.main()
+    assert hashes() == first
+
+
+def test_folder(photo_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = photo_folder("data/photos", split=False)
+    (folder / "masks" / "photo-03.png").unlink()
+    change("source: scenes", "source: csv")
+    change("path: data/raw", "path: data/photos")
+    stale = Path("data/masks/full/stale.png")
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    prepare.main()
+    first = hashes()
+    assert read_manifest(Path("data/prepared")).root == "data/photos"
+    assert len(list(Path("data/masks/full").iterdir())) == 11
+    assert not stale.exists()
+    problems = Path("data/prepared/problems.txt").read_text()
+    assert "expected a split val, got none" in problems
+    assert f"warning: {problems}" in capsys.readouterr().err
+    prepare.main()
+    assert hashes() == first
+
+
+def test_broken_folder_stops_the_stage_with_all_errors(
+    photo_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photo_folder("data/photos")
+    (folder / "images" / "photo-01.jpg").unlink()
+    (folder / "masks" / "photo-02.png").write_bytes(b"")
+    change("source: scenes", "source: csv")
+    change("path: data/raw", "path: data/photos")
+    with pytest.raises(SystemExit) as ended, stage("prepare"):
+        prepare.main()
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert "prepare: failed: data/photos: 2 error(s):" in said
+    assert "photo-01.jpg" in said
+    assert "photo-02.png" in said
+    assert not Path("data/prepared/manifest.json").exists()
+
+
+def test_stage_writes_its_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    with stage("make_pseudo_masks@cam"):
+        pass
+    assert read_json(Path("reports/seconds/make_pseudo_masks@cam.json"))["seconds"] >= 0
+    assert "make_pseudo_masks@cam: done in " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [ValueError("no such thing"), FileNotFoundError("no such thing")])
+def test_expected_errors_end_the_process_with_1(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, stage("test"):
+        raise error
+    assert ended.value.code == 1
+    assert "test: failed: no such thing\n" in capsys.readouterr().err
+    assert not Path("reports").exists()
+
+
+def test_bugs_keep_their_traceback() -> None:
+    with pytest.raises(ZeroDivisionError), stage("test"):
+        sys.exit(1 // 0)

@@ -1,0 +1,194 @@
+"""The `camseg` command on a small folder."""
+
+import difflib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from pipeline.__main__ import main
+from pipeline.engine import weights
+from pipeline.params import load_params
+
+SHIPPED = Path(__file__).parent.parent / "params.yaml"
+PhotoFolder = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project with the shipped params as the current folder."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    shutil.copy(SHIPPED, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CAMSEG_WORKERS", "1")
+    return folder
+
+
+def changed_keys(before: str, after: str) -> list[str]:
+    """Keys of the lines that differ; their comments have to be the same."""
+    lines = [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-"]
+    comments = {kind: [line.partition(" # ")[2] for line in lines if line[0] == kind] for kind in "+-"}
+    assert comments["+"] == comments["-"]
+    return [line[2:].split(":")[0].strip() for line in lines if line[0] == "+"]
+
+
+def test_check_shows_what_is_there(photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(photo_folder())]) == 0
+    shown = capsys.readouterr().out
+    assert "  class                  train  val\n" in shown
+    assert "  disc                       4    1\n" in shown
+    assert "  all images                 9    3\n" in shown
+    assert "            disc  square  triangle\n" in shown
+    assert "  height           48      56       64\n" in shown
+    assert "estimate for 2 CPU cores at data.long_side 64" in shown
+    assert "problems: 0 error(s), 0 warning(s)\n" in shown
+    assert Path("params.yaml").read_text() == SHIPPED.read_text()
+
+
+def test_check_ends_with_1_and_lists_the_errors(
+    photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photo_folder()
+    (folder / "images" / "photo-01.jpg").unlink()
+    (folder / "images" / "photo-02.jpg").write_bytes(b"")
+    assert main(["check", str(folder)]) == 1
+    shown = capsys.readouterr().out
+    assert "problems: 2 error(s), 0 warning(s)\n" in shown
+    assert "error: " in shown
+    assert "photo-01.jpg (labels.csv, line 3): expected a readable picture, got no such file" in shown
+
+
+def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> None:
+    assert main(["use", str(photo_folder()), "--weights", "none", "--encoder", "mobilenet_v2"]) == 0
+    after = Path("params.yaml").read_text()
+    assert changed_keys(SHIPPED.read_text(), after) == [
+        "source",
+        "path",
+        "classes",
+        "long_side",
+        "encoder",
+        "encoder",
+    ]
+    params = load_params()
+    assert params.data.source == "csv"
+    assert Path(params.data.path) == photo_folder()
+    assert params.data.classes == ("disc", "square", "triangle")
+    assert params.data.long_side == 64
+    assert params.classifier.encoder == params.segmentation.encoder == "mobilenet_v2"
+
+
+def test_use_again_changes_nothing(photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = photo_folder()
+    assert main(["use", str(folder)]) == 0
+    assert load_params().classifier.weights == "imagenet"
+    before = Path("params.yaml").read_bytes()
+    capsys.readouterr()
+    assert main(["use", str(folder)]) == 0
+    assert Path("params.yaml").read_bytes() == before
+    assert "params.yaml: nothing to change\nnow run: make repro\n" in capsys.readouterr().out
+
+
+def test_folder_inside_the_project_is_written_relative(project: Path, photo_folder: PhotoFolder) -> None:
+    folder = photo_folder("project/data/raw")
+    for given in (str(folder), "data/raw", "./data/../data/raw/"):
+        assert main(["use", given]) == 0
+        assert load_params().data.path == "data/raw"
+
+
+def test_classes_stay_with_the_folder_and_go_with_another(
+    photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photo_folder()
+    other = photo_folder("other", masks=False)
+    table = other / "labels.csv"
+    table.write_text(table.read_text().replace("disc", "ring").replace("square", "box"))
+    assert main(["use", str(folder)]) == 0
+    shutil.copy(table, folder)
+    assert main(["use", str(folder)]) == 1  # new labels in the folder must not shift the ids of its masks
+    assert "got 'ring'" in capsys.readouterr().err
+    assert main(["use", str(other)]) == 0
+    assert load_params().data.classes == ("box", "ring", "triangle")
+    assert "There are no masks" in capsys.readouterr().out
+
+
+def test_use_writes_nothing_if_there_are_errors(
+    photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photo_folder()
+    (folder / "images" / "photo-01.jpg").unlink()
+    assert main(["use", str(folder)]) == 1
+    assert Path("params.yaml").read_text() == SHIPPED.read_text()
+    assert "params.yaml is unchanged: 1 error(s)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["missing.pth", "notes.txt"])
+def test_weights_that_are_no_file_are_refused(
+    photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    Path("notes.txt").touch()
+    assert main(["use", str(photo_folder()), "--weights", name]) == 1
+    assert f"--weights: expected imagenet, none, or a .safetensors or .pth file, got '{name}'" in (
+        capsys.readouterr().err
+    )
+    assert Path("params.yaml").read_text() == SHIPPED.read_text()
+
+
+@pytest.mark.parametrize(
+    ("fitting", "options", "expected"),
+    [
+        (["resnet18", "vgg11"], [], "resnet18"),  # the configured one
+        (["vgg11", "mobilenet_v2"], [], "mobilenet_v2"),  # named in the file name
+        (["vgg11", "vgg13"], [], "vgg11"),  # the first
+        (["vgg11", "vgg13"], ["--encoder", "vgg13"], "vgg13"),
+    ],
+)
+def test_encoder_follows_the_weights(
+    photo_folder: PhotoFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    fitting: list[str],
+    options: list[str],
+    expected: str,
+) -> None:
+    Path("mobilenet_v2_x.pth").touch()
+    monkeypatch.setattr(weights, "encoders_that_fit", lambda path: fitting)
+    assert main(["use", str(photo_folder()), "--weights", "mobilenet_v2_x.pth", *options]) == 0
+    params = load_params()
+    assert params.classifier.encoder == params.segmentation.encoder == expected
+    assert params.classifier.weights == "mobilenet_v2_x.pth"
+
+
+def test_weights_that_fit_nothing_are_refused(
+    photo_folder: PhotoFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_file({"a": torch.zeros(2, 3)}, "a.safetensors")
+    monkeypatch.setattr(weights, "encoders_that_fit", lambda path: [])
+    assert main(["use", str(photo_folder()), "--weights", "a.safetensors"]) == 1
+    assert "--weights a.safetensors: does not fit any encoder." in capsys.readouterr().err
+    monkeypatch.setattr(weights, "encoders_that_fit", lambda path: ["vgg11"])
+    assert main(["use", str(photo_folder()), "--weights", "a.safetensors", "--encoder", "resnet18"]) == 1
+    assert "does not fit the encoder resnet18. It fits vgg11." in capsys.readouterr().err
+
+
+def test_unknown_encoder_is_refused(photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["use", str(photo_folder()), "--encoder", "resnet17"]) == 1
+    assert "got 'resnet17'" in capsys.readouterr().err
+
+
+def test_without_params_there_is_a_plain_message(
+    photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("params.yaml").unlink()
+    assert main(["check", str(photo_folder())]) == 1
+    assert capsys.readouterr().err.startswith("camseg: params.yaml: cannot be read: ")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["use", "--help"]])
+def test_help_helps(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert "camseg" in capsys.readouterr().out

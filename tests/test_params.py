@@ -1,0 +1,131 @@
+"""params.yaml: the shipped file loads, and nothing misspelt or impossible does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.params import ParamsError, load_params
+
+SHIPPED = Path(__file__).parent.parent / "params.yaml"
+
+
+def shipped() -> dict[str, Any]:
+    values: dict[str, Any] = YAML(typ="safe").load(SHIPPED)
+    return values
+
+
+def written(tmp_path: Path, values: dict[str, Any]) -> Path:
+    file = tmp_path / "params.yaml"
+    YAML(typ="safe").dump(values, file)
+    return file
+
+
+def key_paths(values: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The path of each key, sections included."""
+    for key, value in values.items():
+        yield (*above, key)
+        if isinstance(value, dict):
+            yield from key_paths(value, (*above, key))
+
+
+def section_of(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    for key in path[:-1]:
+        values = values[key]
+    return values
+
+
+def test_shipped_params_load() -> None:
+    params = load_params(SHIPPED)
+    assert params.model_dump(mode="json") == shipped()
+
+
+@pytest.mark.parametrize("path", list(key_paths(shipped())), ids=".".join)
+def test_each_misspelt_key_is_refused(tmp_path: Path, path: tuple[str, ...]) -> None:
+    values = shipped()
+    section = section_of(values, path)
+    section[f"{path[-1]}x"] = section.pop(path[-1])
+    with pytest.raises(ParamsError) as caught:
+        load_params(written(tmp_path, values))
+    lines = str(caught.value).splitlines()
+    assert f"  {'.'.join(path)}: Field required" in lines
+    assert f"  {'.'.join(path)}x: Extra inputs are not permitted" in lines
+
+
+def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
+    values = shipped()
+    values["data"]["val_share"] = 1.5
+    values["classifier"]["training"]["lr"] = -1
+    values["heatmaps"]["methods"] = ["cam", "camm"]
+    values["evaluation"]["scales"] = []
+    del values["seed"]
+    with pytest.raises(ParamsError, match=r"params\.yaml: 5 problem") as caught:
+        load_params(written(tmp_path, values))
+    for path in (
+        "data.val_share",
+        "classifier.training.lr",
+        "heatmaps.methods.1",
+        "evaluation.scales",
+        "seed",
+    ):
+        assert f"\n  {path}: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("seed", -1),
+        ("data.long_side", 31),
+        ("data.val_share", 0),
+        ("classifier.output_stride", 4),
+        ("classifier.training.batch_size", 1),
+        ("classifier.training.scale", [1.5, 0.5]),
+        ("classifier.training.warmup_steps", 10**6),
+        ("classifier.training.clip_norm", float("nan")),
+        ("classifier.training.lr", float("inf")),
+        ("pseudo_masks.threshold", "otsu"),
+        ("pseudo_masks.threshold", 1.0),
+        ("pseudo_masks.crf.bilateral_srgb", 0),
+        ("pseudo_masks.crf.gaussian_sxy", float("nan")),
+        ("segmentation.supervision", ["gradcam", "truth"]),
+        ("segmentation.encoder", "mobilenet_v2"),  # weights: classifier, which is another network
+    ],
+)
+def test_impossible_values_are_refused(tmp_path: Path, path: str, value: object) -> None:
+    values = shipped()
+    keys = tuple(path.split("."))
+    section_of(values, keys)[keys[-1]] = value
+    with pytest.raises(ParamsError):
+        load_params(written(tmp_path, values))
+
+
+def test_supervision_needs_its_heatmaps(tmp_path: Path) -> None:
+    values = shipped()
+    values["heatmaps"]["methods"] = ["cam"]
+    values["segmentation"]["supervision"] = ["gradcampp", "full"]
+    with pytest.raises(ParamsError, match=r"\['gradcampp'\], which heatmaps\.methods does not make"):
+        load_params(written(tmp_path, values))
+
+
+def test_1e_3_is_a_number(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(SHIPPED.read_text().replace("weight_decay: 0.01", "weight_decay: 1e-3"))
+    assert load_params(file).classifier.training.weight_decay == 0.001
+
+
+def test_text_that_is_no_params_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    with pytest.raises(ParamsError, match=r"params\.yaml: cannot be read"):
+        load_params(file)
+    for text in ("a: [", "a: 1\na: 2\n", "", "- a\n", "text"):
+        file.write_text(text)
+        with pytest.raises(ParamsError, match=r"params\.yaml"):
+            load_params(file)
+
+
+def test_params_cannot_be_changed() -> None:
+    params = load_params(SHIPPED)
+    with pytest.raises(ValueError, match="frozen"):
+        params.seed = 1  # type: ignore[misc]
