@@ -5,14 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from pipeline.data.parallel import REPLACED
 from tests.photos import make_photo_folder
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """As an error, this warning would end the thread that hands out the work: the map would never return."""
+    # As an error, this warning would end the thread that hands out the work: the map would never return.
     config.addinivalue_line("filterwarnings", f"ignore:{REPLACED}:UserWarning")
+    # Few examples keep the suite fast; a busy machine would miss a deadline.
+    settings.register_profile("few", max_examples=40, deadline=None)
+    settings.load_profile("few")
 
 
 @pytest.fixture

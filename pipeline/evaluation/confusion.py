@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.pictures import IGNORE
 from pipeline.evaluation.means import mean_present
-
-IGNORE = 255  # in the truth: not scored; in a pseudo-mask: left open
 
 Ids = NDArray[np.integer[Any]]  # (H, W), or any shape that both sides share
 Counts = NDArray[np.int64]

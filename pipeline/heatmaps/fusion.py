@@ -31,6 +31,9 @@ def fuse(
 
     Returns:
         For each method, float32 (N, P, *size) in [0, 1]; a map without positive heat stays 0.
+
+    Raises:
+        ArithmeticError: a map is not finite.
     """
     total: dict[str, Tensor] = {}
     for images in pyramid:
@@ -39,6 +42,9 @@ def fuse(
             mirrored = _positive(make_maps(images.flip(-1)), size)
             maps = {method: heat + mirrored[method].flip(-1) for method, heat in maps.items()}
         total = {method: total[method] + heat if total else heat for method, heat in maps.items()}
+    for method, heat in total.items():
+        if not heat.isfinite().all():
+            raise ArithmeticError(f"{method}: a heatmap is not finite: check the weights of the classifier")
     return {method: normalise(heat) for method, heat in total.items()}
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.evaluation.confusion import IGNORE, Counts, check_ids
+from pipeline.data.pictures import IGNORE
+from pipeline.evaluation.confusion import Counts, check_ids
 from pipeline.masks.threshold import Classes, Heat, label_ids
 
 Grid = NDArray[np.floating[Any]]  # (T,) ascending thresholds in (0, 1)

@@ -68,20 +68,6 @@ def label_map(heat: Heat, classes: Classes, threshold: float) -> Mask:
     return labels
 
 
-def with_band(heat: Heat, classes: Classes, threshold: float, band: float) -> Mask:
-    """As `label_map`, but 255 where the largest heat is too near to the threshold.
-
-    Foreground needs heat > threshold + band, background heat <= threshold - band (see `band_limits`); 255
-    lies between. A band of 0 gives `label_map`.
-
-    Returns:
-        uint8 (H, W): 0 background, class + 1, 255.
-    """
-    mask = label_map(heat, classes, threshold)
-    mask[uncertain(heat, threshold, band)] = IGNORE
-    return mask
-
-
 def uncertain(heat: Heat, threshold: float, band: float) -> NDArray[np.bool_]:
     """Where threshold - band < largest heat <= threshold + band: bool (H, W); nowhere for a band of 0."""
     lower, upper = band_limits(threshold, band)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,8 +15,8 @@ def stage(name: str) -> Iterator[None]:
     """Run the body as the stage `name`, e.g. `prepare` or `make_pseudo_masks@cam`; also a decorator.
 
     On success the seconds go to `reports/seconds/<name>.json`. A `ValueError` or `OSError` is what a stage
-    says about its input: its message goes to stderr and the process ends with 1. Any other exception is a bug
-    and keeps its traceback.
+    says about its input: its message and the line that raised it go to stderr, and the process ends with 1.
+    Any other exception is a bug and keeps its traceback.
     """
     _log(f"{name}: started")
     start = time.perf_counter()
@@ -23,6 +24,8 @@ def stage(name: str) -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         _log(f"{name}: failed: {error}")
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        _log(f"  raised in {where.filename}:{where.lineno}")
         raise SystemExit(1) from error
     seconds = round(time.perf_counter() - start, 1)
     write_json(paths.SECONDS / f"{name}.json", {"seconds": seconds})

@@ -9,7 +9,8 @@ from tests.contracts.modules import MODULES, closure, imported_modules, imported
 LAYERS = (
     {"__init__"},
     {"params"},
-    {"data", "evaluation"},
+    {"data"},
+    {"evaluation"},
     {"engine"},
     {"classifier", "heatmaps", "masks", "segmentation"},
     {"report"},

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.evaluation.boundary import band_pixels, boundary_counts, boundary_iou, inner_band
-
-FEW = settings(max_examples=40, deadline=None)  # a busy machine would miss a deadline
 
 LABELS = 3
 SIZE = (6, 9)
@@ -31,7 +29,6 @@ def literal_band(mask: np.ndarray, pixels: int) -> np.ndarray:
     return band
 
 
-@FEW
 @given(arrays(np.bool_, SIZE), st.integers(1, 3))
 def test_inner_band_against_the_definition(mask: np.ndarray, pixels: int) -> None:
     np.testing.assert_array_equal(inner_band(mask, pixels), literal_band(mask, pixels))
@@ -62,7 +59,6 @@ def test_counts_by_hand() -> None:
     assert boundary_iou(counts) == pytest.approx(8 / 24)
 
 
-@FEW
 @given(TRUTH, IDS, st.sampled_from([0.02, 0.15]))
 def test_counts_against_the_definition(truth: np.ndarray, prediction: np.ndarray, width: float) -> None:
     pixels = {0.02: 1, 0.15: 2}[width]  # diagonal 10.8
@@ -73,7 +69,6 @@ def test_counts_against_the_definition(truth: np.ndarray, prediction: np.ndarray
         assert counts[label].tolist() == [(one & other).sum(), (one | other).sum()]
 
 
-@FEW
 @given(TRUTH, IDS, IDS)
 def test_prediction_at_open_pixels_never_matters(
     truth: np.ndarray, prediction: np.ndarray, other: np.ndarray
@@ -84,7 +79,6 @@ def test_prediction_at_open_pixels_never_matters(
     )
 
 
-@FEW
 @given(TRUTH)
 def test_perfect_prediction_scores_one(truth: np.ndarray) -> None:
     score = boundary_iou(boundary_counts(truth, np.where(truth == 255, 1, truth), LABELS, 0.1))

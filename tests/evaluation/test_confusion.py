@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import confusion_matrix as sklearn_confusion
@@ -14,8 +14,6 @@ from pipeline.evaluation.confusion import (
     pseudo_mask_counts,
     score_pseudo_masks,
 )
-
-FEW = settings(max_examples=40, deadline=None)  # a busy machine would miss a deadline
 
 LABELS = 4
 SIZE = (3, 5)
@@ -66,7 +64,6 @@ def test_set_score_is_not_the_mean_of_image_scores() -> None:
     assert mean_iou(one + two) == pytest.approx((4 / 5 + 3 / 4) / 2)
 
 
-@FEW
 @given(TRUTH, PREDICTION)
 def test_against_sklearn(truth: np.ndarray, prediction: np.ndarray) -> None:
     scored = truth != 255
@@ -78,7 +75,6 @@ def test_against_sklearn(truth: np.ndarray, prediction: np.ndarray) -> None:
         assert not ours.any()
 
 
-@FEW
 @given(TRUTH, TRUTH, PSEUDO_MASK, PSEUDO_MASK)
 def test_counts_are_additive(t1: np.ndarray, t2: np.ndarray, p1: np.ndarray, p2: np.ndarray) -> None:
     both = pseudo_mask_counts(np.hstack([t1, t2]), np.hstack([p1, p2]), LABELS)
@@ -87,7 +83,6 @@ def test_counts_are_additive(t1: np.ndarray, t2: np.ndarray, p1: np.ndarray, p2:
     )
 
 
-@FEW
 @given(TRUTH, PREDICTION, st.permutations(range(LABELS)))
 def test_permuted_labels_permute_the_confusion(
     truth: np.ndarray, prediction: np.ndarray, order: list[int]
@@ -98,7 +93,6 @@ def test_permuted_labels_permute_the_confusion(
     np.testing.assert_array_equal(ours[np.ix_(order, order)], confusion_matrix(truth, prediction, LABELS))
 
 
-@FEW
 @given(TRUTH, PSEUDO_MASK)
 def test_pseudo_mask_counts_against_a_loop(truth: np.ndarray, mask: np.ndarray) -> None:
     expected = np.zeros((LABELS, LABELS + 1), int)
@@ -120,7 +114,6 @@ def test_pseudo_mask_scores_by_hand() -> None:
     assert scores.miou == pytest.approx(1 / 2)
 
 
-@FEW
 @given(TRUTH, PREDICTION)
 def test_full_coverage_gives_the_plain_miou(truth: np.ndarray, prediction: np.ndarray) -> None:
     scores = score_pseudo_masks(pseudo_mask_counts(truth, prediction, LABELS))

@@ -2,15 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, f1_score
 
 from pipeline.evaluation.means import mean_present
 from pipeline.evaluation.ranking import average_precision, f1_at
-
-FEW = settings(max_examples=40, deadline=None)  # a busy machine would miss a deadline
 
 
 def test_average_precision_by_hand() -> None:
@@ -40,7 +38,6 @@ def test_average_precision_against_sklearn(images: int, levels: int, dtype: type
     np.testing.assert_allclose(average_precision(truth, scores), expected, rtol=1e-12)
 
 
-@FEW
 @given(
     arrays(np.bool_, (7, 3)), arrays(np.int8, (7, 3), elements=st.integers(0, 4)), st.permutations(range(7))
 )

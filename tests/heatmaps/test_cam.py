@@ -4,13 +4,11 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from pipeline.heatmaps.cam import cam, gradcam, gradcampp
-
-FEW = settings(max_examples=30, deadline=None)
 
 
 def realistic(
@@ -105,7 +103,6 @@ def test_dead_activations_and_gradients_stay_zero(method: object) -> None:
         assert torch.equal(method(activations, gradients), torch.zeros(3, 5))  # type: ignore[operator]
 
 
-@FEW
 @given(st.integers(0, 10**6), st.permutations(range(6)))
 def test_order_of_channels_does_not_matter(seed: int, order: list[int]) -> None:
     activations, weights, _ = realistic(seed, channels=6, height=4, width=7)
@@ -117,7 +114,6 @@ def test_order_of_channels_does_not_matter(seed: int, order: list[int]) -> None:
         )
 
 
-@FEW
 @given(st.integers(0, 10**6))
 def test_mirrored_inputs_give_mirrored_maps(seed: int) -> None:
     activations, weights, _ = realistic(seed, channels=5, height=4, width=7)
@@ -128,7 +124,6 @@ def test_mirrored_inputs_give_mirrored_maps(seed: int) -> None:
         assert torch.allclose(mirrored, method(activations, gradients).flip(-1), atol=1e-6)
 
 
-@FEW
 @given(st.integers(0, 10**6), st.floats(0.1, 10))
 def test_gradcam_scales_with_the_gradient(seed: int, factor: float) -> None:
     activations, _, gradients = realistic(seed, channels=5, height=4, width=7)

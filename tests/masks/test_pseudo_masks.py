@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.masks import pseudo_masks
 from pipeline.masks.pseudo_masks import make_pseudo_mask
-from pipeline.masks.threshold import label_map, upsample, with_band
+from pipeline.masks.threshold import label_map, uncertain, upsample
 from pipeline.params import CrfParams, PseudoMaskParams
 
 CRF = CrfParams(
@@ -69,7 +69,8 @@ def test_without_refinement_the_heat_alone_decides(monkeypatch: pytest.MonkeyPat
     result = make_pseudo_mask(image, two, classes, 0.45, params("none", 0.1))
     assert set(np.unique(result.seed)) == {0, 2, 5}
     np.testing.assert_array_equal(result.refined, result.seed)
-    np.testing.assert_array_equal(result.mask, with_band(heat, classes, 0.45, 0.1))
+    expected = np.where(uncertain(heat, 0.45, 0.1), 255, result.refined)
+    np.testing.assert_array_equal(result.mask, expected)
 
 
 @pytest.mark.parametrize("refine", ["crf", "none"])

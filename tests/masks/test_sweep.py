@@ -2,15 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.evaluation.confusion import confusion_matrix
 from pipeline.masks.sweep import THRESHOLDS, strongest, sweep
 from pipeline.masks.threshold import label_map
-
-FEW = settings(max_examples=40, deadline=None)  # a busy machine would miss a deadline
 
 LABELS = 5
 GRID = np.array([0.1, 0.25, 0.5, 0.7])
@@ -21,7 +19,6 @@ TRUTH = arrays(np.uint8, (3, 4), elements=st.sampled_from([0, 1, 2, 3, 4, 255]))
 CLASSES = np.array([3, 0])
 
 
-@FEW
 @given(HEAT, TRUTH)
 def test_sweep_is_the_loop_over_thresholds(heat: np.ndarray, truth: np.ndarray) -> None:
     expected = [confusion_matrix(truth, label_map(heat, CLASSES, t), LABELS) for t in GRID]
@@ -51,7 +48,6 @@ def test_sweep_by_hand() -> None:
     np.testing.assert_array_equal(confusion[2], [[1, 0, 0], [1, 0, 0], [1, 0, 0]])
 
 
-@FEW
 @given(HEAT, TRUTH)
 def test_foreground_shrinks_along_the_grid(heat: np.ndarray, truth: np.ndarray) -> None:
     foreground = sweep(truth, heat, CLASSES, LABELS)[:, :, 1:]

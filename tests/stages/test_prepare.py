@@ -106,7 +106,9 @@ def test_expected_errors_end_the_process_with_1(error: Exception, capsys: pytest
     with pytest.raises(SystemExit) as ended, stage("test"):
         raise error
     assert ended.value.code == 1
-    assert "test: failed: no such thing\n" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "test: failed: no such thing\n" in said
+    assert f"raised in {__file__}:" in said
     assert not Path("reports").exists()
 
 
