@@ -1,1 +1,5 @@
-"""Hooks, class activation maps, scales and flips, the compact store."""
+"""Hooks, class activation maps of any network, scales and flips, the compact store."""
+
+from pipeline.heatmaps.explain import explain
+
+__all__ = ["explain"]

@@ -1,11 +1,14 @@
 """Class activation maps as pure functions.
 
 Throughout, `activations` A is the output of the target layer and `gradients` g = dy_c / dA, the gradient of
-the **logit** of class c, both float32 (..., K, h, w); leading dimensions broadcast, so that activations
-(N, 1, K, h, w) and gradients (N, P, K, h, w) give P maps per image. Maps are (..., h, w), not normalised.
+the **logit** of class c, both float32 (..., K, h, w). Gradients that are the same in all cells, as below
+global average pooling, may be (..., K, 1, 1). Leading dimensions broadcast: activations (N, 1, K, h, w) and
+gradients (N, P, K, h, w) give P maps per image. Maps are (..., h, w), not normalised; zero inputs give zero
+maps.
 
-On a GAP + FC head g is w_ck / (h w) everywhere; then Grad-CAM is relu(CAM) / (h w), and Grad-CAM++ has the
-channel weight relu(w_ck) / (2 + w_ck F_k) with F_k the mean of A_k.
+On a GAP + FC head g is w_ck / (h w) everywhere. Then Grad-CAM = XGrad-CAM = HiResCAM = relu(CAM) / (h w),
+LayerCAM is that without the negative weights, and Grad-CAM++ has the channel weight relu(w_ck) / (2 + w_ck
+F_k) with F_k the mean of A_k.
 """
 
 import torch
@@ -42,8 +45,44 @@ def gradcampp(activations: Tensor, gradients: Tensor) -> Tensor:
     sums = activations.sum((-2, -1), keepdim=True)
     positive = gradients > 0
     terms = torch.where(positive, gradients / (2 + sums * gradients), 0)
-    return _weighted_sum(terms.sum((-2, -1)), activations).relu()
+    return _weighted_sum(_sum_over_cells(terms, activations), activations).relu()
+
+
+def xgradcam(activations: Tensor, gradients: Tensor) -> Tensor:
+    """XGrad-CAM: relu(sum_k w_k A_k) with w_k = sum_ij g_kij A_kij / sum_ab A_kab.
+
+    Source: Fu et al. 2020, arXiv:2008.02312, eq. 8. A channel whose activations sum to 0 counts nothing;
+    where they may be negative, a sum near 0 gives its channel a huge weight, as the definition says.
+    """
+    products = torch.einsum("...khw,...khw->...k", gradients, activations)
+    sums = activations.sum((-2, -1))
+    return _weighted_sum(torch.where(sums != 0, products / sums, 0), activations).relu()
+
+
+def hirescam(activations: Tensor, gradients: Tensor) -> Tensor:
+    """HiResCAM: relu(sum_k g_k A_k), cell by cell.
+
+    Source: Draelos and Carin 2020, arXiv:2011.08891, eq. 3; the relu as in Grad-CAM.
+    """
+    return _cellwise_sum(gradients, activations).relu()
+
+
+def layercam(activations: Tensor, gradients: Tensor) -> Tensor:
+    """LayerCAM: relu(sum_k relu(g_k) A_k), cell by cell.
+
+    Source: Jiang et al. 2021, IEEE TIP 30, doi:10.1109/TIP.2021.3089943, eq. 6 to 8.
+    """
+    return _cellwise_sum(gradients.relu(), activations).relu()
 
 
 def _weighted_sum(weights: Tensor, activations: Tensor) -> Tensor:
     return torch.einsum("...k,...khw->...hw", weights, activations)
+
+
+def _cellwise_sum(weights: Tensor, activations: Tensor) -> Tensor:
+    return torch.einsum("...khw,...khw->...hw", weights, activations)
+
+
+def _sum_over_cells(values: Tensor, activations: Tensor) -> Tensor:
+    """Sum over the cells of the feature map, also of values that are (..., K, 1, 1)."""
+    return values.mean((-2, -1)) * activations.shape[-2:].numel()

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor, working_size
 from pipeline.engine.device import autocast, pick_device, to_device
-from pipeline.heatmaps.classifier_maps import GapClassifier, classifier_maps
+from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.fusion import fuse, grid_size
+from pipeline.heatmaps.layers import Target
 from pipeline.heatmaps.store import Heat, shard_file, write_index, write_shard
 from pipeline.params import HeatmapParams
 
@@ -25,7 +26,8 @@ Item = TypeVar("Item")
 
 
 def make_heatmaps(
-    net: GapClassifier,
+    net: nn.Module,
+    target: Target,
     manifest: Manifest,
     samples: Sequence[Sample],
     params: HeatmapParams,
@@ -34,8 +36,9 @@ def make_heatmaps(
 ) -> None:
     """Write the heatmaps of the labels of `samples` by each method into its folder.
 
-    Shards that are there already are kept. Batches hold pictures of one working size and never depend on what
-    was done before, so that an interrupted run ends with the same bytes.
+    `target` is the layer of `net` whose maps they are. Shards that are there already are kept. Batches hold
+    pictures of one working size and never depend on what was done before, so that an interrupted run ends
+    with the same bytes.
     """
     shards = plan_shards(samples, params, long_side)
     todo = [i for i in range(len(shards)) if not all(shard_file(f, i).exists() for f in folders.values())]
@@ -48,7 +51,9 @@ def make_heatmaps(
         for i in todo:
             found: dict[str, dict[str, Heat]] = {method: {} for method in folders}
             for batch in shards[i]:
-                for method, heat in _batch_heatmaps(net, batch, next(pyramids), params, long_side).items():
+                for method, heat in _batch_heatmaps(
+                    net, target, batch, next(pyramids), params, long_side
+                ).items():
                     found[method].update(heat)
                 bar.update(len(batch))
             for method, folder in folders.items():
@@ -90,14 +95,14 @@ class _Pyramids(Dataset[list[Tensor]]):
 
 
 def _batch_heatmaps(
-    net: GapClassifier, batch: Batch, pyramid: list[Tensor], params: HeatmapParams, long_side: int
+    net: nn.Module, target: Target, batch: Batch, pyramid: list[Tensor], params: HeatmapParams, long_side: int
 ) -> dict[str, dict[str, Heat]]:
     device = pick_device()
     classes = [sample.labels for sample in batch]
 
     def make_maps(images: Tensor) -> dict[str, Tensor]:
         with autocast(device):
-            return classifier_maps(net, images, classes, params.methods)
+            return class_maps(net, images, classes, params.methods, target).maps
 
     size = grid_size(*working_size(batch[0].height, batch[0].width, long_side))
     fused = fuse(make_maps, [to_device(images, device) for images in pyramid], size, flip=params.flip)

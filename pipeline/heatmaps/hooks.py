@@ -9,9 +9,10 @@ Four kinds of hooks reach the same numbers; a test holds them to that:
 * a **full backward hook** sees the gradient of a layer's output (`capture_with_backward_hook`).
 
 The first two cut the graph: the rest of the network continues from a fresh leaf, so that nothing below the
-layer keeps a graph, no `.grad` is written, and frozen networks work. They are what the pipeline uses. The
-last two need a graph through the layer; a full backward hook also fails where an in-place layer follows
-(pytorch/pytorch#61519).
+layer keeps a graph, no `.grad` is written, and frozen networks and callers without gradients work. They are
+what heatmaps are made with; `capture_pooled` cuts behind global average pooling instead, where the gradient
+is one number per channel. The last two need a graph through the layer; a full backward hook also fails where
+an in-place layer follows (pytorch/pytorch#61519).
 
 All are context managers that remove their hook however the block ends.
 """
@@ -19,10 +20,13 @@ All are context managers that remove their hook however the block ends.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+
+Reshape = Callable[[Tensor], Tensor]  # a layer's output -> (N, K, h, w)
+Side = Literal["output", "input"]
 
 
 class CaptureError(RuntimeError):
@@ -35,10 +39,11 @@ class Captured:
 
     _activations: Tensor | None = None
     _gradients: Tensor | None = None
+    _leaf: Tensor | None = None
 
     @property
     def activations(self) -> Tensor:
-        """Feature map (N, K, h, w), float32 where it is a leaf.
+        """Feature map (N, K, h, w), float32 where the graph was cut.
 
         Raises:
             CaptureError: the forward pass did not reach the layer.
@@ -46,6 +51,17 @@ class Captured:
         if self._activations is None:
             raise CaptureError("the forward pass did not reach the captured layer")
         return self._activations
+
+    @property
+    def leaf(self) -> Tensor:
+        """What the rest of the network was computed from, float32: take gradients with respect to this.
+
+        Raises:
+            CaptureError: the forward pass did not reach the layer, or the graph was not cut.
+        """
+        if self._leaf is None:
+            raise CaptureError("the forward pass did not reach the captured layer")
+        return self._leaf
 
     @property
     def gradients(self) -> Tensor:
@@ -60,14 +76,20 @@ class Captured:
 
 
 @contextmanager
-def capture_output(layer: nn.Module) -> Iterator[Captured]:
-    """Capture the output of `layer` as a float32 leaf, by a forward hook."""
+def capture_output(layer: nn.Module, reshape: Reshape | None = None) -> Iterator[Captured]:
+    """Capture the output of `layer` as a float32 leaf, by a forward hook.
+
+    Args:
+        reshape: brings an output of another form, e.g. tokens (N, T, K), to activations (N, K, h, w).
+    """
     captured = Captured()
 
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
-        return _cut(captured, output)
+        passed = _cut(captured, output)
+        captured._activations = _feature_map(reshape(captured.leaf) if reshape else captured.leaf)
+        return passed
 
-    with torch.no_grad(), _hooked(layer.register_forward_hook, hook):
+    with _without_graph(), _hooked(layer.register_forward_hook, hook):
         yield captured
 
 
@@ -77,9 +99,38 @@ def capture_input(layer: nn.Module) -> Iterator[Captured]:
     captured = Captured()
 
     def hook(_module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        passed = _cut(captured, inputs[0])
+        captured._activations = _feature_map(captured.leaf)
+        return (passed, *inputs[1:])
+
+    with _without_graph(), _hooked(layer.register_forward_pre_hook, hook):
+        yield captured
+
+
+@contextmanager
+def capture_pooled(layer: nn.Module, side: Side, pooled: nn.Module) -> Iterator[Captured]:
+    """Capture a feature map, and as the leaf its mean over the cells: the input of the module `pooled`.
+
+    There the gradient of the activations is the leaf's, divided by h w, in every cell. The leaf is (N, K) or
+    (N, K, 1, 1).
+    """
+    captured = Captured()
+
+    def before(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        captured._activations = _feature_map(inputs[0]).detach().float()
+
+    def after(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        captured._activations = _feature_map(output).detach().float()
+
+    def cut(_module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         return (_cut(captured, inputs[0]), *inputs[1:])
 
-    with torch.no_grad(), _hooked(layer.register_forward_pre_hook, hook):
+    mapped = (
+        _hooked(layer.register_forward_pre_hook, before)
+        if side == "input"
+        else _hooked(layer.register_forward_hook, after)
+    )
+    with _without_graph(), mapped, _hooked(pooled.register_forward_pre_hook, cut):
         yield captured
 
 
@@ -122,12 +173,12 @@ def capture_with_backward_hook(layer: nn.Module) -> Iterator[Captured]:
         yield captured
 
 
-def class_gradients(logits: Tensor, activations: Tensor, classes: Sequence[int]) -> Tensor:
-    """Gradients of one logit per image with respect to a captured leaf, float32 (N, K, h, w).
+def class_gradients(logits: Tensor, leaf: Tensor, classes: Sequence[int]) -> Tensor:
+    """Gradients of one logit per image with respect to a captured leaf, float32 of its shape.
 
     Args:
-        logits: (N, C), computed from `activations`.
-        activations: the leaf (N, K, h, w) of `capture_output` or `capture_input`.
+        logits: (N, C), computed from `leaf`.
+        leaf: of `capture_output`, `capture_input` or `capture_pooled`.
         classes: one class index per image; -1 gives a zero gradient.
 
     Raises:
@@ -140,16 +191,21 @@ def class_gradients(logits: Tensor, activations: Tensor, classes: Sequence[int])
     chosen = logits.gather(1, wanted.clamp(min=0)[:, None])[:, 0]
     # Images of a batch do not mix in eval mode: the sum's gradient holds each image's own.
     total_score = (chosen * (wanted >= 0)).sum()
-    (gradients,) = torch.autograd.grad(total_score, activations, retain_graph=True)
+    (gradients,) = torch.autograd.grad(total_score, leaf, retain_graph=True)
     return gradients
 
 
 def _cut(captured: Captured, tensor: Any) -> Tensor:
-    leaf = _feature_map(tensor).detach().float().requires_grad_()
-    captured._activations = leaf
+    """Make a leaf and what the network continues with: a copy, since the next layer may work in place."""
+    if captured._leaf is not None:
+        raise CaptureError("the captured layer is called more than once in a forward pass: choose another")
+    if not isinstance(tensor, Tensor):
+        raise CaptureError(f"expected a tensor at the captured layer, got {type(tensor).__name__}")
+    captured._leaf = leaf = tensor.detach().float().requires_grad_()
     # The layers above the leaf run with a graph; leaving the capture's no_grad block resets the mode.
     torch.set_grad_enabled(True)
-    return leaf
+    # Autocast casts by itself; networks in half precision need their own dtype.
+    return leaf.clone() if torch.is_autocast_enabled(leaf.device.type) else leaf.to(tensor.dtype, copy=True)
 
 
 def _feature_map(tensor: Any) -> Tensor:
@@ -157,6 +213,13 @@ def _feature_map(tensor: Any) -> Tensor:
         got = f"shape {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else type(tensor).__name__
         raise CaptureError(f"expected activations (N, K, h, w) at the captured layer, got {got}")
     return tensor
+
+
+@contextmanager
+def _without_graph() -> Iterator[None]:
+    # A leaf needs a graph above it, which inference mode would refuse.
+    with torch.inference_mode(False), torch.no_grad():
+        yield
 
 
 @contextmanager

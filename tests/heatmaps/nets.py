@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from pipeline.heatmaps.layers import Target
+
 
 class GapNet(nn.Module):
     """Two convolutions, global average pooling and one fully connected layer; 24 channels."""
@@ -17,6 +19,11 @@ class GapNet(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels, classes)
         torch.random.set_rng_state(generator_state)
+
+    @property
+    def target(self) -> Target:
+        """Its feature map, for `class_maps`."""
+        return Target(self.pool, "input", pooled=self.fc, linear_head=True)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.fc(self.pool(self.features(images)).flatten(1))

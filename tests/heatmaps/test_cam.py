@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pipeline.heatmaps.cam import cam, gradcam, gradcampp
+from pipeline.heatmaps.cam import cam, gradcam, gradcampp, hirescam, layercam, xgradcam
+
+GRADIENT_METHODS = [gradcam, gradcampp, xgradcam, hirescam, layercam]
 
 
 def realistic(
@@ -95,7 +97,7 @@ def test_an_eps_in_the_denominator_would_show() -> None:
     assert (wrong_shape - our_shape).abs().max() > 0.02
 
 
-@pytest.mark.parametrize("method", [gradcam, gradcampp])
+@pytest.mark.parametrize("method", GRADIENT_METHODS)
 def test_dead_activations_and_gradients_stay_zero(method: object) -> None:
     zeros = torch.zeros(4, 3, 5)
     ones = torch.ones(4, 3, 5)
@@ -108,7 +110,7 @@ def test_order_of_channels_does_not_matter(seed: int, order: list[int]) -> None:
     activations, weights, _ = realistic(seed, channels=6, height=4, width=7)
     gradients = 1e-2 * torch.randn(activations.shape, generator=torch.Generator().manual_seed(seed))
     assert torch.allclose(cam(activations[order], weights[order]), cam(activations, weights), atol=1e-6)
-    for method in (gradcam, gradcampp):
+    for method in GRADIENT_METHODS:
         assert torch.allclose(
             method(activations[order], gradients[order]), method(activations, gradients), atol=1e-6
         )
@@ -119,7 +121,7 @@ def test_mirrored_inputs_give_mirrored_maps(seed: int) -> None:
     activations, weights, _ = realistic(seed, channels=5, height=4, width=7)
     gradients = 1e-2 * torch.randn(activations.shape, generator=torch.Generator().manual_seed(seed))
     assert torch.allclose(cam(activations.flip(-1), weights), cam(activations, weights).flip(-1), atol=1e-6)
-    for method in (gradcam, gradcampp):
+    for method in GRADIENT_METHODS:
         mirrored = method(activations.flip(-1), gradients.flip(-1))
         assert torch.allclose(mirrored, method(activations, gradients).flip(-1), atol=1e-6)
 
@@ -140,3 +142,76 @@ def test_leading_dimensions_broadcast() -> None:
     for n in range(2):
         for p in range(3):
             assert torch.allclose(together[n, p], gradcampp(activations[n, 0], gradients[n, p]), atol=1e-6)
+
+
+def literal(method: str, activations: Tensor, gradients: Tensor) -> Tensor:
+    """XGrad-CAM (arXiv:2008.02312, eq. 8), HiResCAM (arXiv:2011.08891), LayerCAM (IEEE TIP 30) in float64."""
+    a, g = activations.double().tolist(), gradients.double().tolist()
+    channels, height, width = activations.shape
+    cells = [(i, j) for i in range(height) for j in range(width)]
+    heat = torch.zeros(height, width, dtype=torch.float64)
+    for k in range(channels):
+        total = sum(a[k][i][j] for i, j in cells)
+        xgrad = sum(g[k][i][j] * a[k][i][j] for i, j in cells) / total if total else 0.0
+        for i, j in cells:
+            weight = {"xgradcam": xgrad, "hirescam": g[k][i][j], "layercam": max(g[k][i][j], 0.0)}[method]
+            heat[i, j] += weight * a[k][i][j]
+    return heat.clamp(min=0).float()
+
+
+OTHERS = {"xgradcam": xgradcam, "hirescam": hirescam, "layercam": layercam}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("shift", [0.0, -0.2])  # with negative activations too, as SiLU gives them
+def test_against_the_literal_definition(name: str, shift: float) -> None:
+    activations, _, _ = realistic(4)
+    gradients = 1e-3 * torch.randn(activations.shape, generator=torch.Generator().manual_seed(5))
+    expected = literal(name, activations + shift, gradients)
+    assert expected.max() > 0
+    assert torch.allclose(OTHERS[name](activations + shift, gradients), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_xgradcam_by_hand() -> None:
+    activations = torch.tensor([[[1.0, 2, 0], [0, 1, 4]], [[0.0, 0, 0], [0, 0, 0]]])  # S = 8 and 0
+    gradients = torch.tensor([[[0.5, 0, 3], [0, -1.0, 0.25]], [[1.0, 1, 1], [1, 1, 1]]])
+    # (0.5 * 1 - 1 * 1 + 0.25 * 4) / 8 = 1/16; the dead channel counts nothing.
+    assert torch.allclose(xgradcam(activations, gradients), activations[0] / 16)
+
+
+def test_hirescam_and_layercam_by_hand() -> None:
+    activations = torch.tensor([[[1.0, 2, 0], [0, 1, 4]], [[1.0, 1, 1], [2, 0, 1]]])
+    gradients = torch.tensor([[[0.5, 1, 3], [0, -1.0, 0.5]], [[-1.0, -1, 2], [1, 1, -1]]])
+    # g_0 A_0 = [[0.5, 2, 0], [0, -1, 2]], g_1 A_1 = [[-1, -1, 2], [2, 0, -1]]
+    assert torch.equal(hirescam(activations, gradients), torch.tensor([[0.0, 1, 2], [2, 0, 1]]))
+    # Without the negative gradients: [[0.5, 2, 0], [0, 0, 2]] + [[0, 0, 2], [2, 0, 0]]
+    assert torch.equal(layercam(activations, gradients), torch.tensor([[0.5, 2, 2], [2, 0, 2]]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_and_the_same_on_a_gap_head(seed: int) -> None:
+    activations, weights, gradients = realistic(seed)
+    scaled = cam(activations, weights) / activations[0].numel()
+    for method in (gradcam, xgradcam, hirescam):
+        assert torch.allclose(method(activations, gradients), scaled.relu(), rtol=1e-4, atol=1e-7)
+    positive = cam(activations, weights.relu()) / activations[0].numel()
+    assert torch.allclose(layercam(activations, gradients), positive, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", GRADIENT_METHODS)
+def test_constant_gradients_may_be_one_number_per_channel(method: object) -> None:
+    activations, _, gradients = realistic(7)
+    short = gradients[..., :1, :1]
+    full, brief = method(activations, gradients), method(activations, short)  # type: ignore[operator]
+    assert full.max() > 0
+    assert torch.allclose(brief, full, rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize("method", GRADIENT_METHODS)
+def test_half_precision_agrees_with_float32_to_its_digits(method: object) -> None:
+    activations, _, _ = realistic(8)
+    gradients = 1e-2 * torch.randn(activations.shape, generator=torch.Generator().manual_seed(9))
+    exact = method(activations, gradients)  # type: ignore[operator]
+    rough = method(activations.bfloat16(), gradients.bfloat16()).float()  # type: ignore[operator]
+    assert torch.isfinite(rough).all()
+    assert (rough - exact).abs().max() < 0.03 * exact.max()

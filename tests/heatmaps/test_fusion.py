@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.heatmaps.classifier_maps import classifier_maps
+from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.fusion import fuse, grid_size, normalise
 from tests.heatmaps.nets import GapNet
 
@@ -40,7 +40,7 @@ def test_fused_map_of_the_mirrored_picture_is_the_mirrored_map() -> None:
     pyramid = [torch.rand(2, 3, 20, 26), torch.rand(2, 3, 30, 39)]
 
     def make_maps(images: Tensor) -> dict[str, Tensor]:
-        return classifier_maps(net, images, [(0, 1), (2,)], ("cam", "gradcampp"))
+        return class_maps(net, images, [(0, 1), (2,)], ("cam", "gradcampp"), net.target).maps
 
     straight = fuse(make_maps, pyramid, (5, 7), flip=True)
     mirrored = fuse(make_maps, [images.flip(-1) for images in pyramid], (5, 7), flip=True)

@@ -32,7 +32,8 @@ def manifest(tmp_path: Path) -> Manifest:
 
 def run(manifest: Manifest, folder: Path) -> dict[str, bytes]:
     folders = {method: folder / method for method in PARAMS.methods}
-    make_heatmaps(GapNet().eval(), manifest, manifest.samples, PARAMS, 32, folders)
+    net = GapNet().eval()
+    make_heatmaps(net, net.target, manifest, manifest.samples, PARAMS, 32, folders)
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 

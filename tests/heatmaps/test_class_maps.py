@@ -4,10 +4,8 @@ import pytest
 import torch
 
 from pipeline.heatmaps.cam import cam
-from pipeline.heatmaps.classifier_maps import classifier_maps
+from pipeline.heatmaps.class_maps import METHODS, class_maps
 from tests.heatmaps.nets import GapNet
-
-METHODS = ("cam", "gradcam", "gradcampp")
 
 
 @pytest.fixture
@@ -18,7 +16,7 @@ def net() -> GapNet:
 def test_closed_forms_at_a_realistic_size(net: GapNet) -> None:
     images = torch.rand(2, 3, 20, 24)
     classes = [(0, 3), (2,)]
-    maps = classifier_maps(net, images, classes, METHODS)
+    maps = class_maps(net, images, classes, METHODS, net.target).maps
     activations = net.features(images).detach()
     weight = net.fc.weight.detach()
     for n, present in enumerate(classes):
@@ -34,12 +32,12 @@ def test_closed_forms_at_a_realistic_size(net: GapNet) -> None:
 def test_one_forward_pass_serves_all(net: GapNet) -> None:
     calls: list[int] = []
     net.features.register_forward_hook(lambda *_: calls.append(1))
-    classifier_maps(net, torch.rand(3, 3, 16, 18), [(0, 1, 2), (3,), (4, 0)], METHODS)
+    class_maps(net, torch.rand(3, 3, 16, 18), [(0, 1, 2), (3,), (4, 0)], METHODS, net.target)
     assert calls == [1]
 
 
 def test_slots_beyond_an_images_own_classes_are_zero(net: GapNet) -> None:
-    maps = classifier_maps(net, torch.rand(2, 3, 16, 18), [(0, 1, 2), (3,)], METHODS)
+    maps = class_maps(net, torch.rand(2, 3, 16, 18), [(0, 1, 2), (3,)], METHODS, net.target).maps
     for heat in maps.values():
         assert heat.shape == (2, 3, 16, 18)
         assert not heat[1, 1:].any()
@@ -49,9 +47,9 @@ def test_slots_beyond_an_images_own_classes_are_zero(net: GapNet) -> None:
 def test_batch_composition_does_not_matter(net: GapNet) -> None:
     images = torch.rand(4, 3, 16, 18)
     classes = [(0,), (1, 2), (3,), (0, 4)]
-    together = classifier_maps(net, images, classes, METHODS)
+    together = class_maps(net, images, classes, METHODS, net.target).maps
     for n in range(4):
-        alone = classifier_maps(net, images[n : n + 1], classes[n : n + 1], METHODS)
+        alone = class_maps(net, images[n : n + 1], classes[n : n + 1], METHODS, net.target).maps
         for method in METHODS:
             own = together[method][n, : len(classes[n])]
             assert torch.allclose(own, alone[method][0], rtol=1e-4, atol=1e-7)
@@ -62,4 +60,4 @@ def test_batch_composition_does_not_matter(net: GapNet) -> None:
 )
 def test_wrong_requests_are_errors(net: GapNet, classes: list[tuple[int]], methods: list[str]) -> None:
     with pytest.raises(ValueError, match="expected"):
-        classifier_maps(net, torch.rand(2, 3, 16, 18), classes, methods)
+        class_maps(net, torch.rand(2, 3, 16, 18), classes, methods, net.target)

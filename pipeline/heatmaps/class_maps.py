@@ -1,0 +1,116 @@
+"""All methods and all wanted classes of a batch, from one forward pass."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.heatmaps.cam import cam, gradcam, gradcampp, hirescam, layercam, xgradcam
+from pipeline.heatmaps.hooks import (
+    Captured,
+    Reshape,
+    capture_input,
+    capture_output,
+    capture_pooled,
+    class_gradients,
+)
+from pipeline.heatmaps.layers import Target
+
+METHODS = ("cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam")
+
+Classes = Sequence[Sequence[int]]  # class indices of each image
+
+
+@dataclass(frozen=True)
+class ClassMaps:
+    """Maps of one batch."""
+
+    maps: dict[str, Tensor]  # by method, float32 (N, P, h, w); slots beyond an image's own classes are 0
+    classes: Classes
+
+
+def class_maps(
+    model: nn.Module,
+    images: Tensor,
+    classes: Classes | None,
+    methods: Sequence[str],
+    target: Target,
+    reshape: Reshape | None = None,
+) -> ClassMaps:
+    """Maps of the given classes by each method; P is the longest list's length, at least 1.
+
+    Args:
+        model: in eval mode; gives logits (N, C).
+        images: (N, 3, H, W) as `model` wants them, on its device.
+        classes: class indices of each image; None: the best-scoring class of each.
+        methods: of `METHODS`.
+        target: see `find_target`.
+        reshape: see `capture_output`.
+
+    Raises:
+        ValueError: not one list of classes per image, an index beyond the logits, an unknown method, or `cam`
+            for a network whose logits are not one linear layer of pooled features.
+        CaptureError: the layer was not reached, or its activations are no feature map.
+    """
+    check_request(classes, len(images), methods, target)
+    with _capture(target, reshape) as captured:
+        logits = _checked_logits(model(images), len(images))
+        chosen = logits.argmax(1, keepdim=True).tolist() if classes is None else classes
+        found = [class_gradients(logits, captured.leaf, slot) for slot in _slots(chosen)]
+    activations = captured.activations.detach()[:, None]
+    gradients = torch.stack([reshape(g) if reshape else g for g in found], 1)
+    if target.pooled is not None:
+        gradients = gradients.reshape(*gradients.shape[:3], 1, 1) / activations.shape[-2:].numel()
+    with torch.autocast(images.device.type, enabled=False):  # else the sums would be in bfloat16
+        return ClassMaps({m: _map(m, activations, gradients) for m in methods}, chosen)
+
+
+def check_request(classes: Classes | None, count: int, methods: Sequence[str], target: Target) -> None:
+    """Refuse what cannot be answered before anything is computed."""
+    if classes is not None and len(classes) != count:
+        raise ValueError(f"expected one list of classes per image ({count}), got {len(classes)}")
+    for method in methods:
+        if method not in METHODS:
+            raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
+    if "cam" in methods and not target.linear_head:
+        raise ValueError(
+            "cam: the logits are not one linear layer of globally averaged features. Use gradcam: where "
+            "both exist they are the same, but for negative values"
+        )
+
+
+def _capture(target: Target, reshape: Reshape | None) -> AbstractContextManager[Captured]:
+    if target.pooled is not None:
+        return capture_pooled(target.layer, target.side, target.pooled)
+    return capture_input(target.layer) if target.side == "input" else capture_output(target.layer, reshape)
+
+
+def _map(method: str, activations: Tensor, gradients: Tensor) -> Tensor:
+    match method:
+        case "cam":  # of a linear head: w_ck = dy_c / dF_k, the sum of the gradient over the cells
+            return cam(activations, gradients[..., 0, 0] * activations.shape[-2:].numel())
+        case "gradcam":
+            return gradcam(activations, gradients)
+        case "gradcampp":
+            return gradcampp(activations, gradients)
+        case "xgradcam":
+            return xgradcam(activations, gradients)
+        case "hirescam":
+            return hirescam(activations, gradients)
+        case _:
+            return layercam(activations, gradients)
+
+
+def _checked_logits(logits: object, count: int) -> Tensor:
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != count:
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"expected logits ({count}, C) from the model, got {got}")
+    return logits
+
+
+def _slots(classes: Classes) -> list[list[int]]:
+    """The j-th class of every image, -1 where it has none."""
+    longest = max(1, *(len(present) for present in classes)) if classes else 1
+    return [[present[j] if j < len(present) else -1 for present in classes] for j in range(longest)]

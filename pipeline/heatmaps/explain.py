@@ -1,0 +1,115 @@
+"""Heatmaps of any classifier: the public call."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import overload
+
+from torch import Tensor, nn
+
+from pipeline.data.resize import resize
+from pipeline.heatmaps.class_maps import METHODS, Classes, class_maps
+from pipeline.heatmaps.fusion import fuse
+from pipeline.heatmaps.hooks import Reshape
+from pipeline.heatmaps.layers import find_target
+from pipeline.heatmaps.library import library_maps
+
+
+@overload
+def explain(
+    model: nn.Module,
+    images: Tensor,
+    classes: Classes | None,
+    *,
+    layer: nn.Module | str | None = None,
+    method: str = "gradcampp",
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+    reshape: Reshape | None = None,
+) -> list[Tensor]: ...
+
+
+@overload
+def explain(
+    model: nn.Module,
+    images: Tensor,
+    classes: Classes | None,
+    *,
+    layer: nn.Module | str | None = None,
+    method: list[str] | tuple[str, ...],
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+    reshape: Reshape | None = None,
+) -> dict[str, list[Tensor]]: ...
+
+
+def explain(
+    model: nn.Module,
+    images: Tensor,
+    classes: Classes | None,
+    *,
+    layer: nn.Module | str | None = None,
+    method: str | list[str] | tuple[str, ...] = "gradcampp",
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+    reshape: Reshape | None = None,
+) -> list[Tensor] | dict[str, list[Tensor]]:
+    """Heatmaps of the classes of each image, by one method or several.
+
+    One forward pass per scale and flip serves all images, classes and own methods. The model runs in eval
+    mode and is left as it was: modes, hooks, `.grad`.
+
+    Args:
+        model: images -> logits (N, C); on the device of `images`.
+        images: (N, 3, H, W) as `model` wants them, normalised if it does not do that itself.
+        classes: class indices of each image, a list per image; None: the best-scoring class of each.
+        layer: a module, a dotted name such as `layer4.-1`, or None: the last feature map before global
+            pooling, found with a forward pass of the first image.
+        method: `cam`, `gradcam`, `gradcampp`, `xgradcam`, `hirescam`, `layercam`, or a name of the package
+            grad-cam, e.g. `scorecam` (see `library_maps`). Several names give a dict.
+        scales: factors of the size of `images`; maps are summed over scales (and flips) and divided once.
+        flip: also of the mirrored images, which makes the maps exactly flip-equivariant.
+        reshape: brings a layer's output of another form to (N, K, h, w), e.g. a transformer's tokens.
+
+    Returns:
+        One float32 tensor (P, H, W) in [0, 1] per image, its classes in the given order; zero where a class
+        has no positive heat at all.
+
+    Raises:
+        ValueError: no such method or layer, not one list of classes per image, or a class beyond the logits.
+        CaptureError: the layer was not reached, was called twice, or its output is no feature map.
+    """
+    methods = [method] if isinstance(method, str) else list(method)
+    if images.ndim != 4:
+        raise ValueError(f"expected images (N, 3, H, W), got {tuple(images.shape)}")
+    own = [m for m in methods if m in METHODS]
+    others = [m for m in methods if m not in METHODS]
+    chosen = classes
+    with in_eval_mode(model):
+        target = find_target(model, images[:1], layer)
+
+        def make_maps(batch: Tensor) -> dict[str, Tensor]:
+            nonlocal chosen
+            found = class_maps(model, batch, chosen, own, target, reshape)
+            chosen = found.classes
+            return found.maps | {
+                name: library_maps(name, model, batch, chosen, target, reshape) for name in others
+            }
+
+        size = images.shape[-2], images.shape[-1]
+        pyramid = [resize(images, (round(size[0] * s), round(size[1] * s))) for s in scales]
+        fused = fuse(make_maps, pyramid, size, flip=flip)
+    present = chosen or ()
+    heatmaps = {m: [heat[: len(p)] for heat, p in zip(fused[m], present, strict=True)] for m in methods}
+    return heatmaps[method] if isinstance(method, str) else heatmaps
+
+
+@contextmanager
+def in_eval_mode(model: nn.Module) -> Iterator[None]:
+    """Eval mode for the block; each module gets its own mode back."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

@@ -1,0 +1,126 @@
+"""Which layer of a network the heatmaps are made of."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.heatmaps.hooks import Side
+
+SAME = 1e-2  # relative difference up to which a vector counts as the mean of a map; bfloat16 has 4e-3
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the feature map is captured: the output or the input of `layer`."""
+
+    layer: nn.Module
+    side: Side = "output"
+    pooled: nn.Module | None = None  # its input is the map's mean over the cells: gradients are taken there
+    linear_head: bool = False  # the logits are one linear layer of that mean: CAM is defined
+
+
+def find_target(model: nn.Module, image: Tensor, layer: nn.Module | str | None) -> Target:
+    """The target for a module, a dotted name such as `layer4.-1`, or None.
+
+    None: the last feature map before global pooling, found by hooks on a forward pass of one image. It is the
+    input of a module that reduces it to one cell; where none does, the output of the last module that saw it.
+
+    Args:
+        image: (1, 3, H, W), only used for None.
+
+    Raises:
+        ValueError: no such layer, or no feature map was found; the message lists what there is.
+    """
+    if isinstance(layer, nn.Module):
+        return Target(layer)
+    if isinstance(layer, str):
+        return Target(named_layer(model, layer))
+    with torch.no_grad(), _recorded(model) as calls:
+        logits = model(image)
+    if not calls or any(call.given.ndim == 3 for call in calls):
+        raise ValueError(
+            "no feature map before global pooling was found (a transformer?). Name a layer, and `reshape` if "
+            f"its output is not (N, K, h, w). Layers: {', '.join(name for name, _ in model.named_children())}"
+        )
+    last, *head = calls
+    reduced = not _is_map(last.result)
+    target = Target(last.module, "input" if reduced else "output")
+    mean = (last.given if reduced else last.result).float().mean((-2, -1))
+    if not head or not _is_close(head[0].given, mean):
+        return target
+    linear = next((call for call in reversed(head) if isinstance(call.module, nn.Linear)), None)
+    is_linear = linear is not None and _is_close(linear.given, mean) and torch.equal(linear.result, logits)
+    return Target(target.layer, target.side, head[0].module, is_linear)
+
+
+def named_layer(model: nn.Module, name: str) -> nn.Module:
+    """The module of a dotted name; parts of sequences may count from the end, as in `layer4.-1`.
+
+    Raises:
+        ValueError: there is none; the message lists what there is at that point.
+    """
+    module = model
+    for part in name.split("."):
+        children = dict(module.named_children())
+        if (
+            part.lstrip("-").isdigit()
+            and part not in children
+            and -len(children) <= int(part) < len(children)
+        ):
+            part = list(children)[int(part)]
+        if part not in children:
+            raise ValueError(
+                f"layer {name!r}: expected one of {', '.join(children) or 'nothing'}, got {part!r}"
+            )
+        module = children[part]
+    return module
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of a module without children; copies, since layers that follow may work in place."""
+
+    module: nn.Module
+    given: Tensor
+    result: Any
+
+
+@contextmanager
+def _recorded(model: nn.Module) -> Iterator[list[_Call]]:
+    """Record the last call that is given a feature map, and the calls after it."""
+    calls: list[_Call] = []
+    handles = []
+
+    def hook(module: nn.Module, inputs: tuple[Any, ...], result: Any) -> None:
+        if not inputs or not isinstance(inputs[0], Tensor):
+            return
+        if _is_map(inputs[0]):
+            calls.clear()
+        elif not calls:
+            return
+        calls.append(
+            _Call(module, inputs[0].clone(), result.clone() if isinstance(result, Tensor) else result)
+        )
+
+    try:
+        for module in model.modules():
+            if not any(True for _ in module.children()):
+                handles.append(module.register_forward_hook(hook))
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _is_map(tensor: Any) -> bool:
+    return isinstance(tensor, Tensor) and tensor.ndim == 4 and tensor.shape[-2:].numel() > 1
+
+
+def _is_close(vector: Tensor, mean: Tensor) -> bool:
+    return vector.numel() == mean.numel() and torch.allclose(
+        vector.float().reshape(mean.shape), mean, rtol=SAME, atol=SAME * float(mean.abs().max())
+    )
