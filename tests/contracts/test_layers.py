@@ -43,7 +43,8 @@ def test_imports_go_down(module: str) -> None:
 
 
 def test_no_circles() -> None:
-    for module in MODULES:
+    # A package's __init__ hands on what its modules hold; whoever imports one of them imports it.
+    for module in (m for m in MODULES if not m.endswith("__init__.py")):
         others = {other for other in imported_modules(module) if not other.endswith("__init__.py")}
         assert not any(module in closure(other) for other in others), f"{module} imports itself in the end"
 

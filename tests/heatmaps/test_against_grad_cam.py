@@ -21,7 +21,7 @@ SAME = {"gradcam": GradCAM, "xgradcam": XGradCAM, "hirescam": HiResCAM, "layerca
 
 
 def make(name: str) -> nn.Module:
-    """Untrained, but with BatchNorm statistics of some images: else deep activations are as small as an eps."""
+    """Untrained, but with BatchNorm statistics of images: else deep activations are as small as an eps."""
     torch.manual_seed(0)
     net: nn.Module = models.get_model(name, weights=None, num_classes=6).train()
     for module in net.modules():
@@ -56,8 +56,7 @@ def test_against_grad_cam(name: str, method: str) -> None:
 
 def test_where_grad_cam_departs_from_grad_cam_plus_plus() -> None:
     # On a 16 x 16 map g^2 is near 1e-7: the package's eps of 1e-6 in the denominator outweighs it, and its
-    # weights drift towards relu(g)^3. Ours has the closed form; theirs is off by more than 5 % of the
-    # maximum.
+    # weights drift towards relu(g)^3. Ours has the closed form; theirs is off by a fifth of the maximum.
     net = GapNet(channels=64).eval()
     images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(4))
     wanted = [[c] for c in CLASSES]
@@ -69,7 +68,7 @@ def test_where_grad_cam_departs_from_grad_cam_plus_plus() -> None:
     with GradCAMPlusPlus(net, [net.features]) as cam:
         library = torch.tensor(cam(images, [ClassifierOutputTarget(c) for c in CLASSES]))
     low, high = closed.amin((1, 2), True), closed.amax((1, 2), True)
-    assert 0.02 < (library - (closed - low) / (high - low)).abs().max() < 0.5
+    assert 0.1 < (library - (closed - low) / (high - low)).abs().max() < 0.5
 
 
 def test_library_offers_the_methods_with_many_forward_passes() -> None:
