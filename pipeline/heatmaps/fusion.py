@@ -42,20 +42,23 @@ def fuse(
             mirrored = _positive(make_maps(images.flip(-1)), size)
             maps = {method: heat + mirrored[method].flip(-1) for method, heat in maps.items()}
         total = {method: total[method] + heat if total else heat for method, heat in maps.items()}
-    for method, heat in total.items():
-        if not heat.isfinite().all():
-            raise ArithmeticError(f"{method}: a heatmap is not finite: check the weights of the classifier")
     return {method: normalise(heat) for method, heat in total.items()}
 
 
 def normalise(heat: Tensor) -> Tensor:
-    """Divide each non-negative map (..., h, w) by its maximum; an all-zero map stays zero."""
+    """Divide each non-negative map (..., h, w) by its maximum; an all-zero map stays zero.
+
+    Raises:
+        ArithmeticError: a map is not finite.
+    """
     peak = heat.amax((-2, -1), keepdim=True)
-    return torch.where(peak > 0, heat / peak, 0)
+    if not peak.isfinite().all():  # NaN is the maximum wherever there is one
+        raise ArithmeticError("a heatmap is not finite: check the weights of the network")
+    return heat / torch.where(peak > 0, peak, 1)
 
 
 def _positive(maps: dict[str, Tensor], size: tuple[int, int]) -> dict[str, Tensor]:
     return {
-        method: functional.interpolate(heat, size, mode="bilinear", align_corners=False).relu()
+        method: functional.interpolate(heat, size, mode="bilinear", align_corners=False).relu_()
         for method, heat in maps.items()
     }

@@ -43,7 +43,7 @@ def test_imports_go_down(module: str) -> None:
 
 
 def others_below(module: str) -> set[str]:
-    """All that a module imports in the end, not by way of a package's __init__, which hands on its modules."""
+    """All that a module imports in the end, without what the `__init__` of a package hands on."""
     found: set[str] = set()
     todo = {module}
     while todo:

@@ -55,5 +55,5 @@ def test_fused_map_of_the_mirrored_picture_is_the_mirrored_map() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_map_that_is_not_finite_is_never_a_silent_zero_map(value: float) -> None:
     maps = torch.tensor([[[[1.0, value]]]])
-    with pytest.raises(ArithmeticError, match="cam: a heatmap is not finite"):
+    with pytest.raises(ArithmeticError, match="a heatmap is not finite"):
         fuse(lambda _: {"cam": maps}, [torch.zeros(1, 3, 4, 8)], (1, 2), flip=False)

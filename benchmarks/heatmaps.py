@@ -1,0 +1,261 @@
+"""Heatmaps against bare forward passes and against other libraries.
+
+    python -m benchmarks.heatmaps [--device cuda --bfloat16] [--sides 224 448] [--out heatmaps.json]
+
+Prints a table, writes JSON. All rows of a network and size are timed in turns in one process: the median of
+the rounds counts. torch-cam is compared with where it is installed (`pip install --no-deps torchcam`).
+"""
+
+import argparse
+import json
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+
+from pipeline.data.manifest import Manifest
+from pipeline.data.resize import image_tensor
+from pipeline.data.scenes_source import write_scenes
+from pipeline.engine.device import autocast, describe, pick_device, place, to_device
+from pipeline.heatmaps import explain
+from pipeline.heatmaps.class_maps import class_maps
+from pipeline.heatmaps.dataset import make_heatmaps
+from pipeline.heatmaps.layers import find_target
+from pipeline.params import HeatmapParams, ScenesParams, load_params
+
+NETWORKS = {"resnet50": "layer4", "mobilenet_v2": "features"}
+CLASSES = 20
+METHODS = ("cam", "gradcam", "gradcampp")
+MEMORY_IMAGES, MEMORY_WARM = 2000, 100
+
+Result = dict[str, object]
+
+
+def main() -> None:
+    """Measure everything, print and write."""
+    parser = argparse.ArgumentParser("benchmarks.heatmaps", description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default=str(pick_device()))
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="run our rows and the forward passes under autocast"
+    )
+    parser.add_argument("--sides", type=int, nargs="+", default=[224, 448], help="pixels")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks/heatmaps.json"))
+    given = parser.parse_args()
+    device = torch.device(given.device)
+    results: list[Result] = []
+    for name, layer in NETWORKS.items():
+        for side in given.sides:
+            results.append(compare(name, layer, side, given, device))
+            print_result(results[-1])
+    results += [pipeline_speed(device), memory(device)]
+    for result in results[-2:]:
+        print_result(result)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    machine = {
+        "cpu": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    given.out.write_text(
+        json.dumps({"machine": machine, "device": describe(device), "results": results}, indent=2) + "\n"
+    )
+    print(f"written: {given.out}")
+
+
+def compare(name: str, layer: str, side: int, given: argparse.Namespace, device: torch.device) -> Result:
+    """Images per second of every row for one network and size."""
+    torch.manual_seed(0)
+    net = place(models.get_model(name, weights=None, num_classes=CLASSES).eval(), device)
+    images = to_device(torch.rand(given.batch, 3, side, side), device)
+    everything = [range(CLASSES)] * given.batch
+    one = [[c % CLASSES] for c in range(given.batch)]
+    target = find_target(net, images[:1], None)
+
+    def forward() -> object:
+        with torch.inference_mode(), autocast_if(given.bfloat16, device):
+            return net(images)
+
+    def all_maps() -> object:
+        with autocast_if(given.bfloat16, device):
+            return class_maps(net, images, everything, METHODS, target)
+
+    def all_heatmaps() -> object:
+        with autocast_if(given.bfloat16, device):
+            return explain(net, images, everything, method=METHODS)
+
+    def one_heatmap() -> object:
+        with autocast_if(given.bfloat16, device):
+            return explain(net, images, one, method="gradcam", layer=layer)
+
+    rows: dict[str, Callable[[], object]] = {
+        "forward": forward,
+        "all classes, 3 methods": all_maps,
+        "all classes, 3 methods, at full size": all_heatmaps,
+        "one class, Grad-CAM": one_heatmap,
+        "one class, Grad-CAM: pytorch-grad-cam": lambda: grad_cam(net, layer, images, one),
+    }
+    if find_spec("torchcam"):
+        rows["one class, Grad-CAM: torch-cam"] = torch_cam(net, layer, images, one)
+    seconds = timed(rows, given.rounds, device)
+    seconds["all classes, Grad-CAM and Grad-CAM++: pytorch-grad-cam"] = once(
+        lambda: grad_cam_all(net, layer, images), device
+    )
+    return {
+        "network": name,
+        "side": side,
+        "images_per_second": {k: given.batch / s for k, s in seconds.items()},
+    }
+
+
+def autocast_if(wanted: bool, device: torch.device) -> torch.autocast:
+    """bfloat16 autocast, or none."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+
+
+def grad_cam(net: nn.Module, layer: str, images: Tensor, classes: Sequence[Sequence[int]]) -> object:
+    """pytorch-grad-cam, one class per image."""
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    with GradCAM(net, [net.get_submodule(layer)]) as cam:
+        return cam(images, [ClassifierOutputTarget(present[0]) for present in classes])
+
+
+def grad_cam_all(net: nn.Module, layer: str, images: Tensor) -> None:
+    """pytorch-grad-cam, every class by two methods (it has no CAM)."""
+    from pytorch_grad_cam import GradCAM, GradCAMPlusPlus
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    for method in (GradCAM, GradCAMPlusPlus):
+        with method(net, [net.get_submodule(layer)]) as cam:
+            for index in range(CLASSES):
+                cam(images, [ClassifierOutputTarget(index)] * len(images))
+
+
+def torch_cam(
+    net: nn.Module, layer: str, images: Tensor, classes: Sequence[Sequence[int]]
+) -> Callable[[], object]:
+    """torch-cam, one class per image; its maps stay at the size of the layer."""
+    from torchcam.methods import GradCAM
+
+    def run() -> object:
+        with GradCAM(net, layer) as cam:
+            scores = net(images)
+            return cam([present[0] for present in classes], scores)
+
+    return run
+
+
+def timed(rows: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, float]:
+    """Median seconds of each row, in turns, after one warm-up each."""
+    seconds: dict[str, list[float]] = {name: [] for name in rows}
+    for turn in range(rounds + 1):
+        for name, run in rows.items():
+            taken = once(run, device)
+            if turn:
+                seconds[name].append(taken)
+    return {name: median(values) for name, values in seconds.items()}
+
+
+def once(run: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call, the device's work included."""
+    start = time.perf_counter()
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def pipeline_speed(device: torch.device, count: int = 200) -> Result:
+    """The stage's own path, decode to store, against bare forward passes of the same tensors."""
+    from pipeline.classifier.network import make_classifier
+
+    params = load_params()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("prepared", "masks"):
+            (folder / part).mkdir()
+        scenes = ScenesParams(**{**params.scenes.model_dump(), "train": count, "val": 1, "empty_share": 0.0})
+        manifest = write_scenes(folder / "prepared", folder / "masks", scenes, 0)
+        train = manifest.split("train")
+        net = place(make_classifier(params.classifier, manifest.classes).eval(), device)
+        target = find_target(net, to_device(torch.rand(1, 3, 64, 96), device), None)
+        bare = bare_passes(net, manifest, params.heatmaps, params.data.long_side, device)
+        out = {method: folder / "heatmaps" / method for method in params.heatmaps.methods}
+        start = time.perf_counter()
+        make_heatmaps(net, target, manifest, train, params.heatmaps, params.data.long_side, out)
+        seconds = time.perf_counter() - start
+        size = sum(file.stat().st_size for file in (folder / "heatmaps").rglob("*.safetensors"))
+    passes = {"forward": count / bare, "decode, scales and flip, store": count / seconds}
+    return {
+        "network": params.classifier.encoder,
+        "images_per_second": passes,
+        "kB_per_image": size / 1e3 / count,
+    }
+
+
+def bare_passes(
+    net: nn.Module, manifest: Manifest, params: HeatmapParams, long_side: int, device: torch.device
+) -> float:
+    """Seconds of the forward passes alone: same batches, scales and flips, tensors at hand."""
+    from pipeline.heatmaps.dataset import plan_shards
+
+    batches = [batch for shard in plan_shards(manifest.split("train"), params, long_side) for batch in shard]
+    sides = [max(32, round(scale * long_side)) for scale in params.scales]
+    tensors = [
+        to_device(torch.stack([image_tensor(manifest.image(s), side) for s in batch]), device)
+        for batch in batches
+        for side in sides
+    ]
+    views = 2 if params.flip else 1
+
+    def run() -> None:
+        with torch.inference_mode(), autocast(device):
+            for images in tensors:
+                for _ in range(views):
+                    net(images)
+
+    once(run, device)
+    return once(run, device)
+
+
+def memory(device: torch.device) -> Result:
+    """Peak of the resident memory after some images and after many."""
+    torch.manual_seed(0)
+    net = place(models.mobilenet_v2(weights=None, num_classes=CLASSES).eval(), device)
+    found: dict[int, float] = {}
+    for done in range(8, MEMORY_IMAGES + 8, 8):
+        explain(net, to_device(torch.rand(8, 3, 96, 128), device), [[0, 1]] * 8, method=METHODS)
+        found[done] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    first = next(mb for done, mb in found.items() if done >= MEMORY_WARM)
+    last = found[max(found)]
+    return {
+        "network": "mobilenet_v2",
+        f"MB_after_{MEMORY_WARM}": first,
+        f"MB_after_{MEMORY_IMAGES}": last,
+        "growth": last / first - 1,
+    }
+
+
+def print_result(result: Result) -> None:
+    """One table, with each row as a share of the forward passes."""
+    print("  ".join(f"{key} {value}" for key, value in result.items() if key != "images_per_second"))
+    speeds = result.get("images_per_second")
+    if isinstance(speeds, dict):
+        for name, speed in speeds.items():
+            print(f"  {name:58} {speed:9.2f} images/s  {speed / speeds['forward']:7.3f} of forward")
+    print(flush=True)
+
+
+if __name__ == "__main__":
+    main()
