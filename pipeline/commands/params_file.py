@@ -14,7 +14,7 @@ from pipeline.params import load_params
 
 
 def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[object, object]]:
-    """Set `section.key` to a value for each of `values`; returns old and new where they differ.
+    """Set `section.key`, at any depth, for each of `values`; returns old and new where they differ.
 
     Raises:
         ParamsError: the file would not be valid any more; it is left as it was.
@@ -23,11 +23,13 @@ def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[o
     document = yaml.load(file.read_text(encoding="utf-8"))
     changes = {}
     for path, value in values.items():
-        section, key = path.split(".")
-        old = document[section][key]
-        if old != value:
-            changes[path] = (old, value)
-            document[section][key] = _flow(value) if isinstance(value, list) else value
+        *parents, key = path.split(".")
+        section = document
+        for parent in parents:
+            section = section[parent]
+        if section[key] != value:
+            changes[path] = (section[key], value)
+            section[key] = _flow(value) if isinstance(value, list) else value
     if changes:
         text = io.StringIO()
         yaml.dump(document, text)

@@ -7,8 +7,11 @@ from typing import Any
 
 from pipeline.commands.folder import inspect_for, problem_lines
 from pipeline.commands.params_file import update_params
+from pipeline.data.manifest import Manifest
 from pipeline.data.overview import fitting_long_side
 from pipeline.params import Params, load_params
+
+PASSES, FEWEST_STEPS = 5, 360  # photos need more than the rendered scenes, whose length params.yaml has
 
 EXAMPLES = """
 examples:
@@ -60,11 +63,18 @@ def run(arguments: argparse.Namespace) -> int:
         "data.long_side": fitting_long_side(found.manifest),
         "classifier.encoder": encoder,
         "classifier.weights": weights_value(arguments.weights),
+        "segmentation.training.steps": fitting_steps(found.manifest, params),
     }
     if encoder != params.classifier.encoder or arguments.encoder:
         values["segmentation.encoder"] = encoder
     _report(update_params(params_file, values), masks=any(s.mask for s in found.manifest.samples))
     return 0
+
+
+def fitting_steps(manifest: Manifest, params: Params) -> int:
+    """Steps of the segmentation model: `PASSES` over the training photos, not fewer than `FEWEST_STEPS`."""
+    images = len(manifest.split("train"))
+    return max(FEWEST_STEPS, round(PASSES * images / params.segmentation.training.batch_size))
 
 
 def portable(path: Path) -> str:

@@ -1,15 +1,18 @@
-"""A row of captioned tiles as one picture, for `dvc plots show`."""
+"""Captioned tiles as one picture: a row for `dvc plots show`, a grid for `camseg explain`."""
 
 from collections.abc import Sequence
 
+import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.data.pictures import Picture
+from pipeline.report.overlay import COLOUR_MAP
 from pipeline.report.tiles import Tile
 
 SCALE = 0.625  # panels in shares of the page's tiles: they are stored as PNG
 GAP, CAPTION, FONT_SIZE = 8, 22, 14  # pixels: between tiles, height of the captions, letters
+LEGEND = 160  # pixels, length of the colour bar
 PAPER, INK = (255, 255, 255), (30, 32, 36)
 
 
@@ -31,6 +34,33 @@ def draw_panel(tiles: Sequence[Tile]) -> Picture:
         panel.paste(picture, (left, GAP + CAPTION))
         left += width + GAP
     return np.asarray(panel)
+
+
+def draw_grid(rows: Sequence[Sequence[Tile]]) -> Picture:
+    """Panels below each other, and what the colours of heat mean; uint8 (H, W, 3)."""
+    panels = [draw_panel(row) for row in rows]
+    width = max(panel.shape[1] for panel in panels)
+    legend = _legend(width)
+    return np.concatenate([*(_widened(panel, width) for panel in panels), legend])
+
+
+def _legend(width: int) -> Picture:
+    """A strip with the colour map of heat from 0 to 1."""
+    strip = Image.new("RGB", (width, CAPTION + GAP), PAPER)
+    draw = ImageDraw.Draw(strip)
+    font = ImageFont.load_default(FONT_SIZE)
+    ramp = matplotlib.colormaps[COLOUR_MAP](np.linspace(0, 1, LEGEND))[:, :3] * 255
+    bar = np.broadcast_to(ramp.astype(np.uint8), (FONT_SIZE, LEGEND, 3))
+    draw.text((GAP, 0), "heat 0", INK, font)
+    left = 2 * GAP + int(np.ceil(font.getlength("heat 0")))
+    strip.paste(Image.fromarray(np.ascontiguousarray(bar)), (left, 2))
+    draw.text((left + LEGEND + GAP, 0), "1: strongest of its picture; transparent where weak", INK, font)
+    return np.asarray(strip)
+
+
+def _widened(panel: Picture, width: int) -> Picture:
+    padding = ((0, 0), (0, width - panel.shape[1]), (0, 0))
+    return np.pad(panel, padding, constant_values=PAPER[0])
 
 
 def _small(picture: Picture) -> Image.Image:

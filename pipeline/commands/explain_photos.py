@@ -1,0 +1,118 @@
+"""The work of `camseg explain`."""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from pipeline.commands.models import Subject, load_subject
+from pipeline.data.files import write_npz
+from pipeline.data.pictures import Picture, PictureError, read_image, write_image
+from pipeline.data.resize import image_tensor, resize
+from pipeline.heatmaps import explain
+from pipeline.heatmaps.layers import find_target, named_layer
+from pipeline.report.overlay import draw_heat
+from pipeline.report.panel import draw_grid
+from pipeline.report.tiles import Tile, shrink_photo
+
+DEFAULT = ("cam", "gradcam", "gradcampp", "layercam")  # cam only where the head allows
+SIX = ("gradcam", "scorecam", "gradcampp", "ablationcam", "xgradcam", "eigencam")
+
+
+def explain_photos(arguments: argparse.Namespace) -> int:
+    """Explain every photo; 1 if one could not be read."""
+    subject = load_subject(arguments.model, arguments.weights)
+    long_side = arguments.long_side or subject.long_side
+    layer = named_layer(subject.named, arguments.layer) if arguments.layer else None
+    folders = output_folders(arguments.photos, arguments.out)
+    broken = 0
+    for photo, folder in tqdm(folders.items(), "explain", unit="photo"):
+        try:
+            image = read_image(photo)
+        except (PictureError, OSError) as error:
+            tqdm.write(f"skipped: {error}", file=sys.stderr)
+            broken += 1
+            continue
+        pixels = image_tensor(image, long_side)[None]
+        with torch.inference_mode():
+            scores = subject.scores(subject.net(pixels))[0]
+        classes = choose_classes(arguments.classes, subject, scores)
+        methods = choose_methods(arguments.methods, subject, pixels, layer)
+        heatmaps = explain(subject.net, pixels, [classes], layer=layer, method=methods)
+        captions = [f"{subject.classes[c]} {scores[c]:.2f}" for c in classes]
+        found = {method: heat[0] for method, heat in heatmaps.items()}
+        write_pictures(folder, image, found, [subject.classes[c] for c in classes], captions)
+        if arguments.npz:
+            names = np.array([subject.classes[c] for c in classes])
+            write_npz(folder / "heatmaps.npz", {"classes": names} | {m: h.numpy() for m, h in found.items()})
+    print(f"{len(folders) - broken} photo(s) explained in {arguments.out}, {broken} skipped")
+    return 1 if broken else 0
+
+
+def output_folders(photos: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """A folder for each photo, named after it; numbered where two photos have one name."""
+    folders: dict[Path, Path] = {}
+    for photo in photos:
+        name, number = photo.stem, 2
+        while out / name in folders.values():
+            name, number = f"{photo.stem}-{number}", number + 1
+        folders[photo] = out / name
+    return folders
+
+
+def choose_classes(wanted: str, subject: Subject, scores: Tensor) -> list[int]:
+    """Class indices of `topN` or of names.
+
+    Raises:
+        ValueError: the model has no such class.
+    """
+    if top := re.fullmatch(r"top(\d+)", wanted):
+        return [int(c) for c in scores.argsort(descending=True)[: max(1, int(top[1]))]]
+    found = []
+    for name in (part.strip() for part in wanted.split(",")):
+        if name not in subject.classes:
+            near = get_close_matches(name, subject.classes, 5, 0.4) or subject.classes[:5]
+            raise ValueError(f"--classes: the model has no class {name!r}; near: {', '.join(near)}")
+        found.append(subject.classes.index(name))
+    return found
+
+
+def choose_methods(
+    wanted: str | None, subject: Subject, pixels: Tensor, layer: torch.nn.Module | None
+) -> list[str]:
+    """The named methods; else the default ones, without CAM where the head does not allow it."""
+    if wanted:
+        return [m for part in wanted.split(",") for m in (SIX if part == "six" else [part.strip()])]
+    linear = find_target(subject.net, pixels, layer).linear_head
+    return [method for method in DEFAULT if method != "cam" or linear]
+
+
+def write_pictures(
+    folder: Path, image: Picture, heatmaps: dict[str, Tensor], classes: list[str], captions: list[str]
+) -> None:
+    """The heatmaps over the photo at its own size, and all of them in one grid."""
+    folder.mkdir(parents=True, exist_ok=True)
+    small = shrink_photo(image)
+    rows = []
+    for j, (name, caption) in enumerate(zip(classes, captions, strict=True)):
+        tiles = [Tile(caption, small)]
+        slug = re.sub(r"[^\w.-]+", "_", name)
+        for method, heat in heatmaps.items():
+            over = draw_heat(image, at_size(heat[j], image))
+            write_image(folder / f"{method}-{slug}.png", over)
+            tiles.append(Tile(method, draw_heat(small, at_size(heat[j], small))))
+        rows.append(tiles)
+    write_image(folder / "grid.png", draw_grid(rows))
+
+
+def at_size(heat: Tensor, picture: Picture) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A heatmap (h, w) at the size of a picture, float32 (H, W) in [0, 1]."""
+    return resize(heat[None], (picture.shape[0], picture.shape[1]))[0].numpy()

@@ -1,0 +1,130 @@
+"""The classifier that a command looks into: the pipeline's own, or one of torchvision or timm."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.data.imagenet_info import ImageNetInfo
+from torch import Tensor, nn
+from torchvision import models
+
+from pipeline.classifier.network import load_classifier
+from pipeline.engine.normalise import Normalise
+from pipeline.params import load_params
+
+LONG_SIDE = 224  # pixels, of networks that are not the pipeline's own
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A classifier and what is known about it."""
+
+    net: nn.Module  # images float32 (N, 3, H, W) in [0, 1] -> logits (N, C); in eval mode
+    named: nn.Module  # the network that layer names refer to
+    classes: tuple[str, ...]
+    long_side: int  # pixels: the size of its pictures
+    multi_label: bool  # whether each logit is a question of its own
+
+    def scores(self, logits: Tensor) -> Tensor:
+        """Probabilities (N, C): sigmoid where a picture may have several classes, else softmax."""
+        return logits.sigmoid() if self.multi_label else logits.softmax(1)
+
+
+def load_subject(model: str, weights: str) -> Subject:
+    """The classifier named on the command line.
+
+    Args:
+        model: `torchvision:NAME`, `timm:NAME`, or a folder that `train_classifier` wrote.
+        weights: of the first two: `imagenet` (downloaded once), `none`, or a .safetensors or .pth file.
+
+    Raises:
+        ValueError: there is no such model, or the weights do not fit.
+        OSError: a file is missing.
+    """
+    library, _, name = model.partition(":")
+    if library == "torchvision" and name:
+        net = _torchvision(name, weights)
+    elif library == "timm" and name:
+        net = _timm(name, weights)
+    else:
+        return _own(Path(model))
+    classes = class_names(head_of(net)[1])
+    return Subject(nn.Sequential(Normalise(), net).eval(), net, classes, LONG_SIDE, False)
+
+
+def class_names(count: int) -> tuple[str, ...]:
+    """ImageNet's names for 1000 classes, else numbers."""
+    if count != 1000:
+        return tuple(f"class {index}" for index in range(count))
+    info = ImageNetInfo()
+    return tuple(info.index_to_description(index).split(",")[0] for index in range(count))
+
+
+def _own(folder: Path) -> Subject:
+    if not (folder / "config.json").is_file():
+        raise ValueError(
+            f"{folder}: there is no classifier. Run `make repro` first, or name one: "
+            "--model torchvision:resnet50, --model timm:NAME"
+        )
+    net = load_classifier(folder)
+    return Subject(net, net, net.config.classes, load_params().data.long_side, True)
+
+
+def _torchvision(name: str, weights: str) -> nn.Module:
+    known = models.list_models(module=models)
+    if name not in known:
+        raise ValueError(f"--model: torchvision has no classifier {name!r}, but {', '.join(known)}")
+    download = "DEFAULT" if weights == "imagenet" else None
+    return _loaded(weights, lambda options: models.get_model(name, weights=download, **options))
+
+
+def _timm(name: str, weights: str) -> nn.Module:
+    return _loaded(weights, lambda options: timm.create_model(name, weights == "imagenet", **options))
+
+
+def _loaded(weights: str, make: Callable[[dict[str, Any]], nn.Module]) -> nn.Module:
+    """The network that `make` builds for some options, with its weights; a file decides how many classes."""
+    try:
+        net = make({})
+    except (OSError, RuntimeError) as error:
+        hint = "Give a file with --weights, or --weights none." if weights == "imagenet" else ""
+        raise ValueError(f"--model: {error}. {hint}") from error
+    if weights in ("imagenet", "none"):
+        return net
+    state = read_state(Path(weights))
+    name, _ = head_of(net)
+    if f"{name}.weight" in state:
+        net = make({"num_classes": len(state[f"{name}.weight"])})
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{weights}: does not fit the model: {str(error)[:500]}") from error
+    return net
+
+
+def head_of(net: nn.Module) -> tuple[str, int]:
+    """Name of the last layer with weights, and its number of outputs: the classes."""
+    layers = [(n, m) for n, m in net.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    name, layer = layers[-1]
+    return name, len(layer.weight)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """All tensors of a .safetensors or .pth file in float32; no pickled code is run.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    try:
+        raw: dict[str, Any] = (
+            load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        )
+    except (SafetensorError, RuntimeError, EOFError) as error:
+        raise ValueError(f"{path}: cannot be read as weights: {error}") from error
+    nested = raw.get("state_dict", raw.get("model", raw))
+    return {k: v.float() if v.is_floating_point() else v for k, v in nested.items() if isinstance(v, Tensor)}
