@@ -30,7 +30,7 @@ repro: $(READY) ## run the pipeline; stages that are up to date are skipped
 
 .PHONY: test
 test: $(READY) ## run the tests; one file: make test ARGS=tests/heatmaps/test_cam.py
-	@.venv/bin/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## check style, format and types

@@ -133,6 +133,7 @@ class SegmentationParams(Section):
 
     supervision: Annotated[tuple[Supervision, ...], Field(min_length=1)]
     architecture: str
+    decoder_channels: Annotated[tuple[Count, ...], Field(min_length=1)] | None
     encoder: str
     weights: str
     batch_norm: Literal["auto", "frozen", "trained"]
@@ -146,6 +147,12 @@ class EvaluationParams(Section):
     scales: Scales
     flip: bool
     boundary: Positive
+
+
+class DiagnoseParams(Section):
+    """How closely the classifier is examined."""
+
+    images: Annotated[int, Field(ge=0)]
 
 
 class ReportParams(Section):
@@ -164,6 +171,7 @@ class Params(Section):
     heatmaps: HeatmapParams
     pseudo_masks: PseudoMaskParams
     segmentation: SegmentationParams
+    diagnose: DiagnoseParams
     evaluation: EvaluationParams
     report: ReportParams
 

@@ -71,11 +71,12 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
         "classes",
         "long_side",
         "encoder",
+        "bilateral_sxy",
         "encoder",
         "steps",
     ]
     params = load_params()
-    assert params.segmentation.training.steps == 360  # 5 passes over 9 photos are fewer
+    assert params.segmentation.training.steps == 360  # 10 passes over 9 photos are fewer
     assert params.data.source == "csv"
     assert Path(params.data.path) == photo_folder()
     assert params.data.classes == ("disc", "square", "triangle")

@@ -1,6 +1,7 @@
 """A segmentation model of segmentation-models-pytorch, with its normalisation and its start."""
 
 from dataclasses import asdict, dataclass
+from inspect import signature
 from pathlib import Path
 
 import segmentation_models_pytorch as smp
@@ -56,9 +57,15 @@ def make_segmentation_net(
     Raises:
         WeightsError: unknown architecture or encoder, or weights that do not fit.
     """
+    _check_decoder(params)
+    decoder = {"decoder_channels": params.decoder_channels} if params.decoder_channels else {}
     try:
         model = smp.create_model(
-            params.architecture, params.encoder, encoder_weights=None, classes=len(config.classes) + 1
+            params.architecture,
+            params.encoder,
+            encoder_weights=None,
+            classes=len(config.classes) + 1,
+            **decoder,
         )
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise WeightsError(f"segmentation {params.architecture!r} on {params.encoder!r}: {error}") from error
@@ -69,6 +76,18 @@ def make_segmentation_net(
         load_into(encoder, make_encoder(params.encoder, params.weights).state_dict(), params.weights)
     frozen = params.batch_norm == "frozen" or (params.batch_norm == "auto" and pretrained)
     return SegmentationNet(model, config, frozen_norm=frozen)
+
+
+def _check_decoder(params: SegmentationParams) -> None:
+    """The library ignores a width that an architecture does not have."""
+    architecture = smp.MODEL_ARCHITECTURES_MAPPING.get(params.architecture.lower())
+    if architecture is None or params.decoder_channels is None:
+        return
+    if "decoder_channels" not in signature(architecture).parameters:
+        raise WeightsError(
+            f"segmentation.decoder_channels: {params.architecture} has no such widths. Set it to null in "
+            "params.yaml."
+        )
 
 
 def save_segmentation_net(folder: Path, net: SegmentationNet) -> None:

@@ -8,6 +8,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
+from pipeline.engine.weights import WeightsError
 from pipeline.params import load_params
 from pipeline.segmentation.network import (
     SegmentationConfig,
@@ -80,3 +81,17 @@ def test_saved_model_opens_without_our_code(tmp_path: Path) -> None:
         again = load_segmentation_net(tmp_path / "model")
         assert torch.allclose(again(images), expected, atol=1e-5)
     assert again.config == CONFIG
+
+
+def test_decoder_width(tmp_path: Path) -> None:
+    section = load_params(Path(__file__).parents[2] / "params.yaml").segmentation
+    section = section.model_copy(update={"weights": "none", "encoder": "resnet18"})
+    counts = {}
+    for channels in ((128, 64, 32, 16, 16), None):
+        params = section.model_copy(update={"decoder_channels": channels})
+        net = make_segmentation_net(params, CONFIG, tmp_path, pretrained=False)
+        counts[channels] = sum(p.numel() for p in net.model.get_submodule("decoder").parameters())
+    assert counts[128, 64, 32, 16, 16] < 0.5 * counts[None]
+    other = section.model_copy(update={"architecture": "FPN"})  # has no such argument
+    with pytest.raises(WeightsError, match=r"decoder_channels: FPN has no such"):
+        make_segmentation_net(other, CONFIG, tmp_path, pretrained=False)
