@@ -13,6 +13,7 @@ from PIL import Image
 
 from pipeline.data.manifest import Manifest
 from pipeline.data.pictures import Picture, voc_palette
+from pipeline.report.diagnosis import Example, class_rows
 from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
 from pipeline.report.results import FULL, Results, lead_method, lead_supervision
 from pipeline.report.rows import Row
@@ -39,11 +40,18 @@ class Plot:
     figure: Figure
 
 
-def render_page(results: Results, manifest: Manifest, rows: Mapping[str, Sequence[Row]], how: str) -> str:
+def render_page(
+    results: Results,
+    manifest: Manifest,
+    rows: Mapping[str, Sequence[Row]],
+    examples: Sequence[Example],
+    how: str,
+) -> str:
     """The page.
 
     Args:
         rows: the images to show, by the title of their section.
+        examples: pictures for the section on what the classifier looks at.
         how: where the threshold came from, e.g. `chosen without masks`.
     """
     environment = Environment(
@@ -60,6 +68,8 @@ def render_page(results: Results, manifest: Manifest, rows: Mapping[str, Sequenc
         models=results.supervision if is_known(results) else (),
         plots=plots(results),
         sections=rows,
+        examples=examples,
+        examined=class_rows(results.diagnosis, manifest.classes),
         how=how,
         colours=[
             f"rgb({red} {green} {blue})" for red, green, blue in voc_palette()[: len(manifest.classes) + 1]

@@ -34,6 +34,7 @@ class Results:
     supervision: tuple[str, ...]
     classifier: Metrics
     average_precision: Scores  # by class
+    diagnosis: Metrics
     pseudo_masks: dict[str, Metrics]  # by method
     sweeps: dict[str, Points]  # by method
     evaluation: dict[str, Metrics]  # by supervision
@@ -71,6 +72,7 @@ def read_results(reports: Path, methods: tuple[str, ...], supervision: tuple[str
         supervision=supervision,
         classifier=read_json(reports / "classifier" / "metrics.json"),
         average_precision={row["class"]: to_number(row["average_precision"]) for row in classes},
+        diagnosis=read_json(reports / "diagnosis" / "diagnosis.json"),
         pseudo_masks={m: read_json(masks / m / "metrics.json") for m in methods},
         sweeps={m: read_points(masks / m / "thresholds.csv", "threshold", "miou") for m in methods},
         evaluation={s: read_json(models / s / "metrics.json") for s in supervision},

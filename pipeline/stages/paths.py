@@ -11,4 +11,5 @@ CLASSIFIER = Path("models/classifier")
 SEGMENTATION = Path("models/segmentation")  # one folder per supervision
 SKIPPED = "skipped.txt"  # stands in the place of a model where there are no masks to train on
 REPORTS = Path("reports")
+DIAGNOSIS = REPORTS / "diagnosis"
 SECONDS = REPORTS / "seconds"  # how long each stage took; differs from run to run, so DVC does not see it

@@ -1,11 +1,10 @@
 """Samples, classes and split from the data source, with what was wrong with it; and the true masks."""
 
-import shutil
 import sys
 from pathlib import Path
 
 from pipeline.data.csv_source import inspect_folder, write_true_masks
-from pipeline.data.files import write_text
+from pipeline.data.files import renew, write_text
 from pipeline.data.manifest import Manifest, write_manifest
 from pipeline.data.scenes_source import write_scenes
 from pipeline.params import Params, load_params
@@ -23,8 +22,7 @@ def main() -> None:
     """Write `data/prepared` (manifest, problems, rendered images) and `data/masks/full`."""
     params = load_params()
     for folder in (paths.PREPARED, paths.TRUE_MASKS):
-        shutil.rmtree(folder, ignore_errors=True)  # nothing of an earlier data set stays behind
-        folder.mkdir(parents=True)
+        renew(folder)
     if params.data.source == "scenes":
         warnings: tuple[str, ...] = ()
         manifest = write_scenes(paths.PREPARED, paths.TRUE_MASKS, params.scenes, params.seed)

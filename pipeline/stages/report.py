@@ -1,17 +1,17 @@
 """The report: one page to look at, panels and plots for DVC, and the run in numbers."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.data.files import inside, write_bytes, write_json, write_text
+from pipeline.data.files import inside, renew, write_bytes, write_json, write_text
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_manifest
 from pipeline.data.pictures import Mask, write_image
 from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.params import EvaluationParams, load_params
+from pipeline.report.diagnosis import read_examples
 from pipeline.report.page import render_page
 from pipeline.report.panel import draw_panel
 from pipeline.report.plots import draw_confusion, to_png
@@ -39,7 +39,8 @@ def main() -> None:
     rows = make_rows(manifest, results, params.report.images, params.evaluation)
     write_panels([row for section in rows.values() for row in section])
     write_plots(results)
-    write_text(PAGE, render_page(results, manifest, rows, how))
+    examples = read_examples(paths.DIAGNOSIS, results.diagnosis)
+    write_text(PAGE, render_page(results, manifest, rows, examples, how))
     write_json(paths.REPORTS / "summary.json", summarise(results))
     print(f"\n{summary_table(results, how)}\n\nopen {PAGE}")
 
@@ -144,12 +145,6 @@ def write_plots(results: Results) -> None:
     for name, confusion in results.confusion.items():
         if confusion.counts.any():
             write_bytes(PLOTS / f"confusion-{name}.png", to_png(draw_confusion(confusion)))
-
-
-def renew(folder: Path) -> None:
-    """An empty folder; DVC wants it even where there is nothing to put in."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
 
 
 if __name__ == "__main__":

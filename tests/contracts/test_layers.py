@@ -14,7 +14,8 @@ LAYERS = (
     {"engine"},
     {"classifier", "heatmaps", "masks", "segmentation"},
     {"report"},
-    {"stages", "commands"},
+    {"stages"},
+    {"commands"},
     {"__main__"},
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}

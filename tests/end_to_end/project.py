@@ -36,6 +36,7 @@ TINY: dict[str, object] = {
     "heatmaps.batch_size": 4,
     "segmentation.supervision": ["cam", "full"],
     "pseudo_masks.refine": "crf" if find_spec("pydensecrf") else "none",
+    "diagnose.images": 1,
     "evaluation.scales": [1.0],
     "report.images": 4,
 }

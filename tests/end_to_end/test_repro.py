@@ -20,6 +20,7 @@ SUPERVISION = {"cam", "full"}
 STAGES = {
     "prepare",
     "train_classifier",
+    "diagnose",
     "make_heatmaps",
     *(f"make_pseudo_masks@{method}" for method in METHODS),
     *(

@@ -1,0 +1,42 @@
+"""`camseg diagnose`: did the classifier learn the true features?"""
+
+import argparse
+from typing import Any
+
+from pipeline.commands.tables import table
+
+EXAMPLES = """
+Does what the stage `diagnose` of the pipeline does, with what lies in this project: models/classifier, the
+val images of data/prepared and, where there are some, their true masks. Writes reports/diagnosis/.
+
+example:
+  camseg diagnose
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to the parser."""
+    parser = commands.add_parser(
+        "diagnose",
+        help="find out whether the classifier learned the true features",
+        description="Measure what the scores of the trained classifier rest on, and name suspicious classes.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+
+
+def run(_arguments: argparse.Namespace) -> int:
+    """Diagnose, and print the table and the suspicions."""
+    from pipeline.data.files import read_json  # here, since these load torch
+    from pipeline.data.manifest import read_manifest
+    from pipeline.report.diagnosis import COLUMNS, class_rows
+    from pipeline.report.summary import three
+    from pipeline.stages import diagnose, paths
+
+    diagnose.main()
+    manifest = read_manifest(paths.PREPARED)
+    found = read_json(paths.DIAGNOSIS / "diagnosis.json")
+    rows = [[name, *map(three, scores)] for name, scores in class_rows(found, manifest.classes)]
+    print(table(["class", *COLUMNS], rows))
+    return 0

@@ -1,0 +1,105 @@
+"""From findings on single pictures to suspicions, with numbers worked out by hand."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.evaluation.diagnosis import FEWEST, Finding, context_share, diagnose, most_doubtful
+
+CLASSES = ("cat", "boat")
+N = 2 * FEWEST
+SOUND = (0.6, 0.0, 0.1, 0.1, 0.2)  # shares of the heat
+
+
+def made(
+    *, painted: float = -3.0, shares: Sequence[float] = SOUND, random: float = 0.1, same: float = 0.1
+) -> dict[str, Any]:
+    """A diagnosis of N pictures of cats, then N of boats, of which only the boats' findings vary."""
+    labels = np.repeat(np.eye(2, dtype=bool), N, axis=0)
+    logits = np.where(labels, 4.0, -4.0)
+    findings = [
+        Finding(f"cat-{i}", 0, 4.0, -4.0, True, SOUND, 0.9, 0.1, 0.5, 0.1, 0.1, 0.1) for i in range(N)
+    ]
+    findings += [
+        Finding(f"boat-{i}", 1, 4.0, painted, i % 4 > 0, tuple(shares), 0.8, 0.2, 0.3, random, 0.2, same)
+        for i in range(N)
+    ]
+    return diagnose(CLASSES, labels, logits, findings)
+
+
+def test_context_share_by_hand() -> None:
+    absent, shown, painted = np.array([-4.0, -2]), np.array([5.0, 7]), np.array([-1.0, 1])
+    # (0 - -3) / (6 - -3)
+    assert context_share(absent, shown, painted) == pytest.approx(1 / 3)
+    assert np.isnan(context_share(shown, absent, painted))  # no evidence for the class
+    assert np.isnan(context_share(np.array([]), shown, painted))
+
+
+def test_means_by_class() -> None:
+    boat = made()["classes"]["boat"]
+    assert boat["context"] == pytest.approx(1 / 8)  # (-3 - -4) / (4 - -4)
+    assert boat["pointing_game"] == 0.75
+    assert boat["heat"] == pytest.approx(
+        {"object": 0.6, "other classes": 0, "corners": 0.1, "border": 0.1, "elsewhere": 0.2}
+    )
+    found = {key: boat[key] for key in ("insertion", "deletion", "drop_hot", "drop_random")}
+    assert found == pytest.approx({"insertion": 0.8, "deletion": 0.2, "drop_hot": 0.3, "drop_random": 0.1})
+    assert made()["overall"]["random_head"] == pytest.approx(0.15)
+
+
+def test_a_sound_classifier_is_not_accused() -> None:
+    assert made()["flags"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"painted": 0.0}, "`boat`: 50 % of its evidence stays with its objects painted over"),
+        ({"shares": (0.5, 0.4, 0, 0, 0.1)}, "`boat`: 40 % of its heat lies on objects of other classes"),
+        (
+            {"random": 0.3},
+            "`boat`: erasing the hottest part costs no more score (0.30) than erasing a random",
+        ),
+        (
+            {"same": 0.95},
+            "Heatmaps of a network with random weights look much the same (rank correlation 0.5",
+        ),
+    ],
+)
+def test_each_suspicion(change: dict[str, Any], sentence: str) -> None:
+    (flag,) = made(**change)["flags"]
+    assert flag.startswith(sentence)
+
+
+def test_leaks_between_classes_that_come_together() -> None:
+    # Cats raise the boat's probability from 0 to 0.5 where there is no boat.
+    labels = np.array([[1, 0]] * FEWEST + [[0, 0]] * FEWEST, bool)
+    logits = np.where(labels[:, :1], [4.0, 0.0], [-4.0, -40.0])
+    found = diagnose(CLASSES, labels, logits, [])
+    assert found["classes"]["boat"]["leaks"] == pytest.approx({"cat": 0.5})
+    assert found["flags"] == ["`boat`: pictures of `cat` without it raise its score by 0.50 on average."]
+
+
+def test_few_pictures_say_nothing() -> None:
+    labels = np.array([[0, 1]] * (FEWEST - 1) + [[0, 0]] * N, bool)
+    findings = [Finding(str(i), 1, 4.0, 4.0, False, (0, 1, 0, 0, 0), 0, 1, 0, 1) for i in range(FEWEST - 1)]
+    assert diagnose(CLASSES, labels, np.where(labels, 4.0, -4.0), findings)["flags"] == []
+
+
+def test_without_masks_the_scores_are_null_and_json_takes_them() -> None:
+    labels = np.array([[1, 0], [0, 1]], bool)
+    found = diagnose(CLASSES, labels, np.zeros((2, 2)), [Finding("a", 0, 0.0), Finding("b", 1, 0.0)])
+    assert found["classes"]["cat"]["context"] is None
+    assert found["overall"]["heat"]["object"] is None
+    json.dumps(found, allow_nan=False)
+
+
+def test_doubtful_pictures_come_first() -> None:
+    seen, gone = Finding("a", 0, 3.0, painted_logit=2.0), Finding("b", 0, 3.0, painted_logit=-2.0)
+    weak = Finding("c", 0, 3.0, drop_hot=0.1, drop_random=0.3)
+    strong = Finding("d", 0, 3.0, drop_hot=0.9, drop_random=0.1)
+    unknown = Finding("e", 0, 3.0)
+    assert most_doubtful([unknown, strong, weak, gone, seen], 4) == [seen, gone, weak, strong]
