@@ -57,9 +57,9 @@ def main() -> None:
         for side in given.sides:
             results.append(compare(name, layer, side, given, device))
             print_result(results[-1])
-    results += [pipeline_speed(device), memory(device)]
-    for result in results[-2:]:
-        print_result(result)
+    for measure in (pipeline_speed, memory, identities):
+        results.append(measure(device))
+        print_result(results[-1])
     given.out.parent.mkdir(parents=True, exist_ok=True)
     machine = {
         "cpu": platform.processor() or platform.machine(),
@@ -227,6 +227,24 @@ def bare_passes(
 
     once(run, device)
     return once(run, device)
+
+
+def identities(device: torch.device) -> Result:
+    """Largest differences between methods that agree on a GAP + FC head, of maps scaled to 1."""
+    torch.manual_seed(0)
+    net = place(models.resnet18(weights=None, num_classes=CLASSES).eval(), device)
+    images = to_device(torch.rand(4, 3, 224, 288), device)
+    names = ["cam", "gradcam", "xgradcam", "hirescam", "layercam", "gradcampp"]
+    maps = explain(net, images, [range(CLASSES)] * len(images), method=names)
+    # As if nothing were known of the head: the gradient of the feature map itself, cell by cell.
+    cellwise = explain(net, images, [range(CLASSES)] * len(images), method=names[1:], layer=net.layer4)
+
+    def largest(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
+        return max(float((a - b).abs().max()) for a, b in zip(first, second, strict=True))
+
+    found = {f"{name} - cam": largest(maps[name], maps["cam"]) for name in names[1:]}
+    found |= {f"{name}, cell by cell": largest(maps[name], cellwise[name]) for name in names[1:]}
+    return {"network": "resnet18", "largest_differences": found}
 
 
 def memory(device: torch.device) -> Result:

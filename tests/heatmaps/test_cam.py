@@ -67,6 +67,14 @@ def test_gradcampp_by_hand() -> None:
     assert torch.allclose(gradcampp(activations, gradients), activations[0] * (1 / 12 + 1 / 16))
 
 
+def test_gradcampp_by_hand_with_negative_activations() -> None:
+    activations = torch.tensor([[[1.0, -2, 0], [0, 3, -4]], [[-1.0, 0, 2], [0, -1, 4]]])  # S = -2 and 4
+    gradients = torch.tensor([[[0.5, 0, 0], [0, -1.0, 0.25]], [[0.0, 1, 0], [0, 0, 0]]])
+    # 0.5 / (2 - 2 * 0.5) + 0.25 / (2 - 2 * 0.25) = 2/3 and 1 / (2 + 4 * 1) = 1/6: relu(2/3 A_0 + 1/6 A_1).
+    expected = torch.tensor([[1 / 2, 0, 1 / 3], [0, 11 / 6, 0]])
+    assert torch.allclose(gradcampp(activations, gradients), expected)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_gradcampp_against_the_literal_equation(seed: int) -> None:
     activations, _, _ = realistic(seed)
@@ -177,6 +185,13 @@ def test_xgradcam_by_hand() -> None:
     gradients = torch.tensor([[[0.5, 0, 3], [0, -1.0, 0.25]], [[1.0, 1, 1], [1, 1, 1]]])
     # (0.5 * 1 - 1 * 1 + 0.25 * 4) / 8 = 1/16; the dead channel counts nothing.
     assert torch.allclose(xgradcam(activations, gradients), activations[0] / 16)
+
+
+def test_xgradcam_by_hand_with_negative_activations() -> None:
+    activations = torch.tensor([[[1.0, -3, 0], [0, -2, 1]], [[1.0, -1, 0], [0, 2, -2]]])  # S = -3 and 0
+    gradients = torch.tensor([[[3.0, 0, 0], [0, 0, 3]], [[1.0, 0, 0], [0, 1, 0]]])
+    # (3 * 1 + 3 * 1) / -3 = -2; the channel whose sum is 0 counts nothing, whatever it holds.
+    assert torch.equal(xgradcam(activations, gradients), torch.tensor([[0.0, 6, 0], [0, 4, 0]]))
 
 
 def test_hirescam_and_layercam_by_hand() -> None:

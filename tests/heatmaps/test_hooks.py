@@ -101,6 +101,19 @@ def test_frozen_networks_and_callers_without_grad_work() -> None:
     assert torch.equal(found[1], expected[1])
 
 
+@pytest.mark.parametrize("cast", [False, True])
+def test_an_in_place_layer_that_follows_leaves_the_captured_values(cast: bool) -> None:
+    images, net = torch.rand(2, 3, 16, 18), GapNet().eval()
+    with torch.autocast("cpu", torch.bfloat16, enabled=cast):
+        expected = leaf_numbers(net, images, capture_output, net.features[2])
+        assert expected[0].min() < 0
+        net.features[3] = nn.ReLU(inplace=True)
+        for capture, layer in ((capture_output, net.features[2]), (capture_input, net.features[3])):
+            found = leaf_numbers(net, images, capture, layer)
+            assert torch.equal(found[0], expected[0])
+            assert torch.equal(found[1], expected[1])
+
+
 def test_nothing_below_the_layer_keeps_a_graph() -> None:
     net = GapNet().eval()
     with capture_input(net.pool) as captured:
