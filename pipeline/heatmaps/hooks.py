@@ -144,7 +144,7 @@ def capture_with_tensor_hook(layer: nn.Module) -> Iterator[Captured]:
         captured._gradients = gradient.detach()
 
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        captured._activations = _feature_map(output).detach()
+        captured._activations = _feature_map(output).detach().clone()  # the next layer may work in place
         handles.append(output.register_hook(store_gradient))
 
     try:

@@ -47,6 +47,11 @@ def find_target(model: nn.Module, image: Tensor, layer: nn.Module | str | None) 
             f"its output is not (N, K, h, w). Layers: {', '.join(name for name, _ in model.named_children())}"
         )
     last, *head = calls
+    if last.shared:
+        raise ValueError(
+            "the last feature map goes into several pooling modules side by side, and a hook sees one. "
+            f"Name the layer it comes from. Layers: {', '.join(name for name, _ in model.named_children())}"
+        )
     reduced = not _is_map(last.result)
     target = Target(last.module, "input" if reduced else "output")
     mean = (last.given if reduced else last.result).float().mean((-2, -1))
@@ -85,8 +90,10 @@ class _Call:
     """One call of a module without children; copies, since layers that follow may work in place."""
 
     module: nn.Module
+    source: Tensor  # the very tensor that was given
     given: Tensor
     result: Any
+    shared: bool = False  # a module before has reduced the same feature map
 
 
 @contextmanager
@@ -98,13 +105,14 @@ def _recorded(model: nn.Module) -> Iterator[list[_Call]]:
     def hook(module: nn.Module, inputs: tuple[Any, ...], result: Any) -> None:
         if not inputs or not isinstance(inputs[0], Tensor):
             return
-        if _is_map(inputs[0]):
+        source, shared = inputs[0], False
+        if _is_map(source):
+            shared = any(call.source is source and not _is_map(call.result) for call in calls)
             calls.clear()
         elif not calls:
             return
-        calls.append(
-            _Call(module, inputs[0].clone(), result.clone() if isinstance(result, Tensor) else result)
-        )
+        copied = result.clone() if isinstance(result, Tensor) else result
+        calls.append(_Call(module, source, source.clone(), copied, shared))
 
     try:
         for module in model.modules():

@@ -46,6 +46,27 @@ NETWORKS = {
 }
 
 
+class TwoPools(nn.Module):
+    """Average and maximum of one feature map, joined: no single module sees all that the score rests on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Conv2d(3, 4, 3)
+        self.mean, self.peak = nn.AdaptiveAvgPool2d(1), nn.AdaptiveMaxPool2d(1)
+        self.fc = nn.Linear(8, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.features(images)
+        logits: Tensor = self.fc(torch.cat([self.mean(features), self.peak(features)], 1).flatten(1))
+        return logits
+
+
+def test_two_pools_side_by_side_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"several pooling modules.*Layers: features, mean, peak, fc"):
+        find_target(TwoPools(), IMAGE, None)
+    assert find_target(TwoPools(), IMAGE, "features").side == "output"
+
+
 def make(name: str) -> nn.Module:
     torch.manual_seed(0)
     if name.startswith("timm/"):

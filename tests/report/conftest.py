@@ -14,6 +14,7 @@ from torch import nn
 from pipeline.data.files import write_csv, write_json, write_text
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.data.pictures import write_image, write_mask
+from pipeline.evaluation.diagnosis import diagnose
 from pipeline.heatmaps.store import write_index, write_shard
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 
@@ -118,6 +119,8 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
         )
         steps = curve if masks or name != "full" else []
         write_csv(reports / "segmentation" / name / "curve.csv", ("step", "loss", "lr"), steps)
+    nothing = diagnose(classes, np.zeros((0, len(classes)), bool), np.zeros((0, len(classes))), [])
+    write_json(reports / "diagnosis/diagnosis.json", nothing | {"method": METHODS[0], "examples": []})
     write_json(reports / "seconds/prepare.json", {"seconds": 1.5})
     write_json(reports / "seconds/make_pseudo_masks@cam.json", {"seconds": 12.3})
     write_json(reports / "seconds/make_pseudo_masks@gradcam.json", {"seconds": 77})  # of an earlier run

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import read_image
+from pipeline.data.pictures import read_image, write_image
 from pipeline.report.rows import share_out, worst_first
 from pipeline.stages.report import main
 
@@ -128,6 +128,36 @@ def test_without_masks(project: Project, capsys: pytest.CaptureFixture[str]) -> 
     assert summary["weak_to_full"] is None
     assert summary["segmentation"]["full"]["miou"] is None
     assert "open reports/index.html" in capsys.readouterr().out
+
+
+def test_what_the_classifier_looks_at(project: Project, set_params: SetParams) -> None:
+    project(classes=("cat", "b & t"))
+    set_params("images: 40", "images: 0")
+    assert "Nothing suspicious" in Page(render()).text
+    file = Path("reports/diagnosis/diagnosis.json")
+    found = json.loads(file.read_text())
+    found["classes"]["b & t"]["context"] = 0.375
+    found["classes"]["b & t"]["heat"] |= {"object": 0.5, "border": 0.125, "corners": 0.0625}
+    found["flags"] = ["`b & t`: reads <the> surroundings."]
+    found["examples"] = [{"class": "b & t", "name": "val-06", "file": "002-1.png"}]
+    file.write_text(json.dumps(found))
+    write_image(file.with_name("002-1.png"), np.full((6, 9, 3), 200, np.uint8))
+    text = render()
+    page = Page(text)
+    assert "<code>b &amp; t</code>: reads &lt;the&gt; surroundings." in text
+    assert "Nothing suspicious" not in page.text
+    assert re.search(r"b & t\s*0\.375\s*–\s*0\.500\s*–\s*0\.188", page.text)  # noqa: RUF001 frame: 0.125 + 0.0625
+    assert page.alt == ["val-06: what speaks for b & t"]
+
+
+def test_examples_stay_in_their_folder(project: Project) -> None:
+    project()
+    file = Path("reports/diagnosis/diagnosis.json")
+    found = json.loads(file.read_text())
+    found["examples"] = [{"class": "cat", "name": "val-06", "file": "../../secret.png"}]
+    file.write_text(json.dumps(found))
+    with pytest.raises(ValueError, match="leaves the folder"):
+        main()
 
 
 def test_a_given_threshold_is_called_given(project: Project, set_params: SetParams) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.__main__ import main
 from pipeline.data.files import read_json
 from pipeline.data.pictures import read_image
-from pipeline.stages import diagnose, prepare, train_classifier
+from pipeline.stages import prepare, train_classifier
 from tests.end_to_end.project import ROOT, change_params
 
 # Easy scenes, so that a short training is enough: one object each, bodies of their own, nothing else around.
@@ -35,16 +36,22 @@ def bias(request: pytest.FixtureRequest) -> float:
 
 
 def test_the_class_that_comes_with_its_background_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bias: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bias: float
 ) -> None:
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     change_params(tmp_path, {**EASY, "scenes.context_bias": bias})
     monkeypatch.chdir(tmp_path)
-    for stage in (prepare, train_classifier, diagnose):
-        stage.main()
+    prepare.main()
+    train_classifier.main()
+    capsys.readouterr()
+    assert main(["diagnose"]) == 0
+    said = capsys.readouterr().out
     found: dict[str, Any] = read_json(Path("reports/diagnosis/diagnosis.json"))
     suspects = {sentence.split("`")[1] for sentence in found["flags"]}
     assert suspects == ({"boat"} if bias == 1 else set())
+    assert all(sentence in said for sentence in found["flags"] or ["nothing suspicious"])
+    context = found["classes"]["boat"]["context"]
+    assert f"boat {context:>8.3f}".replace(" ", "") in said.replace(" ", "")
     assert {example["class"] for example in found["examples"]} == set(found["classes"])
     for example in found["examples"]:
         assert read_image(Path("reports/diagnosis", example["file"])).size
