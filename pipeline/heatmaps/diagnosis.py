@@ -18,7 +18,7 @@ from pipeline.evaluation.diagnosis import Finding
 from pipeline.evaluation.localisation import heat_shares, pointing_hit
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.fusion import fuse
-from pipeline.heatmaps.layers import Target, find_target
+from pipeline.heatmaps.layers import Target, find_target, same_target
 from pipeline.heatmaps.perturbation import (
     area_under,
     deletion_curve,
@@ -90,11 +90,12 @@ class Patient:
 
 def make_patient(net: nn.Module, head: nn.Module, method: str, long_side: int) -> Patient:
     """`net` and its twins; `head` is the last layer of it."""
-    networks = (net, with_random_weights(net, SEED, only=head), with_random_weights(net, SEED))
     generator = torch.Generator().manual_seed(SEED)
     noise = torch.rand((1, 3, long_side, long_side), generator=generator).to(next(net.parameters()).device)
-    trained, random_head, random_all = (Explained(n, find_target(n, noise, None)) for n in networks)
-    return Patient(trained, random_head, random_all, method, long_side)
+    target = find_target(net, noise, None)
+    twins = (with_random_weights(net, SEED, only=head), with_random_weights(net, SEED))
+    random_head, random_all = (Explained(twin, same_target(target, net, twin)) for twin in twins)
+    return Patient(Explained(net, target), random_head, random_all, method, long_side)
 
 
 def examine(

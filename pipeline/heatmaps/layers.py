@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -83,6 +83,13 @@ def named_layer(model: nn.Module, name: str) -> nn.Module:
             )
         module = children[part]
     return module
+
+
+def same_target(target: Target, net: nn.Module, twin: nn.Module) -> Target:
+    """The target of `net` in a copy of it."""
+    names = {id(module): name for name, module in net.named_modules()}
+    pooled = None if target.pooled is None else twin.get_submodule(names[id(target.pooled)])
+    return replace(target, layer=twin.get_submodule(names[id(target.layer)]), pooled=pooled)
 
 
 @dataclass(frozen=True)

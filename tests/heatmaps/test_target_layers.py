@@ -1,5 +1,7 @@
 """The last feature map before global pooling is found in networks of three libraries."""
 
+import copy
+
 import pytest
 import timm
 import torch
@@ -7,7 +9,7 @@ from segmentation_models_pytorch.encoders import get_encoder
 from torch import Tensor, nn
 from torchvision import models
 
-from pipeline.heatmaps.layers import find_target, named_layer
+from pipeline.heatmaps.layers import find_target, named_layer, same_target
 
 IMAGE = torch.rand(1, 3, 64, 96)
 
@@ -44,6 +46,14 @@ NETWORKS = {
     "timm/repvgg_a0": ("head.global_pool.pool", "input", True, True),
     "smp/resnet18": ("head.0", "input", True, True),
 }
+
+
+def test_target_of_a_copy_is_in_the_copy() -> None:
+    net = EncoderClassifier().eval()
+    twin = copy.deepcopy(net)
+    target = same_target(find_target(net, IMAGE, None), net, twin)
+    assert target == find_target(twin, IMAGE, None)
+    assert target.layer is twin.head[0]
 
 
 class TwoPools(nn.Module):
