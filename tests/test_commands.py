@@ -72,11 +72,12 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
         "long_side",
         "encoder",
         "bilateral_sxy",
+        "decoder_channels",
         "encoder",
-        "steps",
+        "crop",
     ]
     params = load_params()
-    assert params.segmentation.training.steps == 360  # 10 passes over 9 photos are fewer
+    assert params.segmentation.training.steps == 360  # 5 passes over 9 photos are fewer
     assert params.data.source == "csv"
     assert Path(params.data.path) == photo_folder()
     assert params.data.classes == ("disc", "square", "triangle")
