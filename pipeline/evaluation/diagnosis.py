@@ -118,7 +118,11 @@ def _class_scores(own: Sequence[Finding], absent: Logits) -> dict[str, Any]:
     shown = np.array([finding.logit for finding in known])
     painted = np.array([finding.painted_logit for finding in known])
     share = context_share(absent, shown, painted)
-    return _means(own) | {"context": score_or_none(share), "pictures": len(own), "with_mask": len(known)}
+    return (
+        _means(own)
+        | {"context": score_or_none(share), "pictures": len(own), "with_mask": len(known)}
+        | {"closely": sum(not np.isnan(finding.drop_hot) for finding in own)}
+    )
 
 
 def _means(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -170,7 +174,7 @@ def _flags(name: str, found: Mapping[str, Any]) -> list[str]:
                 f"`{name}`: pictures of `{other}` without it raise its score by {leak:.2f} on average."
             )
     if (
-        found["pictures"] >= FEWEST
+        found["closely"] >= FEWEST
         and found["drop_hot"] is not None
         and found["drop_hot"] <= found["drop_random"]
     ):

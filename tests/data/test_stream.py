@@ -37,8 +37,8 @@ def test_image_and_mask_get_the_same_geometry_and_ids_are_never_mixed(stream: Tr
     agreeing = []
     for index in range(20):
         image, mask = stream[index]
-        assert image.shape == (3, 96, 96)
-        assert mask.shape == (96, 96)
+        assert image.shape == (3, 64, 64)
+        assert mask.shape == (64, 64)
         assert mask.dtype == torch.int64
         assert set(mask.unique().tolist()) <= {*IDS.tolist(), 255}
         known = mask != 255
