@@ -194,7 +194,7 @@ def pipeline_speed(device: torch.device, count: int = 200) -> Result:
         bare = bare_passes(net, manifest, params.heatmaps, params.data.long_side, device)
         out = {method: folder / "heatmaps" / method for method in params.heatmaps.methods}
         start = time.perf_counter()
-        make_heatmaps(net, target, manifest, train, params.heatmaps, params.data.long_side, out)
+        make_heatmaps(net, target, net.features, manifest, train, params.heatmaps, params.data.long_side, out)
         seconds = time.perf_counter() - start
         size = sum(file.stat().st_size for file in (folder / "heatmaps").rglob("*.safetensors"))
     passes = {"forward": count / bare, "decode, scales and flip, store": count / seconds}

@@ -98,12 +98,21 @@ class ClassifierParams(Section):
     training: TrainingParams
 
 
+class WalkParams(Section):
+    """The random walk that spreads heat over what looks alike."""
+
+    power: Positive
+    restart: Annotated[float, Field(gt=0, le=1)]
+    cells: Annotated[int, Field(ge=16)]
+
+
 class HeatmapParams(Section):
     """How heatmaps are computed."""
 
     methods: Annotated[tuple[HeatmapMethod, ...], Field(min_length=1)]
     scales: Scales
     flip: bool
+    walk: WalkParams
     batch_size: Count
 
 
@@ -133,7 +142,7 @@ class SegmentationParams(Section):
 
     supervision: Annotated[tuple[Supervision, ...], Field(min_length=1)]
     architecture: str
-    decoder_channels: Annotated[tuple[Count, ...], Field(min_length=1)] | None
+    decoder: dict[str, Count | tuple[Count, ...]]
     encoder: str
     weights: str
     batch_norm: Literal["auto", "frozen", "trained"]

@@ -72,7 +72,7 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
         "long_side",
         "encoder",
         "bilateral_sxy",
-        "decoder_channels",
+        "decoder",
         "encoder",
         "crop",
     ]

@@ -38,11 +38,16 @@ class Classifier(nn.Module):
         self.fc = nn.Linear(channels, len(config.classes))
 
     def forward(self, images: Tensor) -> Tensor:
-        activations = self.encoder(self.normalise(images))[-1]
+        activations = self.features(images)[-1]
         # The head stays in float32 under autocast: heatmaps are made of its weights and gradients.
         with torch.autocast(images.device.type, enabled=False):
             logits: Tensor = self.fc(self.pool(activations.float()).flatten(1))
         return logits
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The encoder's feature maps at all depths, each (N, K, h, w); first the normalised images."""
+        depths: list[Tensor] = self.encoder(self.normalise(images))
+        return depths
 
     if TYPE_CHECKING:  # nn.Module leaves the type of a call open
 

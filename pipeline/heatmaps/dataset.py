@@ -1,6 +1,6 @@
 """Heatmaps of a whole data set: batches of one size, finished shard by shard."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
@@ -17,17 +17,20 @@ from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.fusion import fuse, grid_size
 from pipeline.heatmaps.layers import Target
 from pipeline.heatmaps.store import Heat, shard_file, write_index, write_shard
+from pipeline.heatmaps.walk import walk
 from pipeline.params import HeatmapParams
 
 SHARD_BATCHES = 8  # batches that are stored, and after an interruption done again, together
 
 Batch = tuple[Sample, ...]
+Features = Callable[[Tensor], list[Tensor]]  # images (N, 3, h, w) in [0, 1] -> (N, K, h', w') at each depth
 Item = TypeVar("Item")
 
 
 def make_heatmaps(
     net: nn.Module,
     target: Target,
+    features: Features,
     manifest: Manifest,
     samples: Sequence[Sample],
     params: HeatmapParams,
@@ -36,9 +39,9 @@ def make_heatmaps(
 ) -> None:
     """Write the heatmaps of the labels of `samples` by each method into its folder.
 
-    `target` is the layer of `net` whose maps they are. Shards that are there already are kept. Batches hold
-    pictures of one working size and never depend on what was done before, so that an interrupted run ends
-    with the same bytes.
+    `target` is the layer of `net` whose maps they are, `features` is what the walk compares at the first
+    scale. Shards that are there already are kept. Batches hold pictures of one working size and never depend
+    on what was done before, so that an interrupted run ends with the same bytes.
     """
     shards = plan_shards(samples, params, long_side)
     todo = [i for i in range(len(shards)) if not all(shard_file(f, i).exists() for f in folders.values())]
@@ -52,7 +55,7 @@ def make_heatmaps(
             found: dict[str, dict[str, Heat]] = {method: {} for method in folders}
             for batch in shards[i]:
                 for method, heat in _batch_heatmaps(
-                    net, target, batch, next(pyramids), params, long_side
+                    net, target, features, batch, next(pyramids), params, long_side
                 ).items():
                     found[method].update(heat)
                 bar.update(len(batch))
@@ -95,7 +98,13 @@ class _Pyramids(Dataset[list[Tensor]]):
 
 
 def _batch_heatmaps(
-    net: nn.Module, target: Target, batch: Batch, pyramid: list[Tensor], params: HeatmapParams, long_side: int
+    net: nn.Module,
+    target: Target,
+    features: Features,
+    batch: Batch,
+    pyramid: list[Tensor],
+    params: HeatmapParams,
+    long_side: int,
 ) -> dict[str, dict[str, Heat]]:
     device = pick_device()
     classes = [sample.labels for sample in batch]
@@ -105,7 +114,12 @@ def _batch_heatmaps(
             return class_maps(net, images, classes, params.methods, target).maps
 
     size = grid_size(*working_size(batch[0].height, batch[0].width, long_side))
-    fused = fuse(make_maps, [to_device(images, device) for images in pyramid], size, flip=params.flip)
+    sized = [to_device(images, device) for images in pyramid]
+    fused = fuse(make_maps, sized, size, flip=params.flip)
+    if params.walk.restart < 1:
+        with torch.inference_mode(), autocast(device):
+            depths = features(sized[0])
+        fused = walk(fused, depths, params.walk)
     stored = {method: (heat * 255).round().byte().cpu().numpy() for method, heat in fused.items()}
     return {
         method: {sample.name: heat[n, : len(sample.labels)] for n, sample in enumerate(batch)}

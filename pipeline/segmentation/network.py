@@ -58,7 +58,7 @@ def make_segmentation_net(
         WeightsError: unknown architecture or encoder, or weights that do not fit.
     """
     _check_decoder(params)
-    decoder = {"decoder_channels": params.decoder_channels} if params.decoder_channels else {}
+    decoder = {f"decoder_{name}": value for name, value in params.decoder.items()}
     try:
         model = smp.create_model(
             params.architecture,
@@ -79,14 +79,15 @@ def make_segmentation_net(
 
 
 def _check_decoder(params: SegmentationParams) -> None:
-    """The library ignores a width that an architecture does not have."""
+    """The library ignores what an architecture does not have."""
     architecture = smp.MODEL_ARCHITECTURES_MAPPING.get(params.architecture.lower())
-    if architecture is None or params.decoder_channels is None:
+    if architecture is None:
         return
-    if "decoder_channels" not in signature(architecture).parameters:
+    own = [name.removeprefix("decoder_") for name in signature(architecture).parameters if "decoder_" in name]
+    unknown = sorted(set(params.decoder) - set(own))
+    if unknown:
         raise WeightsError(
-            f"segmentation.decoder_channels: {params.architecture} has no such widths. Set it to null in "
-            "params.yaml."
+            f"segmentation.decoder: {params.architecture} has no {', '.join(unknown)}, but {', '.join(own)}"
         )
 
 

@@ -23,7 +23,7 @@ from pipeline.evaluation.confusion import (
 )
 from pipeline.evaluation.means import score_or_none
 from pipeline.heatmaps.store import HeatmapStore
-from pipeline.masks.auto import Histogram, heat_histogram, otsu
+from pipeline.masks.auto import POWER, Histogram, heat_histogram, otsu
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.masks.sweep import THRESHOLDS, sweep
 from pipeline.masks.threshold import label_map, upsample
@@ -63,7 +63,7 @@ def main(method: str) -> None:
     train = manifest.split("train")
     work = work_folder(name, params, paths.PREPARED / "manifest.json", heatmaps)
     if params.threshold == "auto":
-        threshold = round(otsu(pooled_histogram(heatmaps, train)), 4)
+        threshold = round(otsu(pooled_histogram(heatmaps, train), POWER), 4)
         print(f"{name}: threshold {threshold:.2f}, chosen without masks")
     else:
         threshold = params.threshold

@@ -5,15 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.pictures import write_image
+from pipeline.data.resize import image_tensor
 from pipeline.heatmaps.dataset import make_heatmaps, plan_shards
 from pipeline.heatmaps.store import HeatmapStore, shard_file, write_index, write_shard
-from pipeline.params import HeatmapParams
+from pipeline.heatmaps.walk import walk
+from pipeline.params import HeatmapParams, WalkParams
 from tests.heatmaps.nets import GapNet
 
-PARAMS = HeatmapParams(methods=("cam", "gradcampp"), scales=(1.0, 1.5), flip=True, batch_size=2)
+WALK = WalkParams(power=4, restart=0.1, cells=20)
+PARAMS = HeatmapParams(methods=("cam", "gradcampp"), scales=(1.0, 1.5), flip=True, walk=WALK, batch_size=2)
 
 
 def sample(name: str, labels: tuple[int, ...] = (0,), size: tuple[int, int] = (40, 56)) -> Sample:
@@ -30,10 +34,14 @@ def manifest(tmp_path: Path) -> Manifest:
     return Manifest(str(tmp_path), tuple("abcde"), tuple(samples))
 
 
-def run(manifest: Manifest, folder: Path) -> dict[str, bytes]:
-    folders = {method: folder / method for method in PARAMS.methods}
+def run(manifest: Manifest, folder: Path, params: HeatmapParams = PARAMS) -> dict[str, bytes]:
+    folders = {method: folder / method for method in params.methods}
     net = GapNet().eval()
-    make_heatmaps(net, net.target, manifest, manifest.samples, PARAMS, 32, folders)
+
+    def features(images: Tensor) -> list[Tensor]:
+        return [images, net.features(images)]
+
+    make_heatmaps(net, net.target, features, manifest, manifest.samples, params, 32, folders)
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
@@ -105,3 +113,19 @@ def test_sizes_that_differ_at_one_scale_only_are_not_mixed(tmp_path: Path) -> No
         write_image(tmp_path / s.image, np.full((s.height, s.width, 3), 90, np.uint8))
     run(Manifest(str(tmp_path), tuple("abcde"), samples), tmp_path / "out")
     assert set(HeatmapStore(tmp_path / "out" / "cam").shards) == {"s0", "s1", "s2", "s3"}
+
+
+def test_walk_goes_over_the_fused_map(manifest: Manifest, tmp_path: Path) -> None:
+    still = PARAMS.model_copy(update={"walk": WALK.model_copy(update={"restart": 1.0})})
+    run(manifest, tmp_path / "still", still)
+    run(manifest, tmp_path / "walked")
+    net = GapNet().eval()
+    for s in (s for s in manifest.samples[:6] if s.labels):
+        # 32 is the long side at the first scale, whose pictures the walk compares.
+        images = image_tensor(manifest.image(s), 32)[None]
+        heat = torch.from_numpy(HeatmapStore(tmp_path / "still" / "cam").read(s).copy()).float() / 255
+        with torch.no_grad():
+            expected = walk({"cam": heat[None]}, [images, net.features(images)], WALK)["cam"][0]
+        found = HeatmapStore(tmp_path / "walked" / "cam").read(s) / 255
+        assert np.abs(found - expected.numpy()).max() < 3 / 255  # both were rounded to 1 / 255
+        assert np.abs(found - heat.numpy()).max() > 10 / 255

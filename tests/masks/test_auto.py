@@ -21,6 +21,15 @@ def test_otsu_by_hand() -> None:
     assert otsu(histogram) == pytest.approx(3.5 / 255)
 
 
+def test_power_by_hand() -> None:
+    # Heat 0, 0.6 and 1, equally often. Variance between the groups with the cut after 0 and after 0.6:
+    # 2/9 * 0.8^2 > 2/9 * 0.7^2. Squared, the heat is 0, 0.36 and 1: 2/9 * 0.68^2 < 2/9 * 0.82^2.
+    histogram = np.zeros(256, np.int64)
+    histogram[[0, 153, 255]] = 2
+    assert otsu(histogram) == pytest.approx(0.5 / 255)
+    assert otsu(histogram, 2) == pytest.approx(153.5 / 255)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_otsu_against_opencv(seed: int) -> None:
     rng = np.random.default_rng(seed)

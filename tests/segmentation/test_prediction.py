@@ -88,10 +88,10 @@ def test_decoder_width(tmp_path: Path) -> None:
     section = section.model_copy(update={"weights": "none", "encoder": "resnet18"})
     counts = {}
     for channels in ((128, 64, 32, 16, 16), None):
-        params = section.model_copy(update={"decoder_channels": channels})
+        params = section.model_copy(update={"decoder": {"channels": channels} if channels else {}})
         net = make_segmentation_net(params, CONFIG, tmp_path, pretrained=False)
         counts[channels] = sum(p.numel() for p in net.model.get_submodule("decoder").parameters())
     assert counts[128, 64, 32, 16, 16] < 0.5 * counts[None]
     other = section.model_copy(update={"architecture": "FPN"})  # has no such argument
-    with pytest.raises(WeightsError, match=r"decoder_channels: FPN has no such"):
+    with pytest.raises(WeightsError, match=r"FPN has no channels, but pyramid_channels, seg"):
         make_segmentation_net(other, CONFIG, tmp_path, pretrained=False)

@@ -1,0 +1,93 @@
+"""A random walk with restart that spreads heat over what looks alike to the classifier.
+
+A heatmap marks the part by which a class is told apart. From there the walk goes to cells of the same picture
+whose features are similar at all depths of the network, colours included, and with probability `restart` back
+to where the heat was. Nothing is trained.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipeline.data.resize import resize
+from pipeline.heatmaps.fusion import normalise
+from pipeline.params import WalkParams
+
+Size = tuple[int, int]
+
+
+def walk_size(height: int, width: int, cells: int) -> Size:
+    """Rows and columns of a grid with the sides' proportion, not above them, of at most `cells` cells."""
+    factor = min(1.0, (cells / (height * width)) ** 0.5)
+    rows, columns = max(1, int(height * factor)), max(1, int(width * factor))
+    return min(rows, cells // columns or 1), min(columns, cells // rows or 1)
+
+
+def transitions(pyramid: Sequence[Tensor], size: Size, power: float) -> Tensor:
+    """Where the walk goes next: for each cell, the probability of every cell.
+
+    s_ij is the mean over the depths of the cosine of cells i and j, after the mean over all cells was taken
+    off the features; P_ij = relu(s_ij)^power, divided by the sum over j. Depths without channels are skipped.
+
+    Args:
+        pyramid: features of the same pictures at several depths, each (N, K, h, w) of its own K, h and w.
+        size: height and width of the walk's grid, M cells.
+        power: above 0; the higher, the more alike two cells have to be.
+
+    Returns:
+        float32 (N, M, M), rows sum to 1. A cell that is like no other, not even itself, stays where it is.
+
+    Source: the affinity of PSA, Ahn and Kwak 2018, arXiv:1803.10464, eq. 2 and 5, but of the classifier's own
+    features instead of trained ones, over the whole picture instead of a radius.
+    """
+    depths = [_directions(features, size) for features in pyramid if features.shape[1]]
+    cells = torch.cat(depths, 1)
+    similarity = (cells.transpose(1, 2) @ cells / len(depths)).clamp_(min=0).pow_(power)
+    stuck = torch.diag_embed((similarity.sum(2) == 0).to(similarity.dtype))
+    similarity = similarity + stuck
+    return similarity / similarity.sum(2, keepdim=True)
+
+
+def spread(heat: Tensor, probabilities: Tensor, size: Size, restart: float) -> Tensor:
+    """Where the walk is in the long run: y = restart (1 - (1 - restart) P)^-1 heat, solved exactly.
+
+    Args:
+        heat: float32 (N, P, h, w), not negative.
+        probabilities: (N, M, M), see `transitions`.
+        size: height and width of their grid.
+        restart: in (0, 1].
+
+    Returns:
+        float32 (N, P, h, w) in [0, 1], each map divided by its maximum; a map without heat stays 0.
+
+    Source: random walk with restart, Pan et al. 2004, KDD, doi:10.1145/1014052.1014135, eq. 1.
+    """
+    cells = resize(heat, size).flatten(2).transpose(1, 2)
+    system = torch.eye(cells.shape[1], device=heat.device) - (1 - restart) * probabilities
+    # The solution is not negative: rounding below 0 would be.
+    found = torch.linalg.solve(system, restart * cells).clamp_(min=0).transpose(1, 2)
+    maps = functional.interpolate(
+        found.reshape(*found.shape[:2], *size), heat.shape[-2:], mode="bilinear", align_corners=False
+    )
+    return normalise(maps)
+
+
+def walk(heat: dict[str, Tensor], pyramid: Sequence[Tensor], params: WalkParams) -> dict[str, Tensor]:
+    """`spread` for the maps of every method, float32 (N, P, h, w) each; they share the transitions."""
+    height, width = next(iter(heat.values())).shape[-2:]
+    size = walk_size(height, width, params.cells)
+    probabilities = transitions(pyramid, size, params.power)
+    return {method: spread(maps, probabilities, size, params.restart) for method, maps in heat.items()}
+
+
+def _directions(features: Tensor, size: Size) -> Tensor:
+    """Features of every cell of the grid, centred over the cells, of length 1: (N, K, M)."""
+    cells = features.float()
+    if cells.shape[-2] > size[0]:
+        cells = resize(cells, size)
+    else:
+        cells = functional.interpolate(cells, size, mode="bilinear", align_corners=False)
+    cells = cells.flatten(2)
+    return functional.normalize(cells - cells.mean(2, keepdim=True), dim=1)
