@@ -17,7 +17,9 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=8)], ...], Field(min_length=1)]
 HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
-Supervision = Literal["cam", "gradcam", "gradcampp", "full"]
+RELABELLED = "-relabelled"  # masks of the training images by the model of a method, and the model of those
+Method = Literal["cam", "gradcam", "gradcampp"]
+Supervision = Method | Literal["cam-relabelled", "gradcam-relabelled", "gradcampp-relabelled", "full"]
 
 
 class ParamsError(ValueError):
@@ -141,6 +143,7 @@ class SegmentationParams(Section):
     """The model trained on the masks, and what it is trained on."""
 
     supervision: Annotated[tuple[Supervision, ...], Field(min_length=1)]
+    relabel: tuple[Method, ...]
     architecture: str
     decoder: dict[str, Count | tuple[Count, ...]]
     encoder: str
@@ -191,11 +194,21 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _check_supervision(self) -> Self:
-        missing = set(self.segmentation.supervision) - {"full"} - set(self.heatmaps.methods)
+        supervision, relabel = self.segmentation.supervision, self.segmentation.relabel
+        methods = {name for name in supervision if name != "full" and not name.endswith(RELABELLED)}
+        missing = methods - set(self.heatmaps.methods)
         if missing:
             raise ValueError(
                 f"segmentation.supervision names {sorted(missing)}, which heatmaps.methods does not make"
             )
+        if not set(relabel) <= methods:
+            raise ValueError(
+                f"segmentation.relabel names {sorted(set(relabel) - methods)}, which are not in "
+                "segmentation.supervision"
+            )
+        unmade = {s.removesuffix(RELABELLED) for s in supervision if s.endswith(RELABELLED)} - set(relabel)
+        if unmade:
+            raise ValueError(f"segmentation.supervision needs {sorted(unmade)} in segmentation.relabel")
         if self.segmentation.weights == "classifier" and self.segmentation.encoder != self.classifier.encoder:
             raise ValueError(
                 "segmentation.weights is `classifier`, so segmentation.encoder has to be "

@@ -71,13 +71,18 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
         "classes",
         "long_side",
         "encoder",
+        "steps",
+        "crop",
         "bilateral_sxy",
+        "architecture",
         "decoder",
         "encoder",
+        "steps",
         "crop",
     ]
     params = load_params()
-    assert params.segmentation.training.steps == 360  # 5 passes over 9 photos are fewer
+    assert params.classifier.training.steps == 400  # 7 passes over 9 photos are fewer
+    assert params.segmentation.training.steps == 400
     assert params.data.source == "csv"
     assert Path(params.data.path) == photo_folder()
     assert params.data.classes == ("disc", "square", "triangle")

@@ -109,6 +109,22 @@ def test_supervision_needs_its_heatmaps(tmp_path: Path) -> None:
         load_params(written(tmp_path, values))
 
 
+@pytest.mark.parametrize(
+    ("supervision", "relabel", "message"),
+    [
+        (["cam", "full"], ["gradcampp"], r"relabel names \['gradcampp'\]"),
+        (["cam", "cam-relabelled"], [], r"needs \['cam'\] in segmentation\.relabel"),
+    ],
+)
+def test_relabelling_needs_a_model(
+    tmp_path: Path, supervision: list[str], relabel: list[str], message: str
+) -> None:
+    values = shipped()
+    values["segmentation"] |= {"supervision": supervision, "relabel": relabel}
+    with pytest.raises(ParamsError, match=message):
+        load_params(written(tmp_path, values))
+
+
 def test_1e_3_is_a_number(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
     file.write_text(SHIPPED.read_text().replace("weight_decay: 0.01", "weight_decay: 1e-3"))

@@ -4,10 +4,9 @@ import io
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from pipeline.data.files import write_text
 from pipeline.params import load_params
@@ -29,7 +28,7 @@ def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[o
             section = section[parent]
         if section[key] != value:
             changes[path] = (section[key], value)
-            section[key] = _flow(value) if isinstance(value, list) else value
+            section[key] = _flow(value)
     if changes:
         text = io.StringIO()
         yaml.dump(document, text)
@@ -45,11 +44,13 @@ def _check(text: str) -> None:
         load_params(trial)
 
 
-def _flow(values: list[Any]) -> CommentedSeq:
-    """A list on one line: [a, b]."""
-    sequence = CommentedSeq(values)
-    sequence.fa.set_flow_style()
-    return sequence
+def _flow(value: object) -> object:
+    """A list or a mapping on one line, [a, b] or {a: b}; any other value as it is."""
+    if not isinstance(value, (list, dict)):
+        return value
+    collection = CommentedSeq(value) if isinstance(value, list) else CommentedMap(value)
+    collection.fa.set_flow_style()
+    return collection
 
 
 def _yaml() -> YAML:

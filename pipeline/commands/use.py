@@ -9,13 +9,20 @@ from pipeline.commands.folder import inspect_for, problem_lines
 from pipeline.commands.params_file import update_params
 from pipeline.data.manifest import Manifest
 from pipeline.data.overview import fitting_long_side
-from pipeline.params import Params, load_params
+from pipeline.params import ClassifierParams, Params, SegmentationParams, load_params
 
-PASSES, FEWEST_STEPS = 5, 360  # photos need more than the rendered scenes, whose length params.yaml has
-PHOTO_CROP = 0.8  # half a photo shows too little: with 0.5, 6 points of mIoU fewer (docs/results.md)
-# Objects of photos are smaller and of more colours than the rendered ones: 67 pixels of VOC's 500, as in
-# DeepLab, arXiv:1606.00915.
-PHOTO_SXY = 0.13
+# params.yaml as it comes is for the rendered scenes: large objects of few colours, no weights to start from.
+# What photos need instead, found on photos of VOC (docs/results.md):
+CLASSIFIER_PASSES, SEGMENTATION_PASSES = 7, 8  # over the training photos
+FEWEST_STEPS = 400
+PHOTO_VALUES: dict[str, object] = {
+    "classifier.training.crop": 0.7,
+    "pseudo_masks.crf.bilateral_sxy": 0.13,  # 67 pixels of VOC's 500, as in DeepLab, arXiv:1606.00915
+    "segmentation.architecture": "FPN",
+    "segmentation.decoder": {"pyramid_channels": 128, "segmentation_channels": 64},  # half of its own
+    "segmentation.training.crop": 0.7,
+}
+PRETRAINED_LR = 1e-3  # of new layers; pretrained ones learn at a tenth of it
 
 EXAMPLES = """
 examples:
@@ -67,21 +74,24 @@ def run(arguments: argparse.Namespace) -> int:
         "data.long_side": fitting_long_side(found.manifest),
         "classifier.encoder": encoder,
         "classifier.weights": weights_value(arguments.weights),
-        "pseudo_masks.crf.bilateral_sxy": PHOTO_SXY,
-        "segmentation.decoder_channels": None,
-        "segmentation.training.crop": PHOTO_CROP,
-        "segmentation.training.steps": fitting_steps(found.manifest, params),
+        **PHOTO_VALUES,
+        "classifier.training.steps": fitting_steps(found.manifest, params.classifier, CLASSIFIER_PASSES),
+        "segmentation.training.steps": fitting_steps(
+            found.manifest, params.segmentation, SEGMENTATION_PASSES
+        ),
     }
+    if arguments.weights != "none":
+        values |= {f"{network}.training.lr": PRETRAINED_LR for network in ("classifier", "segmentation")}
     if encoder != params.classifier.encoder or arguments.encoder:
         values["segmentation.encoder"] = encoder
     _report(update_params(params_file, values), masks=any(s.mask for s in found.manifest.samples))
     return 0
 
 
-def fitting_steps(manifest: Manifest, params: Params) -> int:
-    """Steps of the segmentation model: `PASSES` over the training photos, not fewer than `FEWEST_STEPS`."""
+def fitting_steps(manifest: Manifest, section: ClassifierParams | SegmentationParams, passes: int) -> int:
+    """Steps of a network: `passes` over the training photos, not fewer than `FEWEST_STEPS`."""
     images = len(manifest.split("train"))
-    return max(FEWEST_STEPS, round(PASSES * images / params.segmentation.training.batch_size))
+    return max(FEWEST_STEPS, round(passes * images / section.training.batch_size))
 
 
 def portable(path: Path) -> str:

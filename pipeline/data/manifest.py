@@ -1,6 +1,6 @@
 """The samples of a data set: what `prepare` writes and every later stage reads."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -36,6 +36,10 @@ class Manifest:
     def split(self, split: Split) -> tuple[Sample, ...]:
         """The samples of one split."""
         return tuple(sample for sample in self.samples if sample.split == split)
+
+    def without_samples(self) -> "Manifest":
+        """The root and the classes alone: small enough to hand to every worker."""
+        return replace(self, samples=())
 
     def image(self, sample: Sample) -> Picture:
         """The photo, RGB uint8 (H, W, 3)."""

@@ -48,11 +48,11 @@ def image_sizes(manifest: Manifest) -> dict[str, Spread]:
 
 
 def fitting_long_side(manifest: Manifest) -> int:
-    """A working size in pixels for these images: their median long side, at most 256, a multiple of 32.
+    """A working size in pixels for these images: their median long side, at most 320, a multiple of 32.
 
     The cap keeps a run on two cores below an hour; raise `data.long_side` for finer outlines.
     """
-    return max(32, round(min(256, image_sizes(manifest)["long side"].median) / 32) * 32)
+    return max(32, round(min(320, image_sizes(manifest)["long side"].median) / 32) * 32)
 
 
 def _spread(numbers: list[int]) -> Spread:

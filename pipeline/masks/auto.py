@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from pipeline.masks.threshold import Stored
 
-# Of Otsu's variance. Most of a picture is background, whose warmth differs from picture to picture: that pulls
+# Of Otsu's variance. Most of a picture is background, whose warmth differs from photo to photo: that pulls
 # the threshold down. Chosen on a part of the training images of two data sets, see docs/results.md.
 POWER = 1.5
 

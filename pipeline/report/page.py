@@ -13,9 +13,10 @@ from PIL import Image
 
 from pipeline.data.manifest import Manifest
 from pipeline.data.pictures import Picture, voc_palette
+from pipeline.params import RELABELLED
 from pipeline.report.diagnosis import Example, class_rows
 from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
-from pipeline.report.results import FULL, Results, lead_method, lead_supervision
+from pipeline.report.results import FULL, Results, lead_masks, lead_method, lead_supervision
 from pipeline.report.rows import Row
 from pipeline.report.summary import three, weak_to_full
 
@@ -88,11 +89,12 @@ def is_known(results: Results) -> bool:
 def headlines(results: Results, how: str) -> list[Headline]:
     """The numbers to look at first."""
     method = lead_method(results.methods, results.supervision)
+    masks = lead_masks(results.methods, results.supervision)
     threshold = results.pseudo_masks[method]["threshold"]
     return [
         *[_model_headline(results, s) for s in _leading_models(results)],
         _ratio_headline(weak_to_full(results)),
-        _mask_headline(method, results.pseudo_masks[method]["pseudo_masks"]["miou"]),
+        _mask_headline(masks, results.pseudo_masks[masks]["pseudo_masks"]["miou"]),
         Headline("threshold", f"{threshold:.2f}", _threshold_meaning(results, method, how)),
         Headline(
             "classifier, mAP",
@@ -158,10 +160,11 @@ def describe(results: Results, supervision: str) -> str:
         return "not trained: there were no masks to train on."
     if supervision == FULL:
         return "the true masks of the training images. The control, with full labels."
-    return (
-        f"image-level labels only, by way of the pseudo-masks from the {supervision} heatmaps. "
-        "No true mask took part in its training."
-    )
+    source = f"the pseudo-masks from the {supervision} heatmaps"
+    if supervision.endswith(RELABELLED):
+        first = supervision.removesuffix(RELABELLED)
+        source = f"what the {first} model says of the training images, within their image-level labels"
+    return f"image-level labels only, by way of {source}. No true mask took part in its training."
 
 
 def plots(results: Results) -> list[Plot]:

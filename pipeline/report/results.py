@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.files import read_json
+from pipeline.params import RELABELLED
 
 Metrics = dict[str, Any]  # a metrics.json; scores in [0, 1], None where there are no masks
 Scores = dict[str, float | None]  # by sample name
@@ -35,12 +36,12 @@ class Results:
     classifier: Metrics
     average_precision: Scores  # by class
     diagnosis: Metrics
-    pseudo_masks: dict[str, Metrics]  # by method
-    sweeps: dict[str, Points]  # by method
+    pseudo_masks: dict[str, Metrics]  # by method, then by relabelled masks
+    sweeps: dict[str, Points]  # by the same
     evaluation: dict[str, Metrics]  # by supervision
     confusion: dict[str, Confusion]  # by supervision
     curves: dict[str, Points]  # `classifier`, then by supervision
-    train_scores: Scores  # mIoU of the pseudo-masks of `lead_method`
+    train_scores: Scores  # mIoU of `lead_masks`
     val_scores: Scores  # mIoU of the predictions of `lead_supervision`
     seconds: dict[str, float]  # by stage; a stage that DVC restored has none
 
@@ -53,11 +54,19 @@ def lead_supervision(supervision: Sequence[str]) -> str:
 def lead_method(methods: Sequence[str], supervision: Sequence[str]) -> str:
     """The heatmap method that the headline is about: that of the leading model, else the first."""
     lead = lead_supervision(supervision)
+    return methods[0] if lead == FULL else lead.removesuffix(RELABELLED)
+
+
+def lead_masks(methods: Sequence[str], supervision: Sequence[str]) -> str:
+    """The masks that the headline is about: those that the leading model was trained on."""
+    lead = lead_supervision(supervision)
     return methods[0] if lead == FULL else lead
 
 
-def read_results(reports: Path, methods: tuple[str, ...], supervision: tuple[str, ...]) -> Results:
-    """Read the results of these methods and supervisions; others, of an earlier run, are ignored.
+def read_results(
+    reports: Path, methods: tuple[str, ...], supervision: tuple[str, ...], relabelled: tuple[str, ...] = ()
+) -> Results:
+    """Read the results of these methods, supervisions and relabelled masks; others are of earlier runs.
 
     Raises:
         OSError: a stage has not written its results.
@@ -66,21 +75,21 @@ def read_results(reports: Path, methods: tuple[str, ...], supervision: tuple[str
     curves = {"classifier": reports / "classifier" / "curve.csv"}
     curves |= {s: reports / "segmentation" / s / "curve.csv" for s in supervision}
     classes = read_table(reports / "classifier" / "classes.csv")
-    method, lead = lead_method(methods, supervision), lead_supervision(supervision)
+    made, lead = (*methods, *relabelled), lead_supervision(supervision)
     return Results(
         methods=methods,
         supervision=supervision,
         classifier=read_json(reports / "classifier" / "metrics.json"),
         average_precision={row["class"]: to_number(row["average_precision"]) for row in classes},
         diagnosis=read_json(reports / "diagnosis" / "diagnosis.json"),
-        pseudo_masks={m: read_json(masks / m / "metrics.json") for m in methods},
-        sweeps={m: read_points(masks / m / "thresholds.csv", "threshold", "miou") for m in methods},
+        pseudo_masks={m: read_json(masks / m / "metrics.json") for m in made},
+        sweeps={m: read_points(masks / m / "thresholds.csv", "threshold", "miou") for m in made},
         evaluation={s: read_json(models / s / "metrics.json") for s in supervision},
         confusion={s: read_confusion(models / s / "confusion.csv") for s in supervision},
         curves={name: read_points(file, "step", "loss") for name, file in curves.items()},
-        train_scores=read_scores(masks / method / "images.csv", "miou_after"),
+        train_scores=read_scores(masks / lead_masks(methods, supervision) / "images.csv", "miou_after"),
         val_scores=read_scores(models / lead / "images.csv", "miou"),
-        seconds=read_seconds(reports / "seconds", {*methods, *supervision}),
+        seconds=read_seconds(reports / "seconds", {*made, *supervision}),
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.report.results import FULL, Metrics, Results, lead_method, lead_supervision
+from pipeline.report.results import FULL, Metrics, Results, lead_masks, lead_method, lead_supervision
 
 HEATMAP_SCORES = ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
 PSEUDO_MASK_SCORES = ("miou", "precision", "coverage")
@@ -14,7 +14,7 @@ def summarise(results: Results) -> dict[str, Any]:
     masks, models = results.pseudo_masks, results.evaluation
     return {
         "classifier": pick(results.classifier, ("map", "f1")),
-        "heatmaps": {m: pick(found.get("heatmaps", {}), HEATMAP_SCORES) for m, found in masks.items()},
+        "heatmaps": {m: pick(masks[m].get("heatmaps", {}), HEATMAP_SCORES) for m in results.methods},
         "pseudo_masks": {
             m: pick(found.get("pseudo_masks", {}), PSEUDO_MASK_SCORES) for m, found in masks.items()
         },
@@ -46,11 +46,16 @@ def summary_table(results: Results, how: str) -> str:
     """
     method = lead_method(results.methods, results.supervision)
     masks, best = results.pseudo_masks[method], results.pseudo_masks[method]["heatmaps"]["threshold_best"]
+    trained_on = lead_masks(results.methods, results.supervision)
     oracle = "" if best is None else f"; best for the true masks: {best:.2f}"
     rows = [
         ("classifier mAP, val", three(results.classifier["map"]), ""),
         (f"threshold, {method}", three(masks["threshold"]), f"{how}{oracle}"),
-        (f"pseudo-mask mIoU, {method}", three(masks["pseudo_masks"]["miou"]), "training images"),
+        (
+            f"pseudo-mask mIoU, {trained_on}",
+            three(results.pseudo_masks[trained_on]["pseudo_masks"]["miou"]),
+            "training images",
+        ),
     ]
     rows += [(f"val mIoU, {s}", three(found["miou"]), note(s)) for s, found in results.evaluation.items()]
     rows.append(("weak / full", three(weak_to_full(results)), "share of the control's mIoU"))

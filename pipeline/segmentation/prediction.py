@@ -4,14 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from pipeline.data.pictures import Mask, Picture
-from pipeline.data.resize import image_tensor
+from pipeline.data.resize import image_tensor, resize, working_size
 from pipeline.engine.device import autocast, to_device
 from pipeline.segmentation.network import SegmentationNet
 
+HEAT_STRIDE = 4  # pixels of the working resolution per stored value
+SMALLEST = 1e-12  # of a sum of probabilities, so that it can be divided by
 MULTIPLE = 32  # pixels: decoders need sides that the deepest feature map divides
 
 
@@ -43,6 +46,28 @@ def predict_probabilities(
         upright = torch.cat([scores[:1], scores[1:].flip(-1)])
         total.append(_upsample(upright, size).softmax(1).mean(0))
     return torch.stack(total).mean(0)
+
+
+def predict_heat(
+    net: SegmentationNet, image: Picture, labels: Sequence[int], scales: Sequence[float], *, flip: bool
+) -> NDArray[np.uint8]:
+    """How much each of `labels` outweighs the background: p_c / (p_c + p_background) * 255.
+
+    Above 127 a label is more probable than the background, and the largest of them is the most probable, so
+    that this can stand in the place of heatmaps. The image's other classes do not take part.
+
+    Args:
+        labels: class indices that are in the image.
+
+    Returns:
+        uint8 (P, h, w) at a quarter of the working resolution, where the scores of most networks come from.
+    """
+    probabilities = predict_probabilities(net, image, scales, flip=flip)
+    present = probabilities[[label + 1 for label in labels]]
+    share = present / (present + probabilities[:1]).clamp(min=SMALLEST)
+    height, width = working_size(image.shape[0], image.shape[1], net.config.long_side)
+    small = resize(share, (-(-height // HEAT_STRIDE), -(-width // HEAT_STRIDE)))
+    return np.asarray((small * 255).round().byte().cpu().numpy(), np.uint8)
 
 
 def _padded_scores(net: SegmentationNet, images: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_
 from pipeline.data.pictures import Mask, write_image
 from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import HeatmapStore
-from pipeline.params import EvaluationParams, load_params
+from pipeline.params import RELABELLED, EvaluationParams, load_params
 from pipeline.report.diagnosis import read_examples
 from pipeline.report.page import render_page
 from pipeline.report.panel import draw_panel
@@ -34,7 +34,10 @@ def main() -> None:
     """Read all stages' results, write `reports/index.html`, `panels`, `plots` and `summary.json`."""
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
-    results = read_results(paths.REPORTS, params.heatmaps.methods, params.segmentation.supervision)
+    relabelled = tuple(method + RELABELLED for method in params.segmentation.relabel)
+    results = read_results(
+        paths.REPORTS, params.heatmaps.methods, params.segmentation.supervision, relabelled
+    )
     how = "chosen without masks" if params.pseudo_masks.threshold == "auto" else "given in params.yaml"
     rows = make_rows(manifest, results, params.report.images, params.evaluation)
     write_panels([row for section in rows.values() for row in section])
@@ -105,6 +108,8 @@ def train_tiles(
     threshold = results.pseudo_masks[method]["threshold"]
     masks = {f"{method} > {threshold:.2f}": cut_heat(photo, heatmaps[method], sample.labels, threshold)}
     masks |= captioned("pseudo-mask, refined", paths.MASKS / method, sample)
+    for name in (name for name in results.pseudo_masks if name not in results.methods):
+        masks |= captioned(f"pseudo-mask, {name}", paths.MASKS / name, sample)
     masks |= truth_and_predictions(sample, predictions)
     return (Tile("photo", photo), *heat_tiles(photo, heatmaps), *mask_tiles(photo, masks))
 

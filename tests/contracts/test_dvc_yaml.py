@@ -25,7 +25,7 @@ NEVER_DEPS = {
 }
 
 # Which models there are is the matrix; it changes none of them.
-NOT_DECLARED = {"train_segmentation": {"segmentation.supervision"}}
+NOT_DECLARED = {"train_segmentation": {"segmentation.relabel", "segmentation.supervision"}}
 
 
 def module_of(stage: str) -> str:
@@ -99,7 +99,7 @@ def reads(module: str) -> set[str]:
 
 
 def test_every_stage_has_a_module_and_every_module_a_stage() -> None:
-    others = NEVER_DEPS | {"pipeline/stages/__init__.py"}
+    others = NEVER_DEPS | {"pipeline/stages/__init__.py", "pipeline/stages/heat_to_masks.py"}
     modules = {m for m in MODULES if m.startswith("pipeline/stages/")} - others
     assert modules == {module_of(stage) for stage in STAGES}
     for stage, spec in STAGES.items():
@@ -142,12 +142,12 @@ def test_matrix_values_come_from_params() -> None:
     for spec in STAGES.values():
         for name in spec.get("matrix", {}).values():
             section, key = name.removeprefix("${").removesuffix("}").split(".")
-            assert params[section][key]
+            assert isinstance(params[section][key], tuple)
 
 
 def test_metrics_are_kept_out_of_the_cache() -> None:
     metrics = [entry for spec in STAGES.values() for entry in spec.get("metrics", [])]
-    assert len(metrics) == 3
+    assert len(metrics) == 4
     for entry in metrics:
         assert isinstance(entry, dict), f"{entry}: expected cache: false"
         assert [options["cache"] for options in entry.values()] == [False]

@@ -52,7 +52,7 @@ def test_sizes() -> None:
     assert fitting_long_side(MANIFEST) == 256  # 250 / 32 = 7.8
 
 
-@pytest.mark.parametrize(("longer", "expected"), [(20, 32), (100, 96), (256, 256), (4000, 256)])
+@pytest.mark.parametrize(("longer", "expected"), [(20, 32), (100, 96), (256, 256), (4000, 320)])
 def test_fitting_long_side(longer: int, expected: int) -> None:
     assert fitting_long_side(Manifest("", (), (sample("a", (10, longer), ()),))) == expected
 

@@ -16,7 +16,7 @@ from tests.photos import CLASSES as SHAPES
 from tests.photos import make_photo_folder
 
 METHODS = {"cam", "gradcampp"}
-SUPERVISION = {"cam", "full"}
+SUPERVISION = {"cam", "cam-relabelled", "full"}
 STAGES = {
     "prepare",
     "train_classifier",
@@ -28,6 +28,7 @@ STAGES = {
         for stage in ("train_segmentation", "evaluate")
         for supervision in SUPERVISION
     ),
+    "relabel@cam",
     "report",
 }
 
@@ -44,7 +45,8 @@ def require_summary(summary: Any, classes: set[str]) -> None:
         *("weak_to_full", "supervision", "seconds"),
     }
     assert set(summary["classifier"]) == {"map", "f1"}
-    assert set(summary["heatmaps"]) == set(summary["pseudo_masks"]) == METHODS
+    assert set(summary["heatmaps"]) == METHODS
+    assert set(summary["pseudo_masks"]) == METHODS | {"cam-relabelled"}
     assert set(summary["segmentation"]) == set(summary["supervision"]) == SUPERVISION
     for scores in summary["heatmaps"].values():
         assert set(scores) == {"miou_best", "threshold_best", "miou_chosen", "threshold_chosen"}
@@ -124,8 +126,9 @@ def test_threshold_leaves_the_classifier_alone(finished: tuple[Finished, Finishe
     expected = {
         "make_pseudo_masks@cam",
         "make_pseudo_masks@gradcampp",
-        "train_segmentation@cam",
-        "evaluate@cam",
+        "relabel@cam",
+        *(f"train_segmentation@{name}" for name in SUPERVISION - {"full"}),
+        *(f"evaluate@{name}" for name in SUPERVISION - {"full"}),
     }
     assert set(stages_run(done.stdout)) == expected | {"report"}
     after = read_lock(project)["stages"]

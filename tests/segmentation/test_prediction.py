@@ -8,7 +8,9 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
+from pipeline.data.resize import resize
 from pipeline.engine.weights import WeightsError
+from pipeline.masks.threshold import label_map
 from pipeline.params import load_params
 from pipeline.segmentation.network import (
     SegmentationConfig,
@@ -17,7 +19,7 @@ from pipeline.segmentation.network import (
     make_segmentation_net,
     save_segmentation_net,
 )
-from pipeline.segmentation.prediction import predict_mask, predict_probabilities
+from pipeline.segmentation.prediction import predict_heat, predict_mask, predict_probabilities
 
 CONFIG = SegmentationConfig(("a", "b"), 64)
 
@@ -65,6 +67,23 @@ def test_flip_averages_the_mirrored_prediction() -> None:
     mirrored = predict_probabilities(net, image[:, ::-1], (1.0,), flip=True)
     assert torch.allclose(straight, mirrored.flip(-1), atol=1e-5)
     assert torch.allclose(straight.sum(0), torch.ones(64, 64), atol=1e-5)
+
+
+def test_heat_says_what_the_model_says_within_the_labels() -> None:
+    torch.manual_seed(0)
+    net = SegmentationNet(nn.Conv2d(3, 4, 3, padding=1), SegmentationConfig(("a", "b", "c"), 64)).eval()
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    probabilities = predict_probabilities(net, image, (1.0,), flip=True)
+    heat = predict_heat(net, image, (2, 0), (1.0,), flip=True)
+    assert heat.shape == (2, 12, 16)
+    assert heat.dtype == np.uint8
+    share = probabilities[[3, 1]] / (probabilities[[3, 1]] + probabilities[:1])
+    assert np.abs(heat / 255 - resize(share, (12, 16)).numpy()).max() <= 0.5 / 255 + 1e-6
+    # At 0.5 the competition with the background is won exactly by what is most probable.
+    most_probable = probabilities[[0, 3, 1]].argmax(0).numpy()
+    won = label_map(share.numpy(), np.array([2, 0]), 0.5)
+    assert np.array_equal(won, np.array([0, 3, 1])[most_probable])
+    assert len(np.unique(won)) == 3
 
 
 def test_saved_model_opens_without_our_code(tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""Masks of the training images from a store of heatmaps, and their scores where true masks exist."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.data.files import write_csv, write_json
+from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
+from pipeline.data.parallel import parallel_map, parallel_stream
+from pipeline.data.pictures import write_mask
+from pipeline.engine.work import publish
+from pipeline.evaluation.confusion import (
+    Counts,
+    Scores,
+    confusion_matrix,
+    mean_iou,
+    pseudo_mask_counts,
+    score_pseudo_masks,
+)
+from pipeline.evaluation.means import score_or_none
+from pipeline.heatmaps.store import HeatmapStore
+from pipeline.masks.pseudo_masks import make_pseudo_mask
+from pipeline.masks.sweep import THRESHOLDS, sweep
+from pipeline.masks.threshold import label_map, upsample
+from pipeline.params import PseudoMaskParams
+from pipeline.stages import paths
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the workers need besides the sample: paths and values, no arrays."""
+
+    manifest: Manifest
+    heatmaps: Path  # a folder of `HeatmapStore`
+    work: Path  # for unfinished work
+    params: PseudoMaskParams
+    threshold: float  # in use: given or chosen
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Pixel counts of one image against its true mask; each is additive over images."""
+
+    name: str
+    sweep: Counts  # (T, L, L) of the heatmaps
+    seed: Counts  # (L, L) at the threshold in use
+    refined: Counts  # (L, L) after refinement
+    mask: Counts  # (L, L + 1) of the published mask, open pixels last
+
+
+def make_masks(stage: str, target: str, job: Job, samples: Sequence[Sample]) -> None:
+    """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`."""
+    done = (job.work / "masks", job.work / "refined")  # both: one without the other was killed in `publish`
+    todo = [sample for sample in samples if not all(mask_path(folder, sample).exists() for folder in done)]
+    parallel_map(partial(make_one, job), todo, description=f"pseudo-masks ({target})")
+    scored = [sample for sample in samples if sample.score]
+    write_scores(job, scored, paths.REPORTS / "pseudo_masks" / target)
+    publish(stage, {job.work / "masks": paths.MASKS / target})
+
+
+def make_one(job: Job, sample: Sample) -> None:
+    """Write the pseudo-mask of one image and its refined labels, which are for the scores."""
+    made = make_pseudo_mask(
+        job.manifest.image(sample),
+        HeatmapStore(job.heatmaps).read(sample),
+        np.array(sample.labels, int),
+        job.threshold,
+        job.params,
+    )
+    write_mask(mask_path(job.work / "masks", sample), made.mask)
+    write_mask(mask_path(job.work / "refined", sample), made.refined)
+
+
+def count_one(job: Job, sample: Sample) -> Counted:
+    """Compare one image's heatmaps and masks with its true mask."""
+    truth, labels = load_mask(paths.TRUE_MASKS, sample), len(job.manifest.classes) + 1
+    classes = np.array(sample.labels, int)
+    heat = upsample(HeatmapStore(job.heatmaps).read(sample), truth.shape)
+    return Counted(
+        sample.name,
+        sweep(truth, heat, classes, labels),
+        confusion_matrix(truth, label_map(heat, classes, job.threshold), labels),
+        confusion_matrix(truth, load_mask(job.work / "refined", sample), labels),
+        pseudo_mask_counts(truth, load_mask(job.work / "masks", sample), labels),
+    )
+
+
+def write_scores(job: Job, scored: Sequence[Sample], folder: Path) -> None:
+    """Write the threshold sweep, the scores before and after refinement, and those of each image."""
+    labels = len(job.manifest.classes) + 1
+    swept = np.zeros((len(THRESHOLDS), labels, labels), np.int64)
+    seed, refined = np.zeros((labels, labels), np.int64), np.zeros((labels, labels), np.int64)
+    masks = np.zeros((labels, labels + 1), np.int64)
+    rows = []
+    for counted in parallel_stream(partial(count_one, job), scored, description="scores"):
+        swept += counted.sweep
+        seed += counted.seed
+        refined += counted.refined
+        masks += counted.mask
+        before, after = mean_iou(counted.seed), mean_iou(counted.refined)
+        rows.append(
+            {"name": counted.name, "miou_before": score_or_none(before), "miou_after": score_or_none(after)}
+        )
+    curve = np.array([mean_iou(confusion) for confusion in swept])
+    write_json(folder / "metrics.json", summarise(job.threshold, curve, seed, refined, masks))
+    points = [
+        {"threshold": round(float(t), 2), "miou": score_or_none(miou)}
+        for t, miou in zip(THRESHOLDS, curve, strict=True)
+        if scored
+    ]
+    write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
+    write_csv(folder / "images.csv", ("name", "miou_before", "miou_after"), rows)
+
+
+def summarise(
+    threshold: float, curve: Scores, seed: Counts, refined: Counts, masks: Counts
+) -> dict[str, object]:
+    """The metrics of one method; the scores are null where no training image has a mask to score with."""
+    known = bool(seed.any())
+    best = int(np.nanargmax(curve)) if known else 0
+    published = score_pseudo_masks(masks)
+    return {
+        "threshold": threshold,
+        "heatmaps": {
+            "threshold_chosen": threshold,
+            "miou_chosen": score_or_none(mean_iou(seed)),
+            "threshold_best": round(float(THRESHOLDS[best]), 2) if known else None,
+            "miou_best": score_or_none(curve[best]),
+        },
+        "pseudo_masks": {
+            "miou": score_or_none(mean_iou(refined)),
+            "precision": score_or_none(published.precision),
+            "coverage": score_or_none(published.coverage),
+        },
+    }
