@@ -90,6 +90,24 @@ class TrainingParams(Section):
         return self
 
 
+class ErasingParams(Section):
+    """Parts of the training pictures that are taken away by the classifier's own heatmaps."""
+
+    region: Literal["none", "object", "background"]
+    threshold: Annotated[float, Field(gt=0, lt=1)]
+    share: Share
+    decay: Annotated[float, Field(gt=0, lt=1)]
+
+
+class GainParams(Section):
+    """The attention-mining loss of GAIN."""
+
+    weight: NotNegative
+    sigma: Share
+    omega: Positive
+    max_area: Share
+
+
 class ClassifierParams(Section):
     """The network whose heatmaps become pseudo-masks."""
 
@@ -97,6 +115,9 @@ class ClassifierParams(Section):
     weights: str
     output_stride: Literal[8, 16, 32]
     batch_norm: Literal["auto", "frozen", "trained"]
+    erasing: ErasingParams
+    gain: GainParams
+    attention_from: Share
     training: TrainingParams
 
 

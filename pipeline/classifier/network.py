@@ -38,9 +38,12 @@ class Classifier(nn.Module):
         self.fc = nn.Linear(channels, len(config.classes))
 
     def forward(self, images: Tensor) -> Tensor:
-        activations = self.features(images)[-1]
+        return self.head(self.features(images)[-1])
+
+    def head(self, activations: Tensor) -> Tensor:
+        """Logits float32 (N, C) of the encoder's last feature map (N, K, h, w)."""
         # The head stays in float32 under autocast: heatmaps are made of its weights and gradients.
-        with torch.autocast(images.device.type, enabled=False):
+        with torch.autocast(activations.device.type, enabled=False):
             logits: Tensor = self.fc(self.pool(activations.float()).flatten(1))
         return logits
 

@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from pipeline.classifier.attention import attention, attention_mining, erase
 from pipeline.classifier.network import Classifier
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
 from pipeline.data.stream import TrainingStream
 from pipeline.engine.device import autocast, pick_device, place, to_device
 from pipeline.engine.training import Record, fit
-from pipeline.params import Params
+from pipeline.params import ClassifierParams, Params
 
 
 def multi_hot(labels: Sequence[int], classes: int) -> Tensor:
@@ -39,14 +42,52 @@ def train_classifier(net: Classifier, manifest: Manifest, params: Params, checkp
     )
     pretrained = [] if section.weights == "none" else list(net.encoder.parameters())
     return fit(
-        net,
-        functional.binary_cross_entropy_with_logits,
+        Learner(net, section),
+        objective,
         stream,
         section.training,
         pretrained=pretrained,
         checkpoint=checkpoint,
         description="classifier",
     )
+
+
+class Learner(nn.Module):
+    """The classifier, and for erasing an average of its past weights; both are part of a checkpoint."""
+
+    def __init__(self, net: Classifier, params: ClassifierParams) -> None:
+        super().__init__()
+        self.net = net
+        self.params = params
+        self.average: AveragedModel | None = None
+        if params.erasing.region != "none":
+            average = get_ema_multi_avg_fn(params.erasing.decay)  # type: ignore[no-untyped-call]
+            self.average = AveragedModel(net, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "Learner":
+        super().train(mode)
+        if self.average is not None:
+            self.average.eval()
+        return self
+
+
+def objective(learner: Learner, images: Tensor, labels: Tensor, step: int) -> Tensor:
+    """Binary cross-entropy, on erased pictures where they are asked for, plus the loss of GAIN; a scalar."""
+    net, params = learner.net, learner.params
+    started = step >= params.attention_from * params.training.steps
+    if learner.average is not None:
+        learner.average.update_parameters(net)
+        if started:
+            with torch.no_grad():
+                past = cast(Classifier, learner.average.module)
+                heat = attention(past, past.features(images)[-1])
+            images = erase(images, heat, labels, params.erasing)
+    activations = net.features(images)[-1]
+    loss = functional.binary_cross_entropy_with_logits(net.head(activations), labels)
+    if params.gain.weight and started:
+        heat = attention(net, activations)
+        loss = loss + params.gain.weight * attention_mining(net, images, heat, labels, params.gain)
+    return loss
 
 
 def predict_probabilities(

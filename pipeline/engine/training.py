@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,8 @@ from pipeline.params import TrainingParams
 RECORD_STEPS = 10  # steps that one row of the curve averages over
 
 Record = dict[str, float]  # step, loss, lr
-Loss = Callable[[Tensor, Tensor], Tensor]  # (network output, targets) -> scalar
+Net = TypeVar("Net", bound=nn.Module)
+Objective = Callable[[Net, Tensor, Tensor, int], Tensor]  # (net, images, targets, step) -> float32 scalar
 
 
 class TrainingError(ValueError):
@@ -28,8 +29,8 @@ class TrainingError(ValueError):
 
 
 def fit(
-    net: nn.Module,
-    loss: Loss,
+    net: Net,
+    objective: Objective[Net],
     stream: TrainingStream,
     params: TrainingParams,
     *,
@@ -42,7 +43,8 @@ def fit(
     Goes on from `checkpoint` where that exists, with the bytes that an uninterrupted run would have given.
 
     Args:
-        loss: mean loss of a batch from the network's output and the targets.
+        objective: the loss of a batch; it runs the network. Called under `autocast`. What it draws from
+            torch's generator depends on the seed and the step alone.
         pretrained: parameters that learn at `params.pretrained_lr_factor` times the rate of the others.
 
     Raises:
@@ -57,8 +59,7 @@ def fit(
         rate = set_learning_rate(optimizer, params, step)
         torch.manual_seed(derive_seed(stream.seed, params.steps, step))  # dropout
         with autocast(device):
-            output = net(to_device(images, device))
-        value = loss(output.float(), targets.to(device))
+            value = objective(net, to_device(images, device), targets.to(device), step)
         _require_finite(value, description, step, rate)
         optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]

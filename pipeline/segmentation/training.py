@@ -1,8 +1,9 @@
 """Training of the segmentation model on a folder of masks, true or pseudo."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
+
+from torch import Tensor
 
 from pipeline.data.manifest import Manifest, Sample, load_mask
 from pipeline.data.stream import TrainingStream
@@ -34,9 +35,13 @@ def train_segmentation(
     encoder = list(net.model.get_submodule("encoder").parameters())
     pretrained = encoder if params.segmentation_is_pretrained() else []
     shift = background_shift((load_mask(masks, sample) for sample in samples), section.background_prior)
+
+    def objective(net: SegmentationNet, images: Tensor, masks: Tensor, _step: int) -> Tensor:
+        return balanced_cross_entropy(net(images).float(), masks, shift)
+
     return fit(
         net,
-        partial(balanced_cross_entropy, shift=shift),
+        objective,
         stream,
         section.training,
         pretrained=pretrained,

@@ -54,13 +54,17 @@ def small_net() -> nn.Module:
     )
 
 
+def bce(net: nn.Module, images: torch.Tensor, targets: torch.Tensor, _step: int) -> torch.Tensor:
+    return functional.binary_cross_entropy_with_logits(net(images), targets)
+
+
 def train(
     stream: TrainingStream, checkpoint: Path, p: TrainingParams
 ) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
     net = small_net()
     curve = fit(
         net,
-        functional.binary_cross_entropy_with_logits,
+        bce,
         stream,
         p,
         pretrained=[],
@@ -94,12 +98,14 @@ def test_an_interrupted_training_ends_with_the_same_bytes(stream: TrainingStream
 
     seen = 0
 
-    def stop_at_step_5(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def stop_at_step_5(
+        net: nn.Module, images: torch.Tensor, targets: torch.Tensor, step: int
+    ) -> torch.Tensor:
         nonlocal seen
         seen += 1
         if seen == 5:
             raise Stop
-        return functional.binary_cross_entropy_with_logits(output, target)
+        return bce(net, images, targets, step)
 
     with pytest.raises(Stop):
         fit(
@@ -130,7 +136,7 @@ def test_a_loss_that_is_not_finite_stops_with_advice(stream: TrainingStream, tmp
     with pytest.raises(TrainingError, match=r"test: the loss is nan at step 1 .*Lower training.lr"):
         fit(
             small_net(),
-            lambda output, _: output.sum() * math.nan,
+            lambda net, images, _targets, _step: net(images).sum() * math.nan,
             stream,
             params(),
             pretrained=[],

@@ -1,0 +1,209 @@
+"""Heatmaps inside the training: erasing and GAIN."""
+
+import copy
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline.classifier.attention import attention, attention_mining, erase, soft_mask
+from pipeline.classifier.network import Classifier, make_classifier
+from pipeline.classifier.training import Learner, multi_hot, objective
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.pictures import write_image
+from pipeline.data.stream import TrainingStream
+from pipeline.engine.normalise import MEAN
+from pipeline.engine.training import fit
+from pipeline.params import ClassifierParams, ErasingParams, GainParams, load_params
+
+GAIN = GainParams(weight=1, sigma=0.5, omega=10, max_area=1)
+OBJECT = ErasingParams(region="object", threshold=0.5, share=1, decay=0.9)
+BACKGROUND = OBJECT.model_copy(update={"region": "background"})
+
+
+def params(**changes: object) -> ClassifierParams:
+    base = load_params(Path("params.yaml")).classifier.model_dump()
+    small = {"steps": 6, "batch_size": 2, "warmup_steps": 1, "checkpoint_steps": 2, "crop": 1.0}
+    base["training"] |= small
+    return ClassifierParams.model_validate({**base, "attention_from": 0.3, **changes})
+
+
+@pytest.fixture
+def net() -> Classifier:
+    torch.manual_seed(0)
+    return make_classifier(params(), ("a", "b", "c"))
+
+
+class Reds(nn.Module):
+    """Logits (N, 2): the mean of red less 0.5, and the mean of green less 0.25."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean((2, 3))[:, :2] - torch.tensor([0.5, 0.25])
+
+
+def test_attention_by_hand(net: Classifier) -> None:
+    activations = torch.zeros(1, 512, 1, 3)
+    activations[0, :2, 0] = torch.tensor([[1.0, 2, 0], [0, 1, 4]])
+    with torch.no_grad():
+        net.fc.weight.zero_()
+        net.fc.weight[:2, :2] = torch.tensor([[1.0, 0.5], [-1, 0]])
+    found = attention(net, activations)
+    # relu([1, 2.5, 2]) / 2.5; the second class has negative heat only, the third none.
+    assert torch.allclose(found[0, :, 0], torch.tensor([[0.4, 1, 0.8], [0, 0, 0], [0, 0, 0]]))
+
+
+def test_soft_mask_by_hand() -> None:
+    found = soft_mask(torch.tensor([0.0, 0.5, 0.6, 1.0]), GAIN)
+    assert torch.allclose(found, 1 / (1 + torch.tensor([5.0, 0, -1, -5]).exp()))
+
+
+def test_attention_mining_by_hand() -> None:
+    images = torch.rand(2, 3, 4, 4)
+    heat = torch.tensor([[[[0.0, 1]], [[1, 1]]], [[[1.0, 1]], [[1, 1]]]])  # (2, 2, 1, 2)
+    labels = torch.tensor([[1.0, 0], [0, 0]])  # the second picture has no label and takes no part
+    wide = nn.functional.interpolate(heat[:1, :1], (4, 4), mode="bilinear")
+    mask = 1 / (1 + (-10 * (wide - 0.5)).exp())
+    masked = (1 - mask) * images[:1] + mask * torch.tensor(MEAN).view(1, 3, 1, 1)
+    expected = (masked[:, 0].mean() - 0.5).sigmoid()
+    assert torch.allclose(attention_mining(Reds(), images, heat, labels, GAIN), expected)
+
+
+def test_attention_mining_leaves_out_maps_that_cover_everything() -> None:
+    images, labels = torch.rand(2, 3, 4, 4), torch.tensor([[1.0, 0], [1, 0]])
+    heat = torch.stack([torch.zeros(2, 2, 2), torch.ones(2, 2, 2)])
+    guarded = GAIN.model_copy(update={"max_area": 0.5})
+    alone = attention_mining(Reds(), images[:1], heat[:1], labels[:1], guarded)
+    assert torch.allclose(attention_mining(Reds(), images, heat, labels, guarded), alone)
+    assert attention_mining(Reds(), images[1:], heat[1:], labels[1:], guarded) == 0
+    assert attention_mining(Reds(), images, heat, labels * 0, guarded) == 0
+
+
+def test_attention_mining_takes_labelled_classes_only() -> None:
+    images, labels = torch.rand(40, 3, 4, 4), torch.tensor([[0.0, 1]]).repeat(40, 1)
+    heat = torch.zeros(40, 2, 2, 2)
+    cold = GAIN.model_copy(update={"omega": 1000})  # a mask of 0: the pictures stay as they are
+    expected = (images[:, 1].mean((1, 2)) - 0.25).sigmoid().mean()
+    assert torch.allclose(attention_mining(Reds(), images, heat, labels, cold), expected)
+
+
+def test_the_loss_sends_a_gradient_through_the_attention_map(net: Classifier) -> None:
+    # A frozen copy looks at the masked pictures: what gradient is left came by the heatmap.
+    judge = copy.deepcopy(net).eval().requires_grad_(False)
+    net.eval()
+    images, labels = torch.rand(2, 3, 64, 64), torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+    heat = attention(net, net.features(images)[-1])
+    attention_mining(judge, images, heat, labels, GAIN).backward()
+    gradients = [p.grad for p in net.encoder.parameters() if p.grad is not None]
+    assert len(gradients) == len(list(net.encoder.parameters()))
+    assert max(float(g.abs().max()) for g in gradients) > 1e-7
+    assert net.fc.weight.grad is not None
+    assert net.fc.weight.grad[:2].abs().max() > 0
+    detached = attention_mining(judge, images, heat.detach(), labels, GAIN)
+    assert not detached.requires_grad  # the usual mistake: no gradient at all
+
+
+def test_erasing_the_object_by_hand() -> None:
+    images, labels = torch.rand(2, 3, 2, 2), torch.tensor([[1.0, 0], [0, 0]])
+    heat = torch.tensor([[[0.2, 0.6], [0.5, 1]], [[1, 1], [1, 1]]])  # of an absent class: counts nothing
+    found = erase(images, heat[None].repeat(2, 1, 1, 1), labels, OBJECT)
+    expected = images.clone()
+    for y, x in ((0, 1), (1, 1)):
+        expected[0, :, y, x] = torch.tensor(MEAN)
+    assert torch.equal(found, expected)  # the second picture has no label
+
+
+def test_erasing_the_background_by_hand() -> None:
+    images, labels = torch.rand(2, 3, 1, 4), torch.tensor([[1.0, 0], [0, 1]])
+    heat = torch.zeros(2, 2, 1, 4)
+    heat[0, 0, 0] = torch.tensor([1.0, 0.9, 0, 0.1])
+    heat[1, 1, 0] = torch.tensor([0.2, 1.0, 0.8, 0])
+    found = erase(images, heat, labels, BACKGROUND)
+    mean = torch.tensor(MEAN)
+    # Of the first: columns 2 and 3 go. Column 2 of the other picture is hot, column 3 is not.
+    first = torch.stack([images[0, :, 0, 0], images[0, :, 0, 1], mean, images[1, :, 0, 3]], 1)
+    second = torch.stack([mean, images[1, :, 0, 1], images[1, :, 0, 2], images[0, :, 0, 3]], 1)
+    assert torch.equal(found[0, :, 0], first)
+    assert torch.equal(found[1, :, 0], second)
+
+
+def test_a_share_of_the_pictures_is_erased() -> None:
+    images, labels = torch.rand(2000, 3, 1, 1), torch.ones(2000, 1)
+    third = OBJECT.model_copy(update={"share": 0.3})
+    changed = (erase(images, torch.ones(2000, 1, 1, 1), labels, third) != images).any(1)
+    assert 0.25 < changed.float().mean() < 0.35
+
+
+def test_heatmaps_for_erasing_come_from_an_average_of_past_weights(net: Classifier) -> None:
+    learner = Learner(net, params(erasing=OBJECT)).train()
+    assert learner.average is not None
+    assert not learner.average.training
+    images, labels = torch.rand(2, 3, 32, 32), torch.ones(2, 3)
+    first = net.fc.weight.detach().clone()
+    objective(learner, images, labels, 0)
+    with torch.no_grad():
+        net.fc.weight += 1
+    objective(learner, images, labels, 1)
+    assert torch.allclose(learner.average.module.fc.weight, 0.9 * first + 0.1 * (first + 1))
+    assert all(not p.requires_grad for p in learner.average.parameters())
+
+
+def test_attention_begins_after_its_share_of_the_steps(
+    net: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erased: list[int] = []
+
+    def noted(images: Tensor, *_: object) -> Tensor:
+        erased.append(step)
+        return images
+
+    monkeypatch.setattr("pipeline.classifier.training.erase", noted)
+    learner = Learner(net, params(erasing=OBJECT, gain=GAIN)).train()
+    plain = Learner(net, params()).train()
+    images, labels = torch.rand(2, 3, 32, 32), torch.ones(2, 3)
+    for step in range(6):
+        more = objective(learner, images, labels, step) - objective(plain, images, labels, step)
+        assert (more > 1e-3) == (step >= 2)  # 0.3 of 6 steps
+    assert erased == [2, 3, 4, 5]
+
+
+def test_an_interrupted_training_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    samples = []
+    for i in range(4):
+        write_image(tmp_path / f"{i}.png", rng.integers(0, 256, (32, 40, 3), np.uint8))
+        samples.append(Sample(str(i), f"{i}.png", "", 32, 40, (i % 3,), "train", False, False))
+    manifest = Manifest(str(tmp_path), ("a", "b", "c"), tuple(samples))
+    section = params(erasing=BACKGROUND.model_copy(update={"share": 0.5}), gain=GAIN)
+    stream = TrainingStream(
+        manifest, samples, lambda s: multi_hot(s.labels, 3), section.training, long_side=32, seed=0
+    )
+
+    def train(name: str, last: int) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        learner = Learner(make_classifier(section, manifest.classes), section)
+
+        def until(own: Learner, images: Tensor, labels: Tensor, step: int) -> Tensor:
+            if step == last:
+                raise InterruptedError
+            return objective(own, images, labels, step)
+
+        with suppress(InterruptedError):
+            fit(
+                learner,
+                until,
+                stream,
+                section.training,
+                pretrained=[],
+                checkpoint=tmp_path / name,
+                description="test",
+            )
+        return {key: value.clone() for key, value in learner.state_dict().items()}
+
+    whole = train("whole.pt", -1)
+    train("again.pt", 5)
+    again = train("again.pt", -1)
+    assert any(key.startswith("average.") for key in whole)
+    assert all(torch.equal(whole[key], again[key]) for key in whole)
