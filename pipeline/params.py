@@ -179,6 +179,7 @@ class EvaluationParams(Section):
 
     scales: Scales
     flip: bool
+    refine: Literal["none", "crf"]
     boundary: Positive
 
 

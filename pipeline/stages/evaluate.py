@@ -12,10 +12,10 @@ from pipeline.engine.device import pick_device, place
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
 from pipeline.evaluation.confusion import Counts, confusion_matrix, iou_per_class, mean_iou
 from pipeline.evaluation.means import score_or_none
-from pipeline.params import EvaluationParams, load_params
+from pipeline.params import CrfParams, EvaluationParams, load_params
 from pipeline.segmentation.network import load_segmentation_net
-from pipeline.segmentation.prediction import predict_mask
 from pipeline.stages import paths
+from pipeline.stages.prediction import predict
 from pipeline.stages.running import stage
 
 
@@ -25,15 +25,15 @@ def main(supervision: str) -> None:
     manifest = read_manifest(paths.PREPARED)
     (paths.PREDICTIONS / supervision).mkdir(parents=True, exist_ok=True)
     if not (paths.SEGMENTATION / supervision / paths.SKIPPED).exists():
-        predict_val(supervision, manifest, params.evaluation)
+        predict_val(supervision, manifest, params.evaluation, params.pseudo_masks.crf)
     score_val(supervision, manifest, params.evaluation)
 
 
-def predict_val(supervision: str, manifest: Manifest, params: EvaluationParams) -> None:
+def predict_val(supervision: str, manifest: Manifest, params: EvaluationParams, crf: CrfParams) -> None:
     """Write the predicted mask of every `val` image."""
     net = place(load_segmentation_net(paths.SEGMENTATION / supervision), pick_device())
     for sample in tqdm(manifest.split("val"), f"prediction ({supervision})", unit="image"):
-        mask = predict_mask(net, manifest.image(sample), params.scales, flip=params.flip)
+        mask = predict(net, manifest.image(sample), params, crf)
         write_mask(mask_path(paths.PREDICTIONS / supervision, sample), mask)
 
 

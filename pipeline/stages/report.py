@@ -10,7 +10,7 @@ from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_
 from pipeline.data.pictures import Mask, write_image
 from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import HeatmapStore
-from pipeline.params import RELABELLED, EvaluationParams, load_params
+from pipeline.params import RELABELLED, CrfParams, EvaluationParams, load_params
 from pipeline.report.diagnosis import read_examples
 from pipeline.report.page import render_page
 from pipeline.report.panel import draw_panel
@@ -20,8 +20,8 @@ from pipeline.report.rows import Row, share_out, worst_first
 from pipeline.report.summary import summarise, summary_table
 from pipeline.report.tiles import Tile, cut_heat, heat_tiles, mask_tiles, shrink_mask, shrink_photo
 from pipeline.segmentation.network import load_segmentation_net
-from pipeline.segmentation.prediction import predict_mask
 from pipeline.stages import paths
+from pipeline.stages.prediction import predict
 from pipeline.stages.running import stage
 
 NAME = "report"
@@ -39,7 +39,7 @@ def main() -> None:
         paths.REPORTS, params.heatmaps.methods, params.segmentation.supervision, relabelled
     )
     how = "chosen without masks" if params.pseudo_masks.threshold == "auto" else "given in params.yaml"
-    rows = make_rows(manifest, results, params.report.images, params.evaluation)
+    rows = make_rows(manifest, results, params.report.images, params.evaluation, params.pseudo_masks.crf)
     write_panels([row for section in rows.values() for row in section])
     write_plots(results)
     examples = read_examples(paths.DIAGNOSIS, results.diagnosis)
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def make_rows(
-    manifest: Manifest, results: Results, count: int, params: EvaluationParams
+    manifest: Manifest, results: Results, count: int, params: EvaluationParams, crf: CrfParams
 ) -> dict[str, list[Row]]:
     """`count` images, half of each split and the worst of it first, by the title of their section."""
     train, val = share_out(
@@ -57,7 +57,7 @@ def make_rows(
         worst_first(manifest.split("train"), results.train_scores),
         worst_first(manifest.split("val"), results.val_scores),
     )
-    predicted = predict_train(manifest, train, results.supervision, params)
+    predicted = predict_train(manifest, train, results.supervision, params, crf)
     stored = read_val(val, results.supervision)
     return {
         "Training images": [
@@ -69,7 +69,11 @@ def make_rows(
 
 
 def predict_train(
-    manifest: Manifest, samples: Sequence[Sample], supervision: Sequence[str], params: EvaluationParams
+    manifest: Manifest,
+    samples: Sequence[Sample],
+    supervision: Sequence[str],
+    params: EvaluationParams,
+    crf: CrfParams,
 ) -> Predictions:
     """What each model makes of these training images; models that were not trained are left out."""
     found: Predictions = {}
@@ -79,9 +83,7 @@ def predict_train(
             continue
         net = place(load_segmentation_net(folder), pick_device())
         found[name] = {
-            sample.name: shrink_mask(
-                predict_mask(net, manifest.image(sample), params.scales, flip=params.flip)
-            )
+            sample.name: shrink_mask(predict(net, manifest.image(sample), params, crf))
             for sample in tqdm(samples, f"{NAME} ({name})", unit="image", disable=None)
         }
     return found
