@@ -79,7 +79,9 @@ def walk(heat: dict[str, Tensor], pyramid: Sequence[Tensor], params: WalkParams)
     height, width = next(iter(heat.values())).shape[-2:]
     size = walk_size(height, width, params.cells)
     probabilities = transitions(pyramid, size, params.power)
-    return {method: spread(maps, probabilities, size, params.restart) for method, maps in heat.items()}
+    together = torch.cat(list(heat.values()), 1)  # one system to solve for all methods
+    maps = spread(together, probabilities, size, params.restart).chunk(len(heat), 1)
+    return dict(zip(heat, maps, strict=True))
 
 
 def _directions(features: Tensor, size: Size) -> Tensor:
