@@ -1,0 +1,32 @@
+"""Where networks run, and in which precision."""
+
+import pytest
+import torch
+
+from pipeline.engine.device import describe, has_fast_bfloat16, pick_device
+
+CPU = torch.device("cpu")
+
+
+def test_the_environment_picks_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMSEG_DEVICE", "meta")
+    assert pick_device() == torch.device("meta")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "allowed", "fast"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": True}, "AVX512_CORE_AMX", True),
+        ({"avx512_bf16": True, "amx_bf16": True}, "AVX512_CORE_BF16", False),
+        ({"avx512_bf16": True, "amx_bf16": False}, "AVX512_CORE_AMX", False),
+        ({"bf16": True}, "AVX512_CORE_BF16", True),  # ARM
+        ({}, "AVX512_CORE_BF16", False),
+    ],
+)
+def test_bfloat16_only_where_the_processor_has_tiles_that_may_be_used(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], allowed: str, fast: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", allowed)
+    assert has_fast_bfloat16(CPU) == fast
+    assert describe(CPU) == f"cpu, {'bfloat16' if fast else 'float32'}"
