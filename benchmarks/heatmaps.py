@@ -30,12 +30,14 @@ from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.dataset import make_heatmaps
 from pipeline.heatmaps.fusion import normalise
 from pipeline.heatmaps.layers import find_target
-from pipeline.params import HeatmapParams, ScenesParams, load_params
+from pipeline.params import HeatmapParams, Params, load_params
 
 NETWORKS = {"resnet50": "layer4", "mobilenet_v2": "features"}
 CLASSES = 20
 TIMED_CLASSES = 4  # of pytorch-grad-cam asked for all of them
 METHODS = ("cam", "gradcam", "gradcampp")
+FOUR_SCALES = (1.0, 0.5, 1.5, 2.0)
+PHOTOS = 64  # of the pipeline's path with the networks above
 MEMORY_IMAGES, MEMORY_WARM = 2000, 100
 
 Result = dict[str, object]
@@ -60,9 +62,15 @@ def main() -> None:
         for side in given.sides:
             results.append(compare(name, layer, side, given, device))
             print_result(results[-1])
-    for measure in (pipeline_speed, identities):
-        results.append(measure(device))
-        print_result(results[-1])
+    params = load_params()
+    results.append(pipeline_speed(params, device))
+    print_result(results[-1])
+    for name in NETWORKS:
+        for side in given.sides:
+            results.append(pipeline_speed(photo_params(params, name, side, given.batch), device, PHOTOS))
+            print_result(results[-1])
+    results.append(identities(device))
+    print_result(results[-1])
     given.out.parent.mkdir(parents=True, exist_ok=True)
     machine = {
         "cpu": platform.processor() or platform.machine(),
@@ -179,16 +187,27 @@ def once(run: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def pipeline_speed(device: torch.device, count: int = 200) -> Result:
+def photo_params(params: Params, encoder: str, side: int, batch: int) -> Params:
+    """`params` for scenes of the size of photos, with four scales."""
+    return params.model_copy(
+        update={
+            "data": params.data.model_copy(update={"long_side": side}),
+            "scenes": params.scenes.model_copy(update={"long_side": side}),
+            "classifier": params.classifier.model_copy(update={"encoder": encoder, "weights": "none"}),
+            "heatmaps": params.heatmaps.model_copy(update={"scales": FOUR_SCALES, "batch_size": batch}),
+        }
+    )
+
+
+def pipeline_speed(params: Params, device: torch.device, count: int = 200) -> Result:
     """The stage's own path, decode to store, against bare forward passes of the same tensors."""
     from pipeline.classifier.network import make_classifier
 
-    params = load_params()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for part in ("prepared", "masks"):
             (folder / part).mkdir()
-        scenes = ScenesParams(**{**params.scenes.model_dump(), "train": count, "val": 1, "empty_share": 0.0})
+        scenes = params.scenes.model_copy(update={"train": count, "val": 1, "empty_share": 0.0})
         manifest = write_scenes(folder / "prepared", folder / "masks", scenes, 0)
         train = manifest.split("train")
         net = place(make_classifier(params.classifier, manifest.classes).eval(), device)
@@ -196,12 +215,14 @@ def pipeline_speed(device: torch.device, count: int = 200) -> Result:
         bare = bare_passes(net, manifest, params.heatmaps, params.data.long_side, device)
         out = {method: folder / "heatmaps" / method for method in params.heatmaps.methods}
         start = time.perf_counter()
-        make_heatmaps(net, target, net.features, manifest, train, params.heatmaps, params.data.long_side, out)
+        make_heatmaps(net, target, net.encoder, manifest, train, params.heatmaps, params.data.long_side, out)
         seconds = time.perf_counter() - start
         size = sum(file.stat().st_size for file in (folder / "heatmaps").rglob("*.safetensors"))
     passes = {"forward": count / bare, "decode, scales and flip, store": count / seconds}
     return {
         "network": params.classifier.encoder,
+        "side": params.data.long_side,
+        "scales": list(params.heatmaps.scales),
         "images_per_second": passes,
         "kB_per_image": size / 1e3 / count,
     }

@@ -1,9 +1,15 @@
-"""The parallel map over processes: the same results in the same order, whatever the number of workers."""
+"""The parallel map over processes: the same results in the same order, whatever the number of workers.
+
+And reading ahead in a thread, for what feeds a network: a forked process shares its memory until either
+writes to it, which then costs the network more than the reading does.
+"""
 
 import os
 import sys
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -43,6 +49,21 @@ def parallel_stream(
     # The bar hides itself where stderr is no terminal.
     results = _results(function, items, min(worker_count(workers), max(1, len(items))))
     return iter(tqdm(results, total=len(items), desc=description, disable=None))
+
+
+def read_ahead(read: Callable[[T], R], items: Iterable[T], ahead: int = 2) -> Iterator[R]:
+    """`read(item)` for each of `items`, in their order; a thread has up to `ahead` of them ready.
+
+    An exception that `read` raises reaches the caller unchanged, in its turn.
+    """
+    with ThreadPoolExecutor(1, "read_ahead") as reader:
+        waiting: deque[Future[R]] = deque()
+        for item in items:
+            waiting.append(reader.submit(read, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def worker_count(workers: int | None = None) -> int:

@@ -1,20 +1,21 @@
 """Heatmaps of a whole data set: batches of one size, finished shard by shard."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.parallel import read_ahead
 from pipeline.data.resize import image_tensor, working_size
 from pipeline.engine.device import autocast, pick_device, to_device
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.fusion import fuse, grid_size
+from pipeline.heatmaps.hooks import first_output
 from pipeline.heatmaps.layers import Target
 from pipeline.heatmaps.store import Heat, shard_file, write_index, write_shard
 from pipeline.heatmaps.walk import walk
@@ -23,14 +24,13 @@ from pipeline.params import HeatmapParams
 SHARD_BATCHES = 8  # batches that are stored, and after an interruption done again, together
 
 Batch = tuple[Sample, ...]
-Features = Callable[[Tensor], list[Tensor]]  # images (N, 3, h, w) in [0, 1] -> (N, K, h', w') at each depth
 Item = TypeVar("Item")
 
 
 def make_heatmaps(
     net: nn.Module,
     target: Target,
-    features: Features,
+    backbone: nn.Module,
     manifest: Manifest,
     samples: Sequence[Sample],
     params: HeatmapParams,
@@ -39,23 +39,27 @@ def make_heatmaps(
 ) -> None:
     """Write the heatmaps of the labels of `samples` by each method into its folder.
 
-    `target` is the layer of `net` whose maps they are, `features` is what the walk compares at the first
-    scale. Shards that are there already are kept. Batches hold pictures of one working size and never depend
+    `target` is the layer of `net` whose maps they are. `backbone` is the module of `net` that gives its
+    feature maps at all depths, a list of (N, K, h, w): the walk compares those of the first scale. Shards
+    that are there already are kept. Batches hold pictures of one working size and never depend
     on what was done before, so that an interrupted run ends with the same bytes.
     """
     shards = plan_shards(samples, params, long_side)
     todo = [i for i in range(len(shards)) if not all(shard_file(f, i).exists() for f in folders.values())]
-    loader = DataLoader(
-        _Pyramids(manifest, [shards[i] for i in todo], params, long_side), None, num_workers=1
-    )
-    pyramids = iter(loader)
+    sides = _sides(params, long_side)
+
+    def read(batch: Batch) -> list[Tensor]:  # at every scale: float32 (N, 3, h, w) in [0, 1]
+        images = [manifest.image(sample) for sample in batch]
+        return [torch.stack([image_tensor(image, side) for image in images]) for side in sides]
+
+    pyramids = read_ahead(read, _flat([shards[i] for i in todo]))
     done = sum(len(batch) for i, shard in enumerate(shards) if i not in set(todo) for batch in shard)
     with tqdm(total=sum(map(len, _flat(shards))), desc="heatmaps", initial=done, unit="image") as bar:
         for i in todo:
             found: dict[str, dict[str, Heat]] = {method: {} for method in folders}
             for batch in shards[i]:
                 for method, heat in _batch_heatmaps(
-                    net, target, features, batch, next(pyramids), params, long_side
+                    net, target, backbone, batch, next(pyramids), params, long_side
                 ).items():
                     found[method].update(heat)
                 bar.update(len(batch))
@@ -79,28 +83,10 @@ def plan_shards(samples: Sequence[Sample], params: HeatmapParams, long_side: int
     return _chunks(batches, SHARD_BATCHES)
 
 
-class _Pyramids(Dataset[list[Tensor]]):
-    """The pictures of each batch at every scale: a list of float32 (N, 3, h, w) in [0, 1]."""
-
-    def __init__(
-        self, manifest: Manifest, shards: Sequence[tuple[Batch, ...]], params: HeatmapParams, long_side: int
-    ) -> None:
-        self.manifest = manifest
-        self.batches = _flat(shards)
-        self.sides = _sides(params, long_side)
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, index: int) -> list[Tensor]:
-        images = [self.manifest.image(sample) for sample in self.batches[index]]
-        return [torch.stack([image_tensor(image, side) for image in images]) for side in self.sides]
-
-
 def _batch_heatmaps(
     net: nn.Module,
     target: Target,
-    features: Features,
+    backbone: nn.Module,
     batch: Batch,
     pyramid: list[Tensor],
     params: HeatmapParams,
@@ -115,11 +101,10 @@ def _batch_heatmaps(
 
     size = grid_size(*working_size(batch[0].height, batch[0].width, long_side))
     sized = [to_device(images, device) for images in pyramid]
-    fused = fuse(make_maps, sized, size, flip=params.flip)
+    with first_output(backbone) as depths:
+        fused = fuse(make_maps, sized, size, flip=params.flip)
     if params.walk.restart < 1:
-        with torch.inference_mode(), autocast(device):
-            depths = features(sized[0])
-        fused = walk(fused, depths, params.walk)
+        fused = walk(fused, depths[0], params.walk)
     stored = {method: (heat * 255).round().byte().cpu().numpy() for method, heat in fused.items()}
     return {
         method: {sample.name: heat[n, : len(sample.labels)] for n, sample in enumerate(batch)}

@@ -173,6 +173,19 @@ def capture_with_backward_hook(layer: nn.Module) -> Iterator[Captured]:
         yield captured
 
 
+@contextmanager
+def first_output(module: nn.Module) -> Iterator[list[Any]]:
+    """Keep what `module` gives in its first forward pass within the block, by a forward hook."""
+    found: list[Any] = []
+
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        if not found:
+            found.append(output)
+
+    with _hooked(module.register_forward_hook, hook):
+        yield found
+
+
 def class_gradients(logits: Tensor, leaf: Tensor, classes: Sequence[int]) -> Tensor:
     """Gradients of one logit per image with respect to a captured leaf, float32 of its shape.
 

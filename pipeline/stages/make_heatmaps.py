@@ -30,7 +30,7 @@ def main() -> None:
     folders = {str(method): work / method for method in params.heatmaps.methods}
     train = manifest.split("train")
     target = Target(net.pool, "input", pooled=net.fc, linear_head=True)
-    make_heatmaps(net, target, net.features, manifest, train, params.heatmaps, params.data.long_side, folders)
+    make_heatmaps(net, target, net.encoder, manifest, train, params.heatmaps, params.data.long_side, folders)
     size = sum(file.stat().st_size for file in work.rglob("*.safetensors"))
     print(f"{NAME}: {size / 1e6:.1f} MB for {len(train)} images, {size / 1e3 / len(train):.1f} kB per image")
     publish(NAME, {folder: paths.HEATMAPS / method for method, folder in folders.items()})

@@ -1,6 +1,7 @@
 """The parallel map: order, equality over worker counts, messages."""
 
 import os
+import threading
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.data.parallel import WORKERS, parallel_map, parallel_stream, worker_count
+from pipeline.data.parallel import WORKERS, parallel_map, parallel_stream, read_ahead, worker_count
 
 
 def blurred_noise(seed: int) -> np.ndarray:
@@ -84,3 +85,29 @@ def test_impossible_workers_are_refused(monkeypatch: pytest.MonkeyPatch, given: 
     monkeypatch.setenv(WORKERS, given)
     with pytest.raises(ValueError, match=f"CAMSEG_WORKERS.*got '{given}'"):
         parallel_map(str, [1], description="test")
+
+
+def test_reading_ahead_keeps_the_order_and_reads_in_a_thread_no_more_than_asked_for() -> None:
+    begun: list[int] = []
+    threads: set[int] = set()
+
+    def read(item: int) -> str:
+        begun.append(item)
+        threads.add(threading.get_ident())
+        return str(item)
+
+    found = []
+    for text in read_ahead(read, range(20), ahead=3):
+        found.append(text)
+        assert len(begun) <= len(found) + 3
+    assert found == [str(i) for i in range(20)]
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+    assert list(read_ahead(read, [])) == []
+
+
+def test_an_error_while_reading_ahead_comes_in_its_turn() -> None:
+    results = read_ahead(fail_at_three, range(6))
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="item 3"):
+        next(results)

@@ -17,6 +17,7 @@ from pipeline.heatmaps.hooks import (
     capture_with_backward_hook,
     capture_with_tensor_hook,
     class_gradients,
+    first_output,
 )
 from tests.heatmaps.nets import GapNet
 
@@ -137,6 +138,16 @@ def test_nothing_is_kept_alive_over_1000_images() -> None:
     gc.collect()
     assert sum(reference() is not None for reference in references) == 0
     assert hook_count(net) == 0
+
+
+def test_first_output_keeps_the_first_pass_only_and_leaves_no_hook() -> None:
+    net, images = GapNet().eval(), torch.rand(2, 3, 8, 8)
+    with torch.no_grad(), first_output(net.features) as found:
+        net(images)
+        net(images.flip(-1))
+    assert len(found) == 1
+    assert torch.equal(found[0], net.features(images))
+    assert not net.features._forward_hooks
 
 
 def test_a_layer_that_is_not_reached_is_an_error() -> None:

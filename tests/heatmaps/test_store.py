@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.pictures import write_image
@@ -34,14 +34,31 @@ def manifest(tmp_path: Path) -> Manifest:
     return Manifest(str(tmp_path), tuple("abcde"), tuple(samples))
 
 
+class DeepNet(GapNet):
+    """A network with a module that gives the feature maps of two depths."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = Depths(self.features)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.fc(self.pool(self.backbone(images)[-1]).flatten(1))
+        return logits
+
+
+class Depths(nn.Module):
+    def __init__(self, features: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [images, self.features(images)]
+
+
 def run(manifest: Manifest, folder: Path, params: HeatmapParams = PARAMS) -> dict[str, bytes]:
     folders = {method: folder / method for method in params.methods}
-    net = GapNet().eval()
-
-    def features(images: Tensor) -> list[Tensor]:
-        return [images, net.features(images)]
-
-    make_heatmaps(net, net.target, features, manifest, manifest.samples, params, 32, folders)
+    net = DeepNet().eval()
+    make_heatmaps(net, net.target, net.backbone, manifest, manifest.samples, params, 32, folders)
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
@@ -119,13 +136,13 @@ def test_walk_goes_over_the_fused_map(manifest: Manifest, tmp_path: Path) -> Non
     still = PARAMS.model_copy(update={"walk": WALK.model_copy(update={"restart": 1.0})})
     run(manifest, tmp_path / "still", still)
     run(manifest, tmp_path / "walked")
-    net = GapNet().eval()
+    net = DeepNet().eval()
     for s in (s for s in manifest.samples[:6] if s.labels):
         # 32 is the long side at the first scale, whose pictures the walk compares.
         images = image_tensor(manifest.image(s), 32)[None]
         heat = torch.from_numpy(HeatmapStore(tmp_path / "still" / "cam").read(s).copy()).float() / 255
         with torch.no_grad():
-            expected = walk({"cam": heat[None]}, [images, net.features(images)], WALK)["cam"][0]
+            expected = walk({"cam": heat[None]}, net.backbone(images), WALK)["cam"][0]
         found = HeatmapStore(tmp_path / "walked" / "cam").read(s) / 255
         assert np.abs(found - expected.numpy()).max() < 3 / 255  # both were rounded to 1 / 255
         assert np.abs(found - heat.numpy()).max() > 10 / 255
