@@ -29,7 +29,7 @@ class Finding:
     name: str  # of the sample
     label: int  # class index
     logit: float
-    painted_logit: float = NAN  # with the objects of the class painted over
+    painted_logit: float = NAN  # with all objects painted over
     hit: bool | None = None  # of the pointing game
     shares: tuple[float, ...] = (NAN,) * len(REGIONS)  # of the heat, by region
     insertion: float = NAN  # area under the curve, [0, 1]
@@ -46,12 +46,12 @@ class Finding:
 
     @property
     def painted_score(self) -> float:
-        """Probability of the class with its objects painted over."""
+        """Probability of the class with all objects painted over."""
         return _sigmoid(self.painted_logit)
 
 
 def most_doubtful(findings: Sequence[Finding], count: int) -> list[Finding]:
-    """Those most like the class with its objects painted over; without masks, where the heat counts least."""
+    """Those most like the class with all objects painted over; without masks, where the heat counts least."""
 
     def key(finding: Finding) -> tuple[float, float, str]:
         painted, gain = finding.painted_logit, finding.drop_hot - finding.drop_random
@@ -65,7 +65,11 @@ def most_doubtful(findings: Sequence[Finding], count: int) -> list[Finding]:
 
 
 def diagnose(
-    classes: Sequence[str], labels: MultiHot, logits: Logits, findings: Sequence[Finding]
+    classes: Sequence[str],
+    labels: MultiHot,
+    logits: Logits,
+    backgrounds: Logits,
+    findings: Sequence[Finding],
 ) -> dict[str, Any]:
     """The diagnosis as it is written: per class and overall, and the sentences of what is suspicious.
 
@@ -73,13 +77,14 @@ def diagnose(
         classes: names.
         labels: (N, C), what each picture shows.
         logits: (N, C), what the classifier says of it.
+        backgrounds: (N, C), what it says with all objects painted over; NaN without a true mask.
         findings: one for each class that a picture shows.
     """
     scores = 1 / (1 + np.exp(-logits))
     per_class = {}
     for index, name in enumerate(classes):
         own = [finding for finding in findings if finding.label == index]
-        per_class[name] = _class_scores(own, logits[~labels[:, index], index])
+        per_class[name] = _class_scores(own, backgrounds[~labels[:, index], index])
         per_class[name]["leaks"] = _leaks(index, classes, labels, scores)
     overall = _means(findings) | {"random_head": _mean(findings, "random_head")}
     overall["random_all"] = _mean(findings, "random_all")
@@ -93,15 +98,16 @@ def diagnose(
 
 
 def context_share(absent: Logits, shown: Logits, painted: Logits) -> float:
-    """The part of a class's evidence that stays when its objects are painted over; NaN without evidence.
+    """The part of a class's evidence that lies in its surroundings; NaN without evidence.
 
-    `(mean painted - mean absent) / (mean shown - mean absent)`: 0 where pictures with objects painted over
-    look like pictures without the class, 1 where the objects do not matter. May lie outside of [0, 1].
+    `(mean painted - mean absent) / (mean shown - mean absent)`: 0 where the surroundings of the class say as
+    much as other surroundings, 1 where the objects do not matter. May lie outside of [0, 1].
 
     Args:
-        absent: logits of the class in pictures without it, (A,).
+        absent: logits of the class in pictures without it, all objects painted over, (A,): so that neither
+            the other objects, which speak against the class, nor the paint count as its surroundings.
         shown: in pictures with it, (P,).
-        painted: in these with its objects painted over, (P,).
+        painted: in these, all objects painted over, (P,).
 
     Source: the idea of testing backgrounds alone is that of Xiao et al. 2020, arXiv:2006.09994; logits are
     additive in the features of a GAP + FC head, so differences of their means are shares of evidence.
@@ -113,7 +119,8 @@ def context_share(absent: Logits, shown: Logits, painted: Logits) -> float:
 
 
 def _class_scores(own: Sequence[Finding], absent: Logits) -> dict[str, Any]:
-    """All means of a class."""
+    """All means of a class; `absent` are its logits on backgrounds of pictures without it."""
+    absent = absent[~np.isnan(absent)]
     known = [finding for finding in own if not np.isnan(finding.painted_logit)]
     shown = np.array([finding.logit for finding in known])
     painted = np.array([finding.painted_logit for finding in known])
@@ -162,8 +169,8 @@ def _flags(name: str, found: Mapping[str, Any]) -> list[str]:
     if found["with_mask"] >= FEWEST and (found["context"] or 0) > CONTEXT:
         outside = 1 - (found["heat"]["object"] or 0)
         flags.append(
-            f"`{name}`: {_percent(found['context'])} of its evidence stays with its objects painted over, "
-            f"and {_percent(outside)} of its heat lies beside them: the classifier reads the surroundings."
+            f"`{name}`: {_percent(found['context'])} of its evidence stays with all objects painted over, "
+            f"and {_percent(outside)} of its heat lies beside its own: the classifier reads the surroundings."
         )
     if found["with_mask"] >= FEWEST and (found["heat"]["other classes"] or 0) > ON_OTHER:
         share = _percent(found["heat"]["other classes"])

@@ -99,12 +99,18 @@ def make_patient(net: nn.Module, head: nn.Module, method: str, long_side: int) -
 
 
 def examine(
-    patient: Patient, sample: Sample, image: Picture, mask: Mask | None, closely: Sequence[int]
+    patient: Patient,
+    sample: Sample,
+    image: Picture,
+    mask: Mask | None,
+    background: Tensor | None,
+    closely: Sequence[int],
 ) -> list[Finding]:
     """A finding for each class that the picture shows.
 
     Args:
         mask: the true mask, if it may be used.
+        background: then the logits (C,) with all objects painted over, see `background_logits`.
         closely: the classes whose curves, erasures and random twins are computed: most of the work.
     """
     if not sample.labels:
@@ -114,21 +120,25 @@ def examine(
         heatmaps = patient.heatmaps(patient.trained, pixels, sample.labels)
         found = []
         for label, heat in zip(sample.labels, heatmaps, strict=True):
-            where = {} if mask is None else locate(patient, image, mask, label, heat)
+            where = {} if mask is None or background is None else locate(mask, background, label, heat)
             what = probe(patient, sample, pixels, label, heat) if label in closely else {}
             found.append(Finding(sample.name, label, float(logits[label]), **where, **what))
     return found
 
 
-def locate(patient: Patient, image: Picture, mask: Mask, label: int, heat: Tensor) -> dict[str, Any]:
-    """Where the heat lies at the size of the mask, and the logit with the objects painted over."""
+def background_logits(patient: Patient, image: Picture, mask: Mask) -> Tensor:
+    """Logits (C,) of a picture with all its objects, those that are not scored too, painted over."""
+    return patient.logits(paint_over(image, mask != 0))
+
+
+def locate(mask: Mask, background: Tensor, label: int, heat: Tensor) -> dict[str, Any]:
+    """Where the heat lies at the size of the mask, and the logit of the background."""
     at_size = resize(heat[None], (mask.shape[0], mask.shape[1]))[0].cpu().numpy()
     objects = mask == label + 1
     if not objects.any():  # label noise: shown, but not in the mask
         return {}
-    painted = patient.logits(paint_over(image, objects))
     return {
-        "painted_logit": float(painted[label]),
+        "painted_logit": float(background[label]),
         "hit": pointing_hit(at_size, mask, label + 1) if at_size.any() else None,
         "shares": tuple(heat_shares(at_size, mask, label + 1).tolist()),
     }

@@ -11,7 +11,7 @@ from pipeline.data.manifest import Manifest, Sample, load_mask, read_manifest
 from pipeline.data.pictures import Mask, write_image
 from pipeline.engine.device import pick_device, place
 from pipeline.evaluation.diagnosis import Finding, diagnose, most_doubtful
-from pipeline.heatmaps.diagnosis import Patient, examine, make_patient
+from pipeline.heatmaps.diagnosis import Patient, background_logits, examine, make_patient
 from pipeline.heatmaps.perturbation import paint_over
 from pipeline.params import load_params
 from pipeline.report.overlay import draw_heat
@@ -31,9 +31,9 @@ def main() -> None:
     net = place(load_classifier(paths.CLASSIFIER), pick_device())
     patient = make_patient(net, net.fc, params.heatmaps.methods[0], params.data.long_side)
     val = manifest.split("val")
-    logits, findings = examine_all(patient, manifest, val, params.diagnose.images)
+    logits, backgrounds, findings = examine_all(patient, manifest, val, params.diagnose.images)
     labels = np.array([[c in s.labels for c in range(len(manifest.classes))] for s in val], bool)
-    found = diagnose(manifest.classes, labels, logits, findings)
+    found = diagnose(manifest.classes, labels, logits, backgrounds, findings)
     renew(paths.DIAGNOSIS)
     found["method"] = patient.method
     found["examples"] = list(write_examples(patient, manifest, findings))
@@ -44,19 +44,26 @@ def main() -> None:
 
 def examine_all(
     patient: Patient, manifest: Manifest, samples: Sequence[Sample], images: int
-) -> tuple[np.ndarray, list[Finding]]:
-    """Logits (N, C) and findings; `images` of each class are examined closely, the first ones."""
+) -> tuple[np.ndarray, np.ndarray, list[Finding]]:
+    """Logits (N, C), those of the backgrounds, and findings.
+
+    `images` of each class are examined closely, the first ones. Without a true mask, the background is NaN.
+    """
     logits = np.zeros((len(samples), len(manifest.classes)), np.float32)
+    backgrounds = np.full_like(logits, np.nan)
     findings: list[Finding] = []
     left = [images] * len(manifest.classes)
     for row, sample in enumerate(tqdm(samples, NAME, unit="image")):
-        image = manifest.image(sample)
+        image, mask, background = manifest.image(sample), true_mask(sample), None
         logits[row] = patient.logits(image).numpy()
+        if mask is not None:
+            background = background_logits(patient, image, mask)
+            backgrounds[row] = background.numpy()
         closely = [label for label in sample.labels if left[label] > 0]
         for label in closely:
             left[label] -= 1
-        findings += examine(patient, sample, image, true_mask(sample), closely)
-    return logits, findings
+        findings += examine(patient, sample, image, mask, background, closely)
+    return logits, backgrounds, findings
 
 
 def true_mask(sample: Sample) -> Mask | None:
@@ -82,7 +89,7 @@ def write_examples(
 def example_tiles(
     patient: Patient, manifest: Manifest, samples: dict[str, Sample], finding: Finding
 ) -> list[Tile]:
-    """Photo, heat and, where there is a mask, the photo with its objects painted over; with the scores."""
+    """Photo, heat and, where there is a mask, the photo with all objects painted over; with the scores."""
     sample = samples[finding.name]
     image, mask = manifest.image(sample), true_mask(sample)
     heat = patient.heatmap_at(image, finding.label, shrink_photo(image).shape[:2])
@@ -92,7 +99,7 @@ def example_tiles(
         Tile(f"heat of {name}", draw_heat(shrink_photo(image), heat)),
     ]
     if mask is not None and not np.isnan(finding.painted_logit):
-        painted = paint_over(image, mask == finding.label + 1)
+        painted = paint_over(image, mask != 0)
         tiles.append(Tile(f"painted over: {finding.painted_score:.2f}", shrink_photo(painted)))
     return tiles
 

@@ -27,7 +27,7 @@ def made(
         Finding(f"boat-{i}", 1, 4.0, painted, i % 4 > 0, tuple(shares), 0.8, 0.2, 0.3, random, 0.2, same)
         for i in range(N)
     ]
-    return diagnose(CLASSES, labels, logits, findings)
+    return diagnose(CLASSES, labels, logits, np.full_like(logits, -4), findings)
 
 
 def test_context_share_by_hand() -> None:
@@ -57,7 +57,7 @@ def test_a_sound_classifier_is_not_accused() -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"painted": 0.0}, "`boat`: 50 % of its evidence stays with its objects painted over"),
+        ({"painted": 0.0}, "`boat`: 50 % of its evidence stays with all objects painted over"),
         ({"shares": (0.5, 0.4, 0, 0, 0.1)}, "`boat`: 40 % of its heat lies on objects of other classes"),
         (
             {"random": 0.3},
@@ -78,7 +78,7 @@ def test_leaks_between_classes_that_come_together() -> None:
     # Cats raise the boat's probability from 0 to 0.5 where there is no boat.
     labels = np.array([[1, 0]] * FEWEST + [[0, 0]] * FEWEST, bool)
     logits = np.where(labels[:, :1], [4.0, 0.0], [-4.0, -40.0])
-    found = diagnose(CLASSES, labels, logits, [])
+    found = diagnose(CLASSES, labels, logits, logits, [])
     assert found["classes"]["boat"]["leaks"] == pytest.approx({"cat": 0.5})
     assert found["flags"] == ["`boat`: pictures of `cat` without it raise its score by 0.50 on average."]
 
@@ -86,12 +86,14 @@ def test_leaks_between_classes_that_come_together() -> None:
 def test_few_pictures_say_nothing() -> None:
     labels = np.array([[0, 1]] * (FEWEST - 1) + [[0, 0]] * N, bool)
     findings = [Finding(str(i), 1, 4.0, 4.0, False, (0, 1, 0, 0, 0), 0, 1, 0, 1) for i in range(FEWEST - 1)]
-    assert diagnose(CLASSES, labels, np.where(labels, 4.0, -4.0), findings)["flags"] == []
+    logits = np.where(labels, 4.0, -4.0)
+    assert diagnose(CLASSES, labels, logits, -abs(logits), findings)["flags"] == []
 
 
 def test_without_masks_the_scores_are_null_and_json_takes_them() -> None:
     labels = np.array([[1, 0], [0, 1]], bool)
-    found = diagnose(CLASSES, labels, np.zeros((2, 2)), [Finding("a", 0, 0.0), Finding("b", 1, 0.0)])
+    unknown = np.full((2, 2), np.nan)
+    found = diagnose(CLASSES, labels, np.zeros((2, 2)), unknown, [Finding("a", 0, 0.0), Finding("b", 1, 0.0)])
     assert found["classes"]["cat"]["context"] is None
     assert found["overall"]["heat"]["object"] is None
     json.dumps(found, allow_nan=False)

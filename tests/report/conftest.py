@@ -119,7 +119,8 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
         )
         steps = curve if masks or name != "full" else []
         write_csv(reports / "segmentation" / name / "curve.csv", ("step", "loss", "lr"), steps)
-    nothing = diagnose(classes, np.zeros((0, len(classes)), bool), np.zeros((0, len(classes))), [])
+    logits = np.zeros((0, len(classes)))
+    nothing = diagnose(classes, logits.astype(bool), logits, logits, [])
     write_json(reports / "diagnosis/diagnosis.json", nothing | {"method": METHODS[0], "examples": []})
     write_json(reports / "seconds/prepare.json", {"seconds": 1.5})
     write_json(reports / "seconds/make_pseudo_masks@cam.json", {"seconds": 12.3})
