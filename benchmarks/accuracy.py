@@ -30,6 +30,7 @@ from ruamel.yaml import YAML
 
 from pipeline.commands.params_file import update_params
 from pipeline.data.files import write_json, write_text
+from pipeline.params import RELABELLED
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / ".work" / "accuracy"
@@ -162,9 +163,9 @@ def run(project: Path) -> dict[str, float | None]:
     """`dvc repro` in `project`; its scores and minutes."""
     call(project, "dvc", "repro")
     summary = json.loads((project / "reports/summary.json").read_text())
-    method = next((s for s in summary["segmentation"] if s != "full"), next(iter(summary["heatmaps"])))
-    heat, masks = summary["heatmaps"][method], summary["pseudo_masks"][method]
     models = {name: found["miou"] for name, found in summary["segmentation"].items()}
+    lead = next((s for s in summary["supervision"] if s != "full"), next(iter(summary["heatmaps"])))
+    heat, masks = summary["heatmaps"][lead.removesuffix(RELABELLED)], summary["pseudo_masks"][lead]
     return {
         "mAP": summary["classifier"]["map"],
         "heatmaps, best": heat["miou_best"],
@@ -172,7 +173,7 @@ def run(project: Path) -> dict[str, float | None]:
         "pseudo-masks": masks["miou"],
         "precision": masks["precision"],
         "coverage": masks["coverage"],
-        "weak": models.get(method),
+        "weak": models.get(lead),
         "full": models.get("full"),
         "weak / full": summary["weak_to_full"],
         "minutes": seconds(project) / 60,
