@@ -138,8 +138,8 @@ def test_walk_goes_over_the_fused_map(manifest: Manifest, tmp_path: Path) -> Non
     run(manifest, tmp_path / "walked")
     net = DeepNet().eval()
     for s in (s for s in manifest.samples[:6] if s.labels):
-        # 32 is the long side at the first scale, whose pictures the walk compares.
-        images = image_tensor(manifest.image(s), 32)[None]
+        # 48 is the long side at the largest scale, whose pictures the walk compares.
+        images = image_tensor(manifest.image(s), 48)[None]
         heat = torch.from_numpy(HeatmapStore(tmp_path / "still" / "cam").read(s).copy()).float() / 255
         with torch.no_grad():
             expected = walk({"cam": heat[None]}, net.backbone(images), WALK)["cam"][0]
