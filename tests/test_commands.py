@@ -3,6 +3,7 @@
 import difflib
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from pipeline.__main__ import main
+from pipeline.commands.folder import inspect_for
+from pipeline.commands.use import SEGMENTATION_PASSES, fitting_steps
 from pipeline.engine import weights
 from pipeline.params import load_params
 
@@ -74,6 +77,8 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
         "steps",
         "crop",
         "bilateral_sxy",
+        "supervision",
+        "relabel",
         "architecture",
         "decoder",
         "encoder",
@@ -88,6 +93,49 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
     assert params.data.classes == ("disc", "square", "triangle")
     assert params.data.long_side == 64
     assert params.classifier.encoder == params.segmentation.encoder == "mobilenet_v2"
+
+
+@pytest.mark.parametrize(
+    ("quality", "supervision", "scales", "refine"),
+    [
+        ("fast", ("cam", "full"), (1.0,), "none"),
+        ("balanced", ("cam-relabelled", "cam", "full"), (1.0,), "none"),
+        ("best", ("cam-relabelled", "cam", "full"), (1.0, 0.75, 1.25), "crf"),
+    ],
+)
+def test_quality_is_written_out(
+    photo_folder: PhotoFolder,
+    quality: str,
+    supervision: tuple[str, ...],
+    scales: tuple[float, ...],
+    refine: str,
+) -> None:
+    folder = photo_folder()
+    assert main(["use", str(folder), "--quality", "best"]) == 0  # whatever was there before
+    assert main(["use", str(folder), "--quality", quality]) == 0
+    params = load_params()
+    assert params.segmentation.supervision == supervision
+    assert params.segmentation.relabel == (() if quality == "fast" else ("cam",))
+    assert params.evaluation.scales == scales
+    assert params.evaluation.refine == refine
+
+
+def test_best_quality_does_without_a_crf_that_is_not_there(photo_folder: PhotoFolder) -> None:
+    Path("params.yaml").write_text(SHIPPED.read_text().replace("refine: crf ", "refine: none "))
+    assert main(["use", str(photo_folder()), "--quality", "best"]) == 0
+    assert load_params().evaluation.refine == "none"
+
+
+def test_quality_sets_the_length_of_the_training(photo_folder: PhotoFolder) -> None:
+    found = {}
+    folder = photo_folder()
+    samples = inspect_for(folder, load_params()).manifest
+    assert samples is not None
+    many = replace(samples, samples=samples.samples * 200)
+    for quality, passes in SEGMENTATION_PASSES.items():
+        found[quality] = fitting_steps(many, load_params().segmentation, passes)
+    images = len(many.split("train"))
+    assert found == {"fast": round(images * 6 / 16), "balanced": images // 2, "best": images // 2}
 
 
 def test_use_again_changes_nothing(photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]) -> None:

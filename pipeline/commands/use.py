@@ -9,11 +9,12 @@ from pipeline.commands.folder import inspect_for, problem_lines
 from pipeline.commands.params_file import update_params
 from pipeline.data.manifest import Manifest
 from pipeline.data.overview import fitting_long_side
-from pipeline.params import ClassifierParams, Params, SegmentationParams, load_params
+from pipeline.params import RELABELLED, ClassifierParams, Params, SegmentationParams, load_params
+from pipeline.report.results import lead_method
 
 # params.yaml as it comes is for the rendered scenes: large objects of few colours, no weights to start from.
 # What photos need instead, found on photos of VOC (docs/results.md):
-CLASSIFIER_PASSES, SEGMENTATION_PASSES = 7, 8  # over the training photos
+CLASSIFIER_PASSES = 7  # over the training photos
 FEWEST_STEPS = 400
 PHOTO_VALUES: dict[str, object] = {
     "classifier.training.crop": 0.7,
@@ -23,12 +24,15 @@ PHOTO_VALUES: dict[str, object] = {
     "segmentation.training.crop": 0.7,
 }
 PRETRAINED_LR = 1e-3  # of new layers; pretrained ones learn at a tenth of it
+SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training photos
+TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
 
 EXAMPLES = """
 examples:
   camseg use data/raw
   camseg use ../photos --weights ../weights/mobilenet_v2.safetensors
   camseg use ../photos --weights none --encoder mobilenet_v2
+  camseg use ../photos --quality best
 """
 
 
@@ -52,6 +56,14 @@ def add_parser(commands: Any) -> None:
         "--encoder",
         metavar="NAME",
         help="encoder of both networks (default: as it is, or what fits the file)",
+    )
+    parser.add_argument(
+        "--quality",
+        choices=list(SEGMENTATION_PASSES),
+        default="balanced",
+        help="fast: one model, trained on the pseudo-masks; balanced (the default): this model labels the "
+        "training photos anew, and a second one is trained on that; best: also several scales and the CRF "
+        "whenever a model predicts",
     )
     parser.set_defaults(run=run)
 
@@ -77,8 +89,9 @@ def run(arguments: argparse.Namespace) -> int:
         **PHOTO_VALUES,
         "classifier.training.steps": fitting_steps(found.manifest, params.classifier, CLASSIFIER_PASSES),
         "segmentation.training.steps": fitting_steps(
-            found.manifest, params.segmentation, SEGMENTATION_PASSES
+            found.manifest, params.segmentation, SEGMENTATION_PASSES[arguments.quality]
         ),
+        **quality_values(arguments.quality, params),
     }
     if arguments.weights != "none":
         values |= {f"{network}.training.lr": PRETRAINED_LR for network in ("classifier", "segmentation")}
@@ -86,6 +99,18 @@ def run(arguments: argparse.Namespace) -> int:
         values["segmentation.encoder"] = encoder
     _report(update_params(params_file, values), masks=any(s.mask for s in found.manifest.samples))
     return 0
+
+
+def quality_values(quality: str, params: Params) -> dict[str, object]:
+    """What a quality stands for, besides the length of the training; `best` needs the CRF of the masks."""
+    lead = lead_method(params.heatmaps.methods, params.segmentation.supervision)
+    first = [lead] if quality == "fast" else [lead + RELABELLED, lead]
+    return {
+        "segmentation.supervision": [*first, "full"],
+        "segmentation.relabel": [] if quality == "fast" else [lead],
+        "evaluation.scales": TEST_SCALES[quality],
+        "evaluation.refine": params.pseudo_masks.refine if quality == "best" else "none",
+    }
 
 
 def fitting_steps(manifest: Manifest, section: ClassifierParams | SegmentationParams, passes: int) -> int:

@@ -45,19 +45,21 @@ def estimate(manifest: Manifest, params: Params) -> Estimate:
 
 def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     train, side = manifest.split("train"), params.data.long_side
-    models, pseudo = _models(manifest, params), _pseudo(params)
+    models, masks = _models(manifest, params), _mask_sets(params)
     decoding = DECODE * _area(train) / max(1, len(train))
     classifier = _training(params.classifier.training, side, CLASSIFIER_TRAINING, decoding)
     model = _training(params.segmentation.training, side, SEGMENTATION_TRAINING, decoding)
     heatmaps = _passes(params.heatmaps.scales, params.heatmaps.flip) * _working_area(train, side)
-    predictions = _passes(params.evaluation.scales, params.evaluation.flip)
-    predictions *= _working_area(manifest.split("val"), side)
+    passes = _passes(params.evaluation.scales, params.evaluation.flip)
+    val = passes * _working_area(manifest.split("val"), side)
+    relabelled = len(params.segmentation.relabel) * passes * _working_area(train, side)
     return {
         "train_classifier": classifier,
         "make_heatmaps": CLASSIFIER_FORWARD * heatmaps,
-        "make_pseudo_masks": pseudo * _crf(train, params.pseudo_masks.crf, params.pseudo_masks.refine),
+        "make_pseudo_masks": masks * _crf(train, params.pseudo_masks.crf, params.pseudo_masks.refine),
+        "relabel": SEGMENTATION_FORWARD * relabelled,
         "train_segmentation": models * model,
-        "evaluate": models * SEGMENTATION_FORWARD * predictions,
+        "evaluate": models * SEGMENTATION_FORWARD * val,
     }
 
 
@@ -66,19 +68,19 @@ def _bytes(manifest: Manifest, params: Params) -> float:
     models = _models(manifest, params)
     values = 1e6 * sum(len(s.labels) * _working_area([s], side) for s in train) / HEATMAP_STRIDE**2
     true_masks = _area(s for s in manifest.samples if s.mask)
-    masks = true_masks + _pseudo(params) * _area(train) + models * _area(manifest.split("val"))
+    masks = true_masks + _mask_sets(params) * _area(train) + models * _area(manifest.split("val"))
     return len(params.heatmaps.methods) * values + 1e6 * masks * MASK_BYTES + (1 + models) * MODEL_BYTES
 
 
 def _models(manifest: Manifest, params: Params) -> int:
     """Number of segmentation models; `full` needs true masks."""
     masks = any(sample.mask for sample in manifest.split("train"))
-    return _pseudo(params) + (masks and "full" in params.segmentation.supervision)
+    return sum(masks or name != "full" for name in params.segmentation.supervision)
 
 
-def _pseudo(params: Params) -> int:
-    """Number of heatmap methods whose pseudo-masks are made."""
-    return sum(name != "full" for name in params.segmentation.supervision)
+def _mask_sets(params: Params) -> int:
+    """How many pseudo-masks a training image gets: one of each method's heatmaps, and those of relabelling."""
+    return len(params.heatmaps.methods) + len(params.segmentation.relabel)
 
 
 def _area(samples: Iterable[Sample]) -> float:

@@ -113,7 +113,7 @@ def _batch_heatmaps(
 
 
 def _sides(params: HeatmapParams, long_side: int) -> list[int]:
-    """The long side in pixels at each scale, the largest first: the walk compares the first pass's features."""
+    """The long side in pixels at each scale, the largest first: the walk compares that one's features."""
     return sorted((max(32, round(scale * long_side)) for scale in params.scales), reverse=True)
 
 

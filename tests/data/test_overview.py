@@ -70,3 +70,18 @@ def test_estimate_grows_with_steps_and_images() -> None:
     assert more.seconds["make_heatmaps"] == pytest.approx(2 * cost.seconds["make_heatmaps"])
     assert more.seconds["make_pseudo_masks"] == pytest.approx(2 * cost.seconds["make_pseudo_masks"])
     assert more.disk > cost.disk
+
+
+def test_estimate_knows_relabelling() -> None:
+    params = load_params()
+    once = estimate(MANIFEST, params)
+    values = {"relabel": ("cam",), "supervision": ("cam", "cam-relabelled", "full")}
+    twice = estimate(
+        MANIFEST,
+        params.model_copy(update={"segmentation": params.segmentation.model_copy(update=values)}),
+    )
+    # Masks of two heatmap methods, and then those of a model; two models, and then three.
+    assert once.seconds["relabel"] == 0 < twice.seconds["relabel"]
+    assert twice.seconds["make_pseudo_masks"] == pytest.approx(3 / 2 * once.seconds["make_pseudo_masks"])
+    assert twice.seconds["train_segmentation"] == pytest.approx(3 / 2 * once.seconds["train_segmentation"])
+    assert twice.disk > once.disk
