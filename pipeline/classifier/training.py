@@ -97,7 +97,7 @@ def predict_probabilities(
     device = pick_device()
     place(net, device).eval()
     rows = []
-    for sample in tqdm(samples, "classifier on val", unit="image"):
+    for sample in tqdm(samples, "classifier", unit="image"):
         image = image_tensor(manifest.image(sample), long_side)
         with torch.inference_mode(), autocast(device):
             rows.append(net(to_device(image[None], device)).sigmoid().cpu().numpy()[0])

@@ -79,7 +79,7 @@ def _models(manifest: Manifest, params: Params) -> int:
 
 
 def _mask_sets(params: Params) -> int:
-    """How many pseudo-masks a training image gets: one of each method's heatmaps, and those of relabelling."""
+    """How many pseudo-masks a training image gets: one by each method, and those of relabelling."""
     return len(params.heatmaps.methods) + len(params.segmentation.relabel)
 
 

@@ -1,5 +1,6 @@
-"""Train the classifier on image-level labels and score it on `val`."""
+"""Train the classifier on image-level labels, score it on `val`, and list the labels that it doubts."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import numpy as np
 from pipeline.classifier.network import make_classifier, save_classifier
 from pipeline.classifier.training import multi_hot, predict_probabilities, train_classifier
 from pipeline.data.files import write_csv, write_json
-from pipeline.data.manifest import Manifest, read_manifest
+from pipeline.data.manifest import Manifest, Sample, read_manifest
 from pipeline.engine.seed import seed_everything
 from pipeline.engine.work import publish, work_folder
+from pipeline.evaluation.doubts import doubtful_labels
 from pipeline.evaluation.means import mean_present, score_or_none
 from pipeline.evaluation.ranking import average_precision, f1_at
 from pipeline.params import load_params
@@ -17,6 +19,7 @@ from pipeline.stages import paths
 from pipeline.stages.running import stage
 
 NAME = "train_classifier"
+DOUBTS = 100  # labels that are listed, at most
 
 
 def main() -> None:
@@ -30,9 +33,10 @@ def main() -> None:
     )
     curve = train_classifier(net, manifest, params, work / "checkpoint.pt")
     save_classifier(work / "model", net)
-    val = manifest.split("val")
-    probabilities = predict_probabilities(net, manifest, val, params.data.long_side)
-    write_scores(manifest, probabilities, paths.REPORTS / "classifier")
+    samples = (*manifest.split("val"), *manifest.split("train"))
+    probabilities = predict_probabilities(net, manifest, samples, params.data.long_side)
+    write_scores(manifest, probabilities[: len(manifest.split("val"))], paths.REPORTS / "classifier")
+    write_doubts(manifest, samples, probabilities, paths.REPORTS / "classifier")
     write_csv(paths.REPORTS / "classifier" / "curve.csv", ("step", "loss", "lr"), curve)
     publish(NAME, {work / "model": paths.CLASSIFIER})
 
@@ -50,6 +54,24 @@ def write_scores(manifest: Manifest, probabilities: np.ndarray, folder: Path) ->
         for name, a, f in zip(manifest.classes, ap, f1, strict=True)
     ]
     write_csv(folder / "classes.csv", ("class", "average_precision", "f1"), rows)
+
+
+def write_doubts(
+    manifest: Manifest, samples: Sequence[Sample], probabilities: np.ndarray, folder: Path
+) -> None:
+    """Write the labels that the classifier contradicts most, of training and `val` images."""
+    labels = np.stack([multi_hot(s.labels, len(manifest.classes)).bool().numpy() for s in samples])
+    rows = [
+        {
+            "name": samples[doubt.image].name,
+            "split": samples[doubt.image].split,
+            "class": manifest.classes[doubt.label],
+            "given": int(doubt.given),
+            "probability": round(doubt.probability, 4),
+        }
+        for doubt in doubtful_labels(labels, probabilities, DOUBTS)
+    ]
+    write_csv(folder / "doubts.csv", ("name", "split", "class", "given", "probability"), rows)
 
 
 if __name__ == "__main__":

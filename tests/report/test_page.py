@@ -101,6 +101,13 @@ def test_worst_first_and_what_a_row_shows(project: Project, set_params: SetParam
     assert panels == sorted(found)
 
 
+def test_doubtful_labels_are_listed_where_there_are_some(project: Project) -> None:
+    project()
+    assert "train-05 train cat present 0.03" in " ".join(Page(render()).text.split())
+    Path("reports/classifier/doubts.csv").write_text("name,split,class,given,probability\n")
+    assert "Labels to look at again" not in render()
+
+
 def test_old_panels_go(project: Project, set_params: SetParams) -> None:
     project()
     main()

@@ -1,0 +1,40 @@
+"""Labels that a classifier contradicts: wrong labels are among them, and so are its own errors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONTRADICTED = 0.5  # probability of the opposite above which a label is doubted
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One label of one image that the classifier contradicts."""
+
+    image: int  # row
+    label: int  # class index
+    given: bool  # the image has the label
+    probability: float  # of the class, [0, 1]
+
+
+def doubtful_labels(
+    labels: NDArray[np.bool_], probabilities: NDArray[np.floating[Any]], count: int
+) -> list[Doubt]:
+    """The labels with the largest `|label - probability|` above 0.5, the largest first, at most `count`.
+
+    Args:
+        labels: (N, C), which classes an image is labelled with.
+        probabilities: (N, C) in [0, 1].
+
+    Source: the ranking by self-confidence of confident learning, Northcutt et al. 2021, arXiv:1911.00068, 3.
+    Deviation: the probabilities are not from other folds, so a wrong label that was learned by heart is hidden.
+    """
+    distance = np.abs(labels - probabilities)
+    images, classes = np.nonzero(distance > CONTRADICTED)
+    order = np.argsort(-distance[images, classes], kind="stable")[:count]
+    return [
+        Doubt(int(i), int(c), bool(labels[i, c]), float(probabilities[i, c]))
+        for i, c in zip(images[order], classes[order], strict=True)
+    ]
