@@ -29,7 +29,7 @@ def doubtful_labels(
         probabilities: (N, C) in [0, 1].
 
     Source: the ranking by self-confidence of confident learning, Northcutt et al. 2021, arXiv:1911.00068, 3.
-    Deviation: the probabilities are not from other folds, so a wrong label that was learned by heart is hidden.
+    Deviation: the probabilities are not from other folds: a wrong label that was learned by heart is hidden.
     """
     distance = np.abs(labels - probabilities)
     images, classes = np.nonzero(distance > CONTRADICTED)
