@@ -126,6 +126,7 @@ class WalkParams(Section):
 
     power: Positive
     restart: Annotated[float, Field(gt=0, le=1)]
+    scale: Positive
     cells: Annotated[int, Field(ge=16)]
 
 
@@ -137,6 +138,13 @@ class HeatmapParams(Section):
     flip: bool
     walk: WalkParams
     batch_size: Count
+
+    @model_validator(mode="after")
+    def _check_scale(self) -> Self:
+        if self.walk.scale not in self.scales:
+            found = self.walk.scale
+            raise ValueError(f"expected walk.scale to be one of scales {list(self.scales)}, got {found}")
+        return self
 
 
 class CrfParams(Section):

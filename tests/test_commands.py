@@ -76,6 +76,8 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
         "encoder",
         "steps",
         "crop",
+        "scale",
+        "cells",
         "bilateral_sxy",
         "supervision",
         "relabel",

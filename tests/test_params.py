@@ -109,6 +109,13 @@ def test_supervision_needs_its_heatmaps(tmp_path: Path) -> None:
         load_params(written(tmp_path, values))
 
 
+def test_walk_needs_one_of_the_scales(tmp_path: Path) -> None:
+    values = shipped()
+    values["heatmaps"]["walk"]["scale"] = 2.0
+    with pytest.raises(ParamsError, match=r"walk\.scale to be one of scales \[1\.0, 1\.5\], got 2\.0"):
+        load_params(written(tmp_path, values))
+
+
 @pytest.mark.parametrize(
     ("supervision", "relabel", "message"),
     [

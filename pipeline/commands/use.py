@@ -18,6 +18,9 @@ CLASSIFIER_PASSES = 7  # over the training photos
 FEWEST_STEPS = 400
 PHOTO_VALUES: dict[str, object] = {
     "classifier.training.crop": 0.7,
+    "heatmaps.scales": [1.0, 1.5],
+    "heatmaps.walk.scale": 1.5,
+    "heatmaps.walk.cells": 1200,
     "pseudo_masks.crf.bilateral_sxy": 0.13,  # 67 pixels of VOC's 500, as in DeepLab, arXiv:1606.00915
     "segmentation.architecture": "FPN",
     "segmentation.decoder": {"pyramid_channels": 128, "segmentation_channels": 64},  # half of its own

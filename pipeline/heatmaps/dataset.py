@@ -40,7 +40,7 @@ def make_heatmaps(
     """Write the heatmaps of the labels of `samples` by each method into its folder.
 
     `target` is the layer of `net` whose maps they are. `backbone` is the module of `net` that gives its
-    feature maps at all depths, a list of (N, K, h, w): the walk compares those of the largest scale.
+    feature maps at all depths, a list of (N, K, h, w): the walk compares those at its scale.
     Shards that are there already are kept. Batches hold pictures of one working size and never depend
     on what was done before, so that an interrupted run ends with the same bytes.
     """
@@ -113,8 +113,9 @@ def _batch_heatmaps(
 
 
 def _sides(params: HeatmapParams, long_side: int) -> list[int]:
-    """The long side in pixels at each scale, the largest first: the walk compares that one's features."""
-    return sorted((max(32, round(scale * long_side)) for scale in params.scales), reverse=True)
+    """The long side in pixels at each scale, first the one whose features the walk compares."""
+    scales = sorted(params.scales, key=lambda scale: scale != params.walk.scale)
+    return [max(32, round(scale * long_side)) for scale in scales]
 
 
 def _flat(shards: Sequence[tuple[Batch, ...]]) -> list[Batch]:

@@ -16,7 +16,7 @@ from pipeline.heatmaps.walk import walk
 from pipeline.params import HeatmapParams, WalkParams
 from tests.heatmaps.nets import GapNet
 
-WALK = WalkParams(power=4, restart=0.1, cells=20)
+WALK = WalkParams(power=4, restart=0.1, scale=1.5, cells=20)
 PARAMS = HeatmapParams(methods=("cam", "gradcampp"), scales=(1.0, 1.5), flip=True, walk=WALK, batch_size=2)
 
 
@@ -138,7 +138,7 @@ def test_walk_goes_over_the_fused_map(manifest: Manifest, tmp_path: Path) -> Non
     run(manifest, tmp_path / "walked")
     net = DeepNet().eval()
     for s in (s for s in manifest.samples[:6] if s.labels):
-        # 48 is the long side at the largest scale, whose pictures the walk compares.
+        # 48 is the long side at the walk's scale.
         images = image_tensor(manifest.image(s), 48)[None]
         heat = torch.from_numpy(HeatmapStore(tmp_path / "still" / "cam").read(s).copy()).float() / 255
         with torch.no_grad():

@@ -10,7 +10,7 @@ from pipeline.heatmaps.walk import affinities, spread, walk, walk_size
 from pipeline.params import WalkParams
 
 SIZE = (3, 4)
-PARAMS = WalkParams(power=8, restart=0.02, cells=500)
+PARAMS = WalkParams(power=8, restart=0.02, scale=1.0, cells=500)
 
 
 def halves(first: int = 5) -> Tensor:
