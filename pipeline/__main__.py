@@ -4,14 +4,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pipeline.commands import check, diagnose, explain, use
+from pipeline.commands import check, diagnose, explain, export, predict, use
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit status: 0, or 1 for what it says is wrong."""
     parser = argparse.ArgumentParser("camseg", description="Segmentation from image-level labels.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (check, use, explain, diagnose):
+    for command in (check, use, explain, diagnose, predict, export):
         command.add_parser(commands)
     given = parser.parse_args(arguments)
     try:

@@ -13,7 +13,7 @@ LAYERS = (
     {"evaluation"},
     {"engine"},
     {"classifier", "heatmaps", "masks", "segmentation"},
-    {"report"},
+    {"report", "export"},
     {"stages"},
     {"commands"},
     {"__main__"},

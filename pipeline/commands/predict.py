@@ -1,0 +1,47 @@
+"""`camseg predict`: masks of new photos from a trained segmentation model."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = """
+FOLDER/masks/      a mask per photo: 8-bit palette PNG at the photo's own size, 0 background, class ids from 1
+FOLDER/overlays/   with --overlay: the masks drawn over the photos
+FOLDER/areas.csv   the share of each photo's pixels that is background and each class
+
+The photos of a folder keep their sub-folders. Scales, flip and refinement are those of `evaluation` in
+params.yaml.
+
+examples:
+  camseg predict holiday.jpg --out predicted
+  camseg predict ../photos --overlay --out predicted
+  camseg predict ../photos --model models/segmentation/full --out predicted
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to the parser."""
+    parser = commands.add_parser(
+        "predict",
+        help="write masks of new photos with a trained model",
+        description="Write the mask of every photo that can be read; the others are named and skipped.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="files, or folders to search")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the masks go")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="M",
+        help="folder of a model (default: that of the first weak one of segmentation.supervision)",
+    )
+    parser.add_argument("--overlay", action="store_true", help="also draw the masks over the photos")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predict every photo; 1 if one could not be read."""
+    from pipeline.commands.predict_photos import predict_photos  # here, since it loads torch
+
+    return predict_photos(arguments)
