@@ -1,25 +1,40 @@
-"""How clearly the heatmaps decide about a pseudo-mask: for what a person should look at first."""
+"""How sure a mask is, without a true mask to compare it with."""
 
-from pipeline.masks.threshold import Heat, competition
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.data.pictures import IGNORE, Mask
+
+Probabilities = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per id
 
 
-def confidence(heat: Heat, threshold: float) -> float:
-    """Mean over the pixels of the lead that the winner has over the runner-up, in [0, 1].
+def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> float:
+    """Mean over the labels of the mean probability of a label where the mask has it; in [0, 1].
 
-    The scores are those that compete for a pixel, `competition(heat, threshold)`: they sum to 1, so the lead
-    is 1 where only one of them is above 0, and 0 where the best two are equal. An image without labels has
-    one score, the background's, and the confidence 1. The dense CRF is left out: its marginals are so close
-    to 0 and 1 that they doubt next to nothing.
+    A foreground label without a pixel counts 0: it should be in the picture and was not found. The background
+    counts only where there is some. Pixels left open (255) belong to no label and do not count. The mean over
+    labels, not over pixels, keeps a small object from being outvoted by an easy background.
 
     Args:
-        heat: float32 (P, H, W) in [0, 1]; P may be 0.
-        threshold: the background score, in (0, 1).
+        mask: uint8 (H, W).
+        probabilities: float32 (P, H, W) in [0, 1] of the ids, e.g. `competition` of heatmaps.
+        ids: uint8 (P,) distinct; 0 is the background.
+
+    Returns:
+        0.0 where no label is left to average, as in a mask of open pixels alone.
 
     Raises:
-        ValueError: the threshold is not in (0, 1).
+        ValueError: the shapes do not fit, or the mask has an id that is neither in `ids` nor 255.
     """
-    scores = competition(heat, threshold)
-    if len(scores) == 1:
-        return 1.0
-    scores.partition(-2, axis=0)  # the two largest come last
-    return float((scores[-1] - scores[-2]).mean(dtype=float))
+    if probabilities.shape != (len(ids), *mask.shape):
+        raise ValueError(f"Expected {len(ids)} x {mask.shape} probabilities, got {probabilities.shape}")
+    unknown = sorted(set(np.unique(mask).tolist()) - {*ids.tolist(), IGNORE})
+    if unknown:
+        raise ValueError(f"Expected the ids {ids.tolist()} or 255 in the mask, got {unknown}")
+    means = {int(i): _mean(p[mask == i]) for i, p in zip(ids, probabilities, strict=True)}
+    counted = [mean for i, mean in means.items() if i or (mask == 0).any()]
+    return sum(counted) / len(counted) if counted else 0.0
+
+
+def _mean(values: NDArray[np.float32]) -> float:
+    return float(values.mean(dtype=np.float64)) if len(values) else 0.0

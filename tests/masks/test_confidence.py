@@ -1,45 +1,64 @@
-"""The lead of the winning score, by hand."""
+"""Confidence by hand, and what must not change it."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.masks.confidence import confidence
-from pipeline.masks.threshold import competition
+from pipeline.masks.confidence import mask_confidence
+
+# Background and two labels on 2 x 3 pixels; each pixel sums to 1.
+PROBABILITIES = np.array(
+    [
+        [[0.8, 0.2, 0.1], [0.6, 0.5, 0.3]],
+        [[0.1, 0.7, 0.1], [0.3, 0.4, 0.3]],
+        [[0.1, 0.1, 0.8], [0.1, 0.1, 0.4]],
+    ],
+    np.float32,
+)
+IDS = np.array([0, 2, 5], np.uint8)
 
 
-def test_hand_computed_lead() -> None:
-    # Scores [threshold, heat] and (largest - second) / sum, with the threshold 0.5:
-    # [0.5, 0] 1; [0.5, 0.5] 0; [0.5, 1] 0.5 / 1.5 = 1/3; [0.5, 0.25] 0.25 / 0.75 = 1/3; then 1 and 0 again
-    heat = np.array([[[0, 0.5, 1], [0.25, 0, 0.5]]], np.float32)
-    assert confidence(heat, 0.5) == pytest.approx((1 + 0 + 1 / 3 + 1 / 3 + 1 + 0) / 6)
+def confidence(mask: list[list[int]], ids: np.ndarray = IDS) -> float:
+    return mask_confidence(np.array(mask, np.uint8), PROBABILITIES[: len(ids)], ids)
 
 
-def test_hand_computed_lead_of_two_classes() -> None:
-    # [0.4, 0.8, 0.8]: two classes are equal, 0; [0.4, 1, 0.6]: (1 - 0.6) / 2 = 0.2, the background is third
-    heat = np.array([[[0.8, 1]], [[0.8, 0.6]]], np.float32)
-    assert confidence(heat, 0.4) == pytest.approx((0 + 0.2) / 2)
+def test_mean_over_labels_of_the_mean_over_their_pixels() -> None:
+    # background: (0.8 + 0.6 + 0.5) / 3; label 2: 0.7; label 5: (0.8 + 0.4) / 2
+    assert confidence([[0, 2, 5], [0, 0, 5]]) == pytest.approx((1.9 / 3 + 0.7 + 0.6) / 3)
 
 
-def test_background_only_is_certain() -> None:
-    assert confidence(np.zeros((0, 2, 3), np.float32), 0.3) == 1
+def test_open_pixels_do_not_count() -> None:
+    # background: (0.8 + 0.6) / 2; label 2: 0.7; label 5: 0.8
+    assert confidence([[0, 2, 5], [0, 255, 255]]) == pytest.approx((0.7 + 0.7 + 0.8) / 3)
+    assert confidence([[255] * 3] * 2, IDS[:1]) == 0
 
 
-@given(st.integers(1, 4), st.floats(0.05, 0.95), st.integers(0, 99))
-def test_against_sorting_every_pixel(classes: int, threshold: float, seed: int) -> None:
-    heat = np.random.default_rng(seed).random((classes, 3, 5)).astype(np.float32)
-    scores = competition(heat, threshold)
-    leads = []
-    for row in range(3):
-        for column in range(5):
-            second, first = sorted(float(score) for score in scores[:, row, column])[-2:]
-            leads.append(first - second)
-    found = confidence(heat, threshold)
-    assert found == pytest.approx(sum(leads) / 15, abs=1e-6)
+def test_a_label_that_was_not_found_counts_nothing_but_the_background_may_be_missing() -> None:
+    # background: (0.8 + 0.1 + 0.6 + 0.5 + 0.3) / 5; label 2: 0.7; label 5: 0
+    assert confidence([[0, 2, 0], [0, 0, 0]]) == pytest.approx((2.3 / 5 + 0.7 + 0) / 3)
+    # label 2: (0.1 + 0.7 + 0.3 + 0.4) / 4; label 5: (0.8 + 0.4) / 2
+    assert confidence([[2, 2, 5], [2, 2, 5]]) == pytest.approx((1.5 / 4 + 0.6) / 2)
+
+
+def test_an_image_without_labels_is_sure() -> None:
+    assert mask_confidence(np.zeros((2, 3), np.uint8), np.ones((1, 2, 3), np.float32), IDS[:1]) == 1
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Expected the ids \[0, 2, 5\] or 255 in the mask, got \[3\]"):
+        confidence([[0, 2, 5], [0, 3, 5]])
+    with pytest.raises(ValueError, match="Expected 3 x"):
+        mask_confidence(np.zeros((3, 2), np.uint8), PROBABILITIES, IDS)
+
+
+@given(st.integers(0, 2**32 - 1), st.permutations(range(3)))
+def test_order_of_labels_and_pixels_does_not_matter(seed: int, order: list[int]) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.random((3, 4, 7), np.float32)
+    probabilities = scores / scores.sum(0)
+    mask = rng.choice(np.append(IDS, 255), (4, 7)).astype(np.uint8)
+    found = mask_confidence(mask, probabilities, IDS)
     assert 0 <= found <= 1
-
-
-def test_threshold_out_of_range_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"in \(0, 1\), got 1"):
-        confidence(np.zeros((1, 2, 3), np.float32), 1)
+    again = mask_confidence(mask[:, ::-1], probabilities[order][:, :, ::-1], IDS[order])
+    assert again == pytest.approx(found)
