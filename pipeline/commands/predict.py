@@ -10,12 +10,16 @@ FOLDER/overlays/   with --overlay: the masks drawn over the photos
 FOLDER/areas.csv   the share of each photo's pixels that is background and each class
 
 The photos of a folder keep their sub-folders. Scales, flip and refinement are those of `evaluation` in
-params.yaml.
+params.yaml. FOLDER must be new, or empty.
+
+--tile: photos with more than twice the model's working size are not made small, but predicted at their own
+resolution in overlapping tiles of the working size. Objects then look larger to the model than in training:
+compare both ways on some photos.
 
 examples:
   camseg predict holiday.jpg --out predicted
   camseg predict ../photos --overlay --out predicted
-  camseg predict ../photos --model models/segmentation/full --out predicted
+  camseg predict aerial.tif --tile --model models/segmentation/full --out predicted
 """
 
 
@@ -37,6 +41,7 @@ def add_parser(commands: Any) -> None:
         help="folder of a model (default: that of the first weak one of segmentation.supervision)",
     )
     parser.add_argument("--overlay", action="store_true", help="also draw the masks over the photos")
+    parser.add_argument("--tile", action="store_true", help="large photos at their own resolution, in tiles")
     parser.set_defaults(run=run)
 
 

@@ -1,0 +1,37 @@
+"""The segmentation model that a command uses."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from pipeline.params import Params
+from pipeline.report.results import lead_supervision
+from pipeline.segmentation.network import SegmentationNet, load_segmentation_net
+from pipeline.stages import paths
+
+FILES = ("camseg.json", "config.json", "model.safetensors")
+
+
+def lead_model(params: Params) -> Path:
+    """The model of the first weak supervision, else `full`."""
+    return paths.SEGMENTATION / lead_supervision(params.segmentation.supervision)
+
+
+def load_model(folder: Path) -> SegmentationNet:
+    """The trained network of `folder`, in eval mode on the CPU.
+
+    Raises:
+        ValueError: there is none, or its files are broken.
+    """
+    if (folder / paths.SKIPPED).exists():
+        raise ValueError(f"{folder}: there is no model, since there were no masks to train on. Name another")
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise ValueError(
+            f"{folder}: expected a segmentation model, got no {', '.join(missing)}. Run `make repro` first, "
+            f"or name another folder below {paths.SEGMENTATION} with --model"
+        )
+    try:
+        return load_segmentation_net(folder)
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder}: cannot be read as a segmentation model: {str(error)[:500]}") from error

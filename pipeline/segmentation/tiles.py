@@ -1,0 +1,90 @@
+"""Pictures much larger than the working size, in overlapping tiles."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.data.pictures import Mask, Picture
+
+Probabilities = NDArray[np.float32]  # (L, H, W) in [0, 1]
+Window = NDArray[np.float32]  # (H,)
+
+OVERLAP = 4  # tiles share a quarter of their side
+
+
+@dataclass(frozen=True)
+class Span:
+    """A tile along one side of the picture, in pixels."""
+
+    start: int
+    stop: int
+    window: Window  # (stop - start,) in (0, 1]
+
+
+def predict_tiled(probabilities: Callable[[Picture], Probabilities], image: Picture, tile: int) -> Mask:
+    """Most probable id of every pixel, uint8 (H, W), from the probabilities of overlapping tiles.
+
+    Where tiles overlap, their probabilities are averaged with a window that falls smoothly to their edges, so
+    that no seams show. Bounded are the memory of the network, by one tile, and that of the probabilities, by
+    a few rows of tiles: L x `tile` x W float32 each. The decoded picture and the mask are whole.
+
+    Args:
+        probabilities: RGB uint8 (h, w, 3), h and w at most `tile` -> float32 (L, h, w).
+        image: RGB uint8 (H, W, 3), at least one pixel.
+        tile: the longest side of a tile in pixels, at least 8.
+
+    Raises:
+        ValueError: the tile is too small.
+    """
+    height, width = image.shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    rows, columns = spans(height, tile), spans(width, tile)
+    left: Probabilities | None = None  # of the rows before, from the start of this one on
+    for row, end in zip(rows, [*(following.start for following in rows[1:]), height], strict=True):
+        total = weigh_row(probabilities, image, row, columns)
+        if left is not None:
+            total[:, : left.shape[1]] += left
+        # The sum of the windows scales all labels of a pixel alike: the largest stays the largest.
+        mask[row.start : end] = total[:, : end - row.start].argmax(0)
+        left = total[:, end - row.start :].copy()
+    return mask
+
+
+def weigh_row(
+    probabilities: Callable[[Picture], Probabilities], image: Picture, row: Span, columns: Sequence[Span]
+) -> Probabilities:
+    """Probabilities of one row of tiles times their windows, summed: float32 (L, rows of the span, W)."""
+    parts = ((c, probabilities(image[row.start : row.stop, c.start : c.stop])) for c in columns)
+    total = np.zeros((0, 0, 0), np.float32)
+    for column, found in parts:
+        if not len(total):
+            total = np.zeros((len(found), row.stop - row.start, image.shape[1]), np.float32)
+        total[:, :, column.start : column.stop] += found * (row.window[:, None] * column.window)
+    return total
+
+
+def spans(side: int, tile: int) -> list[Span]:
+    """Tiles that cover `side` pixels: of equal length, evenly spread, at least a quarter of it shared.
+
+    Raises:
+        ValueError: tiles of less than 8 pixels.
+    """
+    if tile < 2 * OVERLAP:
+        raise ValueError(f"Expected tiles of at least {2 * OVERLAP} pixels, got {tile}")
+    length = min(tile, side)
+    step = tile - tile // OVERLAP
+    count = 1 + -(-max(0, side - tile) // step)
+    starts = np.linspace(0, side - length, count).round().astype(int).tolist()
+    return [Span(start, start + length, smooth_window(length, tile // OVERLAP)) for start in starts]
+
+
+def smooth_window(length: int, ramp: int) -> Window:
+    """1 in the middle, and over `ramp` pixels to either end down to nearly 0, as sin^2: float32 (length,).
+
+    Two ramps that lie on each other add up to 1, since sin^2 + cos^2 = 1.
+    """
+    distance = np.minimum(np.arange(length), np.arange(length)[::-1]) + 0.5  # pixels from the nearer end
+    rising = np.sin(np.pi / 2 * np.minimum(1, distance / ramp)) ** 2
+    return np.asarray(rising, np.float32)
