@@ -71,9 +71,27 @@ def write_image(path: Path, image: Picture) -> None:
 
 def write_mask(path: Path, mask: Mask) -> None:
     """Write uint8 ids (H, W) as an 8-bit palette PNG with the VOC colours."""
+    write_bytes(path, mask_png(mask))
+
+
+def mask_png(mask: Mask) -> bytes:
+    """The bytes of the 8-bit palette PNG of uint8 ids (H, W)."""
     image = Image.fromarray(mask)
     image.putpalette(voc_palette().tobytes())
-    write_bytes(path, _png(image))
+    return _png(image)
+
+
+def photo_jpeg(image: Picture) -> bytes:
+    """The bytes of RGB uint8 (H, W, 3) as a JPEG of high quality, without thinned-out colours."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
+
+
+def photo_format(path: Path) -> tuple[str, bool]:
+    """What the file is, whatever its name (`JPEG`, `PNG`, ...), and whether EXIF turns or mirrors it."""
+    with _open(path) as image:
+        return str(image.format), image.getexif().get(0x0112, 1) != 1  # EXIF orientation 1: as stored
 
 
 def voc_palette() -> NDArray[np.uint8]:

@@ -1,1 +1,1 @@
-"""Masks in the formats of other tools: palette PNGs, the folders of PASCAL VOC, COCO's JSON."""
+"""Masks and models for other tools: one file per format, from items to files."""

@@ -1,77 +1,76 @@
-"""COCO's JSON: one annotation per image and class, its pixels as compressed run lengths.
+"""COCO's JSON with run lengths."""
 
-Source: COCO's "Data format". Deviation: image-level labels do not tell objects apart, so an annotation
-holds all pixels of its class; `iscrowd` is 0 all the same, since readers leave crowds out. The format has no
-uncertain pixels: those with 255 in the mask belong to no annotation.
-"""
-
+import json
 from collections.abc import Iterator, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pipeline.data.files import write_json
-from pipeline.data.pictures import IGNORE
-from pipeline.export.items import Item, progress
-from pipeline.export.rle import encode
+from pipeline.data.files import write_text
+from pipeline.data.pictures import IGNORE, Mask
+from pipeline.export.coco_rle import bounding_box, compress, run_lengths
+from pipeline.export.items import (
+    Item,
+    copy_photo,
+    item_mask,
+    label_name,
+    labels_of,
+    progress,
+    write_confidence,
+)
 
 Entry = dict[str, Any]
 
 
-def write_coco(out: Path, items: Sequence[Item], classes: Sequence[str]) -> None:
-    """Write `annotations.json`; `file_name` is relative to the folder of the photos, which are not copied.
+def export_coco(items: Sequence[Item], classes: Sequence[str], folder: Path) -> None:
+    """Write `annotations.json`, `images/` and `confidence.csv` to `folder`.
 
     Raises:
-        ValueError: a mask has the id of no class.
+        ValueError: see `item_mask`, `copy_photo`.
     """
-    images, annotations, numbers = [], [], count(1)
-    for number, item in enumerate(progress(items, "coco"), 1):
-        images.append(image_entry(number, item))
-        for annotation in annotations_of(item, len(classes)):
-            annotations.append({"id": next(numbers), "image_id": number, **annotation})
-    categories = [{"id": i, "name": name, "supercategory": ""} for i, name in enumerate(classes, 1)]
-    write_json(
-        out / "annotations.json", {"images": images, "categories": categories, "annotations": annotations}
-    )
+    images: list[Entry] = []
+    annotations: list[Entry] = []
+    for number, item in enumerate(progress(items, "coco"), start=1):
+        images.append(image_entry(number, item, copy_photo(item, folder / "images")))
+        for entry in segments(number, item_mask(item, classes), item.confidence):
+            annotations.append({"id": len(annotations) + 1, **entry})
+    has_open = any(entry["category_id"] == IGNORE for entry in annotations)
+    whole = {
+        "info": {"description": "masks by camseg, the most doubtful first"},
+        "images": images,
+        "annotations": annotations,
+        "categories": categories(classes, has_open=has_open),
+    }
+    text = json.dumps(whole, ensure_ascii=False, allow_nan=False)
+    write_text(folder / "annotations.json", text + "\n")
+    write_confidence(folder / "confidence.csv", items)
 
 
-def image_entry(number: int, item: Item) -> Entry:
-    """The photo, by the name of its file."""
-    sample = item.sample
-    return {"id": number, "file_name": sample.image, "height": sample.height, "width": sample.width}
+def image_entry(number: int, item: Item, file: str) -> Entry:
+    """One image; `split` and `confidence` are ours, readers pass over them."""
+    size = {"height": item.height, "width": item.width}
+    return {"id": number, "file_name": file, **size, "split": item.split, "confidence": item.confidence}
 
 
-def annotations_of(item: Item, classes: int) -> Iterator[Entry]:
-    """One entry for each class that the mask shows; `score` is the confidence of the whole mask.
+def segments(image: int, mask: Mask, score: float) -> Iterator[Entry]:
+    """One annotation for each label of the mask: all its pixels together, as in COCO's stuff.
 
-    Raises:
-        ValueError: an id is above `classes`, and not 255.
+    Masks know classes, not objects: two dogs are one annotation. Open pixels are a crowd, which COCO's scores
+    leave out.
     """
-    mask = item.read()
-    found = [int(label) for label in np.unique(mask) if label not in (0, IGNORE)]
-    if found and found[-1] > classes:
-        raise ValueError(
-            f"{item.mask}: expected ids 0..{classes} or {IGNORE}, got {found[-1]}. Run `make repro` again"
-        )
-    score = {} if item.confidence is None else {"score": round(item.confidence, 6)}
-    for label in found:
-        pixels = mask == label
-        area, box = int(pixels.sum()), bounding_box(pixels)
+    for label in labels_of(mask):
+        region = mask == label
         yield {
+            "image_id": image,
             "category_id": label,
-            "segmentation": encode(pixels),
-            "area": area,
-            "bbox": box,
-            "iscrowd": 0,
-            **score,
+            "segmentation": {"size": list(mask.shape), "counts": compress(run_lengths(region))},
+            "area": int(region.sum()),
+            "bbox": bounding_box(region),
+            "iscrowd": int(label == IGNORE),
+            "score": score,
         }
 
 
-def bounding_box(pixels: NDArray[np.bool_]) -> list[int]:
-    """[column, row, width, height] in pixels of the smallest box around the True of (H, W); some are."""
-    rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
-    top, left = int(rows[0]), int(columns[0])
-    return [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1]
+def categories(classes: Sequence[str], *, has_open: bool) -> list[Entry]:
+    """The classes by the ids of the masks, and 255 where masks leave pixels open."""
+    ids = [*range(1, len(classes) + 1), *([IGNORE] if has_open else [])]
+    return [{"id": label, "name": label_name(label, classes), "supercategory": ""} for label in ids]

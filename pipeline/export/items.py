@@ -1,85 +1,132 @@
-"""What is exported: photos of the data set with their masks, by file."""
+"""What is handed over: a photo, its mask, and how sure the mask is."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
-from pipeline.data.files import inside, read_json
-from pipeline.data.manifest import Manifest, Sample, mask_path
-from pipeline.data.pictures import Mask, read_mask
-from pipeline.heatmaps.store import HeatmapStore
-from pipeline.masks.confidence import confidence
-from pipeline.masks.threshold import upsample
+from pipeline.data.files import inside, write_bytes, write_csv
+from pipeline.data.manifest import Split
+from pipeline.data.pictures import (
+    IGNORE,
+    Mask,
+    image_size,
+    photo_format,
+    photo_jpeg,
+    read_image,
+    read_mask,
+)
+
+OPEN = "ignore"  # the label of pixels that the mask leaves open, in formats that know labels only
+JPEGS = ("JPEG", "MPO")  # MPO: of phones, a JPEG with more pictures behind the first
+COLUMNS = ("name", "split", "confidence")
 
 
 @dataclass(frozen=True)
 class Item:
-    """One photo and its mask."""
+    """One photo with its mask."""
 
-    sample: Sample
+    name: str  # unique; path below the photo folder without suffix, with `/`
     photo: Path
     mask: Path
-    confidence: float | None = None  # of the mask, in [0, 1]; None: it does not come from heatmaps
-
-    def read(self) -> Mask:
-        """The mask, uint8 (H, W).
-
-        Raises:
-            ValueError: it has not the size of the photo.
-        """
-        mask, expected = read_mask(self.mask), size_of(self)
-        if mask.shape != expected:
-            raise ValueError(
-                f"{self.mask}: expected {expected} pixels as its photo, got {mask.shape}. "
-                "Run `make repro` again"
-            )
-        return mask
+    height: int  # pixels, upright
+    width: int
+    split: Split
+    confidence: float  # in [0, 1], see `pipeline.masks.confidence`
 
 
-def find_items(manifest: Manifest, folder: Path) -> tuple[Item, ...]:
-    """The samples that have a mask in `folder`, in the order of the manifest.
+def by_doubt(items: Iterable[Item]) -> tuple[Item, ...]:
+    """The most doubtful first; equal ones by name."""
+    return tuple(sorted(items, key=lambda item: (item.confidence, item.name)))
+
+
+def progress(items: Sequence[Item], format: str) -> Iterable[Item]:
+    """`items` under a progress bar, which hides itself where stderr is no terminal."""
+    return iter(tqdm(items, f"export ({format})", unit="mask", disable=None))
+
+
+def item_mask(item: Item, classes: Sequence[str]) -> Mask:
+    """The mask of `item`, uint8 (H, W): 0, class index + 1, or 255.
 
     Raises:
-        ValueError: there are none.
+        ValueError: it is unreadable, not of the photo's size, or has an id without a class.
     """
-    items = tuple(
-        Item(sample, inside(Path(manifest.root), sample.image), mask_path(folder, sample))
-        for sample in manifest.samples
-        if mask_path(folder, sample).is_file()
-    )
-    if not items:
+    mask = read_mask(item.mask)
+    if mask.shape != (item.height, item.width):
         raise ValueError(
-            f"{folder}: expected masks of the {len(manifest.samples)} samples, got none. Run `make repro`"
+            f"mask {item.mask}: expected {item.height} x {item.width} pixels as the photo has, "
+            f"got {mask.shape[0]} x {mask.shape[1]}. Run `make repro` again."
         )
-    return items
+    highest = int(mask.max(initial=0, where=mask != IGNORE))
+    if highest > len(classes):
+        raise ValueError(
+            f"mask {item.mask}: expected ids 0..{len(classes)} or 255, got {highest}. Run `make repro` again."
+        )
+    return mask
 
 
-def with_confidence(items: Sequence[Item], heatmaps: Path, metrics: Path) -> tuple[Item, ...]:
-    """The items with the confidence of their masks.
+def labels_of(mask: Mask) -> tuple[int, ...]:
+    """The ids of the mask in rising order, without the background; 255 is the last."""
+    return tuple(int(label) for label in np.unique(mask) if label)
 
-    Args:
-        heatmaps: a folder of `HeatmapStore`, that the masks were made of.
-        metrics: the JSON file with the `threshold` that was used.
+
+def label_name(label: int, classes: Sequence[str]) -> str:
+    """Name of an id above 0; of 255 `ignore`, with underscores as long as a class has that name."""
+    if label != IGNORE:
+        return classes[label - 1]
+    name = OPEN
+    while name in classes:
+        name += "_"
+    return name
+
+
+def check_line(text: str, what: str, *, forbidden: str = "") -> None:
+    """Refuse what does not survive as a line of a list whose readers strip lines.
 
     Raises:
-        ValueError: `metrics` is missing, or a sample has no heatmaps.
+        ValueError: `text` is empty, starts with #, has a space at its ends, a line break, or a character of
+            `forbidden`.
     """
-    if not metrics.is_file():
-        raise ValueError(f"{metrics}: expected the threshold of the masks, got no file. Run `make repro`")
-    store, threshold = HeatmapStore(heatmaps), float(read_json(metrics)["threshold"])
-    return tuple(
-        replace(item, confidence=confidence(upsample(store.read(item.sample), size_of(item)), threshold))
-        for item in progress(items, "confidence")
-    )
+    broken = len(text.splitlines()) != 1 or text != text.strip() or text.startswith("#")
+    if broken or any(character in text for character in forbidden):
+        also = f", and none of {forbidden!r}" if forbidden else ""
+        raise ValueError(
+            f"{what} {text!r}: expected no line break, no space at its ends, no # in front{also}, since the "
+            "format cannot write them. Rename it, or take the format coco, labelstudio or png."
+        )
 
 
-def size_of(item: Item) -> tuple[int, int]:
-    """Height and width in pixels."""
-    return item.sample.height, item.sample.width
+def copy_photo(item: Item, folder: Path, *, jpeg: bool = False) -> str:
+    """Copy the photo to `folder/NAME.SUFFIX` and return that path relative to `folder`, with `/`.
+
+    A photo that EXIF turns, and with `jpeg` one that is no JPEG, is written anew, upright, as JPEG: not every
+    reader turns photos, and the masks are upright.
+
+    Raises:
+        ValueError: the photo cannot be read, has another size than its mask, or a name that leaves `folder`.
+    """
+    size = image_size(item.photo)
+    if size != (item.height, item.width):
+        raise ValueError(
+            f"{item.photo}: expected {item.height} x {item.width} pixels, got {size[0]} x {size[1]}. "
+            "It has changed: run `make repro` again."
+        )
+    kind, turned = photo_format(item.photo)
+    anew = turned or (jpeg and kind not in JPEGS)
+    file = item.name + (".jpg" if anew or jpeg else item.photo.suffix)
+    content = photo_jpeg(read_image(item.photo)) if anew else item.photo.read_bytes()
+    write_bytes(inside(folder, file), content)
+    return file
 
 
-def progress(items: Sequence[Item], description: str) -> Iterator[Item]:
-    """The items under a progress bar."""
-    return iter(tqdm(items, description, unit="image"))
+def write_confidence(file: Path, items: Sequence[Item]) -> None:
+    """Write name, split and confidence of each item, in their order."""
+    rows = [{"name": i.name, "split": i.split, "confidence": i.confidence} for i in items]
+    write_csv(file, COLUMNS, rows)
+
+
+def write_classes(file: Path, classes: Sequence[str]) -> None:
+    """Write one class per line, in the order of the ids from 1."""
+    write_bytes(file, "".join(f"{name}\n" for name in classes).encode())

@@ -1,81 +1,46 @@
-"""The folders of PASCAL VOC 2012, as `torchvision.datasets.VOCSegmentation` and many trainers read them.
+"""A devkit of PASCAL VOC, as `torchvision.datasets.VOCSegmentation` opens it."""
 
-Source: the documentation of the VOC 2012 development kit, section 4.
-"""
-
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
+from pipeline.data.files import inside, write_text
+from pipeline.data.pictures import write_mask
+from pipeline.export.items import (
+    Item,
+    check_line,
+    copy_photo,
+    item_mask,
+    progress,
+    write_classes,
+    write_confidence,
+)
 
-from pipeline.data.files import inside, write_bytes, write_text
-from pipeline.data.pictures import image_size, read_image, write_mask
-from pipeline.export.items import Item, progress, size_of
-from pipeline.export.png import write_classes
-
-ROOT = Path("VOCdevkit/VOC2012")
-QUALITY = 95  # of JPEGs made of other formats
-ORIENTATION = 0x0112  # EXIF tag; 1: upright
-SETS = {"train": ("train",), "val": ("val",), "trainval": ("train", "val")}  # list of names: its splits
+YEAR = "VOC2012"
+# Readers expect these three even where one is empty.
+LISTS = {"train": ("train",), "val": ("val",), "trainval": ("train", "val")}
 
 
-def write_voc(out: Path, items: Sequence[Item], classes: Sequence[str]) -> None:
-    """Write `VOCdevkit/VOC2012/{JPEGImages,SegmentationClass,ImageSets/Segmentation}` and `classes.txt`.
+def export_voc(items: Sequence[Item], classes: Sequence[str], folder: Path) -> None:
+    """Write `VOCdevkit/VOC2012`, `classes.txt` and `confidence.csv` to `folder`.
 
-    The list `test.txt` is written only where there are test images: VOC 2012 has none with masks.
+    Photos become JPEGs by name and content. The lists keep the order of `items`, and names their sub-folders.
 
     Raises:
-        ValueError: two samples would get the same name, or a photo has another size than its mask.
+        ValueError: a name cannot stand in a list; see also `item_mask`, `copy_photo`.
     """
-    names, root = flat_names([item.sample.name for item in items]), out / ROOT
+    root = folder / "VOCdevkit" / YEAR
+    for item in items:
+        check_line(item.name, "name of a photo")
     for item in progress(items, "voc"):
-        name = names[item.sample.name]
-        write_mask(inside(root / "SegmentationClass", f"{name}.png"), item.read())
-        write_bytes(inside(root / "JPEGImages", f"{name}.jpg"), jpeg(item))
-    tests = {"test": ("test",)} if any(item.sample.split == "test" for item in items) else {}
-    for title, splits in (SETS | tests).items():
-        listed = [names[item.sample.name] for item in items if item.sample.split in splits]
-        write_text(
-            root / "ImageSets" / "Segmentation" / f"{title}.txt", "".join(f"{name}\n" for name in listed)
-        )
-    write_classes(out, classes)
+        copy_photo(item, root / "JPEGImages", jpeg=True)
+        write_mask(inside(root / "SegmentationClass", f"{item.name}.png"), item_mask(item, classes))
+    for name, splits in split_lists(items).items():
+        names = [item.name for item in items if item.split in splits]
+        write_text(root / "ImageSets" / "Segmentation" / f"{name}.txt", "".join(f"{n}\n" for n in names))
+    write_classes(folder / "classes.txt", classes)
+    write_confidence(folder / "confidence.csv", items)
 
 
-def flat_names(names: Sequence[str]) -> dict[str, str]:
-    """The names with `__` in the place of each `/`, by name.
-
-    Raises:
-        ValueError: two become the same; all of them are listed.
-    """
-    found: dict[str, list[str]] = {}
-    for name in names:
-        found.setdefault(name.replace("/", "__"), []).append(name)
-    same = [f"  {flat}: {', '.join(several)}" for flat, several in found.items() if len(several) > 1]
-    if same:
-        raise ValueError(
-            f"VOC has no sub-folders, and {len(same)} name(s) would stand for several photos. Rename "
-            "photos:\n" + "\n".join(same)
-        )
-    return {several[0]: flat for flat, several in found.items()}
-
-
-def jpeg(item: Item) -> bytes:
-    """The photo as JPEG: the bytes of the file if it is an upright one, else encoded with quality 95.
-
-    Readers of VOC do not apply the rotation of EXIF, which masks have applied.
-
-    Raises:
-        ValueError: the photo has not the size that it had when the data set was prepared.
-    """
-    if image_size(item.photo) != size_of(item):
-        raise ValueError(
-            f"{item.photo}: expected {size_of(item)} pixels, got {image_size(item.photo)}. It has changed: "
-            "run `make repro` again"
-        )
-    with Image.open(item.photo) as image:
-        if image.format == "JPEG" and image.getexif().get(ORIENTATION, 1) == 1:
-            return item.photo.read_bytes()
-    content = io.BytesIO()
-    Image.fromarray(read_image(item.photo)).save(content, "JPEG", quality=QUALITY)
-    return content.getvalue()
+def split_lists(items: Sequence[Item]) -> dict[str, tuple[str, ...]]:
+    """The splits of each list; `test` only where there are such items."""
+    return LISTS | ({"test": ("test",)} if any(item.split == "test" for item in items) else {})

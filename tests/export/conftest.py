@@ -1,55 +1,68 @@
-"""A small finished project: photos in sub-folders, true masks, pseudo-masks with heatmaps, predictions."""
+"""Photos and masks as people have them: sub-folders, accents, several formats, one that EXIF turns."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from pipeline.data.files import write_json
-from pipeline.data.manifest import Manifest, Sample, mask_path, write_manifest
+from pipeline.data.manifest import Split
 from pipeline.data.pictures import write_mask
-from pipeline.heatmaps.store import write_index, write_shard
-from tests.photos import write_photo
+from pipeline.export.items import Item, by_doubt
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
-CLASSES = ("disc", "square")
-SAMPLES = (
-    Sample("a", "images/a.jpg", "", 12, 20, (0,), "train", True, True),
-    Sample("empty", "images/empty.jpg", "", 12, 20, (), "train", True, True),
-    Sample("sub/b", "images/sub/b.png", "", 15, 9, (0, 1), "train", True, True),
-    Sample("v", "images/v.jpg", "", 12, 20, (1,), "val", True, True),
+CLASSES = ("cat", "été <&>", "dog")
+TURNED = 6  # EXIF orientation: turn to the right to see it upright
+
+# name, suffix, split, confidence, height, width
+FILES: tuple[tuple[str, str, Split, float, int, int], ...] = (
+    ("a/photo", ".jpg", "train", 0.9, 9, 14),
+    ("b/photo", ".png", "train", 0.3, 11, 6),
+    ("b/über all", ".JPG", "val", 0.5, 8, 13),
+    ("turned", ".jpg", "train", 0.7, 12, 7),
+    ("grey.v2", ".bmp", "val", 0.7, 5, 10),
 )
-# The stored heat of one colour: `a` is sure, `sub/b` has two equal classes. The threshold is 0.5.
-HEAT = {
-    "a": np.full((1, 3, 5), 255, np.uint8),  # [0.5, 1]: (1 - 0.5) / 1.5 = 1/3
-    "sub/b": np.full((2, 4, 3), 255, np.uint8),  # [0.5, 1, 1]: 0
-}
-CONFIDENCE = {"a": 1 / 3, "empty": 1.0, "sub/b": 0.0}
 
 
-def mask_of(sample: Sample) -> np.ndarray:
-    """Rows 2 to 4, columns 1 to 6 of the first class, 255 in the corner, the second class at the bottom."""
-    mask = np.zeros((sample.height, sample.width), np.uint8)
-    for row, label in enumerate(sample.labels):
-        mask[2 + 5 * row : 5 + 5 * row, 1:7] = label + 1
-    mask[-1, -1] = 255 if sample.labels else 0
-    return mask
+def blocks(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Ids 0..3 and 255 in blocks of 2 x 3 pixels."""
+    small = rng.choice([0, 0, 1, 2, 3, 255], (-(-height // 2), -(-width // 3)))
+    return small.repeat(2, 0).repeat(3, 1)[:height, :width].astype(np.uint8)
+
+
+def save_photo(file: Path, pixels: np.ndarray, *, turned: bool) -> None:
+    """Write upright RGB pixels; `turned`: stored lying, with the tag that says so."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(pixels)
+    if turned:
+        exif = Image.Exif()
+        exif[0x0112] = TURNED
+        image.transpose(Image.Transpose.ROTATE_90).save(file, "JPEG", quality=98, exif=exif)
+    else:
+        image.save(file, quality=98) if file.suffix.lower() == ".jpg" else image.save(file)
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project as the current folder."""
-    monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(SHIPPED.read_text())
-    write_manifest(Path("data/prepared"), Manifest("data/raw", CLASSES, SAMPLES))
+def items(tmp_path: Path) -> tuple[Item, ...]:
+    """Five items, the most doubtful first."""
     rng = np.random.default_rng(0)
-    for sample in SAMPLES:
-        pixels = rng.integers(256, size=(sample.height, sample.width, 3)).astype(np.uint8)
-        write_photo(Path("data/raw") / sample.image, pixels)
-        folder = Path("data/predictions/full" if sample.split == "val" else "data/masks/cam")
-        for target in (folder, Path("data/masks/full")):
-            write_mask(mask_path(target, sample), mask_of(sample))
-    write_shard(Path("data/heatmaps/cam"), 0, HEAT)
-    write_index(Path("data/heatmaps/cam"), [list(HEAT)])
-    write_json(Path("reports/pseudo_masks/cam/metrics.json"), {"threshold": 0.5})
-    return tmp_path
+    made = []
+    for name, suffix, split, confidence, height, width in FILES:
+        photo, mask = tmp_path / "photos" / f"{name}{suffix}", tmp_path / "made" / f"{name}.png"
+        flat = np.broadcast_to(rng.integers(40, 220, 3), (height, width, 3)).copy()
+        flat[: height // 2] = 255 - flat[: height // 2]
+        save_photo(photo, flat.astype(np.uint8), turned=name == "turned")
+        write_mask(mask, blocks(rng, height, width))
+        made.append(Item(name, photo, mask, height, width, split, confidence))
+    return by_doubt(made)
+
+
+@pytest.fixture
+def change(items: tuple[Item, ...]) -> Callable[[np.ndarray], Item]:
+    """Replaces the mask of the first item."""
+
+    def write(mask: np.ndarray) -> Item:
+        write_mask(items[0].mask, mask)
+        return items[0]
+
+    return write

@@ -1,0 +1,102 @@
+"""What all formats share: order, names, checks of masks, copies of photos."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.data.pictures import read_image
+from pipeline.export.items import (
+    Item,
+    by_doubt,
+    check_line,
+    copy_photo,
+    item_mask,
+    label_name,
+    labels_of,
+    write_confidence,
+)
+from tests.export.conftest import CLASSES, save_photo
+
+Items = tuple[Item, ...]
+
+
+def test_the_most_doubtful_come_first_and_equal_ones_by_name(items: Items) -> None:
+    names = ["b/photo", "b/über all", "grey.v2", "turned", "a/photo"]
+    assert [item.name for item in items] == names
+    assert by_doubt(items[::-1]) == items
+
+
+def test_confidence_is_written_in_order(items: Items, tmp_path: Path) -> None:
+    write_confidence(tmp_path / "confidence.csv", items)
+    rows = list(csv.DictReader((tmp_path / "confidence.csv").read_text(encoding="utf-8").splitlines()))
+    assert rows[1] == {"name": "b/über all", "split": "val", "confidence": "0.5"}
+    assert [float(row["confidence"]) for row in rows] == [0.3, 0.5, 0.7, 0.7, 0.9]
+
+
+def test_masks_of_other_sizes_and_ids_are_named(change: Callable[[np.ndarray], Item]) -> None:
+    item = change(np.full((11, 6), 3, np.uint8))
+    assert (item_mask(item, CLASSES) == 3).all()
+    with pytest.raises(ValueError, match=r"photo\.png: expected ids 0\.\.2 or 255, got 3\. Run `make repro`"):
+        item_mask(item, CLASSES[:2])
+    change(np.zeros((6, 11), np.uint8))
+    with pytest.raises(ValueError, match="expected 11 x 6 pixels as the photo has, got 6 x 11"):
+        item_mask(item, CLASSES)
+
+
+def test_labels_and_their_names() -> None:
+    assert labels_of(np.array([[255, 2, 0], [2, 1, 0]], np.uint8)) == (1, 2, 255)
+    assert label_name(2, CLASSES) == "été <&>"
+    assert label_name(255, CLASSES) == "ignore"
+    assert label_name(255, ("ignore", "ignore_")) == "ignore__"
+
+
+def test_photos_are_copied_as_they_are(items: Items, tmp_path: Path) -> None:
+    for item, suffix in zip(items, (".png", ".JPG", ".bmp", ".jpg", ".jpg"), strict=True):
+        assert copy_photo(item, tmp_path / "out") == item.name + suffix
+        copied = (tmp_path / "out" / f"{item.name}{suffix}").read_bytes()
+        assert (copied == item.photo.read_bytes()) == (item.name != "turned")
+
+
+@pytest.mark.parametrize("jpeg", [False, True])
+def test_the_turned_photo_is_written_upright(items: Items, tmp_path: Path, jpeg: bool) -> None:
+    item = next(item for item in items if item.name == "turned")
+    file = tmp_path / "out" / copy_photo(item, tmp_path / "out", jpeg=jpeg)
+    again = Item(item.name, file, item.mask, item.height, item.width, item.split, 1)
+    assert np.abs(read_image(file).astype(int) - read_image(item.photo)).mean() < 3
+    # Upright as stored: a second copy has nothing to turn.
+    assert (tmp_path / "two" / copy_photo(again, tmp_path / "two")).read_bytes() == file.read_bytes()
+
+
+def test_photos_become_jpegs_by_name_and_content(items: Items, tmp_path: Path) -> None:
+    for item in items:
+        file = tmp_path / copy_photo(item, tmp_path, jpeg=True)
+        assert file.suffix == ".jpg"
+        assert file.read_bytes()[:3] == b"\xff\xd8\xff"
+        assert read_image(file).shape == (item.height, item.width, 3)
+        assert np.abs(read_image(file).astype(int) - read_image(item.photo)).mean() < 3
+
+
+def test_a_photo_that_has_changed_is_named(items: Items, tmp_path: Path) -> None:
+    save_photo(items[0].photo, np.zeros((6, 11, 3), np.uint8), turned=False)
+    with pytest.raises(ValueError, match=r"photo\.png: expected 11 x 6 pixels, got 6 x 11\. It has changed"):
+        copy_photo(items[0], tmp_path / "out")
+
+
+def test_names_that_leave_the_folder_are_refused(items: Items, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="leaves the folder"):
+        copy_photo(replace(items[0], name="../outside"), tmp_path / "out")
+    assert not list(tmp_path.glob("outside*"))
+
+
+@pytest.mark.parametrize("text", ["a\nb", " a", "a ", "#a", "", "a\u2028b", "a:b"])
+def test_lines_that_would_not_survive_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="Rename it, or take the format coco, labelstudio or png"):
+        check_line(text, "class", forbidden=":")
+
+
+def test_other_lines_are_fine() -> None:
+    check_line("b/über all:2", "name of a photo")
