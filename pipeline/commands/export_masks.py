@@ -1,79 +1,140 @@
-"""The work of `camseg export`."""
+"""The work of `camseg export` for formats of masks."""
 
 import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.commands.confidences import predicted_confidences, pseudo_confidences
+from pipeline.commands.outputs import new_folder
+from pipeline.commands.segmentation_model import load_model
 from pipeline.data.files import inside
-from pipeline.data.manifest import Manifest, read_manifest
-from pipeline.export.coco import write_coco
-from pipeline.export.items import Item, find_items, with_confidence
-from pipeline.export.png import write_png
-from pipeline.export.voc import write_voc
-from pipeline.params import load_params
+from pipeline.data.manifest import Manifest, Sample, mask_path, read_manifest
+from pipeline.export.coco import export_coco
+from pipeline.export.cvat import export_cvat
+from pipeline.export.items import Item, by_doubt
+from pipeline.export.labelstudio import export_labelstudio
+from pipeline.export.png import export_png
+from pipeline.export.voc import export_voc
+from pipeline.params import Params, load_params
 from pipeline.report.results import lead_masks
 from pipeline.stages import paths
 
+SHOWN = 5  # of the most doubtful masks, on the terminal
+
+
+@dataclass(frozen=True)
+class Source:
+    """The masks that are handed over."""
+
+    folder: Path  # of one mask per sample
+    name: str
+    predicted: bool  # by a segmentation model
+
 
 def export_masks(arguments: argparse.Namespace) -> int:
-    """Write the masks in the wanted format; 0."""
-    out: Path = arguments.out
-    check_empty(out)
-    manifest = load_manifest()
-    folder = masks_folder(arguments.masks, arguments.predictions)
-    items = load_items(manifest, folder)
-    match arguments.format:
-        case "png":
-            write_png(out, items, manifest.classes)
-        case "voc":
-            write_voc(out, items, manifest.classes)
-        case "coco":
-            write_coco(out, items, manifest.classes)
-    print(f"{len(items)} mask(s) of {folder} exported to {out}")
+    """Write a folder in one of the formats of masks.
+
+    Raises:
+        ValueError, OSError: what is asked for is not there, or cannot be written in this format.
+    """
+    if arguments.model:
+        raise ValueError(f"--model: {arguments.format} takes masks: --masks NAME or --predictions NAME")
+    params = load_params()
+    with new_folder(arguments.out) as folder:
+        manifest = read_prepared()
+        source = find_source(arguments, params)
+        samples = samples_with_mask(manifest, source)
+        sure = confidences(manifest, source, samples, params)
+        items = by_doubt(make_items(manifest, source, samples, sure))
+        write_format(arguments.format, items, manifest.classes, folder, source.name)
+    print(f"{len(items)} mask(s) of {source.folder} written to {arguments.out}; the most doubtful:")
+    for item in items[:SHOWN]:
+        print(f"  {item.confidence:.2f}  {item.name}")
     return 0
 
 
-def check_empty(out: Path) -> None:
-    """Raise ValueError where `out` is a file or holds something."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out}: expected an empty folder or none, got something in it. Name another one")
+def write_format(format: str, items: Sequence[Item], classes: Sequence[str], folder: Path, name: str) -> None:
+    """Write `items` to `folder`."""
+    match format:
+        case "voc":
+            export_voc(items, classes, folder)
+        case "coco":
+            export_coco(items, classes, folder)
+        case "cvat":
+            export_cvat(items, classes, folder)
+        case "labelstudio":
+            export_labelstudio(items, classes, folder, f"camseg {name}")
+        case "png":
+            export_png(items, classes, folder)
+        case _:
+            raise ValueError(f"Expected a format of masks, got {format!r}")
 
 
-def load_manifest() -> Manifest:
-    """The samples of the data set.
+def read_prepared() -> Manifest:
+    """The manifest of the project.
 
     Raises:
-        ValueError: they are not prepared, or the manifest is broken.
+        ValueError: there is none.
     """
     if not (paths.PREPARED / "manifest.json").is_file():
-        raise ValueError(
-            f"{paths.PREPARED}/manifest.json: expected the samples, got no file. Run `make repro`"
-        )
+        raise ValueError(f"{paths.PREPARED}: there is no data set yet. Run `make repro` first")
     return read_manifest(paths.PREPARED)
 
 
-def masks_folder(masks: str | None, predictions: str | None) -> Path:
-    """The folder of the named masks or predictions; else of the masks that the headline is about.
+def find_source(arguments: argparse.Namespace, params: Params) -> Source:
+    """The folder of masks that is asked for, by default what the leading model was trained on.
 
     Raises:
         ValueError: there is no such folder.
     """
-    if masks is None and predictions is None:
-        params = load_params()
-        masks = lead_masks(params.heatmaps.methods, params.segmentation.supervision)
-    parent, name = (paths.PREDICTIONS, predictions) if predictions is not None else (paths.MASKS, masks)
-    folder = inside(parent, str(name))
-    if not folder.is_dir() or folder.resolve() == parent.resolve():
-        found = sorted(path.name for path in parent.glob("*/"))
-        raise ValueError(
-            f"{folder}: expected a folder of masks, got none. There are: {', '.join(found) or 'none'}. "
-            "Name one of them, or run `make repro`"
+    predicted = arguments.predictions is not None
+    above = paths.PREDICTIONS if predicted else paths.MASKS
+    name = arguments.predictions if predicted else arguments.masks
+    if name is None:
+        name = lead_masks(params.heatmaps.methods, params.segmentation.supervision)
+    known = sorted(path.name for path in above.iterdir() if path.is_dir()) if above.is_dir() else []
+    if name not in known:
+        there = f"one of {', '.join(known)}" if known else "masks"
+        raise ValueError(f"{above}: expected {there}, got no {name!r}. Run `make repro`, or name another one")
+    return Source(inside(above, name), name, predicted)
+
+
+def samples_with_mask(manifest: Manifest, source: Source) -> list[Sample]:
+    """The samples that `source` has masks of.
+
+    Raises:
+        ValueError: there are none.
+    """
+    samples = [sample for sample in manifest.samples if mask_path(source.folder, sample).is_file()]
+    if not samples:
+        raise ValueError(f"{source.folder}: expected masks, got none. Run `make repro`, or name another one")
+    return samples
+
+
+def confidences(
+    manifest: Manifest, source: Source, samples: Sequence[Sample], params: Params
+) -> Sequence[float]:
+    """How sure each mask is, in [0, 1]; true masks are not doubted."""
+    if source.predicted:
+        net = load_model(paths.SEGMENTATION / source.name)
+        return predicted_confidences(net, manifest, source.name, samples, params.evaluation)
+    if source.folder == paths.TRUE_MASKS:
+        return [1.0] * len(samples)
+    return pseudo_confidences(source.name, samples)
+
+
+def make_items(
+    manifest: Manifest, source: Source, samples: Sequence[Sample], sure: Sequence[float]
+) -> Iterator[Item]:
+    """The files of each sample, with its confidence."""
+    for sample, confidence in zip(samples, sure, strict=True):
+        yield Item(
+            name=sample.name,
+            photo=inside(Path(manifest.root), sample.image),
+            mask=mask_path(source.folder, sample),
+            height=sample.height,
+            width=sample.width,
+            split=sample.split,
+            confidence=round(confidence, 4),
         )
-    return folder
-
-
-def load_items(manifest: Manifest, folder: Path) -> tuple[Item, ...]:
-    """The photos with masks in `folder`; with the confidence of the masks where those come from heatmaps."""
-    items, heatmaps = find_items(manifest, folder), paths.HEATMAPS / folder.name
-    if folder.parent != paths.MASKS or not heatmaps.is_dir():
-        return items
-    return with_confidence(items, heatmaps, paths.REPORTS / "pseudo_masks" / folder.name / "metrics.json")

@@ -1,0 +1,29 @@
+"""The work of `camseg export onnx`."""
+
+import argparse
+from pathlib import Path
+
+from pipeline.commands.segmentation_model import lead_model, load_model
+from pipeline.export.onnx import export_onnx
+from pipeline.params import load_params
+
+
+def export_model(arguments: argparse.Namespace) -> int:
+    """Write a segmentation model as ONNX.
+
+    Raises:
+        ValueError: there is no model, the file is there already, or what was written is not the model.
+    """
+    out: Path = arguments.out
+    if arguments.masks or arguments.predictions:
+        raise ValueError("--masks, --predictions: onnx takes a model: --model FOLDER")
+    if out.suffix != ".onnx" or out.exists():
+        raise ValueError(f"{out}: expected a new file that ends with .onnx. Name another one")
+    model = arguments.model or lead_model(load_params())
+    difference = export_onnx(load_model(model), out)
+    print(f"{model} written to {out}")
+    if difference is None:
+        print("not compared with torch: pip install 'camseg[onnx]' brings onnxruntime")
+    else:
+        print(f"onnxruntime gives the scores of torch: they differ by {difference:.1g} at most")
+    return 0

@@ -1,0 +1,78 @@
+"""The ONNX file in onnxruntime against the network in torch."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+
+from pipeline.export import onnx as writer
+from pipeline.export.onnx import Padded, export_onnx
+from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
+
+CONFIG = SegmentationConfig(("cat", "été"), 64)
+SIZES = [(1, 3, 64, 64), (2, 3, 33, 70), (3, 3, 7, 90), (1, 3, 128, 32)]
+
+
+def make_net(architecture: str) -> SegmentationNet:
+    torch.manual_seed(0)
+    model = smp.create_model(architecture, "resnet18", encoder_weights=None, classes=3)
+    return SegmentationNet(model, CONFIG).eval()
+
+
+@pytest.mark.parametrize("architecture", ["Unet", "FPN"])
+def test_against_torch_at_sizes_and_numbers_that_the_export_never_saw(
+    tmp_path: Path, architecture: str
+) -> None:
+    net = make_net(architecture)
+    file = tmp_path / "model.onnx"
+    difference = export_onnx(net, file)
+    assert difference is not None
+    assert 0 <= difference < 1e-3
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    for size in SIZES:
+        images = torch.rand(size)
+        (found,) = session.run(None, {"images": images.numpy()})
+        with torch.inference_mode():
+            height, width = -(-size[2] // 32) * 32, -(-size[3] // 32) * 32
+            padded = np.pad(images, ((0, 0), (0, 0), (0, height - size[2]), (0, width - size[3])), "edge")
+            expected = net(torch.from_numpy(padded))[:, :, : size[2], : size[3]]
+        assert found.shape == (size[0], 3, *size[2:])
+        assert np.abs(found - expected.numpy()).max() < 1e-3
+
+
+def test_metadata_says_what_a_caller_has_to_know(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    export_onnx(SegmentationNet(torch.nn.Conv2d(3, 3, 1), CONFIG).eval(), file)
+    model = onnx.load(file)
+    onnx.checker.check_model(model)
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(said["classes"]) == ["cat", "été"]
+    assert said["long_side"] == "64"
+    (images,) = model.graph.input
+    shape = [dim.dim_value or dim.dim_param for dim in images.type.tensor_type.shape.dim]
+    assert shape[1] == 3
+    assert all(isinstance(shape[axis], str) and shape[axis] for axis in (0, 2, 3))
+
+
+def test_a_file_that_says_something_else_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = SegmentationNet(torch.nn.Conv2d(3, 3, 1), CONFIG).eval()
+    written = writer.to_onnx(Padded(net))
+    with torch.no_grad():
+        net.model.bias += 0.01
+    monkeypatch.setattr(writer, "to_onnx", lambda padded: written)
+    with pytest.raises(ValueError, match=r"expected the scores of torch, got a difference of 0\.01"):
+        export_onnx(net, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_packages_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "PACKAGES", ("onnx", "no_such_package"))
+    with pytest.raises(ValueError, match=r"needs no_such_package: pip install 'camseg\[onnx\]'"):
+        export_onnx(SegmentationNet(torch.nn.Conv2d(3, 3, 1), CONFIG), tmp_path / "model.onnx")
