@@ -19,6 +19,7 @@ Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=8)], ...], Field(min_le
 HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
 RELABELLED = "-relabelled"  # masks of the training images by the model of a method, and the model of those
 Method = Literal["cam", "gradcam", "gradcampp"]
+Source = Literal["csv", "imagefolder", "coco", "voc", "labelstudio", "cvat"]  # kinds of folders
 Supervision = Method | Literal["cam-relabelled", "gradcam-relabelled", "gradcampp-relabelled", "full"]
 
 
@@ -35,9 +36,13 @@ class Section(BaseModel):
 class DataParams(Section):
     """Where the photos and their labels come from."""
 
-    source: Literal["scenes", "csv"]
+    source: Literal["scenes"] | Source
     path: str
     classes: tuple[str, ...] | None
+    rename: dict[str, str | None]
+    difficult: bool
+    on_bad_image: Literal["error", "skip"]
+    max_megapixels: Positive
     val_share: Annotated[float, Field(gt=0, lt=1)]
     long_side: Annotated[int, Field(ge=32)]
 

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from pipeline.params import DataParams
+
 CLASSES = ("disc", "square", "triangle")  # the sorted labels, so that ids are 1, 2, 3
 COLOURS = ((210, 40, 40), (40, 180, 60), (50, 70, 220))
 SIZES = ((48, 72), (64, 40), (56, 80))  # height, width in pixels: never square
@@ -61,6 +63,22 @@ def _draw_shape(mask: np.ndarray, label: int, centre: tuple[int, int], radius: i
     else:
         points = [(column + x * radius, row + y * radius) for x, y in corners[label]]
         cv2.fillPoly(mask, [np.array(points, np.int32)], label + 1)
+
+
+def data_params(**changes: object) -> DataParams:
+    """The section `data` as the commands use it on a folder, with `changes`."""
+    values: dict[str, object] = {
+        "source": "csv",
+        "path": "unused",
+        "classes": None,
+        "rename": {},
+        "difficult": True,
+        "on_bad_image": "error",
+        "max_megapixels": 100,
+        "val_share": 0.2,
+        "long_side": 64,
+    }
+    return DataParams.model_validate({**values, **changes})
 
 
 def write_photo(file: Path, pixels: np.ndarray) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.data.csv_source import Inspection, inspect_folder
+from pipeline.data.inspection import Inspection, inspect_folder
 from pipeline.params import Params
 
 
@@ -10,8 +10,8 @@ def inspect_for(path: Path, params: Params, workers: int | None = None) -> Inspe
     """Inspect `path` as `prepare` would; data.classes count only if it is the folder of data.path."""
     data = params.data
     if not is_current(path, params):
-        data = data.model_copy(update={"classes": None})
-    return inspect_folder(path, data, params.seed, workers)
+        data = data.model_copy(update={"classes": None, "rename": {}})
+    return inspect_folder("csv", path, data, params.seed, workers)
 
 
 def is_current(path: Path, params: Params) -> bool:

@@ -69,9 +69,14 @@ def inside(folder: Path, relative: str) -> Path:
     """`folder / relative`, if that does not leave `folder`.
 
     Raises:
-        ValueError: `relative` is absolute, climbs out with `..`, or is a link to somewhere else.
+        ValueError: `relative` is absolute, climbs out with `..`, is a link to somewhere else or in a circle,
+            or no name of a file.
     """
     path = folder / relative
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{relative!r} cannot be a file: {error}") from error
+    if not resolved.is_relative_to(folder.resolve()):
         raise ValueError(f"{relative!r} leaves the folder {folder}")
     return path

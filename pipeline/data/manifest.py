@@ -43,7 +43,8 @@ class Manifest:
 
     def image(self, sample: Sample) -> Picture:
         """The photo, RGB uint8 (H, W, 3)."""
-        return read_image(inside(Path(self.root), sample.image))
+        # `prepare` has looked at it: its own size is no surprise, however large.
+        return read_image(inside(Path(self.root), sample.image), sample.height * sample.width / 1e6)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -75,4 +76,4 @@ def mask_path(folder: Path, sample: Sample) -> Path:
 
 def load_mask(folder: Path, sample: Sample) -> Mask:
     """The mask of `sample` in a folder of masks, uint8 (H, W)."""
-    return read_mask(mask_path(folder, sample))
+    return read_mask(mask_path(folder, sample), max_megapixels=sample.height * sample.width / 1e6)

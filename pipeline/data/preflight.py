@@ -1,17 +1,30 @@
 """Every image and mask of a folder decoded once, before anything is trained on them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.labels_csv import Row
+from pipeline.data.duplicates import difference_hash
+from pipeline.data.files import inside
+from pipeline.data.outlines import draw_shapes
 from pipeline.data.parallel import parallel_map
-from pipeline.data.pictures import IGNORE, SUFFIXES, read_image, read_mask
+from pipeline.data.pictures import IGNORE, Colour, Mask, PictureError, read_image, read_mask
 from pipeline.data.problems import Problem, listed
+from pipeline.data.sources.rows import Row
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How the files of a folder are read."""
+
+    folder: Path
+    ids: int  # of the source's masks, without 0 and 255
+    colours: Mapping[Colour, int] | None  # ids of RGB masks
+    max_megapixels: float
 
 
 @dataclass(frozen=True)
@@ -22,84 +35,78 @@ class Finding:
     height: int = 0  # pixels, upright
     width: int = 0
     ids: tuple[int, ...] | None = None  # in the mask, with 0 and 255; None: there is no mask
+    hash: int = 0  # of what the image looks like, 64 bits
     problems: tuple[Problem, ...] = ()
 
 
-def examine_all(
-    folder: Path, rows: Sequence[Row], classes: Sequence[str], workers: int | None
-) -> list[Finding]:
+def examine_all(reader: Reader, rows: Sequence[Row], workers: int | None) -> list[Finding]:
     """The finding of each row, in the order of the rows."""
-    function = partial(examine, folder, classes)
+    function = partial(examine, reader)
     return parallel_map(function, rows, workers=workers, description="reading images and masks")
 
 
-def examine(folder: Path, classes: Sequence[str], row: Row) -> Finding:
+def examine(reader: Reader, row: Row) -> Finding:
     """Decode the image of `row` and its mask, if there is one, and compare them."""
-    file = folder / "images" / row.image
+    file = reader.folder / row.image
     try:
-        size = read_image(file).shape[:2]
+        image = read_image(inside(reader.folder, row.image), reader.max_megapixels)
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError) as error:
         return Finding(problems=(_unreadable(file, "a readable picture", error, row),))
-    ids, problems = _examine_mask(folder / "masks" / f"{row.name}.png", size, classes, row)
-    return Finding(sha256, size[0], size[1], ids, tuple(problems))
+    height, width = image.shape[:2]
+    ids, problems = _examine_mask(reader, row, (height, width))
+    return Finding(sha256, height, width, ids, difference_hash(image), tuple(problems))
 
 
-def unmatched(folder: Path, rows: Sequence[Row]) -> list[Problem]:
-    """Warnings on images that labels.csv does not name, and on masks that belong to no image."""
-    images = {row.image for row in rows}
-    unnamed = [name for name in _files(folder / "images") if name not in images and _is_picture(name)]
-    masks = {f"{row.name}.png" for row in rows}
-    unused = [name for name in _files(folder / "masks") if name not in masks and _is_picture(name)]
-    problems = []
-    if unnamed:
-        advice = "They are left out; add lines to labels.csv to use them."
-        got = f"{len(unnamed)} unnamed: {listed(unnamed)}"
-        problems.append(
-            Problem(folder / "images", "only images that labels.csv names", got, advice, fatal=False)
-        )
-    if unused:
-        advice = "They are left out; name masks like their image, with the suffix .png."
-        got = f"{len(unused)} others: {listed(unused)}"
-        problems.append(
-            Problem(folder / "masks", "only masks of images in labels.csv", got, advice, fatal=False)
-        )
-    return problems
+def source_mask(reader: Reader, row: Row) -> Mask | None:
+    """The mask of `row` with the ids of the source, uint8 (H, W); None if there is none.
+
+    Raises:
+        ValueError: it cannot be read or drawn, or lies outside the folder.
+    """
+    match row.mask:
+        case None:
+            return None
+        case str(name):
+            file = inside(reader.folder, name)
+            return read_mask(file, reader.colours, reader.max_megapixels) if file.exists() else None
+        case shapes:
+            if row.size is None:
+                raise PictureError("expected the height and width of the image, got none")
+            return draw_shapes(shapes, row.size)
 
 
 def _examine_mask(
-    file: Path, size: tuple[int, ...], classes: Sequence[str], row: Row
+    reader: Reader, row: Row, size: tuple[int, int]
 ) -> tuple[tuple[int, ...] | None, list[Problem]]:
-    if not file.exists():
-        return None, []
+    if isinstance(row.mask, tuple) and row.size != size:  # before anything is drawn at that size
+        return None, [_other_size(row.place.file, row.size, size, row)]
+    file = reader.folder / row.mask if isinstance(row.mask, str) else row.place.file
     try:
-        mask = read_mask(file)
-    except (ValueError, OSError) as error:
+        mask = source_mask(reader, row)
+    except (ValueError, OSError, MemoryError) as error:
         return None, [_unreadable(file, "a mask of class ids", error, row)]
+    if mask is None:
+        return None, []
     ids = tuple(int(i) for i in np.unique(mask))
-    problems = []
-    if mask.shape != size:
-        got, expected = (f"{height} x {width}" for height, width in (mask.shape, size))
-        advice = "Export the mask at the size of its upright image, without interpolation."
-        problems.append(Problem(file, f"the image's height x width {expected}", got, advice, row.line))
-    unknown = [i for i in ids if len(classes) < i < IGNORE]
+    problems = [_other_size(file, mask.shape, size, row)] if mask.shape != size else []
+    unknown = [i for i in ids if reader.ids < i < IGNORE]
     if unknown:
         advice = "Check the order and number of the classes (data.classes, classes.txt)."
-        problems.append(
-            Problem(file, f"ids 0..{len(classes)} or {IGNORE}", listed(unknown), advice, row.line)
-        )
+        problems.append(Problem(file, f"ids 0..{reader.ids} or {IGNORE}", listed(unknown), advice, row.place))
     return ids, problems
+
+
+def _other_size(file: Path, found: tuple[int, ...] | None, size: tuple[int, int], row: Row) -> Problem:
+    got = f"{found[0]} x {found[1]}" if found else "none"
+    advice = "Export the mask at the size of its upright image, without interpolation."
+    return Problem(file, f"the image's height x width {size[0]} x {size[1]}", got, advice, row.place)
 
 
 def _unreadable(file: Path, expected: str, error: Exception, row: Row) -> Problem:
     message = str(error).removeprefix(f"{file}: ").rstrip(".")
     got = f"an error: {message}" if file.exists() else "no such file"
-    return Problem(file, expected, got, "Replace or delete the file, and its line in labels.csv.", row.line)
-
-
-def _files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-
-
-def _is_picture(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES)
+    said = row.place.file.name
+    where = "its line in labels.csv" if said == "labels.csv" else f"its entry in {said}"
+    advice = f"Replace or delete the file, and {where}."
+    return Problem(file, expected, got, advice, row.place)

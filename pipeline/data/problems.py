@@ -6,6 +6,14 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a data set says something of an image."""
+
+    file: Path
+    at: str = ""  # what of the file: `line 3`, `images[7]`; empty: all of it
+
+
+@dataclass(frozen=True)
 class Problem:
     """One finding. A fatal one stops the pipeline; the others are warnings."""
 
@@ -13,18 +21,21 @@ class Problem:
     expected: str
     got: str
     advice: str
-    line: int | None = None  # of labels.csv, counted from 1
+    place: Place | None = None  # in `file`, or in the file that names it
     fatal: bool = True
 
     def __str__(self) -> str:
         where = f"{self.file}"
-        if self.line is not None:
-            where += (
-                f", line {self.line}"
-                if self.file.name == "labels.csv"
-                else f" (labels.csv, line {self.line})"
-            )
-        return f"{where}: expected {self.expected}, got {self.got}. {self.advice}"
+        if self.place and self.place.file == self.file:
+            where += f", {self.place.at}" if self.place.at else ""
+        elif self.place:
+            where += f" ({', '.join(filter(None, (self.place.file.name, self.place.at)))})"
+        return printable(f"{where}: expected {self.expected}, got {self.got}. {self.advice}")
+
+
+def printable(text: str) -> str:
+    """`text` on one line: names from files may hold what moves the cursor or cannot be encoded."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def listed(names: Sequence[object], most: int = 10) -> str:

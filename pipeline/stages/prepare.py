@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from pipeline.data.csv_source import inspect_folder, write_true_masks
 from pipeline.data.files import renew, write_text
+from pipeline.data.inspection import Inspection, inspect_folder, write_true_masks
 from pipeline.data.manifest import Manifest, write_manifest
 from pipeline.data.scenes_source import write_scenes
-from pipeline.params import Params, load_params
+from pipeline.params import Params, Source, load_params
 from pipeline.stages import paths
 from pipeline.stages.running import stage
 
@@ -27,25 +27,26 @@ def main() -> None:
         warnings: tuple[str, ...] = ()
         manifest = write_scenes(paths.PREPARED, paths.TRUE_MASKS, params.scenes, params.seed)
     else:
-        manifest, warnings = read_folder(params)
-        write_true_masks(manifest, paths.TRUE_MASKS)
+        found, manifest = read_folder(params.data.source, params)
+        warnings = found.warnings
+        write_true_masks(found, paths.TRUE_MASKS)
     write_text(paths.PREPARED / "problems.txt", "".join(f"{line}\n" for line in sorted(warnings)))
     write_manifest(paths.PREPARED, manifest)
 
 
-def read_folder(params: Params) -> tuple[Manifest, tuple[str, ...]]:
-    """The manifest of the folder `data.path`, and the warnings, which are printed too.
+def read_folder(source: Source, params: Params) -> tuple[Inspection, Manifest]:
+    """What the folder `data.path` holds, and its manifest; the warnings are printed too.
 
     Raises:
         DataError: the folder has errors.
     """
-    found = inspect_folder(Path(params.data.path), params.data, params.seed)
+    found = inspect_folder(source, Path(params.data.path), params.data, params.seed)
     for line in found.warnings:
         print(f"warning: {line}", file=sys.stderr)
     if found.manifest is None:
         lines = "\n".join(f"  {line}" for line in found.errors)
         raise DataError(f"{params.data.path}: {len(found.errors)} error(s):\n{lines}")
-    return found.manifest, found.warnings
+    return found, found.manifest
 
 
 if __name__ == "__main__":

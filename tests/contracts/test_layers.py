@@ -72,12 +72,12 @@ def test_only_stages_and_commands_open_params_yaml() -> None:
         names = [
             n for n in ast.walk(tree(module)) if isinstance(n, ast.Constant) and n.value == "params.yaml"
         ]
-        named_for_message = module == "pipeline/data/csv_source.py"  # where `data.classes` were given
+        named_for_message = module == "pipeline/data/classes.py"  # where `data.classes` were given
         assert not names or named_for_message or room(module) in KNOW_PARAMS_FILE, module
 
 
 def test_data_source_names_params_yaml_without_reading_it() -> None:
-    module = "pipeline/data/csv_source.py"
+    module = "pipeline/data/classes.py"
     assert not any(name.startswith(("ruamel", "yaml")) for name in imported_names(module))
 
 

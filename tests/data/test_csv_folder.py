@@ -9,17 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.data.csv_source import Inspection, inspect_folder, write_true_masks
+from pipeline.data.inspection import Inspection, inspect_folder, write_true_masks
 from pipeline.data.pictures import read_mask
-from pipeline.params import DataParams
-from tests.photos import CLASSES, make_photo_folder, write_photo
+from tests.photos import CLASSES, data_params, make_photo_folder, write_photo
 
 PhotoFolder = Callable[..., Path]
 
 
 def inspect(folder: Path, classes: tuple[str, ...] | None = None, seed: int = 0) -> Inspection:
-    data = DataParams(source="csv", path="unused", classes=classes, val_share=0.2, long_side=64)
-    return inspect_folder(folder, data, seed, workers=1)
+    return inspect_folder("csv", folder, data_params(classes=classes), seed, workers=1)
 
 
 def edit(folder: Path, *changes: tuple[str, str]) -> None:
@@ -70,8 +68,8 @@ def test_everything_wrong_is_listed_at_once(photo_folder: PhotoFolder) -> None:
     mask = np.zeros((64, 40), np.uint8)
     mask[0, :3] = 4, 61, 255
     write_photo(folder / "masks" / "photo-07.png", mask)
-    write_photo(folder / "masks" / "photo-08.png", np.zeros((56, 80, 3), np.uint8))
-    (folder / "classes.txt").write_text("disc\nsquare\ntriangle\npentagon\npentagon\n")
+    write_photo(folder / "masks" / "photo-08.png", np.full((56, 80, 3), 7, np.uint8))
+    (folder / "classes.txt").write_text("disc\nsquare\ntriangle\n")
     found = inspect(folder, classes=("disc", "square", "triangle"))
     expected = [
         ("labels.csv, line 3: ", "got 'sqare'", "Did you mean 'square'?"),
@@ -144,8 +142,7 @@ def test_order_of_rows_and_workers_do_not_matter(photo_folder: PhotoFolder) -> N
     expected = inspect(folder)
     head, *lines = (folder / "labels.csv").read_text().splitlines()
     (folder / "labels.csv").write_text("\n".join([head, *reversed(lines)]))
-    data = DataParams(source="csv", path="", classes=None, val_share=0.2, long_side=64)
-    assert inspect_folder(folder, data, 0, workers=2) == expected
+    assert inspect_folder("csv", folder, data_params(), 0, workers=2) == expected
 
 
 def test_val_is_chosen_by_the_seed_where_none_is_named(photo_folder: PhotoFolder) -> None:
@@ -289,10 +286,10 @@ def test_images_elsewhere_are_refused(photo_folder: PhotoFolder, tmp_path: Path,
 
 def test_true_masks_become_palette_pngs(photo_folder: PhotoFolder, tmp_path: Path) -> None:
     folder = photo_folder()
-    manifest = inspect(folder).manifest
-    assert manifest is not None
-    write_true_masks(manifest, tmp_path / "full", workers=1)
-    for sample in manifest.samples:
+    found = inspect(folder)
+    assert found.manifest is not None
+    write_true_masks(found, tmp_path / "full", workers=1)
+    for sample in found.manifest.samples:
         file = tmp_path / "full" / f"{sample.name}.png"
         with Image.open(file) as image:
             assert image.mode == "P"

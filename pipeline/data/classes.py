@@ -1,0 +1,120 @@
+"""Which classes a data set has: picked, ordered, renamed, merged or left out by `data.classes`, `data.rename`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.data.pictures import IGNORE
+from pipeline.data.problems import Problem, listed
+from pipeline.data.sources.rows import Reading, Row
+from pipeline.params import DataParams
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The classes, and what becomes of each name of the source."""
+
+    classes: tuple[str, ...]
+    targets: dict[str, str | None]  # name of the source -> class; None: left out
+    names: tuple[str, ...]  # of the source, in the order of the ids of its masks
+    unknown: frozenset[str]  # labels that are neither a class nor a name of the source: misspelt, most likely
+
+    def table(self) -> NDArray[np.uint8]:
+        """The new id of each id of the source's masks, uint8 (256,): 255 for names that are left out."""
+        table = np.full(256, IGNORE, np.uint8)
+        table[0] = 0
+        for i, name in enumerate(self.names[: IGNORE - 1]):
+            target = self.targets[name]
+            table[i + 1] = IGNORE if target is None else self.classes.index(target) + 1
+        return table
+
+
+def choose_classes(reading: Reading, data: DataParams) -> tuple[Choice, list[Problem]]:
+    """The classes of `data.classes`, else all names of the source after `data.rename`.
+
+    A name that is renamed to nothing, or to no class, is left out.
+    """
+    used = [target for name in reading.classes if (target := data.rename.get(name, name))]
+    classes = data.classes if data.classes is not None else tuple(dict.fromkeys(used))
+    problems = _check_classes(_file_of_classes(reading, data), data.classes or (), classes, reading.classes)
+    problems += _check_rename(reading, data)
+    labels = {label for row in reading.rows for label in row.labels}
+    targets = {name: data.rename.get(name, name) for name in (*reading.names, *sorted(labels))}
+    kept = {name: target if target in classes else None for name, target in targets.items()}
+    unknown = labels - {*reading.names, *classes, *data.rename}
+    return Choice(classes, kept, reading.names, frozenset(unknown)), problems
+
+
+def unknown_labels(reading: Reading, choice: Choice) -> list[Problem]:
+    """A problem for each label that is unknown, with the class that it resembles."""
+    problems = []
+    unknown = [(row, label) for row in reading.rows for label in row.labels if label in choice.unknown]
+    for row, label in unknown:
+        close = get_close_matches(label, choice.classes, 1)
+        otherwise = "Correct it, add it to the classes, or leave it out with data.rename."
+        advice = f"Did you mean {close[0]!r}?" if close else otherwise
+        expected = f"labels of the classes {listed(choice.classes)}"
+        problems.append(Problem(row.place.file, expected, repr(label), advice, row.place))
+    return problems
+
+
+def relabelled(reading: Reading, choice: Choice) -> tuple[list[Row], list[Problem]]:
+    """The rows with classes as labels, without those that show nothing but what is left out.
+
+    Those are no background: a model that learnt them as such would learn not to see what is in them.
+    """
+    rows, dropped = [], []
+    for row in reading.rows:
+        targets = [choice.targets[label] for label in row.labels]
+        labels = tuple(dict.fromkeys(target for target in targets if target is not None))
+        # A row with an unknown label is an error already.
+        if labels or not (row.labels or row.more) or choice.unknown & set(row.labels):
+            rows.append(replace(row, labels=labels))
+        else:
+            dropped.append(row.name)
+    if not dropped:
+        return rows, []
+    got = f"{len(dropped)} without one: {listed(dropped)}"
+    advice = "They are left out, since they show other things than background."
+    expected = "a chosen class in each image that has labels"
+    return rows, [Problem(reading.file, expected, got, advice, fatal=False)]
+
+
+def _file_of_classes(reading: Reading, data: DataParams) -> Path:
+    listing = reading.file.parent / "classes.txt"
+    if data.classes is not None:
+        return Path("params.yaml")
+    return listing if listing.exists() else reading.file
+
+
+def _check_classes(
+    file: Path, given: Sequence[str], classes: Sequence[str], names: Sequence[str]
+) -> list[Problem]:
+    """Repetitions count where they were written; that `data.rename` merges names is on purpose."""
+    problems = []
+    if not 1 <= len(classes) < IGNORE:
+        advice = "Give at least one image a label, or list the classes."
+        problems.append(Problem(file, f"1 to {IGNORE - 1} classes", str(len(classes)), advice))
+    written = given or names
+    repeated = sorted({name for name in written if written.count(name) > 1})
+    if repeated:
+        problems.append(
+            Problem(file, "each class once", f"{listed(repeated)} again", "Delete the repetition.")
+        )
+    return problems
+
+
+def _check_rename(reading: Reading, data: DataParams) -> list[Problem]:
+    """A warning on names that the data do not have: often they are misspelt."""
+    names = {*reading.names, *(label for row in reading.rows for label in row.labels)}
+    unknown = sorted(set(data.rename) - names)
+    if not unknown:
+        return []
+    close = [match for name in unknown for match in get_close_matches(name, sorted(names), 1)]
+    advice = f"Did you mean {listed(close)}?" if close else f"The data have {listed(sorted(names))}."
+    where = Path("params.yaml")
+    return [Problem(where, "names of the data in data.rename", listed(unknown), advice, fatal=False)]

@@ -1,0 +1,46 @@
+"""Pictures that look the same, found by 64 bits of what each looks like."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.data.pictures import Picture
+
+NEAR = 3  # bits that copies in other sizes, formats and qualities differ by, at most
+FLAT = 8  # bits set or unset at least: flat pictures all look alike to this hash
+CHUNK = 512  # pictures compared with all others at once
+
+
+def difference_hash(image: Picture) -> int:
+    """64 bits, one for each pair of neighbours in 8 x 9 grey values: whether the right one is lighter.
+
+    Source: N. Krawetz, "Kind of Like That" (dHash), 2013.
+    """
+    grey = Image.fromarray(image).convert("L").resize((9, 8), Image.Resampling.BOX)  # PIL: width first
+    values = np.asarray(grey).astype(np.int16)
+    bits = values[:, 1:] > values[:, :-1]
+    return int.from_bytes(np.packbits(bits).tobytes())
+
+
+def near_duplicates(hashes: Sequence[int], most: int = NEAR) -> list[tuple[int, int]]:
+    """Pairs of positions (i < j) whose hashes differ in at most `most` of 64 bits, in rising order.
+
+    Pictures with fewer than `FLAT` bits set, or unset, are left out.
+    """
+    values = np.array(hashes, np.uint64)
+    set_bits = np.bitwise_count(values).astype(np.int64)
+    telling = np.flatnonzero((set_bits >= FLAT) & (set_bits <= 64 - FLAT))
+    found: list[tuple[int, int]] = []
+    for start in range(0, len(telling), CHUNK):
+        rows = telling[start : start + CHUNK]
+        near = _distances(values[rows], values[telling]) <= most
+        found += [(int(rows[i]), int(telling[j])) for i, j in np.argwhere(near) if rows[i] < telling[j]]
+    return found
+
+
+def _distances(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Bits that differ, (n, m), for hashes (n,) and (m,)."""
+    distances: NDArray[np.uint8] = np.bitwise_count(one[:, None] ^ other[None])
+    return distances

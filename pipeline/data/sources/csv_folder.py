@@ -1,0 +1,189 @@
+"""The `csv` source: a folder with images/, labels.csv, and optionally masks/, classes.txt and labelmap.txt."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import get_args
+
+from pipeline.data.manifest import Split
+from pipeline.data.pictures import SUFFIXES
+from pipeline.data.problems import Place, Problem, listed
+from pipeline.data.sources.labelmap import read_colours
+from pipeline.data.sources.rows import Reading, Row, check_image, class_name, stem
+from pipeline.params import DataParams
+
+COLUMNS = ("image", "labels", "split", "score")
+NEEDED = COLUMNS[:2]
+
+
+def read_folder(folder: Path, data: DataParams) -> Reading:
+    """The rows of labels.csv, the classes in the order of the masks' ids, and all problems of the files.
+
+    The ids count the lines of classes.txt, without it `data.classes`, without both the sorted labels.
+    """
+    file = folder / "labels.csv"
+    if not (folder / "images").is_dir():
+        advice = (
+            "Make it, with the photos in images/ and their labels in labels.csv, or give a folder of another "
+            "format (docs/data.md)."
+        )
+        return Reading(
+            file, problems=(Problem(folder, "a folder with images/ in it", "no such folder", advice),)
+        )
+    rows, problems = read_rows(folder)
+    names, found = _names(folder, data, rows)
+    problems += found
+    colours, found = read_colours(folder, names)
+    problems += found + _unclear_ids(folder, data) + unmatched(folder, rows)
+    return Reading(file, tuple(rows), names, names, tuple(problems), folder / "masks", colours)
+
+
+def _names(folder: Path, data: DataParams, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[Problem]]:
+    file = folder / "classes.txt"
+    if file.exists():
+        try:
+            lines = file.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            return (), [Problem(file, "one class per line in UTF-8", str(error), "Save it as UTF-8 text.")]
+        return tuple(class_name(line) for line in lines if line.strip()), []
+    if data.classes is not None and not data.rename:
+        return data.classes, []
+    return tuple(sorted({label for row in rows for label in row.labels})), []
+
+
+def _unclear_ids(folder: Path, data: DataParams) -> list[Problem]:
+    """With new names, neither the classes nor the labels say what the ids of masks were made for."""
+    if not data.rename or (folder / "classes.txt").exists() or not (folder / "masks").is_dir():
+        return []
+    advice = "Write the names in the data to it, one per line, in the order of the ids of the masks."
+    return [
+        Problem(folder / "classes.txt", "it beside masks/ where data.rename is used", "no such file", advice)
+    ]
+
+
+def read_rows(folder: Path) -> tuple[list[Row], list[Problem]]:
+    """The rows of `folder/labels.csv` that name an image, and all problems of the file.
+
+    UTF-8 with or without byte order mark. Cells are stripped; a cell that cannot be read is a problem, and
+    the row's other cells are still checked.
+    """
+    file = folder / "labels.csv"
+    try:
+        # strict: a quote that is never closed is an error, not a cell that swallows the rest of the file.
+        reader = csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig")), strict=True)
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
+    except FileNotFoundError:
+        return [], [
+            Problem(file, "a table of the labels", "no such file", f"Write it with the columns {NEEDED}.")
+        ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return [], [Problem(file, "a CSV file in UTF-8", str(error), "Save it as comma-separated UTF-8.")]
+    header = lines[0][1] if lines else []
+    problems = _check_header(file, header)
+    if problems:
+        return [], problems
+    rows = []
+    for line, cells in lines[1:]:
+        row, found = _read_row(folder, header, Place(file, f"line {line}"), cells)
+        rows += [row] if row else []
+        problems += found
+    kept, repeated = _without_duplicates(file, rows)
+    return kept, problems + repeated
+
+
+def _check_header(file: Path, header: Sequence[str]) -> list[Problem]:
+    counts = {column: header.count(column) for column in COLUMNS}
+    wrong = [column for column in COLUMNS if counts[column] > 1 or (column in NEEDED and not counts[column])]
+    return [
+        Problem(
+            file,
+            f"one column `{column}`",
+            f"the columns {list(header)}",
+            "Correct the first line.",
+            Place(file, "line 1"),
+        )
+        for column in wrong
+    ]
+
+
+def _read_row(
+    folder: Path, header: Sequence[str], place: Place, cells: Sequence[str]
+) -> tuple[Row | None, list[Problem]]:
+    if len(cells) != len(header):
+        advice = "Put cells that hold a comma in double quotes."
+        return None, [Problem(place.file, f"{len(header)} cells", str(len(cells)), advice, place)]
+    cell = dict(zip(header, cells, strict=True))
+    outside = check_image(folder, cell["image"], place, "images/")
+    if outside:
+        return None, [outside]
+    labels, problems = _read_labels(cell["labels"], place)
+    split, found = _read_split(cell.get("split", ""), place)
+    problems += found + _check_score(cell.get("score", ""), place)
+    image = str(PurePosixPath(cell["image"]))
+    mask = f"masks/{stem(image)}.png"
+    row = Row(stem(image), f"images/{image}", labels, place, split, cell.get("score") != "0", mask)
+    return row, problems
+
+
+def _read_split(cell: str, place: Place) -> tuple[Split | None, list[Problem]]:
+    """An unknown split counts as train, so that it is one problem and not two."""
+    if cell and cell not in get_args(Split):
+        advice = "Correct it or leave it empty."
+        return "train", [Problem(place.file, "split train, val or test", repr(cell), advice, place)]
+    return next((known for known in get_args(Split) if known == cell), None), []
+
+
+def _check_score(cell: str, place: Place) -> list[Problem]:
+    advice = "Correct it or leave it empty for 1."
+    wrong = cell not in ("", "0", "1")
+    return [Problem(place.file, "score 1 or 0", repr(cell), advice, place)] if wrong else []
+
+
+def _read_labels(cell: str, place: Place) -> tuple[tuple[str, ...], list[Problem]]:
+    labels = [class_name(label) for label in cell.split(";") if label.strip()]
+    unique = tuple(dict.fromkeys(labels))
+    if len(unique) == len(labels):
+        return unique, []
+    advice = "It counts once."
+    return unique, [Problem(place.file, "each label once", repr(cell), advice, place, fatal=False)]
+
+
+def _without_duplicates(file: Path, rows: Sequence[Row]) -> tuple[list[Row], list[Problem]]:
+    """The first row of each name; two suffixes of one stem would share a mask, so they are duplicates too."""
+    first: dict[str, Row] = {}
+    problems = []
+    for row in rows:
+        other = first.setdefault(row.name, row)
+        if other is not row:
+            one, two = (r.image.removeprefix("images/") for r in (row, other))
+            got = f"{one!r} after {two!r} in {other.place.at}"
+            advice = "Join the labels of one image with `;`, and rename files that differ in suffix only."
+            problems.append(Problem(file, "each image name once", got, advice, row.place))
+    return list(first.values()), problems
+
+
+def unmatched(folder: Path, rows: Sequence[Row]) -> list[Problem]:
+    """Warnings on images that labels.csv does not name, and on masks that belong to no image."""
+    images, masks = {row.image for row in rows}, {row.mask for row in rows}
+    unnamed = [name for name in _pictures(folder / "images") if f"images/{name}" not in images]
+    unused = [name for name in _pictures(folder / "masks") if f"masks/{name}" not in masks]
+    problems = []
+    if unnamed:
+        advice = "They are left out; add lines to labels.csv to use them."
+        got = f"{len(unnamed)} unnamed: {listed(unnamed)}"
+        problems.append(
+            Problem(folder / "images", "only images that labels.csv names", got, advice, fatal=False)
+        )
+    if unused:
+        advice = "They are left out; name masks like their image, with the suffix .png."
+        got = f"{len(unused)} others: {listed(unused)}"
+        problems.append(
+            Problem(folder / "masks", "only masks of images in labels.csv", got, advice, fatal=False)
+        )
+    return problems
+
+
+def _pictures(folder: Path) -> list[str]:
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return [name for name in files if name.lower().endswith(SUFFIXES)]

@@ -1,0 +1,103 @@
+"""What a source says of its images, before anything is checked against the files."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from unicodedata import normalize
+
+from pipeline.data.files import inside
+from pipeline.data.manifest import Split
+from pipeline.data.pictures import Colour
+from pipeline.data.problems import Place, Problem
+
+BACKGROUND = ("background", "_background", "_background_", "__background__")  # names that mean: no label
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The outline of one object, as its file has it; checked where it is drawn."""
+
+    class_id: int  # of the source's classes from 1; 255: a crowd
+    outline: object  # polygons [[x, y, x, y, ...], ...] or an RLE {"size": [h, w], "counts": ...}
+    at: str  # e.g. `annotations[7]`
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a source says of one image."""
+
+    name: str  # of the sample: unique, becomes a file name
+    image: str  # file relative to the folder, with forward slashes
+    labels: tuple[str, ...]  # without duplicates
+    place: Place
+    split: Split | None = None  # None: not said
+    score: bool = True  # the mask may be used for scores
+    mask: str | tuple[Shape, ...] | None = None  # a file relative to the folder (may be missing), or outlines
+    size: tuple[int, int] | None = None  # height, width that outlines are drawn for
+    more: bool = False  # it shows objects that are no labels: without labels it is no background
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a folder says, and everything that is wrong with how it says it."""
+
+    file: Path  # where labels are, for messages on all of them
+    rows: tuple[Row, ...] = ()
+    names: tuple[str, ...] = ()  # the classes in the order of the ids of its masks
+    classes: tuple[str, ...] = ()  # those of `names` that are used unless data.classes says otherwise
+    problems: tuple[Problem, ...] = ()
+    masks: Path = Path("masks")  # folder of the masks, for messages
+    colours: Mapping[Colour, int] | None = None  # ids of RGB masks
+
+
+def class_name(text: str) -> str:
+    """`text` without space around it, and accents in one form: folders of a Mac spell them in two letters."""
+    return normalize("NFC", text.strip())
+
+
+def split_of(text: str) -> Split | None:
+    """The split that a word means: `train2017`, `Validation`, `val`; None if it is no such word."""
+    match text.casefold().rstrip("0123456789"):
+        case "train" | "training" | "train_aug" | "trainaug":
+            return "train"
+        case "val" | "valid" | "validation":
+            return "val"
+        case "test" | "testing":
+            return "test"
+    return None
+
+
+def check_image(folder: Path, image: str, place: Place, below: str = "") -> Problem | None:
+    """An image has to lie in `folder/below`, also after links are followed: its name becomes a file name."""
+    path, where = PurePosixPath(image), f"below {below}" if below else f"in {folder}"
+    if not path.name:
+        advice = f"Name a file {where}, or delete the line."
+        return Problem(place.file, "an image file", "an empty cell or name", advice, place)
+    try:
+        inside(folder, below + image)
+        left = path.is_absolute() or ".." in path.parts
+    except ValueError:
+        left = True
+    base = below or "the folder"
+    advice = f"Write paths relative to {base}, without `..`, and copy files that are links to elsewhere."
+    return Problem(place.file, f"an image {where}", repr(image), advice, place) if left else None
+
+
+def stem(image: str) -> str:
+    """A file name without its suffix."""
+    return str(PurePosixPath(image).with_suffix(""))
+
+
+def with_distinct_names(rows: Sequence[Row]) -> tuple[list[Row], list[Problem]]:
+    """Names keep the suffix where two images differ in nothing else; what is still the same is a problem."""
+    counts = Counter(row.name for row in rows)
+    named = [replace(row, name=row.image) if counts[row.name] > 1 else row for row in rows]
+    first: dict[str, Row] = {}
+    problems = []
+    for row in named:
+        other = first.setdefault(row.name, row)
+        if other is not row:
+            got, advice = f"{row.image!r} again", f"It is in {other.place.file} too ({other.place.at})."
+            problems.append(Problem(row.place.file, "each image once", got, advice, row.place))
+    return list(first.values()), problems
