@@ -5,7 +5,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.folder import inspect_for, is_current, problem_lines
+from pipeline.commands.folder import add_source, inspect_for, is_current, problem_lines, source_of
 from pipeline.commands.tables import duration, table
 from pipeline.data.estimate import estimate
 from pipeline.data.manifest import Manifest
@@ -21,12 +21,13 @@ from pipeline.params import Params, load_params
 LARGEST_MATRIX = 12  # classes; beyond it the most frequent pairs are listed
 
 EXAMPLES = """
-The folder holds images/, labels.csv with the columns `image` and `labels` (joined by `;`), and optionally the
-columns `split` and `score`, masks/ and classes.txt.
+The folder is one of: images/ and labels.csv; a folder of photos for each class; a COCO instances file, a
+year of a VOCdevkit, an export of Label Studio or CVAT, each with its images. docs/data.md shows them.
 
 examples:
   camseg check data/raw
   camseg check ../photos
+  camseg check VOCdevkit/VOC2012 --source voc
 """
 
 
@@ -40,13 +41,16 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="the folder")
+    add_source(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; 1 if there are errors."""
     params = load_params()
-    found = inspect_for(arguments.path, params)
+    source = source_of(arguments.path, params, arguments.source)
+    found = inspect_for(source, arguments.path, params)
+    print(f"{arguments.path}: read as {source}\n")
     if found.manifest is not None:
         if not is_current(arguments.path, params):
             params = with_long_side(params, fitting_long_side(found.manifest))

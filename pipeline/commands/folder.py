@@ -1,17 +1,35 @@
 """Inspection of a folder on the command line, for `check` and `use`."""
 
+import argparse
 from pathlib import Path
+from typing import get_args
 
 from pipeline.data.inspection import Inspection, inspect_folder
-from pipeline.params import Params
+from pipeline.data.sources.read import detect_source
+from pipeline.params import Params, Source
 
 
-def inspect_for(path: Path, params: Params, workers: int | None = None) -> Inspection:
-    """Inspect `path` as `prepare` would; data.classes count only if it is the folder of data.path."""
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--source`."""
+    parser.add_argument(
+        "--source", choices=get_args(Source), help="what the folder is (default: found out by what is in it)"
+    )
+
+
+def source_of(path: Path, params: Params, forced: Source | None = None) -> Source:
+    """The kind of the folder: `forced`, else that of params.yaml if it is its folder, else found out."""
+    configured = params.data.source
+    if forced is not None or not is_current(path, params) or configured == "scenes":
+        return forced or detect_source(path)
+    return configured
+
+
+def inspect_for(source: Source, path: Path, params: Params, workers: int | None = None) -> Inspection:
+    """Inspect `path` as `prepare` would; data.classes and data.rename belong to the folder of data.path."""
     data = params.data
     if not is_current(path, params):
         data = data.model_copy(update={"classes": None, "rename": {}})
-    return inspect_folder("csv", path, data, params.seed, workers)
+    return inspect_folder(source, path, data, params.seed, workers)
 
 
 def is_current(path: Path, params: Params) -> bool:

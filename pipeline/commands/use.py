@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.folder import inspect_for, problem_lines
+from pipeline.commands.folder import add_source, inspect_for, is_current, problem_lines, source_of
 from pipeline.commands.params_file import update_params
 from pipeline.data.manifest import Manifest
 from pipeline.data.overview import fitting_long_side
@@ -68,6 +68,7 @@ def add_parser(commands: Any) -> None:
         "training photos anew, and a second one is trained on that; best: also several scales and the CRF "
         "whenever a model predicts",
     )
+    add_source(parser)
     parser.set_defaults(run=run)
 
 
@@ -76,16 +77,18 @@ def run(arguments: argparse.Namespace) -> int:
     params_file = Path("params.yaml")
     params = load_params(params_file)
     encoder = choose_encoder(arguments.weights, arguments.encoder, params)
-    found = inspect_for(arguments.path, params)
+    source = source_of(arguments.path, params, arguments.source)
+    found = inspect_for(source, arguments.path, params)
     for line in problem_lines(found):
         print(line, file=sys.stderr)
     if found.manifest is None:
         print(f"camseg: params.yaml is unchanged: {len(found.errors)} error(s)", file=sys.stderr)
         return 1
     values: dict[str, object] = {
-        "data.source": "csv",
+        "data.source": source,
         "data.path": portable(arguments.path),
         "data.classes": list(found.manifest.classes),  # named, so that mask ids never shift
+        "data.rename": params.data.rename if is_current(arguments.path, params) else {},
         "data.long_side": fitting_long_side(found.manifest),
         "classifier.encoder": encoder,
         "classifier.weights": weights_value(arguments.weights),

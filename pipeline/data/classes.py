@@ -1,4 +1,4 @@
-"""Which classes a data set has: picked, ordered, renamed, merged or left out by `data.classes`, `data.rename`."""
+"""The classes of a data set: picked, ordered, renamed, merged or left out by the parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A folder of photos and labels as samples, with everything that is wrong with it: the same for all sources."""
+"""A folder of photos and labels as samples, with all that is wrong with it: the same for every source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,9 +45,9 @@ def inspect_folder(
 ) -> Inspection:
     """Read labels, images and masks of the folder `path`; every problem is listed, none stops the search.
 
-    `data` says which classes there are and what to do with files that cannot be read. Where no row is in `val`,
-    a share of those without a split (of all in `train`, if every row has one) is moved there; else rows
-    without a split are in `train`.
+    `data` says which classes there are and what to do with files that cannot be read. Where no row is in
+    `val`, a share of those without a split (of all in `train`, if every row has one) is moved there; else
+    rows without a split are in `train`.
     """
     reading = read_source(source, path, data)
     if not reading.rows and any(problem.fatal for problem in reading.problems):

@@ -23,6 +23,8 @@ class OutlineError(ValueError):
 def draw_shapes(shapes: Sequence[Shape], size: tuple[int, int]) -> Mask:
     """Ids uint8 (H, W) of all shapes: 255 in crowds and where shapes of two classes overlap.
 
+    The order of the shapes does not matter.
+
     Raises:
         OutlineError: an outline is no polygon or RLE for a picture of `size`.
     """
@@ -61,7 +63,9 @@ def draw_outline(outline: object, size: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def read_counts(text: object) -> list[int]:
-    """Run lengths of COCO's compressed text: 5 bits a character, least first, from the third on as differences.
+    """Run lengths of COCO's compressed text: 5 bits a character, least first.
+
+    From the third on they are differences to the last but one.
 
     Source: rleFrString in common/maskApi.c of cocoapi.
     """

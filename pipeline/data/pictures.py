@@ -63,7 +63,7 @@ def read_mask(
         PictureError: unreadable, larger than `max_megapixels`, ids above 255, or RGB in other colours.
     """
     image = _upright(path, max_megapixels)
-    if image.mode == "RGB" or (image.mode == "RGBA" and image.getextrema()[3] == (255, 255)):
+    if image.mode == "RGB" or (image.mode == "RGBA" and _alpha_is_full(image)):
         return _ids_of_colours(path, np.asarray(image.convert("RGB")), colours)
     if image.mode not in ("P", "L", "1", "I") and not image.mode.startswith("I;16"):
         raise PictureError(f"{path}: expected a mask of one channel with class ids, got mode {image.mode}")
@@ -156,6 +156,10 @@ def _opaque(image: Image.Image) -> Image.Image:
         return image
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
+
+
+def _alpha_is_full(image: Image.Image) -> bool:
+    return image.getchannel("A").getextrema() == (255, 255)
 
 
 def _ids_of_colours(path: Path, image: Picture, colours: Mapping[Colour, int] | None) -> Mask:

@@ -1,4 +1,4 @@
-"""The `csv` source: a folder with images/, labels.csv, and optionally masks/, classes.txt and labelmap.txt."""
+"""The `csv` source: images/ and labels.csv, and optionally masks/, classes.txt and labelmap.txt."""
 
 import csv
 import io
@@ -9,6 +9,7 @@ from typing import get_args
 from pipeline.data.manifest import Split
 from pipeline.data.pictures import SUFFIXES
 from pipeline.data.problems import Place, Problem, listed
+from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.labelmap import read_colours
 from pipeline.data.sources.rows import Reading, Row, check_image, class_name, stem
 from pipeline.params import DataParams
@@ -43,8 +44,8 @@ def _names(folder: Path, data: DataParams, rows: Sequence[Row]) -> tuple[tuple[s
     file = folder / "classes.txt"
     if file.exists():
         try:
-            lines = file.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            lines = read_text_file(folder, file).splitlines()
+        except (OSError, ValueError) as error:
             return (), [Problem(file, "one class per line in UTF-8", str(error), "Save it as UTF-8 text.")]
         return tuple(class_name(line) for line in lines if line.strip()), []
     if data.classes is not None and not data.rename:
@@ -71,13 +72,13 @@ def read_rows(folder: Path) -> tuple[list[Row], list[Problem]]:
     file = folder / "labels.csv"
     try:
         # strict: a quote that is never closed is an error, not a cell that swallows the rest of the file.
-        reader = csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig")), strict=True)
+        reader = csv.reader(io.StringIO(read_text_file(folder, file)), strict=True)
         lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
     except FileNotFoundError:
         return [], [
             Problem(file, "a table of the labels", "no such file", f"Write it with the columns {NEEDED}.")
         ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         return [], [Problem(file, "a CSV file in UTF-8", str(error), "Save it as comma-separated UTF-8.")]
     header = lines[0][1] if lines else []
     problems = _check_header(file, header)

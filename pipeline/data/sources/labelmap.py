@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.data.pictures import IGNORE, Colour
 from pipeline.data.problems import Place, Problem, listed
+from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.rows import BACKGROUND, class_name
 
 FILES = ("labelmap.txt", "colours.txt")
@@ -22,8 +23,8 @@ def read_labelmap(folder: Path) -> tuple[dict[str, Colour], list[Problem]]:
     if file is None:
         return {}, []
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_text_file(folder, file).splitlines()
+    except (OSError, ValueError) as error:
         return {}, [Problem(file, "lines `name:red,green,blue`", str(error), "Save it as UTF-8 text.")]
     table: dict[str, Colour] = {}
     problems = []

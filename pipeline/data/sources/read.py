@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from pipeline.data.problems import Problem
-from pipeline.data.sources import csv_folder
+from pipeline.data.sources import coco, csv_folder, cvat, imagefolder, labelstudio, voc
 from pipeline.data.sources.rows import Reading
 from pipeline.params import DataParams, Source
+
+HEAD = 4096  # bytes of a file that tell what it is
 
 
 def read_source(source: Source, folder: Path, data: DataParams) -> Reading:
@@ -16,4 +18,37 @@ def read_source(source: Source, folder: Path, data: DataParams) -> Reading:
     match source:
         case "csv":
             return csv_folder.read_folder(folder, data)
-    raise ValueError(source)
+        case "imagefolder":
+            return imagefolder.read_folder(folder)
+        case "coco":
+            return coco.read_folder(folder)
+        case "voc":
+            return voc.read_folder(folder, data)
+        case "labelstudio":
+            return labelstudio.read_folder(folder)
+        case "cvat":
+            return cvat.read_folder(folder)
+
+
+def detect_source(folder: Path) -> Source:
+    """The kind of a folder by the names in it and the heads of its JSON and XML; `csv` where none fits."""
+    if (folder / "labels.csv").exists() or not folder.is_dir():
+        return "csv"
+    if (folder / "JPEGImages").is_dir() and (folder / "Annotations").is_dir():
+        return "voc"
+    heads = [_head(file) for file in coco.json_files(folder)]
+    if any(head.startswith("{") for head in heads):
+        return "coco"
+    if any(head.startswith("[") for head in heads):
+        return "labelstudio"
+    if any("<annotations>" in _head(file) for file in [*folder.glob("*.xml"), *folder.glob("*/*.xml")]):
+        return "cvat"
+    folders = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    return "imagefolder" if folders - {"images", "masks"} else "csv"
+
+
+def _head(file: Path) -> str:
+    if not file.is_file() or file.is_symlink():
+        return ""
+    with file.open("rb") as content:
+        return content.read(HEAD).decode("utf-8-sig", "replace").lstrip()

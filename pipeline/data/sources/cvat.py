@@ -1,0 +1,63 @@
+"""The `cvat` source: an export as "CVAT for images 1.1", beside its images."""
+
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from pipeline.data.problems import Place, Problem, listed
+from pipeline.data.sources.documents import read_xml_file, text_of
+from pipeline.data.sources.labelstudio import find_image, labels_of
+from pipeline.data.sources.listing import ends, pictures_below
+from pipeline.data.sources.rows import Reading, Row, class_name, split_of, stem, with_distinct_names
+
+
+def read_folder(folder: Path) -> Reading:
+    """The labels of an image are those of its tags and shapes; the classes are in the order of the project.
+
+    The splits are the subsets, where they are named so. Images without any label are background.
+    """
+    roots, problems = _read_files(folder, sorted({*folder.glob("*.xml"), *folder.glob("*/*.xml")}))
+    pictures, found = pictures_below(folder)
+    problems += found
+    by_end = ends(pictures)
+    rows = []
+    for file, root in roots:
+        for position, element in enumerate(root.iter("image")):
+            place = Place(file, f"image {position + 1}")
+            image, problem = find_image(folder, element.get("name", ""), by_end, place)
+            if problem:
+                problems.append(problem)
+            else:
+                labels = labels_of([child.get("label", "") for child in element])
+                rows.append(Row(stem(image), image, labels, place, split_of(element.get("subset", ""))))
+    distinct, repeated = with_distinct_names(rows)
+    used = sorted({label for row in rows for label in row.labels})
+    order = [name for _, root in roots for name in _project_labels(root)]
+    names = tuple(dict.fromkeys([*(name for name in order if name in used), *used]))
+    problems += repeated + _untagged(folder, distinct)
+    return Reading(folder, tuple(distinct), names, names, tuple(problems))
+
+
+def _read_files(folder: Path, files: list[Path]) -> tuple[list[tuple[Path, Element]], list[Problem]]:
+    roots: list[tuple[Path, Element]] = []
+    problems = []
+    for file in files:
+        root, found = read_xml_file(folder, file)
+        problems += found
+        if root is not None and root.tag == "annotations":
+            roots.append((file, root))
+        elif root is not None:
+            advice = "Export the task as `CVAT for images 1.1`."
+            problems.append(Problem(file, "an element `annotations`", repr(root.tag), advice))
+    return roots, problems
+
+
+def _project_labels(root: Element) -> list[str]:
+    return [class_name(text_of(label, "name")) for label in root.iterfind("meta//labels/label")]
+
+
+def _untagged(folder: Path, rows: list[Row]) -> list[Problem]:
+    names = [row.name for row in rows if not row.labels]
+    if not names:
+        return []
+    got, advice = f"{len(names)} without: {listed(names)}", "They count as background."
+    return [Problem(folder, "a label in each image", got, advice, fatal=False)]

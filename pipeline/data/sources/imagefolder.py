@@ -1,0 +1,55 @@
+"""The `imagefolder` source: a folder for each class, maybe below folders for the splits."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from pipeline.data.problems import Place, Problem, listed
+from pipeline.data.sources.listing import pictures_below
+from pipeline.data.sources.rows import (
+    BACKGROUND,
+    Reading,
+    Row,
+    class_name,
+    split_of,
+    stem,
+    with_distinct_names,
+)
+
+
+def read_folder(folder: Path) -> Reading:
+    """A row for each picture below `folder`/CLASS/ or `folder`/SPLIT/CLASS/, at any depth.
+
+    The classes are the sorted names of the folders; `background` and `_background` mean: no label.
+    """
+    pictures, problems = pictures_below(folder)
+    depth = 1 if has_splits(pictures) else 0
+    loose = [name for name in pictures if len(PurePosixPath(name).parts) < depth + 2]
+    rows = [_row(folder, name, depth) for name in pictures if name not in set(loose)]
+    rows, repeated = with_distinct_names(rows)
+    names = tuple(sorted({label for row in rows for label in row.labels}))
+    problems += repeated + _loose(folder, loose)
+    if not rows:
+        advice = "Make a folder for each class and put its photos there."
+        problems.append(Problem(folder, "photos in folders named as their class", "none", advice))
+    return Reading(folder, tuple(rows), names, names, tuple(problems))
+
+
+def has_splits(pictures: Sequence[str]) -> bool:
+    """Whether all pictures that lie in a folder lie in one that is named as a split."""
+    tops = {PurePosixPath(name).parts[0] for name in pictures if "/" in name}
+    return bool(tops) and all(split_of(top) for top in tops)
+
+
+def _row(folder: Path, name: str, depth: int) -> Row:
+    parts = PurePosixPath(name).parts
+    label = class_name(parts[depth])
+    labels = () if label in BACKGROUND else (label,)
+    split = split_of(parts[0]) if depth else None
+    return Row(stem(name), name, labels, Place(folder / name), split)
+
+
+def _loose(folder: Path, names: Sequence[str]) -> list[Problem]:
+    if not names:
+        return []
+    got, advice = f"{len(names)} beside them: {listed(names)}", "They are left out."
+    return [Problem(folder, "photos in the folders of their classes only", got, advice, fatal=False)]

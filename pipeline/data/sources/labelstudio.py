@@ -1,0 +1,112 @@
+"""The `labelstudio` source: a JSON or JSON-MIN export with choices, beside its images."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.data.problems import Place, Problem, listed
+from pipeline.data.sources.coco import json_files
+from pipeline.data.sources.documents import read_json_file
+from pipeline.data.sources.listing import ends, locate, pictures_below
+from pipeline.data.sources.rows import BACKGROUND, Reading, Row, class_name, stem, with_distinct_names
+
+Entry = tuple[Place, Mapping[str, Any]]
+
+
+def read_folder(folder: Path) -> Reading:
+    """A row for each task with an annotation; of several, the last one that was not cancelled counts.
+
+    A task names its image by an address or a path of another machine: the file in the folder with the longest
+    common end is taken. A choice `background`, or none, means: no label.
+    """
+    tasks, problems = _read_tasks(folder, json_files(folder))
+    pictures, found = pictures_below(folder)
+    problems += found
+    by_end = ends(pictures)
+    rows, undone = [], []
+    for place, task in tasks:
+        reference, choices = _reference(task), _choices(task)
+        image, problem = find_image(folder, reference, by_end, place)
+        if choices is None:
+            undone.append(reference)
+        elif problem:
+            problems.append(problem)
+        else:
+            rows.append(Row(stem(image), image, labels_of(choices), place))
+    distinct, repeated = with_distinct_names(rows)
+    names = tuple(sorted({label for row in rows for label in row.labels}))
+    if undone:
+        got, advice = f"{len(undone)} without: {listed(undone)}", "They are left out."
+        problems.append(Problem(folder, "an annotation in each task", got, advice, fatal=False))
+    return Reading(folder, tuple(distinct), names, names, tuple(problems + repeated))
+
+
+def find_image(
+    folder: Path, reference: str, by_end: dict[str, list[str]], place: Place
+) -> tuple[str, Problem | None]:
+    """The one file that `reference` means, relative to the folder."""
+    names = locate(reference, by_end)
+    if len(names) == 1:
+        return names[0], None
+    got = f"{len(names)}: {listed(names)}" if names else "none"
+    advice = "Copy it there." if not names else "Keep one of them, or the folders of the export."
+    return "", Problem(folder, f"one image for {reference[:200]!r}", got, advice, place)
+
+
+def labels_of(choices: Sequence[str]) -> tuple[str, ...]:
+    """Names without repetitions and without those that mean background."""
+    names = dict.fromkeys(class_name(choice) for choice in choices)
+    return tuple(name for name in names if name and name not in BACKGROUND)
+
+
+def _read_tasks(folder: Path, files: Sequence[Path]) -> tuple[list[Entry], list[Problem]]:
+    tasks: list[Entry] = []
+    problems = []
+    for file in files:
+        value, found = read_json_file(folder, file)
+        problems += found
+        if found:
+            continue
+        entries = value if isinstance(value, list) else [value]
+        for position, entry in enumerate(entries):
+            place = Place(file, f"[{position}]")
+            if isinstance(entry, dict) and _reference(entry):
+                tasks.append((place, entry))
+            else:
+                advice = "Export the project as JSON or JSON-MIN."
+                problems.append(Problem(file, "a task with an image", "something else", advice, place))
+    return tasks, problems
+
+
+def _reference(task: Mapping[str, Any]) -> str:
+    """The image of a task: the first text of its data that is named `image`, or like a picture's address."""
+    data = task.get("data", task)
+    if not isinstance(data, dict):
+        return ""
+    texts = {key: value for key, value in data.items() if isinstance(value, str)}
+    named = [texts[key] for key in ("image", "img", "photo", "picture", "url") if key in texts]
+    return [*named, *(value for value in texts.values() if "/" in value), ""][0]
+
+
+def _choices(task: Mapping[str, Any]) -> list[str] | None:
+    """The names chosen; None: nobody has looked at the task."""
+    if "data" not in task:  # JSON-MIN: {"image": ..., "choice": "cat" or {"choices": ["cat", "dog"]}}
+        values = [value for key, value in task.items() if key in ("choice", "choices", "label", "labels")]
+        return [name for value in values for name in _names(value)] if values else None
+    annotations = task.get("annotations", task.get("completions"))
+    if not isinstance(annotations, list):
+        return None
+    done = [a for a in annotations if isinstance(a, dict) and not a.get("was_cancelled")]
+    if not done or not isinstance(done[-1].get("result"), list):
+        return None
+    values = [result.get("value") for result in done[-1]["result"] if isinstance(result, dict)]
+    return [name for value in values for name in _names(value)]
+
+
+def _names(value: object) -> list[str]:
+    match value:
+        case str():
+            return [value]
+        case {"choices": list(names)} | list(names):
+            return [name for name in names if isinstance(name, str)]
+    return []

@@ -1,0 +1,66 @@
+"""The pictures below a folder, and how exports name them."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from pipeline.data.files import inside
+from pipeline.data.pictures import SUFFIXES
+from pipeline.data.problems import Problem
+
+HIDDEN = "."  # names that start so: `.git`, and the `._photo.jpg` that a Mac leaves beside photos
+UPLOADED = re.compile(r"[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
+
+
+def pictures_below(folder: Path) -> tuple[list[str], list[Problem]]:
+    """Files with the suffix of a picture, relative to `folder`, sorted; links that leave it are problems."""
+    found, problems = [], []
+    for name in sorted(_walk(folder)):
+        try:
+            inside(folder, name)
+        except ValueError:
+            advice = "Copy what it points to into the folder, or delete it."
+            problems.append(Problem(folder / name, f"a file in {folder}", "a link to elsewhere", advice))
+            continue
+        if (folder / name).is_dir():
+            advice = "Replace the link by the folder, or delete it."
+            problems.append(Problem(folder / name, "a folder", "a link to one", advice))
+        else:
+            found.append(name)
+    return found, problems
+
+
+def ends(names: Iterable[str]) -> dict[str, list[str]]:
+    """The files of each end of their paths: `a/b/c.jpg` is found as `c.jpg`, `b/c.jpg` and `a/b/c.jpg`."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        parts = PurePosixPath(name).parts
+        for start in range(len(parts)):
+            found["/".join(parts[start:])].append(name)
+    return found
+
+
+def locate(reference: str, by_end: dict[str, list[str]]) -> Sequence[str]:
+    """The files that an export may mean by `reference`, a path of another machine or an address.
+
+    The longest end of the path that files have decides; an uploaded one may have got eight digits in front.
+    """
+    parts = [part for part in re.split(r"[/\\?=&]", reference) if part not in ("", ".", "..")]
+    names: Sequence[str] = ()
+    for start in range(max(0, len(parts) - 8), len(parts)):
+        names = by_end.get("/".join(parts[start:]), ())
+        if names:
+            return names
+    return by_end.get(UPLOADED.sub("", parts[-1], count=1), ()) if parts else ()
+
+
+def _walk(folder: Path) -> Iterable[str]:
+    """Pictures and links to folders; links are not followed."""
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
+        names = [name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith(HIDDEN)]
+        links = [name for name in folders if (Path(root) / name).is_symlink()]
+        for name in (*names, *links):
+            yield (Path(root) / name).relative_to(folder).as_posix()
