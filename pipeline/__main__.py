@@ -4,21 +4,30 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pipeline.commands import check, diagnose, explain, export, predict, use
+from pipeline.commands import check, diagnose, download, explain, export, predict, use
+
+REFUSED = 2  # what is given cannot be used; argparse ends with it too
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand; returns the exit status: 0, or 1 for what it says is wrong."""
+    """Run a subcommand; returns the exit status.
+
+    0; 1 if it did its work and something is wrong with what it looked at; 2 if it refuses what it was given.
+    """
     parser = argparse.ArgumentParser("camseg", description="Segmentation from image-level labels.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (check, use, explain, diagnose, predict, export):
+    for command in (check, use, download, explain, diagnose, predict, export):
         command.add_parser(commands)
+    for each in commands.choices.values():
+        each.add_argument("--debug", action="store_true", help="show where an error comes from")
     given = parser.parse_args(arguments)
     try:
         status: int = given.run(given)
     except (ValueError, OSError) as error:
+        if given.debug:
+            raise
         print(f"camseg: {error}", file=sys.stderr)
-        return 1
+        return REFUSED
     return status
 
 

@@ -5,16 +5,20 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from pipeline.__main__ import main
 from pipeline.commands.folder import inspect_for
 from pipeline.commands.use import SEGMENTATION_PASSES, fitting_steps
+from pipeline.data.files import read_json
 from pipeline.engine import weights
-from pipeline.params import load_params
+from pipeline.params import ParamsError, load_params
+from tests.data.folders import make_coco, write_json
 
 SHIPPED = Path(__file__).parent.parent / "params.yaml"
 PhotoFolder = Callable[..., Path]
@@ -167,7 +171,7 @@ def test_classes_stay_with_the_folder_and_go_with_another(
     table.write_text(table.read_text().replace("disc", "ring").replace("square", "box"))
     assert main(["use", str(folder)]) == 0
     shutil.copy(table, folder)
-    assert main(["use", str(folder)]) == 1  # new labels in the folder must not shift the ids of its masks
+    assert main(["use", str(folder)]) == 2  # new labels in the folder must not shift the ids of its masks
     assert "got 'ring'" in capsys.readouterr().err
     assert main(["use", str(other)]) == 0
     assert load_params().data.classes == ("box", "ring", "triangle")
@@ -179,7 +183,7 @@ def test_use_writes_nothing_if_there_are_errors(
 ) -> None:
     folder = photo_folder()
     (folder / "images" / "photo-01.jpg").unlink()
-    assert main(["use", str(folder)]) == 1
+    assert main(["use", str(folder)]) == 2
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
     assert "params.yaml is unchanged: 1 error(s)" in capsys.readouterr().err
 
@@ -189,7 +193,7 @@ def test_weights_that_are_no_file_are_refused(
     photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     Path("notes.txt").touch()
-    assert main(["use", str(photo_folder()), "--weights", name]) == 1
+    assert main(["use", str(photo_folder()), "--weights", name]) == 2
     assert f"--weights: expected imagenet, none, or a .safetensors or .pth file, got '{name}'" in (
         capsys.readouterr().err
     )
@@ -225,15 +229,15 @@ def test_weights_that_fit_nothing_are_refused(
 ) -> None:
     save_file({"a": torch.zeros(2, 3)}, "a.safetensors")
     monkeypatch.setattr(weights, "encoders_that_fit", lambda path: [])
-    assert main(["use", str(photo_folder()), "--weights", "a.safetensors"]) == 1
+    assert main(["use", str(photo_folder()), "--weights", "a.safetensors"]) == 2
     assert "--weights a.safetensors: does not fit any encoder." in capsys.readouterr().err
     monkeypatch.setattr(weights, "encoders_that_fit", lambda path: ["vgg11"])
-    assert main(["use", str(photo_folder()), "--weights", "a.safetensors", "--encoder", "resnet18"]) == 1
+    assert main(["use", str(photo_folder()), "--weights", "a.safetensors", "--encoder", "resnet18"]) == 2
     assert "does not fit the encoder resnet18. It fits vgg11." in capsys.readouterr().err
 
 
 def test_unknown_encoder_is_refused(photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["use", str(photo_folder()), "--encoder", "resnet17"]) == 1
+    assert main(["use", str(photo_folder()), "--encoder", "resnet17"]) == 2
     assert "got 'resnet17'" in capsys.readouterr().err
 
 
@@ -241,13 +245,95 @@ def test_without_params_there_is_a_plain_message(
     photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("params.yaml").unlink()
-    assert main(["check", str(photo_folder())]) == 1
+    folder = str(photo_folder())
+    assert main(["check", folder]) == 2
     assert capsys.readouterr().err.startswith("camseg: params.yaml: cannot be read: ")
+    with pytest.raises(ParamsError):
+        main(["check", folder, "--debug"])
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["use", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["check", "--help"], ["use", "--help"], ["download", "--help"]]
+)
 def test_help_helps(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 0
     assert "camseg" in capsys.readouterr().out
+
+
+def test_check_says_what_is_worth_a_look(
+    photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photo_folder()
+    shutil.copy(folder / "images" / "photo-00.jpg", folder / "images" / "copy.jpg")
+    with (folder / "labels.csv").open("a") as file:
+        file.write("copy.jpg,disc,val\n")
+    assert main(["check", str(folder), "--picture", "out/classes.png"]) == 0
+    shown = capsys.readouterr().out
+    assert f"{folder}: read as csv\n" in shown
+    assert "worth a look\n  1 pair(s) look alike across the splits" in shown
+    assert "copy (val) = photo-00 (train)" in shown
+    with Image.open("out/classes.png") as picture:
+        assert picture.width > picture.height > 100
+
+
+def test_use_finds_out_what_a_folder_is(
+    tmp_path: Path, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_coco(tmp_path / "photos")
+    shutil.copytree(tmp_path / "photos" / "images", tmp_path / "photos" / "more")
+    for name in ("both", "dog", "crowd", "empty"):
+        (tmp_path / "photos" / "more" / f"{name}.jpg").rename(tmp_path / "photos" / "images" / f"{name}2.jpg")
+    file = tmp_path / "photos" / "annotations" / "instances.json"
+    document = read_json(file)
+    images = [
+        {**i, "id": i["id"] + 10, "file_name": i["file_name"].replace(".", "2.")} for i in document["images"]
+    ]
+    annotations = [{**a, "image_id": a["image_id"] + 10} for a in document["annotations"]]
+    both = {"images": document["images"] + images, "annotations": document["annotations"] + annotations}
+    write_json(file, {**document, **both})
+    assert main(["use", str(tmp_path / "photos"), "--weights", "none"]) == 0
+    params = load_params()
+    assert params.data.source == "coco"
+    assert params.data.classes == ("cat", "dog")
+    # Classes and new names stay with the folder.
+    text = Path("params.yaml").read_text().replace("classes: [cat, dog]", "classes: [Hund]")
+    Path("params.yaml").write_text(text.replace("rename: {}", "rename: {dog: Hund}"))
+    assert main(["use", str(tmp_path / "photos"), "--weights", "none"]) == 0
+    assert load_params().data.classes == ("Hund",)
+    assert load_params().data.rename == {"dog": "Hund"}
+    assert "2 without one: images/crowd, images/crowd2" in capsys.readouterr().err
+    assert main(["use", str(tmp_path / "photos"), "--source", "voc"]) == 2
+    assert "expected a folder with JPEGImages/" in capsys.readouterr().err
+
+
+def test_download_without_a_network_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise URLError("no route")
+
+    monkeypatch.setattr("urllib.request.urlopen", fail)
+    assert main(["download", "voc2012", "voc"]) == 2
+    assert (
+        "VOCtrainval_11-May-2012.tar: cannot be reached (<urlopen error no route>)" in capsys.readouterr().err
+    )
+    assert not Path("voc").exists()
+
+
+def test_download_names_a_broken_archive_and_skips_what_is_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("File not found or corrupted.")
+
+    monkeypatch.setattr("torchvision.datasets.VOCSegmentation", refuse)
+    archive = Path("voc/VOCtrainval_11-May-2012.tar")
+    archive.parent.mkdir()
+    archive.write_bytes(b"no archive")
+    assert main(["download", "voc2012", "voc"]) == 2
+    assert f"camseg: {archive}: File not found or corrupted" in capsys.readouterr().err
+    Path("voc/VOCdevkit/VOC2012/Annotations").mkdir(parents=True)
+    assert main(["download", "voc2012", "voc"]) == 0
+    assert "now run: camseg use voc/VOCdevkit/VOC2012" in capsys.readouterr().out

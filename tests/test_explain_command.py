@@ -98,5 +98,5 @@ def test_models_of_timm_and_weights_from_a_file() -> None:
 def test_wrong_requests_say_what_there_is(
     options: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["explain", "a.png", *options, "--out", "out"]) == 1
+    assert main(["explain", "a.png", *options, "--out", "out"]) == 2
     assert said in capsys.readouterr().err

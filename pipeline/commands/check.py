@@ -1,13 +1,16 @@
 """`camseg check`: what a folder holds, what is wrong with it, and what a run will cost."""
 
 import argparse
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from pipeline.commands.folder import add_source, inspect_for, is_current, problem_lines, source_of
 from pipeline.commands.tables import duration, table
+from pipeline.data.advice import advise
 from pipeline.data.estimate import estimate
+from pipeline.data.files import write_bytes
 from pipeline.data.manifest import Manifest
 from pipeline.data.overview import (
     co_occurrence,
@@ -26,7 +29,7 @@ year of a VOCdevkit, an export of Label Studio or CVAT, each with its images. do
 
 examples:
   camseg check data/raw
-  camseg check ../photos
+  camseg check ../photos --picture classes.png
   camseg check VOCdevkit/VOC2012 --source voc
 """
 
@@ -42,6 +45,12 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="the folder")
     add_source(parser)
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE.png",
+        help="draw the classes, and which come together, to a file",
+    )
     parser.set_defaults(run=run)
 
 
@@ -55,6 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
         if not is_current(arguments.path, params):
             params = with_long_side(params, fitting_long_side(found.manifest))
         print(describe(found.manifest, params), end="\n\n")
+        print(closer_look(found.manifest, found.hashes, params), end="\n\n")
+        if arguments.picture:
+            write_picture(arguments.picture, found.manifest)
     print(f"problems: {len(found.errors)} error(s), {len(found.warnings)} warning(s)")
     for line in problem_lines(found):
         print(f"  {line}")
@@ -77,6 +89,21 @@ def describe(manifest: Manifest, params: Params) -> str:
         _cost(manifest, params),
     ]
     return "\n\n".join(parts)
+
+
+def closer_look(manifest: Manifest, hashes: Mapping[str, int], params: Params) -> str:
+    """What is no error but may be a mistake, one line each."""
+    found = advise(manifest, hashes, params.data.long_side, params.classifier.output_stride)
+    return "\n".join(["worth a look", *(f"  {sentence}" for sentence in found or ["nothing"])])
+
+
+def write_picture(file: Path, manifest: Manifest) -> None:
+    """Draw the images of each class and of each pair of classes."""
+    from pipeline.report.overview import draw_overview  # here, since matplotlib takes a second to load
+    from pipeline.report.plots import to_png
+
+    counts = {str(s): found for s, found in images_per_class(manifest).items() if manifest.split(s)}
+    write_bytes(file, to_png(draw_overview(manifest.classes, counts, co_occurrence(manifest))))
 
 
 def _classes(manifest: Manifest) -> str:

@@ -73,7 +73,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check the folder and change params.yaml; 1, and nothing is written, if there are errors."""
+    """Check the folder and change params.yaml; 2, and nothing is written, if there are errors."""
     params_file = Path("params.yaml")
     params = load_params(params_file)
     encoder = choose_encoder(arguments.weights, arguments.encoder, params)
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(line, file=sys.stderr)
     if found.manifest is None:
         print(f"camseg: params.yaml is unchanged: {len(found.errors)} error(s)", file=sys.stderr)
-        return 1
+        return 2
     values: dict[str, object] = {
         "data.source": source,
         "data.path": portable(arguments.path),

@@ -195,8 +195,8 @@ def test_everything_wrong_with_coco_is_listed_at_once(tmp_path: Path) -> None:
     document["annotations"].append({"image_id": 13, "category_id": 99})
     document["annotations"].append({"image_id": 77, "category_id": 17})
     write_json(tmp_path / "annotations" / "instances.json", document)
-    # That no dog is left for training follows from the others.
-    errors = [line for line in inspect("coco", tmp_path).errors if "each class in train" not in line]
+    # That too few images are left for a split follows from the others.
+    errors = [line for line in inspect("coco", tmp_path).errors if "a split val" not in line]
     for parts in (
         ("instances.json, images[0]: ", "'../outside.jpg'"),
         ("instances.json, images[1]: ", "height x width 6 x 8, got 7 x 8"),
