@@ -58,6 +58,6 @@ def require_answer(url: str) -> None:
             return
     except OSError as error:
         raise ValueError(
-            f"{url}: cannot be reached ({error}). Check the network, or put the archive into FOLDER: it is then "
-            "unpacked."
+            f"{url}: cannot be reached ({error}). Check the network, or put the archive into FOLDER: "
+            "it is then unpacked."
         ) from error

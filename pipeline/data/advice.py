@@ -11,6 +11,7 @@ from pipeline.data.overview import images_per_class
 from pipeline.data.problems import listed, printable
 from pipeline.data.resize import working_size
 
+SHOWN = 5  # pairs
 RARER = 5  # times: a misspelling is this much rarer than the right spelling
 UNEVEN = 10  # times: classes that differ so much in number of images
 
@@ -51,11 +52,11 @@ def _duplicates(manifest: Manifest, hashes: Mapping[str, int]) -> Iterator[str]:
     apart = [_pair(pair) for pair in pairs if pair[0].labels != pair[1].labels]
     if across:
         got = f"{len(across)} pair(s) look alike across the splits"
-        yield f"{got}, which makes scores too good: {listed(across)}"
+        yield f"{got}, which makes scores too good: {listed(across, SHOWN)}"
     if within:
-        yield f"{len(within)} pair(s) look alike within a split: {listed(within)}"
+        yield f"{len(within)} pair(s) look alike within a split: {listed(within, SHOWN)}"
     if apart:
-        yield f"{len(apart)} pair(s) look alike and have other labels: {listed(apart)}"
+        yield f"{len(apart)} pair(s) look alike and have other labels: {listed(apart, SHOWN)}"
 
 
 def _pair(pair: tuple[Sample, Sample]) -> str:

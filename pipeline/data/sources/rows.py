@@ -75,13 +75,13 @@ def check_image(folder: Path, image: str, place: Place, below: str = "") -> Prob
         advice = f"Name a file {where}, or delete the line."
         return Problem(place.file, "an image file", "an empty cell or name", advice, place)
     try:
-        inside(folder, below + image)
+        inside(folder, below + image).exists()  # fails for names that are too long
         left = path.is_absolute() or ".." in path.parts
-    except ValueError:
+    except (ValueError, OSError):
         left = True
     base = below or "the folder"
     advice = f"Write paths relative to {base}, without `..`, and copy files that are links to elsewhere."
-    return Problem(place.file, f"an image {where}", repr(image), advice, place) if left else None
+    return Problem(place.file, f"an image {where}", repr(image[:200]), advice, place) if left else None
 
 
 def stem(image: str) -> str:
