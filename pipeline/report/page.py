@@ -20,6 +20,7 @@ from pipeline.report.results import FULL, Results, lead_masks, lead_method, lead
 from pipeline.report.rows import Row
 from pipeline.report.summary import three, weak_to_full
 
+SHOWN_PROBLEMS = 40
 QUALITY = 85  # of WebP, 0..100
 
 
@@ -47,6 +48,7 @@ def render_page(
     rows: Mapping[str, Sequence[Row]],
     examples: Sequence[Example],
     how: str,
+    problems: Sequence[str] = (),
 ) -> str:
     """The page.
 
@@ -54,6 +56,7 @@ def render_page(
         rows: the images to show, by the title of their section.
         examples: pictures for the section on what the classifier looks at.
         how: where the threshold came from, e.g. `chosen without masks`.
+        problems: what was wrong with the data, and which files were left out.
     """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -72,6 +75,8 @@ def render_page(
         examples=examples,
         examined=class_rows(results.diagnosis, manifest.classes),
         how=how,
+        problems=problems,
+        shown_problems=SHOWN_PROBLEMS,
         colours=[
             f"rgb({red} {green} {blue})" for red, green, blue in voc_palette()[: len(manifest.classes) + 1]
         ],

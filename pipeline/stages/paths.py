@@ -9,6 +9,7 @@ TRUE_MASKS = MASKS / "full"
 PREDICTIONS = Path("data/predictions")  # one folder per supervision
 CLASSIFIER = Path("models/classifier")
 SEGMENTATION = Path("models/segmentation")  # one folder per supervision
+PROBLEMS = "problems.txt"  # in PREPARED: warnings, and the files that were left out
 SKIPPED = "skipped.txt"  # stands in the place of a model where there are no masks to train on
 REPORTS = Path("reports")
 DIAGNOSIS = REPORTS / "diagnosis"

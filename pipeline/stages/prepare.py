@@ -30,7 +30,7 @@ def main() -> None:
         found, manifest = read_folder(params.data.source, params)
         warnings = found.warnings
         write_true_masks(found, paths.TRUE_MASKS)
-    write_text(paths.PREPARED / "problems.txt", "".join(f"{line}\n" for line in sorted(warnings)))
+    write_text(paths.PREPARED / paths.PROBLEMS, "".join(f"{line}\n" for line in sorted(warnings)))
     write_manifest(paths.PREPARED, manifest)
 
 

@@ -43,9 +43,15 @@ def main() -> None:
     write_panels([row for section in rows.values() for row in section])
     write_plots(results)
     examples = read_examples(paths.DIAGNOSIS, results.diagnosis)
-    write_text(PAGE, render_page(results, manifest, rows, examples, how))
+    write_text(PAGE, render_page(results, manifest, rows, examples, how, read_problems()))
     write_json(paths.REPORTS / "summary.json", summarise(results))
     print(f"\n{summary_table(results, how)}\n\nopen {PAGE}")
+
+
+def read_problems() -> list[str]:
+    """What `prepare` found wrong with the data, a line each."""
+    file = paths.PREPARED / paths.PROBLEMS
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
 def make_rows(

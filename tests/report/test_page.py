@@ -77,6 +77,18 @@ def test_same_bytes_again(project: Project) -> None:
     assert before.keys() == after.keys()
 
 
+def test_problems_of_the_data_are_listed(project: Project) -> None:
+    project()
+    assert "Problems of the data" not in render()
+    lines = [f"photo-{i:02d}.jpg: <b>broken</b>. It is left out (data.on_bad_image)." for i in range(42)]
+    Path("data/prepared/problems.txt").write_text("\n".join(lines) + "\n")
+    text = Page(render()).text
+    assert lines[0] in text
+    assert lines[39] in text
+    assert lines[40] not in text
+    assert "And 2 more in data/prepared/problems.txt." in text
+
+
 def test_names_are_text(project: Project) -> None:
     project(classes=("<b>x</b>", "$a & b$"))
     text = render()

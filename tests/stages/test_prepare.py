@@ -12,6 +12,7 @@ from pipeline.data.files import read_json
 from pipeline.data.manifest import load_mask, read_manifest
 from pipeline.stages import prepare
 from pipeline.stages.running import stage
+from tests.data.folders import make_coco
 
 SHIPPED = Path(__file__).parent.parent.parent / "params.yaml"
 
@@ -74,6 +75,37 @@ def test_folder(photo_folder: Callable[..., Path], capsys: pytest.CaptureFixture
     assert f"warning: {problems}" in capsys.readouterr().err
     prepare.main()
     assert hashes() == first
+
+
+def test_files_that_were_left_out_are_listed(photo_folder: Callable[..., Path]) -> None:
+    folder = photo_folder("data/photos")
+    (folder / "images" / "photo-01.jpg").write_bytes(b"no picture")
+    change("source: scenes", "source: csv")
+    change("path: data/raw", "path: data/photos")
+    change("on_bad_image: error", "on_bad_image: skip")
+    prepare.main()
+    names = [sample.name for sample in read_manifest(Path("data/prepared")).samples]
+    assert names == [f"photo-{i:02d}" for i in range(12) if i != 1]
+    assert (
+        "photo-01.jpg (labels.csv, line 3): expected a readable picture"
+        in Path("data/prepared/problems.txt").read_text()
+    )
+
+
+def test_outlines_become_masks() -> None:
+    make_coco(Path("data/photos"))
+    change("source: scenes", "source: coco")
+    change("path: data/raw", "path: data/photos")
+    change("classes: null", "classes: [dog]")
+    prepare.main()
+    manifest = read_manifest(Path("data/prepared"))
+    assert [(s.name, s.mask) for s in manifest.samples] == [
+        ("images/both", True),
+        ("images/dog", True),
+        ("images/empty", True),
+    ]
+    mask = load_mask(Path("data/masks/full"), manifest.samples[0])
+    assert mask[0].tolist() == [255, 255, 255, 255, 1, 1, 1, 1]  # the cat is left out
 
 
 def test_broken_folder_stops_the_stage_with_all_errors(
