@@ -5,6 +5,7 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def predict_photos(arguments: argparse.Namespace) -> int:
     net = place(load_model(arguments.model or lead_model(params)), pick_device())
     make = predictor(net, params, tile=arguments.tile)
     rows: list[Row] = []
-    read = read_ahead(try_read, photos.values())
+    read = read_ahead(partial(try_read, max_megapixels=params.data.max_megapixels), photos.values())
     for (name, photo), image in zip(tqdm(photos.items(), "predict", unit="photo"), read, strict=True):
         if isinstance(image, Exception):
             tqdm.write(f"skipped: {image}", file=sys.stderr)
@@ -71,10 +72,10 @@ def predictor(net: SegmentationNet, params: Params, *, tile: bool) -> Callable[[
     return make
 
 
-def try_read(photo: Path) -> Picture | Exception:
+def try_read(photo: Path, max_megapixels: float) -> Picture | Exception:
     """The photo, or what is wrong with it."""
     try:
-        return read_image(photo)
+        return read_image(photo, max_megapixels)
     except (PictureError, OSError) as error:
         return error
 

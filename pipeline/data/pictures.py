@@ -7,6 +7,7 @@ file decides on its format, not its suffix.
 """
 
 import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def read_mask(
 
 def image_size(path: Path) -> tuple[int, int]:
     """Height and width in pixels, upright, without decoding the pixels where the format allows."""
-    with _open(path, MAX_MEGAPIXELS) as image:
+    with _open(path, math.inf) as image:
         width, height = image.size
         turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation 5 to 8 swap the sides
     return (width, height) if turned else (height, width)
@@ -107,7 +108,7 @@ def photo_jpeg(image: Picture) -> bytes:
 
 def photo_format(path: Path) -> tuple[str, bool]:
     """What the file is, whatever its name (`JPEG`, `PNG`, ...), and whether EXIF turns or mirrors it."""
-    with _open(path) as image:
+    with _open(path, math.inf) as image:  # decodes nothing
         return str(image.format), image.getexif().get(0x0112, 1) != 1  # EXIF orientation 1: as stored
 
 
@@ -132,7 +133,7 @@ def _open(path: Path, max_megapixels: float) -> Image.Image:
     except Exception as error:  # PIL's readers of broken files raise whatever they come across
         raise PictureError(f"{path}: cannot be read as a picture: {error}") from error
     width, height = image.size
-    if width * height > round(max_megapixels * 1e6):
+    if width * height / 1e6 > max_megapixels:
         image.close()
         raise PictureError(
             f"{path}: expected at most {max_megapixels:g} megapixels, got {height} x {width}. Make it "

@@ -1,5 +1,6 @@
 """What is handed over: a photo, its mask, and how sure the mask is."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +117,7 @@ def copy_photo(item: Item, folder: Path, *, jpeg: bool = False) -> str:
     kind, turned = photo_format(item.photo)
     anew = turned or (jpeg and kind not in JPEGS)
     file = item.name + (".jpg" if anew or jpeg else item.photo.suffix)
-    content = photo_jpeg(read_image(item.photo)) if anew else item.photo.read_bytes()
+    content = photo_jpeg(read_image(item.photo, math.inf)) if anew else item.photo.read_bytes()
     write_bytes(inside(folder, file), content)
     return file
 

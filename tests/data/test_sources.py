@@ -437,17 +437,19 @@ def test_the_kind_of_a_folder_is_found_out(tmp_path: Path) -> None:
     make_imagefolder(make(tmp_path / "i"))
     make_coco(tmp_path / "c")
     make_voc(make(tmp_path / "v"), VOC)
+    make_voc(make(tmp_path / "d" / "VOCdevkit" / "VOC2012"), VOC)
     make_labelstudio(tmp_path / "l")
     add_photos(tmp_path / "x", "a.jpg")
     (tmp_path / "x" / "a.xml").write_text(CVAT)
     add_photos(tmp_path / "s", "images/a.jpg")
     add_photos(tmp_path / "t", "cat/a.jpg")
     (tmp_path / "t" / "labels.csv").touch()
-    found = {name: detect_source(tmp_path / name) for name in "icvlxst"}
+    found = {name: detect_source(tmp_path / name) for name in "icvdlxst"}
     assert found == {
         "i": "imagefolder",
         "c": "coco",
         "v": "voc",
+        "d": "voc",
         "l": "labelstudio",
         "x": "cvat",
         "s": "csv",

@@ -34,8 +34,8 @@ def detect_source(folder: Path) -> Source:
     """The kind of a folder by the names in it and the heads of its JSON and XML; `csv` where none fits."""
     if (folder / "labels.csv").exists() or not folder.is_dir():
         return "csv"
-    if (folder / "JPEGImages").is_dir() and (folder / "Annotations").is_dir():
-        return "voc"
+    if any(path.is_dir() for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}JPEGImages")):
+        return "voc"  # or one above its year, which its reader says
     heads = [_head(file) for file in coco.json_files(folder)]
     if any(head.startswith("{") for head in heads):
         return "coco"
