@@ -135,7 +135,7 @@ def test_best_quality_does_without_a_crf_that_is_not_there(photo_folder: PhotoFo
 def test_quality_sets_the_length_of_the_training(photo_folder: PhotoFolder) -> None:
     found = {}
     folder = photo_folder()
-    samples = inspect_for(folder, load_params()).manifest
+    samples = inspect_for("csv", folder, load_params()).manifest
     assert samples is not None
     many = replace(samples, samples=samples.samples * 200)
     for quality, passes in SEGMENTATION_PASSES.items():

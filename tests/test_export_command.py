@@ -132,7 +132,7 @@ def test_a_folder_with_files_is_left_alone(capsys: pytest.CaptureFixture[str]) -
     Path("out").mkdir()
     assert main(["export", "png", "out"]) == 0  # an empty one is fine
     before = {file: file.read_bytes() for file in Path("out").rglob("*") if file.is_file()}
-    assert main(["export", "voc", "out"]) == 1
+    assert main(["export", "voc", "out"]) == 2
     assert "out: expected a new or an empty folder, got one with files" in capsys.readouterr().err
     assert {file: file.read_bytes() for file in Path("out").rglob("*") if file.is_file()} == before
 
@@ -140,7 +140,7 @@ def test_a_folder_with_files_is_left_alone(capsys: pytest.CaptureFixture[str]) -
 def test_a_failed_export_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     Path("photos/plain.png").unlink()
     before = sorted(Path().iterdir())
-    assert main(["export", "coco", "out"]) == 1
+    assert main(["export", "coco", "out"]) == 2
     assert "photos/plain.png: no such file" in capsys.readouterr().err
     assert sorted(Path().iterdir()) == before
 
@@ -167,21 +167,21 @@ def test_wrong_requests_say_what_is_missing(
 ) -> None:
     if removed:
         Path(removed).unlink()
-    assert main(["export", *options]) == 1
+    assert main(["export", *options]) == 2
     assert said in capsys.readouterr().err
     assert not Path(options[1]).exists()
 
 
 def test_a_mask_that_its_labels_deny_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     write_mask(Path("data/masks/cam/sub/sure.png"), half(2))
-    assert main(["export", "png", "out"]) == 1
+    assert main(["export", "png", "out"]) == 2
     assert "data/masks/cam: 'sub/sure': Expected the ids [0, 1] or 255" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"not safetensors"])
 def test_a_broken_model_is_named(content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     Path("models/segmentation/cam/model.safetensors").write_bytes(content)
-    assert main(["export", "onnx", "m.onnx"]) == 1
+    assert main(["export", "onnx", "m.onnx"]) == 2
     assert "models/segmentation/cam: cannot be read as a segmentation model" in capsys.readouterr().err
 
 

@@ -114,14 +114,14 @@ def test_without_tiles_large_photos_are_made_small(net: LeftIsOne) -> None:
 
 
 def test_an_output_folder_with_files_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["predict", "photos", "--out", "photos"]) == 1
+    assert main(["predict", "photos", "--out", "photos"]) == 2
     assert "photos: expected a new or an empty folder" in capsys.readouterr().err
     assert {file.name for file in Path("photos").rglob("*") if file.is_file()} == {"one.png"}
 
 
 def test_a_folder_without_photos_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty").mkdir()
-    assert main(["predict", "photos", "empty", "--out", "out"]) == 1
+    assert main(["predict", "photos", "empty", "--out", "out"]) == 2
     assert "empty: expected photos (.jpg, " in capsys.readouterr().err
     assert not Path("out").exists()
 
@@ -130,12 +130,12 @@ def test_without_a_model_the_remedy_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.commands.predict_photos.load_model", load_model)
-    assert main(["predict", "photos", "--out", "out"]) == 1
+    assert main(["predict", "photos", "--out", "out"]) == 2
     said = "models/segmentation/cam: expected a segmentation model, got no camseg.json, config.json"
     assert said in capsys.readouterr().err
     Path("models/segmentation/full").mkdir(parents=True)
     Path("models/segmentation/full/skipped.txt").touch()
-    assert main(["predict", "photos", "--model", "models/segmentation/full", "--out", "out"]) == 1
+    assert main(["predict", "photos", "--model", "models/segmentation/full", "--out", "out"]) == 2
     assert "there were no masks to train on" in capsys.readouterr().err
     assert not Path("out").exists()
 
