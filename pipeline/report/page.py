@@ -193,8 +193,13 @@ def plots(results: Results) -> list[Plot]:
             results.confusion[scored[0]].names, {s: results.evaluation[s]["iou_per_class"] for s in scored}
         )
         found.append(Plot("Classes", "IoU on val: image-level labels against the control.", bars))
-    meaning = "Of the true pixels of a label (row), the share that was predicted as each label (column); val."
-    return found + [Plot(f"Confusion, {s}", meaning, draw_confusion(results.confusion[s])) for s in scored]
+    meaning = "Of the true pixels of a label (row), the share that {} (column); {}."
+    lead = lead_masks(results.methods, results.supervision)
+    if results.mask_confusion[lead].counts.any():
+        said = meaning.format("the refined pseudo-masks give to each label", "training images")
+        found.append(Plot(f"Confusion, {lead} masks", said, draw_confusion(results.mask_confusion[lead])))
+    said = meaning.format("was predicted as each label", "val")
+    return found + [Plot(f"Confusion, {s}", said, draw_confusion(results.confusion[s])) for s in scored]
 
 
 def data_uri(picture: Picture) -> str:

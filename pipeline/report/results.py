@@ -21,7 +21,7 @@ FULL = "full"  # the supervision by true masks: the control
 
 @dataclass(frozen=True)
 class Confusion:
-    """Pixels of `val`: int64 (L, L), rows truth, columns prediction, and the names of the L labels."""
+    """Pixels of masks or predictions: int64 (L, L), rows truth, columns found, and the names of the labels."""
 
     names: tuple[str, ...]
     counts: NDArray[np.int64]
@@ -39,6 +39,7 @@ class Results:
     diagnosis: Metrics
     pseudo_masks: dict[str, Metrics]  # by method, then by relabelled masks
     sweeps: dict[str, Points]  # by the same
+    mask_confusion: dict[str, Confusion]  # of the refined masks, by the same
     evaluation: dict[str, Metrics]  # by supervision
     confusion: dict[str, Confusion]  # by supervision
     curves: dict[str, Points]  # `classifier`, then by supervision
@@ -86,6 +87,7 @@ def read_results(
         diagnosis=read_json(reports / "diagnosis" / "diagnosis.json"),
         pseudo_masks={m: read_json(masks / m / "metrics.json") for m in made},
         sweeps={m: read_points(masks / m / "thresholds.csv", "threshold", "miou") for m in made},
+        mask_confusion={m: read_confusion(masks / m / "confusion.csv") for m in made},
         evaluation={s: read_json(models / s / "metrics.json") for s in supervision},
         confusion={s: read_confusion(models / s / "confusion.csv") for s in supervision},
         curves={name: read_points(file, "step", "loss") for name, file in curves.items()},

@@ -15,6 +15,7 @@ from pipeline.evaluation.means import score_or_none
 from pipeline.params import CrfParams, EvaluationParams, load_params
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.stages import paths
+from pipeline.stages.confusion_file import write_confusion
 from pipeline.stages.prediction import predict
 from pipeline.stages.running import stage
 
@@ -66,11 +67,7 @@ def write_scores(supervision: str, names: tuple[str, ...], confusion: Counts, ou
         "boundary_iou": score_or_none(boundary_iou(outlines)),
     }
     write_json(folder / "metrics.json", metrics)
-    rows = [
-        {"truth": name, **dict(zip(names, row, strict=True))}
-        for name, row in zip(names, confusion.tolist(), strict=True)
-    ]
-    write_csv(folder / "confusion.csv", ("truth", *names), rows)
+    write_confusion(folder / "confusion.csv", names[1:], confusion)
 
 
 if __name__ == "__main__":

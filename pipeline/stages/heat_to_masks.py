@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.data.files import write_csv, write_json
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.data.parallel import parallel_map, parallel_stream
-from pipeline.data.pictures import write_mask
+from pipeline.data.pictures import IGNORE, write_mask
 from pipeline.engine.work import publish
 from pipeline.evaluation.confusion import (
     Counts,
@@ -22,11 +22,13 @@ from pipeline.evaluation.confusion import (
 )
 from pipeline.evaluation.means import score_or_none
 from pipeline.heatmaps.store import HeatmapStore
+from pipeline.masks.confidence import mask_confidence
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.masks.sweep import THRESHOLDS, sweep
-from pipeline.masks.threshold import label_map, upsample
+from pipeline.masks.threshold import competition, label_ids, label_map, upsample
 from pipeline.params import PseudoMaskParams
 from pipeline.stages import paths
+from pipeline.stages.confusion_file import write_confusion
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,14 @@ class Job:
     work: Path  # for unfinished work
     params: PseudoMaskParams
     threshold: float  # in use: given or chosen
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What one published mask says of itself; no true mask is needed."""
+
+    confidence: float  # in [0, 1], see `mask_confidence`
+    ignored: float  # share of its pixels that are left open
 
 
 @dataclass(frozen=True)
@@ -56,8 +66,9 @@ def make_masks(stage: str, target: str, job: Job, samples: Sequence[Sample]) -> 
     done = (job.work / "masks", job.work / "refined")  # both: one without the other was killed in `publish`
     todo = [sample for sample in samples if not all(mask_path(folder, sample).exists() for folder in done)]
     parallel_map(partial(make_one, job), todo, description=f"pseudo-masks ({target})")
+    noise = list(parallel_stream(partial(find_noise, job), samples, description="noise"))
     scored = [sample for sample in samples if sample.score]
-    write_scores(job, scored, paths.REPORTS / "pseudo_masks" / target)
+    write_scores(job, scored, noise, paths.REPORTS / "pseudo_masks" / target)
     publish(stage, {job.work / "masks": paths.MASKS / target})
 
 
@@ -74,6 +85,15 @@ def make_one(job: Job, sample: Sample) -> None:
     write_mask(mask_path(job.work / "refined", sample), made.refined)
 
 
+def find_noise(job: Job, sample: Sample) -> Noise:
+    """How sure one published mask is of its labels, by the heatmaps that it was made of."""
+    mask = load_mask(job.work / "masks", sample)
+    heat = upsample(HeatmapStore(job.heatmaps).read(sample), (mask.shape[0], mask.shape[1]))
+    ids = label_ids(heat, np.array(sample.labels, int))
+    sure = mask_confidence(mask, competition(heat, job.threshold), ids)
+    return Noise(sure, float((mask == IGNORE).mean()))
+
+
 def count_one(job: Job, sample: Sample) -> Counted:
     """Compare one image's heatmaps and masks with its true mask."""
     truth, labels = load_mask(paths.TRUE_MASKS, sample), len(job.manifest.classes) + 1
@@ -88,8 +108,8 @@ def count_one(job: Job, sample: Sample) -> Counted:
     )
 
 
-def write_scores(job: Job, scored: Sequence[Sample], folder: Path) -> None:
-    """Write the threshold sweep, the scores before and after refinement, and those of each image."""
+def write_scores(job: Job, scored: Sequence[Sample], noise: Sequence[Noise], folder: Path) -> None:
+    """Write the threshold sweep, the scores before and after refinement and of each image, and the noise."""
     labels = len(job.manifest.classes) + 1
     swept = np.zeros((len(THRESHOLDS), labels, labels), np.int64)
     seed, refined = np.zeros((labels, labels), np.int64), np.zeros((labels, labels), np.int64)
@@ -105,7 +125,9 @@ def write_scores(job: Job, scored: Sequence[Sample], folder: Path) -> None:
             {"name": counted.name, "miou_before": score_or_none(before), "miou_after": score_or_none(after)}
         )
     curve = np.array([mean_iou(confusion) for confusion in swept])
-    write_json(folder / "metrics.json", summarise(job.threshold, curve, seed, refined, masks))
+    metrics = summarise(job.threshold, curve, seed, refined, masks)
+    write_json(folder / "metrics.json", metrics | {"noise": summarise_noise(noise)})
+    write_confusion(folder / "confusion.csv", job.manifest.classes, refined)
     points = [
         {"threshold": round(float(t), 2), "miou": score_or_none(miou)}
         for t, miou in zip(THRESHOLDS, curve, strict=True)
@@ -136,3 +158,11 @@ def summarise(
             "coverage": score_or_none(published.coverage),
         },
     }
+
+
+def summarise_noise(noise: Sequence[Noise]) -> dict[str, float | None]:
+    """Means over the masks; null where there are none."""
+    if not noise:
+        return {"confidence": None, "ignored": None}
+    sure, open_share = [n.confidence for n in noise], [n.ignored for n in noise]
+    return {"confidence": float(np.mean(sure)), "ignored": float(np.mean(open_share))}

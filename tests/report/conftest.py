@@ -17,6 +17,7 @@ from pipeline.data.pictures import write_image, write_mask
 from pipeline.evaluation.diagnosis import diagnose
 from pipeline.heatmaps.store import write_index, write_shard
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
+from pipeline.stages.confusion_file import write_confusion
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 METHODS = ("cam", "gradcampp")
@@ -89,12 +90,16 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
     def known(value: float) -> float | None:
         return value if masks else None
 
+    cells = (np.full((len(names),) * 2, 5) + 80 * np.eye(len(names), dtype=int)) * masks
     for method in METHODS:
         folder = reports / "pseudo_masks" / method
         heat = {"miou_best": known(0.55), "threshold_best": known(0.4)}
         heat |= {"miou_chosen": known(0.53), "threshold_chosen": 0.32}
         published = {"miou": known(0.6), "precision": known(0.8), "coverage": known(0.9)}
-        write_json(folder / "metrics.json", {"heatmaps": heat, "pseudo_masks": published, "threshold": 0.32})
+        found = {"heatmaps": heat, "pseudo_masks": published, "threshold": 0.32}
+        noise = {"confidence": 0.71, "ignored": 0.04}
+        write_json(folder / "metrics.json", found | {"noise": noise})
+        write_confusion(folder / "confusion.csv", classes, cells)
         points = [{"threshold": t / 50, "miou": 0.55 - (t / 50 - 0.4) ** 2} for t in range(1, 50) if masks]
         write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
         train = [s for s in samples if s.split == "train" and masks]
@@ -107,12 +112,7 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
         per_class = {label: known(miou) for label in names}
         metrics = {"miou": known(miou), "iou_per_class": per_class, "boundary_iou": known(miou / 2)}
         write_json(folder / "metrics.json", metrics)
-        cells = (np.full((len(names),) * 2, 5) + 80 * np.eye(len(names), dtype=int)) * masks
-        table = [
-            {"truth": n, **dict(zip(names, row, strict=True))}
-            for n, row in zip(names, cells.tolist(), strict=True)
-        ]
-        write_csv(folder / "confusion.csv", ("truth", *names), table)
+        write_confusion(folder / "confusion.csv", classes, cells)
         val = [s for s in samples if s.split == "val" and masks]
         write_csv(
             folder / "images.csv",

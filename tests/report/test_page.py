@@ -94,7 +94,7 @@ def test_names_are_text(project: Project) -> None:
     text = render()
     assert "<b>x</b>" not in text
     assert "&lt;b&gt;x" in text
-    assert text.count(">$a &amp; b$</text>") == 5  # in plots: two axes of two matrices, and the bars
+    assert text.count(">$a &amp; b$</text>") == 7  # in plots: two axes of three matrices, and the bars
 
 
 def test_worst_first_and_what_a_row_shows(project: Project, set_params: SetParams) -> None:
@@ -118,6 +118,18 @@ def test_doubtful_labels_are_listed_where_there_are_some(project: Project) -> No
     assert "<td>train-05</td><td>train</td><td>cat</td><td>present</td><td>0.03</td>" in render()
     Path("reports/classifier/doubts.csv").write_text("name,split,class,given,probability\n")
     assert "Labels to look at again" not in render()
+
+
+def test_the_noise_of_the_masks_is_shown(project: Project) -> None:
+    project()
+    with_masks = render()
+    assert "<td>0.900</td><td>0.710</td></tr>" in with_masks  # coverage, confidence
+    assert "Confusion, gradcampp masks" in with_masks
+    project(masks=False)
+    without = render()
+    assert "confidence 0.710" in without
+    assert "0.040 of the pixels are left open" in without
+    assert "Confusion, gradcampp masks" not in without
 
 
 def test_old_panels_go(project: Project, set_params: SetParams) -> None:

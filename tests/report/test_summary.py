@@ -36,6 +36,7 @@ def make_results(
         diagnosis={},
         pseudo_masks={"cam": {"heatmaps": heat, "pseudo_masks": masks, "threshold": 0.3}},
         sweeps={},
+        mask_confusion={},
         evaluation={
             s: {"miou": scores[s], "iou_per_class": {"a": scores[s]}, "boundary_iou": 0.2}
             for s in supervision

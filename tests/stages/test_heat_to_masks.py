@@ -1,0 +1,50 @@
+"""What a mask says of itself, and the table of what it takes for what."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.pictures import write_mask
+from pipeline.heatmaps.store import write_index, write_shard
+from pipeline.params import load_params
+from pipeline.report.results import read_confusion
+from pipeline.stages.confusion_file import write_confusion
+from pipeline.stages.heat_to_masks import Job, Noise, find_noise, summarise_noise
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)
+
+
+def test_the_noise_of_one_mask_by_hand(tmp_path: Path) -> None:
+    heat = np.full((1, 4, 4), 51, np.uint8)  # 0.2 everywhere: p(cat) = 0.2 / (0.2 + 0.3) = 0.4
+    write_shard(tmp_path / "heat", 0, {"a": heat})
+    write_index(tmp_path / "heat", [["a"]])
+    mask = np.zeros((4, 4), np.uint8)
+    mask[0], mask[1] = 1, 255
+    write_mask(tmp_path / "work/masks/a.png", mask)
+    job = Job(
+        Manifest("", ("cat",), ()),
+        tmp_path / "heat",
+        tmp_path / "work",
+        load_params(PARAMS).pseudo_masks,
+        0.3,
+    )
+    found = find_noise(job, CAT)
+    assert found.ignored == 0.25
+    assert found.confidence == pytest.approx((0.4 + 0.6) / 2)  # of the cat's pixels, of the background's
+
+
+def test_means_over_the_masks() -> None:
+    assert summarise_noise([]) == {"confidence": None, "ignored": None}
+    found = summarise_noise([Noise(0.25, 0.5), Noise(0.75, 0.0)])
+    assert found == {"confidence": 0.5, "ignored": 0.25}
+
+
+def test_the_report_reads_the_table_that_stages_write(tmp_path: Path) -> None:
+    counts = np.array([[3, 1], [2, 7]])
+    write_confusion(tmp_path / "confusion.csv", ["cat, big"], counts)
+    read = read_confusion(tmp_path / "confusion.csv")
+    assert read.names == ("background", "cat, big")
+    assert read.counts.tolist() == [[3, 1], [2, 7]]  # rows: truth
