@@ -21,6 +21,7 @@ from pipeline.params import ParamsError, load_params
 from tests.data.folders import make_coco, write_json
 
 SHIPPED = Path(__file__).parent.parent / "params.yaml"
+PRESETS = SHIPPED.parent / "presets"
 PhotoFolder = Callable[..., Path]
 
 
@@ -124,6 +125,42 @@ def test_quality_is_written_out(
     assert params.segmentation.relabel == (() if quality == "fast" else ("cam",))
     assert params.evaluation.scales == scales
     assert params.evaluation.refine == refine
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_presets_go_before_what_is_fitted_to_the_photos(photo_folder: PhotoFolder, preset: Path) -> None:
+    given = ["use", str(photo_folder()), "--encoder", "resnet50", "--preset", str(preset)]
+    assert main(given) == 0
+    params = load_params()
+    assert params.data.long_side == 512  # the photos have 64 pixels
+    assert params.classifier.output_stride == 16
+    assert params.classifier.training.steps > 3000
+    assert params.classifier.training.crop == 0.7  # what the preset does not name is as ever
+    assert params.segmentation.architecture == "DeepLabV3Plus"
+    assert params.segmentation.decoder == {}
+    assert params.segmentation.encoder == "resnet50"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("classifier: {training: {step: 5}}", "params.yaml has no key classifier.training.step. Correct"),
+        ("- 1", "expected keys of params.yaml"),
+        ("a: [", "expected a YAML file"),
+        (None, "No such file"),
+    ],
+)
+def test_a_preset_that_cannot_be_used_changes_nothing(
+    photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str], text: str | None, said: str
+) -> None:
+    folder = photo_folder()
+    if text is not None:
+        Path("mine.yaml").write_text(text)
+    assert main(["use", str(folder), "--preset", "mine.yaml"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("camseg: mine.yaml: ")
+    assert said in err
+    assert Path("params.yaml").read_text() == SHIPPED.read_text()
 
 
 def test_best_quality_does_without_a_crf_that_is_not_there(photo_folder: PhotoFolder) -> None:

@@ -2,14 +2,16 @@
 
 import io
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
 
 from pipeline.data.files import write_text
-from pipeline.params import load_params
+from pipeline.params import Params, load_params
 
 
 def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[object, object]]:
@@ -35,6 +37,35 @@ def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[o
         _check(text.getvalue())
         write_text(file, text.getvalue())
     return changes
+
+
+def read_preset(file: Path, params: Params) -> dict[str, object]:
+    """The values of a YAML file with some of the keys of params.yaml, by `section.key`.
+
+    Raises:
+        ValueError: it cannot be read, or has a key that params.yaml does not have.
+    """
+    try:
+        document = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, YAMLError) as error:
+        raise ValueError(f"{file}: expected a YAML file: {error}") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{file}: expected keys of params.yaml with their values")
+    return dict(_leaves(file, document, params, ""))
+
+
+def _leaves(
+    file: Path, values: Mapping[object, object], section: BaseModel, prefix: str
+) -> Iterator[tuple[str, object]]:
+    """`section.key` and value of every value; a mapping that is a value itself stays whole."""
+    for key, value in values.items():
+        if key not in type(section).model_fields:
+            raise ValueError(f"{file}: params.yaml has no key {prefix}{key}. Correct or remove it")
+        inner = getattr(section, str(key))
+        if isinstance(inner, BaseModel) and isinstance(value, dict):
+            yield from _leaves(file, value, inner, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _check(text: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands.folder import add_source, inspect_for, is_current, problem_lines, source_of
-from pipeline.commands.params_file import update_params
+from pipeline.commands.params_file import read_preset, update_params
 from pipeline.data.manifest import Manifest
 from pipeline.data.overview import fitting_long_side
 from pipeline.params import RELABELLED, ClassifierParams, Params, SegmentationParams, load_params
@@ -36,6 +36,7 @@ examples:
   camseg use ../photos --weights ../weights/mobilenet_v2.safetensors
   camseg use ../photos --weights none --encoder mobilenet_v2
   camseg use ../photos --quality best
+  camseg use data/voc/VOCdevkit/VOC2012 --encoder resnet50 --preset presets/voc2012.yaml
 """
 
 
@@ -68,6 +69,12 @@ def add_parser(commands: Any) -> None:
         "training photos anew, and a second one is trained on that; best: also several scales and the CRF "
         "whenever a model predicts",
     )
+    parser.add_argument(
+        "--preset",
+        type=Path,
+        metavar="FILE",
+        help="YAML with some of the keys of params.yaml: its values go before what would be written",
+    )
     add_source(parser)
     parser.set_defaults(run=run)
 
@@ -77,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     params_file = Path("params.yaml")
     params = load_params(params_file)
     encoder = choose_encoder(arguments.weights, arguments.encoder, params)
+    preset = read_preset(arguments.preset, params) if arguments.preset else {}
     source = source_of(arguments.path, params, arguments.source)
     found = inspect_for(source, arguments.path, params)
     for line in problem_lines(found):
@@ -103,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         values |= {f"{network}.training.lr": PRETRAINED_LR for network in ("classifier", "segmentation")}
     if encoder != params.classifier.encoder or arguments.encoder:
         values["segmentation.encoder"] = encoder
-    _report(update_params(params_file, values), masks=any(s.mask for s in found.manifest.samples))
+    _report(update_params(params_file, values | preset), masks=any(s.mask for s in found.manifest.samples))
     return 0
 
 

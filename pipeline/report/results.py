@@ -21,7 +21,7 @@ FULL = "full"  # the supervision by true masks: the control
 
 @dataclass(frozen=True)
 class Confusion:
-    """Pixels of masks or predictions: int64 (L, L), rows truth, columns found, and the names of the labels."""
+    """Pixels of masks or predictions: int64 (L, L), rows truth, columns found, and the labels."""
 
     names: tuple[str, ...]
     counts: NDArray[np.int64]
