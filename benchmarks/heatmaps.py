@@ -7,6 +7,7 @@ the rounds counts. torch-cam is compared with where it is installed (`pip instal
 """
 
 import argparse
+import itertools
 import json
 import platform
 import resource
@@ -37,7 +38,8 @@ CLASSES = 20
 TIMED_CLASSES = 4  # of pytorch-grad-cam asked for all of them
 METHODS = ("cam", "gradcam", "gradcampp")
 FOUR_SCALES = (1.0, 0.5, 1.5, 2.0)
-PHOTOS = 64  # of the pipeline's path with the networks above
+PHOTOS = 32  # of the pipeline's path with the networks above
+STAGE_ROUNDS = 3  # of that path
 MEMORY_IMAGES, MEMORY_WARM = 2000, 100
 
 Result = dict[str, object]
@@ -199,8 +201,14 @@ def photo_params(params: Params, encoder: str, side: int, batch: int) -> Params:
     )
 
 
-def pipeline_speed(params: Params, device: torch.device, count: int = 200) -> Result:
-    """The stage's own path, decode to store, against bare forward passes of the same tensors."""
+def pipeline_speed(
+    params: Params, device: torch.device, count: int = 200, rounds: int = STAGE_ROUNDS
+) -> Result:
+    """The stage's own path, decode to store, with and without the walk, against bare forward passes.
+
+    The three take turns, and the median of the rounds counts, after one round that does not: single runs on
+    one machine differ by a quarter.
+    """
     from pipeline.classifier.network import make_classifier
 
     with tempfile.TemporaryDirectory() as name:
@@ -209,29 +217,39 @@ def pipeline_speed(params: Params, device: torch.device, count: int = 200) -> Re
             (folder / part).mkdir()
         scenes = params.scenes.model_copy(update={"train": count, "val": 1, "empty_share": 0.0})
         manifest = write_scenes(folder / "prepared", folder / "masks", scenes, 0)
-        train = manifest.split("train")
         net = place(make_classifier(params.classifier, manifest.classes).eval(), device)
         target = find_target(net, to_device(torch.rand(1, 3, 64, 96), device), None)
-        bare = bare_passes(net, manifest, params.heatmaps, params.data.long_side, device)
-        out = {method: folder / "heatmaps" / method for method in params.heatmaps.methods}
-        start = time.perf_counter()
-        make_heatmaps(net, target, net.encoder, manifest, train, params.heatmaps, params.data.long_side, out)
-        seconds = time.perf_counter() - start
-        size = sum(file.stat().st_size for file in (folder / "heatmaps").rglob("*.safetensors"))
-    passes = {"forward": count / bare, "decode, scales and flip, store": count / seconds}
+        turns = itertools.count()
+
+        def stage(heatmaps: HeatmapParams) -> None:
+            fresh = folder / f"heatmaps-{next(turns)}"
+            out = {method: fresh / method for method in heatmaps.methods}
+            side, train = params.data.long_side, manifest.split("train")
+            make_heatmaps(net, target, net.encoder, manifest, train, heatmaps, side, out)
+
+        still = params.heatmaps.walk.model_copy(update={"restart": 1.0})
+        rows: dict[str, Callable[[], object]] = {
+            "forward": bare_passes(net, manifest, params.heatmaps, params.data.long_side, device),
+            "decode, scales and flip, store": lambda: stage(
+                params.heatmaps.model_copy(update={"walk": still})
+            ),
+            "the same with the walk": lambda: stage(params.heatmaps),
+        }
+        seconds = timed(rows, rounds, device)
+        size = sum(file.stat().st_size for file in (folder / "heatmaps-0").rglob("*.safetensors"))
     return {
         "network": params.classifier.encoder,
         "side": params.data.long_side,
         "scales": list(params.heatmaps.scales),
-        "images_per_second": passes,
+        "images_per_second": {row: count / taken for row, taken in seconds.items()},
         "kB_per_image": size / 1e3 / count,
     }
 
 
 def bare_passes(
     net: nn.Module, manifest: Manifest, params: HeatmapParams, long_side: int, device: torch.device
-) -> float:
-    """Seconds of the forward passes alone: same batches, scales and flips, tensors at hand."""
+) -> Callable[[], None]:
+    """The forward passes alone: same batches, scales and flips, tensors at hand."""
     from pipeline.heatmaps.dataset import plan_shards
 
     batches = [batch for shard in plan_shards(manifest.split("train"), params, long_side) for batch in shard]
@@ -249,8 +267,7 @@ def bare_passes(
                 for _ in range(views):
                     net(images)
 
-    once(run, device)
-    return once(run, device)
+    return run
 
 
 def identities(device: torch.device) -> Result:
