@@ -1,4 +1,7 @@
-"""Masks of the training images from a store of heatmaps, and their scores where true masks exist."""
+"""Masks of the training images from a store of heatmaps, and their scores where true masks exist.
+
+Corrected masks take the place of those from heatmaps. They train, so they are left out of all scores.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.files import write_csv, write_json
+from pipeline.data.files import write_bytes, write_csv, write_json
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.data.parallel import parallel_map, parallel_stream
 from pipeline.data.pictures import write_mask
@@ -53,11 +56,16 @@ class Counted:
 
 def make_masks(stage: str, target: str, job: Job, samples: Sequence[Sample]) -> None:
     """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`."""
+    corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
+    made = [sample for sample in samples if sample not in corrected]
     done = (job.work / "masks", job.work / "refined")  # both: one without the other was killed in `publish`
-    todo = [sample for sample in samples if not all(mask_path(folder, sample).exists() for folder in done)]
+    todo = [sample for sample in made if not all(mask_path(folder, sample).exists() for folder in done)]
     parallel_map(partial(make_one, job), todo, description=f"pseudo-masks ({target})")
-    scored = [sample for sample in samples if sample.score]
-    write_scores(job, scored, paths.REPORTS / "pseudo_masks" / target)
+    for sample in corrected:
+        content = mask_path(paths.CORRECTED, sample).read_bytes()
+        write_bytes(mask_path(job.work / "masks", sample), content)
+    scored = [sample for sample in made if sample.score]
+    write_scores(job, scored, len(corrected), paths.REPORTS / "pseudo_masks" / target)
     publish(stage, {job.work / "masks": paths.MASKS / target})
 
 
@@ -88,7 +96,7 @@ def count_one(job: Job, sample: Sample) -> Counted:
     )
 
 
-def write_scores(job: Job, scored: Sequence[Sample], folder: Path) -> None:
+def write_scores(job: Job, scored: Sequence[Sample], corrected: int, folder: Path) -> None:
     """Write the threshold sweep, the scores before and after refinement, and those of each image."""
     labels = len(job.manifest.classes) + 1
     swept = np.zeros((len(THRESHOLDS), labels, labels), np.int64)
@@ -105,7 +113,8 @@ def write_scores(job: Job, scored: Sequence[Sample], folder: Path) -> None:
             {"name": counted.name, "miou_before": score_or_none(before), "miou_after": score_or_none(after)}
         )
     curve = np.array([mean_iou(confusion) for confusion in swept])
-    write_json(folder / "metrics.json", summarise(job.threshold, curve, seed, refined, masks))
+    metrics = summarise(job.threshold, curve, seed, refined, masks)
+    write_json(folder / "metrics.json", {"corrected": corrected, **metrics})
     points = [
         {"threshold": round(float(t), 2), "miou": score_or_none(miou)}
         for t, miou in zip(THRESHOLDS, curve, strict=True)

@@ -19,7 +19,7 @@ from pipeline.engine.normalise import MEAN
 from pipeline.engine.training import fit
 from pipeline.params import ClassifierParams, ErasingParams, GainParams, load_params
 
-GAIN = GainParams(weight=1, sigma=0.5, omega=10, max_area=1)
+GAIN = GainParams(weight=1, sigma=0.5, omega=10, max_area=1, supervision_weight=0)
 OBJECT = ErasingParams(region="object", threshold=0.5, share=1, decay=0.9)
 BACKGROUND = OBJECT.model_copy(update={"region": "background"})
 
