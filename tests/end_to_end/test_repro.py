@@ -42,7 +42,7 @@ def require_summary(summary: Any, classes: set[str]) -> None:
     """Check the keys of reports/summary.json, which others rely on."""
     assert set(summary) == {
         *("classifier", "heatmaps", "pseudo_masks", "segmentation"),
-        *("weak_to_full", "supervision", "seconds"),
+        *("weak_to_full", "supervision", "corrected_masks", "seconds"),
     }
     assert set(summary["classifier"]) == {"map", "f1"}
     assert set(summary["heatmaps"]) == METHODS

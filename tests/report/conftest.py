@@ -94,7 +94,8 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
         heat = {"miou_best": known(0.55), "threshold_best": known(0.4)}
         heat |= {"miou_chosen": known(0.53), "threshold_chosen": 0.32}
         published = {"miou": known(0.6), "precision": known(0.8), "coverage": known(0.9)}
-        write_json(folder / "metrics.json", {"heatmaps": heat, "pseudo_masks": published, "threshold": 0.32})
+        metrics = {"corrected": 0, "heatmaps": heat, "pseudo_masks": published, "threshold": 0.32}
+        write_json(folder / "metrics.json", metrics)
         points = [{"threshold": t / 50, "miou": 0.55 - (t / 50 - 0.4) ** 2} for t in range(1, 50) if masks]
         write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
         train = [s for s in samples if s.split == "train" and masks]
