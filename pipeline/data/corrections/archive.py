@@ -22,7 +22,7 @@ def unpack(file: Path, folder: Path) -> None:
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            members = [member for member in archive.infolist() if not member.filename.endswith("/")]
             _check(file, members, folder)
             for member in members:
                 write_bytes(inside(folder, member.filename), archive.read(member))
@@ -37,14 +37,14 @@ def _check(file: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:
             f"{file}: expected at most {MOST_FILES} files of {MOST_BYTES / 1e6:.0f} MB together, got "
             f"{len(members)} of {total / 1e6:.0f} MB. Unpack it, and give the folder"
         )
-    names = set()
+    names = {folder}
     for member in members:
         link = stat.S_ISLNK(member.external_attr >> 16)
         try:
             path = inside(folder, member.filename)
         except ValueError:
             path = None
-        if path is None or link or path in names:
-            what = "a link" if link else "a name twice" if path else "a name that leaves it"
+        if path is None or path in names or link:
+            what = "a link" if link else "a name twice" if path in names else "a name that leaves it"
             raise ValueError(f"{file}: expected files in one folder, got {what}: {member.filename[:200]!r}")
         names.add(path)
