@@ -95,6 +95,19 @@ def test_a_single_file_is_enough(path: str) -> None:
     require_kept(*TRAIN)
 
 
+def test_masks_that_nobody_changed_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    out = export("cvat")
+    shutil.copytree("data/masks", "before")
+    write_mask(Path("data/masks/full/b/photo.png"), np.full((11, 6), 2, np.uint8))
+    changed = export("labelstudio", "changed")  # in whatever format it comes back
+    assert main(["corrections", "add", str(changed), "--exported", str(out)]) == 0
+    assert "1 mask(s) added, 0 replaced, 3 as they were exported left out: 1 in" in capsys.readouterr().out
+    require_kept("b/photo")
+    shutil.copytree("before", "data/masks", dirs_exist_ok=True)
+    assert main(["corrections", "add", str(export("png", "same")), "--exported", str(out)]) == 2
+    assert "camseg: same: expected masks that differ from out, got none" in capsys.readouterr().err
+
+
 def rewrite_zip(change: Callable[[dict[str, bytes]], dict[str, bytes]], out: str = "back.zip") -> Path:
     """What was exported for CVAT as another zip, after `change` of its files."""
     with zipfile.ZipFile(export("cvat") / "annotations.zip") as archive:

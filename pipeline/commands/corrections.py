@@ -2,27 +2,31 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from pipeline.commands.prepared import read_prepared
 from pipeline.data.corrections.archive import unpack
-from pipeline.data.corrections.inspection import inspect_corrections
+from pipeline.data.corrections.inspection import Corrections, inspect_corrections
 from pipeline.data.corrections.read import CVAT_ZIP, Format, find_format, read_corrections
 from pipeline.data.corrections.store import remove, store, stored_classes, stored_names
+from pipeline.data.manifest import Manifest
 from pipeline.params import load_params
 from pipeline.stages import paths
 
 EXAMPLES = """
 PATH is a folder, a zip or a JSON file: what `camseg export` writes, or what the annotation tool hands back
-(docs/data.md). Every mask in it counts as corrected. They are kept in data/corrections.
+(docs/data.md). Every mask in it counts as corrected, but for those that --exported leaves out. They are kept
+in data/corrections.
 
 examples:
   camseg export cvat to-correct
-  camseg corrections add task_1_segmentation_mask.zip
+  camseg corrections add task_1.zip --exported to-correct
   camseg corrections add project-1.json --format labelstudio
   camseg corrections list
   camseg corrections remove photo-07
@@ -42,6 +46,12 @@ def add_parser(commands: Any) -> None:
     add = actions.add_parser("add", help="check masks and keep them; again: replace them")
     add.add_argument("path", type=Path, metavar="PATH", help="a folder, a .zip or a .json")
     add.add_argument("--format", choices=get_args(Format), help="what PATH is (default: found out)")
+    add.add_argument(
+        "--exported",
+        type=Path,
+        metavar="OUT",
+        help="what `camseg export` wrote: masks that are still the same pixel for pixel are left out",
+    )
     add.set_defaults(run=add_masks)
     shown = actions.add_parser("list", help="name the images with a corrected mask")
     shown.set_defaults(run=list_masks)
@@ -51,26 +61,50 @@ def add_parser(commands: Any) -> None:
 
 
 def add_masks(arguments: argparse.Namespace) -> int:
-    """Check and keep all masks of PATH; 2, and nothing is written, if there are errors."""
+    """Check and keep the masks of PATH; 2, and nothing is written, if there are errors.
+
+    Raises:
+        ValueError: PATH holds no masks, or none that differ from those that were exported.
+    """
     params, manifest = load_params(), read_prepared()
     order = stored_classes(paths.CORRECTIONS, manifest.classes)
-    with opened(arguments.path) as path:
-        reading = read_corrections(path, arguments.format or find_format(path), manifest.classes)
-        found = inspect_corrections(reading, manifest, order, params.data.max_megapixels)
-        lines = [f"error: {line}" for line in found.errors] + [f"warning: {line}" for line in found.warnings]
-        for line in lines:
-            print(line.replace(str(path), str(arguments.path)), file=sys.stderr)
-    if not reading.rows and not found.errors:
-        raise ValueError(f"{arguments.path}: expected masks, got none. Check the path, or name its --format")
+    read = partial(read_masks, manifest=manifest, order=order, max_megapixels=params.data.max_megapixels)
+    found = read(arguments.path, arguments.format)
+    for line in [f"error: {e}" for e in found.errors] + [f"warning: {w}" for w in found.warnings]:
+        print(line, file=sys.stderr)
     if found.errors:
         print(f"camseg: no mask was added: {len(found.errors)} error(s)", file=sys.stderr)
         return 2
-    new = set(found.masks) - set(stored_names(paths.CORRECTIONS))
-    store(paths.CORRECTIONS, found.masks, order)
+    exported = read(arguments.exported, None).masks if arguments.exported else {}
+    masks = {name: mask for name, mask in found.masks.items() if mask != exported.get(name)}
+    if not masks:
+        raise ValueError(f"{arguments.path}: expected masks that differ from {arguments.exported}, got none")
+    new = set(masks) - set(stored_names(paths.CORRECTIONS))
+    store(paths.CORRECTIONS, masks, order)
+    same = f", {len(found.masks) - len(masks)} as they were exported left out" if arguments.exported else ""
     count = len(stored_names(paths.CORRECTIONS))
-    print(f"{len(new)} mask(s) added, {len(found.masks) - len(new)} replaced: {count} in {paths.CORRECTIONS}")
+    print(f"{len(new)} mask(s) added, {len(masks) - len(new)} replaced{same}: {count} in {paths.CORRECTIONS}")
     print("now run: make repro")
     return 0
+
+
+def read_masks(
+    path: Path, format: Format | None, manifest: Manifest, order: Sequence[str], max_megapixels: float
+) -> Corrections:
+    """The masks of `path` and what is wrong with them; files of a zip are named as below it.
+
+    Raises:
+        ValueError: there are no masks.
+    """
+    with opened(path) as place:
+        reading = read_corrections(place, format or find_format(place), manifest.classes)
+        found = inspect_corrections(reading, manifest, order, max_megapixels)
+    if not reading.rows and not found.errors:
+        raise ValueError(f"{path}: expected masks, got none. Check the path, or name its --format")
+    errors = tuple(line.replace(str(place), str(path)) for line in found.errors)
+    return replace(
+        found, errors=errors, warnings=tuple(w.replace(str(place), str(path)) for w in found.warnings)
+    )
 
 
 def list_masks(_arguments: argparse.Namespace) -> int:
