@@ -88,7 +88,7 @@ def attention_error(heat: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
     Returns:
         float32 scalar; 0 where no picture takes part.
 
-    Source: GAIN, Li et al. 2018, arXiv:1802.10171, eq. 6.
+    Source: GAIN, Li et al. 2018, arXiv:1802.10171, section 3.3, L_e.
     """
     known = (masks != IGNORE).float()
     pixels = known.sum((1, 2))
