@@ -329,6 +329,22 @@ def test_ids_keep_their_class_when_classes_come_and_move() -> None:
     require_kept(*TRAIN)
 
 
+def test_more_classes_than_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    (KEPT / "classes.txt").write_text("".join(f"old {i}\n" for i in range(252)))
+    require_refused(
+        export("png"), "classes.txt: expected up to 254 classes with those of the data", capsys=capsys
+    )
+    (KEPT / "classes.txt").write_text("".join(f"old {i}\n" for i in range(251)))
+    assert main(["corrections", "add", "out"]) == 0
+    assert set(kept()["b/photo"].flat) == {0, 253, 255}  # its class is the second after 251 others
+
+
+def test_debug_shows_where_an_error_comes_from() -> None:
+    for arguments in (["--debug", "add", "none"], ["add", "none", "--debug"]):
+        with pytest.raises(ValueError, match="none: expected a folder"):
+            main(["corrections", *arguments])
+
+
 def test_added_again_listed_and_removed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["corrections", "add", str(export("png"))]) == 0
     assert "4 mask(s) added, 0 replaced: 4 in data/corrections" in capsys.readouterr().out

@@ -58,6 +58,8 @@ def add_parser(commands: Any) -> None:
     removed = actions.add_parser("remove", help="forget corrected masks")
     removed.add_argument("names", nargs="+", metavar="NAME", help="as `camseg corrections list` names them")
     removed.set_defaults(run=remove_masks)
+    for action in (add, shown, removed):  # as behind `camseg corrections`
+        action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def add_masks(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.threshold import label_map, upsample
 from pipeline.params import load_params
-from pipeline.stages import make_pseudo_masks, paths, prepare
+from pipeline.stages import make_pseudo_masks, paths, prepare, relabel, train_classifier
 from pipeline.stages.heat_to_masks import Job, make_masks
 
 SHIPPED = Path(__file__).parent.parent.parent / "params.yaml"
@@ -199,6 +200,28 @@ def test_nothing_to_calibrate_with() -> None:
         ValueError, match=r"expected corrected masks for `calibrated`, got none in data/masks"
     ):
         make_pseudo_masks.main("cam")
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "folder"),
+    [
+        (train_classifier, (), paths.ATTENTION),
+        (make_pseudo_masks, ("cam",), paths.CORRECTED),
+        (relabel, ("cam",), paths.CORRECTED),
+    ],
+)
+def test_unfinished_work_of_other_corrections_is_not_taken(
+    module: ModuleType, arguments: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare.main()
+
+    def stop(_stage: str, *parts: object) -> None:
+        assert folder in parts  # of the fingerprint, by content
+        raise InterruptedError
+
+    monkeypatch.setattr(module, "work_folder", stop)
+    with pytest.raises(InterruptedError):
+        module.main(*arguments)
 
 
 def test_folders_have_them_too(photo_folder: Callable[..., Path]) -> None:

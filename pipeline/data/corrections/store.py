@@ -10,6 +10,7 @@ from pipeline.data.corrections.inspection import Corrections, inspect_correction
 from pipeline.data.corrections.read import CLASSES, listed_classes, read_pngs
 from pipeline.data.files import inside, write_bytes, write_text
 from pipeline.data.manifest import Manifest
+from pipeline.data.pictures import IGNORE
 from pipeline.data.sources.rows import Reading
 
 
@@ -24,9 +25,19 @@ def inspect_store(folder: Path, manifest: Manifest, max_megapixels: float) -> Co
 
 
 def stored_classes(folder: Path, classes: Sequence[str]) -> list[str]:
-    """Those of `folder` in their order, then those of the data set that are new."""
+    """Those of `folder` in their order, then those of the data set that are new.
+
+    Raises:
+        ValueError: together they are more than 8 bits hold.
+    """
     known = listed_classes(folder)
-    return [*known, *(name for name in classes if name not in known)]
+    order = [*known, *(name for name in classes if name not in known)]
+    if len(order) >= IGNORE:
+        raise ValueError(
+            f"{folder / CLASSES}: expected up to {IGNORE - 1} classes with those of the data set, got "
+            f"{len(order)}. Export them (--masks corrected), empty the folder, and add them again"
+        )
+    return order
 
 
 def store(folder: Path, masks: Mapping[str, bytes], order: Sequence[str]) -> None:
