@@ -3,7 +3,7 @@
 
 CRF ?= 1
 READY := .venv/.ready$(if $(filter 0,$(CRF)),-without-crf)
-OUTPUTS := .work data/prepared data/heatmaps data/masks data/predictions models reports .dvc/cache .dvc/tmp
+OUTPUTS := .work data/attention data/prepared data/heatmaps data/masks data/predictions models reports .dvc/cache .dvc/tmp
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # DVC starts the `python` that comes first on the PATH.

@@ -148,8 +148,9 @@ def prepare(project: Path, cache: Path, data: str, weights: str, values: Mapping
         shutil.copy(ROOT / name, project / name)
     shutil.rmtree(project / "pipeline", ignore_errors=True)
     shutil.copytree(ROOT / "pipeline", project / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    (project / "data/raw").mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "data/raw/README.md", project / "data/raw")
+    for folder in ("data/raw", "data/corrections"):
+        (project / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / folder / "README.md", project / folder)
     (project / ".dvc/config.local").write_text(
         f"[core]\n    no_scm = true\n[cache]\n    dir = {cache}\n    type = hardlink,copy\n"
     )

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pipeline.commands import check, diagnose, download, explain, export, predict, use
+from pipeline.commands import check, corrections, diagnose, download, explain, export, predict, use
 
 REFUSED = 2  # what is given cannot be used; argparse ends with it too
 
@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser("camseg", description="Segmentation from image-level labels.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (check, use, download, explain, diagnose, predict, export):
+    for command in (check, use, download, explain, diagnose, predict, export, corrections):
         command.add_parser(commands)
     for each in commands.choices.values():
         each.add_argument("--debug", action="store_true", help="show where an error comes from")

@@ -105,12 +105,13 @@ class ErasingParams(Section):
 
 
 class GainParams(Section):
-    """The attention-mining loss of GAIN."""
+    """The losses of GAIN: attention mining, and the supervision of attention by corrected masks."""
 
     weight: NotNegative
     sigma: Share
     omega: Positive
     max_area: Share
+    supervision_weight: NotNegative
 
 
 class ClassifierParams(Section):
@@ -167,7 +168,7 @@ class CrfParams(Section):
 class PseudoMaskParams(Section):
     """How heatmaps become masks."""
 
-    threshold: Literal["auto"] | Annotated[float, Field(gt=0, lt=1)]
+    threshold: Literal["auto", "calibrated"] | Annotated[float, Field(gt=0, lt=1)]
     band: Annotated[float, Field(ge=0, lt=0.5)]
     refine: Literal["crf", "none"]
     crf: CrfParams

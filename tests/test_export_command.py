@@ -103,6 +103,16 @@ def test_predictions_are_held_against_the_probabilities_of_the_model(monkeypatch
     assert list(read_confidence().values()) == pytest.approx([0.455] * 4, abs=1e-3)
 
 
+def test_corrected_masks_are_sure_and_come_last() -> None:
+    write_mask(Path("data/masks/corrected/missed.png"), half(2))  # the most doubtful otherwise
+    assert main(["export", "png", "out"]) == 0
+    found = read_confidence()
+    assert list(found) == ["sub/doubtful", "sub/sure", "missed", "plain"]  # equal ones by name
+    assert found["missed"] == found["plain"] == 1
+    assert main(["export", "png", "corrected", "--masks", "corrected"]) == 0
+    assert read_confidence("corrected") == {"missed": 1}
+
+
 def test_true_masks_are_not_doubted() -> None:
     assert main(["export", "png", "out", "--masks", "full"]) == 0
     assert set(read_confidence().values()) == {1.0}

@@ -1,9 +1,10 @@
-"""Heatmaps inside the training of the classifier: differentiable ones, and two things that are made of them.
+"""Heatmaps inside the training of the classifier: differentiable ones, and what is made of them.
 
 * **Erasing**, an augmentation: parts of the pictures are taken away by the heatmaps of an average of the
   network's past weights. Without the hottest parts the network has to find others; without the surroundings
   it cannot learn them in the place of the object.
-* **GAIN**, a loss: what the heatmap of a class leaves of a picture should not show that class any more.
+* **GAIN**, two losses: what the heatmap of a class leaves of a picture should not show that class any more;
+  and where a mask is known, the heatmap should be the mask.
 """
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.classifier.network import Classifier
+from pipeline.data.pictures import IGNORE
 from pipeline.engine.normalise import MEAN
 from pipeline.params import ErasingParams, GainParams
 
@@ -70,6 +72,33 @@ def attention_mining(
     rows, chosen, mask = rows[small], chosen[small], mask[small]
     masked = images[rows] - mask * (images[rows] - _mean_colour(images))
     return net(masked).float().sigmoid().gather(1, chosen).mean()
+
+
+def attention_error(heat: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
+    """L_e: the mean squared difference between the heatmaps of labelled classes and their masks.
+
+    The mean over the known pixels of a map, then over the labels of a picture, then over the pictures that
+    have both. The gradient reaches the weights through the heatmap.
+
+    Args:
+        heat: (N, C, h, w) in [0, 1], see `attention`; resized to the masks.
+        masks: int64 (N, H, W) of 0, class + 1, and 255 where nothing is known.
+        labels: float32 (N, C) of 0 and 1.
+
+    Returns:
+        float32 scalar; 0 where no picture takes part.
+
+    Source: GAIN, Li et al. 2018, arXiv:1802.10171, section 3.3, L_e.
+    """
+    known = (masks != IGNORE).float()
+    pixels = known.sum((1, 2))
+    wide = functional.interpolate(heat.float(), masks.shape[-2:], mode="bilinear", align_corners=False)
+    ids = torch.arange(1, heat.shape[1] + 1, device=heat.device)
+    wanted = (masks[:, None] == ids[:, None, None]).float()
+    errors = ((wide - wanted) ** 2 * known[:, None]).sum((2, 3)) / pixels.clamp(min=1)[:, None]
+    taken = labels.any(1) & (pixels > 0)
+    means = (errors * labels).sum(1) / labels.sum(1).clamp(min=1)
+    return (means * taken).sum() / taken.sum().clamp(min=1)
 
 
 def erase(images: Tensor, heat: Tensor, labels: Tensor, params: ErasingParams) -> Tensor:

@@ -1,4 +1,7 @@
-"""Training of the classifier from image-level labels, and its scores on pictures it has not seen."""
+"""Training of the classifier from image-level labels, and its scores on pictures it has not seen.
+
+Corrected masks supervise its heatmaps where that is asked for.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +15,12 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from pipeline.classifier.attention import attention, attention_mining, erase
+from pipeline.classifier.attention import attention, attention_error, attention_mining, erase
 from pipeline.classifier.network import Classifier
-from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
+from pipeline.data.pictures import IGNORE, Mask
 from pipeline.data.resize import image_tensor
-from pipeline.data.stream import TrainingStream
+from pipeline.data.stream import Given, Target, TrainingStream
 from pipeline.engine.device import autocast, pick_device, place, to_device
 from pipeline.engine.training import Record, fit
 from pipeline.params import ClassifierParams, Params
@@ -29,13 +33,25 @@ def multi_hot(labels: Sequence[int], classes: int) -> Tensor:
     return vector
 
 
-def train_classifier(net: Classifier, manifest: Manifest, params: Params, checkpoint: Path) -> list[Record]:
-    """Fit `net` to the labels of the `train` split by binary cross-entropy; returns the curve."""
+def train_classifier(
+    net: Classifier, manifest: Manifest, masks: Path, params: Params, checkpoint: Path
+) -> list[Record]:
+    """Fit `net` to the labels of the `train` split by binary cross-entropy; returns the curve.
+
+    Args:
+        masks: folder of the masks that supervise the heatmaps; not read with a weight of 0.
+    """
     section = params.classifier
+    supervised = section.gain.supervision_weight > 0
+
+    def target(sample: Sample) -> Given:
+        labels = multi_hot(sample.labels, len(manifest.classes))
+        return (labels, known_mask(masks, sample)) if supervised else labels
+
     stream = TrainingStream(
         manifest,
         manifest.split("train"),
-        lambda sample: multi_hot(sample.labels, len(manifest.classes)),
+        target,
         section.training,
         long_side=params.data.long_side,
         seed=params.seed,
@@ -50,6 +66,13 @@ def train_classifier(net: Classifier, manifest: Manifest, params: Params, checkp
         checkpoint=checkpoint,
         description="classifier",
     )
+
+
+def known_mask(folder: Path, sample: Sample) -> Mask:
+    """The mask of `sample` in `folder`, uint8 (H, W); 255 everywhere if there is none."""
+    if mask_path(folder, sample).exists():
+        return load_mask(folder, sample)
+    return np.full((sample.height, sample.width), IGNORE, np.uint8)
 
 
 class Learner(nn.Module):
@@ -71,9 +94,14 @@ class Learner(nn.Module):
         return self
 
 
-def objective(learner: Learner, images: Tensor, labels: Tensor, step: int) -> Tensor:
-    """Binary cross-entropy, on erased pictures where they are asked for, plus the loss of GAIN; a scalar."""
+def objective(learner: Learner, images: Tensor, targets: Target, step: int) -> Tensor:
+    """Binary cross-entropy, on erased pictures where they are asked for, plus the losses of GAIN; a scalar.
+
+    Args:
+        targets: labels float32 (N, C), or with `gain.supervision_weight` these and masks int64 (N, H, W).
+    """
     net, params = learner.net, learner.params
+    labels, masks = (targets, None) if isinstance(targets, Tensor) else targets
     started = step >= params.attention_from * params.training.steps
     if learner.average is not None:
         learner.average.update_parameters(net)
@@ -84,9 +112,13 @@ def objective(learner: Learner, images: Tensor, labels: Tensor, step: int) -> Te
             images = erase(images, heat, labels, params.erasing)
     activations = net.features(images)[-1]
     loss = functional.binary_cross_entropy_with_logits(net.head(activations), labels)
-    if params.gain.weight and started:
+    gain = params.gain
+    if gain.weight and started:
         heat = attention(net, activations)
-        loss = loss + params.gain.weight * attention_mining(net, images, heat, labels, params.gain)
+        loss = loss + gain.weight * attention_mining(net, images, heat, labels, gain)
+    if masks is not None and started:
+        heat = attention(net, activations)
+        loss = loss + gain.supervision_weight * attention_error(heat, masks, labels)
     return loss
 
 

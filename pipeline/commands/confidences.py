@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.data.files import read_json
-from pipeline.data.manifest import Manifest, Sample, load_mask
+from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.data.parallel import parallel_map
 from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import HeatmapStore
@@ -52,7 +52,12 @@ def pseudo_confidences(name: str, samples: Sequence[Sample]) -> list[float]:
 
 
 def heat_confidence(job: Heated, sample: Sample) -> float:
-    """Of one pseudo-mask: the scores of its labels against the threshold, divided by their sum."""
+    """Of one pseudo-mask: the scores of its labels against the threshold, divided by their sum.
+
+    A mask that was corrected by hand is sure: 1.
+    """
+    if mask_path(paths.CORRECTED, sample).exists():
+        return 1.0
     mask = load_mask(job.masks, sample)
     heat = upsample(HeatmapStore(job.heatmaps).read(sample), (mask.shape[0], mask.shape[1]))
     ids = label_ids(heat, np.array(sample.labels, int))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pipeline.commands.confidences import predicted_confidences, pseudo_confidences
 from pipeline.commands.outputs import new_folder
+from pipeline.commands.prepared import read_prepared
 from pipeline.commands.segmentation_model import load_model
 from pipeline.data.files import inside
-from pipeline.data.manifest import Manifest, Sample, mask_path, read_manifest
+from pipeline.data.manifest import Manifest, Sample, mask_path
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
 from pipeline.export.items import Item, by_doubt
@@ -71,17 +72,6 @@ def write_format(format: str, items: Sequence[Item], classes: Sequence[str], fol
             raise ValueError(f"Expected a format of masks, got {format!r}")
 
 
-def read_prepared() -> Manifest:
-    """The manifest of the project.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if not (paths.PREPARED / "manifest.json").is_file():
-        raise ValueError(f"{paths.PREPARED}: there is no data set yet. Run `make repro` first")
-    return read_manifest(paths.PREPARED)
-
-
 def find_source(arguments: argparse.Namespace, params: Params) -> Source:
     """The folder of masks that is asked for, by default what the leading model was trained on.
 
@@ -115,11 +105,11 @@ def samples_with_mask(manifest: Manifest, source: Source) -> list[Sample]:
 def confidences(
     manifest: Manifest, source: Source, samples: Sequence[Sample], params: Params
 ) -> Sequence[float]:
-    """How sure each mask is, in [0, 1]; true masks are not doubted."""
+    """How sure each mask is, in [0, 1]; true and corrected masks are not doubted."""
     if source.predicted:
         net = load_model(paths.SEGMENTATION / source.name)
         return predicted_confidences(net, manifest, source.name, samples, params.evaluation)
-    if source.folder == paths.TRUE_MASKS:
+    if source.folder in (paths.TRUE_MASKS, paths.CORRECTED):
         return [1.0] * len(samples)
     return pseudo_confidences(source.name, samples)
 

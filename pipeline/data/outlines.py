@@ -1,4 +1,4 @@
-"""Masks drawn from the outlines of COCO: polygons and run lengths.
+"""Masks drawn from outlines: polygons and run lengths of COCO, strokes of Label Studio's brush.
 
 Everything is checked before memory is taken for it: a file of a few bytes may ask for terabytes.
 """
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.brush import BrushError, draw_brush
 from pipeline.data.pictures import IGNORE, Mask
 from pipeline.data.sources.rows import Shape
 
@@ -44,12 +45,21 @@ def draw_shapes(shapes: Sequence[Shape], size: tuple[int, int]) -> Mask:
 
 
 def draw_outline(outline: object, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixels, bool (H, W), of polygons [[x, y, ...], ...] or of {"size": [H, W], "counts": text or list}.
+    """The pixels of one outline, bool (H, W).
+
+    Args:
+        outline: polygons [[x, y, ...], ...], run lengths {"size": [H, W], "counts": text or list}, or a brush
+            {"format": "rle", "rle": [byte, ...]}.
 
     Raises:
-        OutlineError: it is neither, is for another size, or holds what cannot be.
+        OutlineError: it is none of these, is for another size, or holds what cannot be.
     """
     match outline:
+        case {"format": "rle", "rle": values}:
+            try:
+                return draw_brush(values, size)
+            except BrushError as error:
+                raise OutlineError(str(error)) from error
         case {"size": [int(height), int(width)], "counts": counts}:
             if (height, width) != size:
                 raise OutlineError(f"expected an RLE of size {list(size)}, got {[height, width]}")

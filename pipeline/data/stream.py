@@ -16,8 +16,11 @@ from pipeline.params import TrainingParams
 
 GREY = (124, 116, 104)  # ImageNet's mean colour: what lies beyond the picture
 
+Given = Tensor | Mask | tuple[Tensor | Mask, ...]  # what is known of a sample
+Target = Tensor | tuple[Tensor, ...]  # of an example, or of a batch
 
-class TrainingStream(Dataset[tuple[Tensor, Tensor]]):
+
+class TrainingStream(Dataset[tuple[Tensor, Target]]):
     """An endless shuffled pass over `samples`, cut at `length` examples.
 
     Example `i` depends on the seed and `i` alone: its epoch's permutation names the sample, and its own
@@ -25,14 +28,14 @@ class TrainingStream(Dataset[tuple[Tensor, Tensor]]):
 
     Each example is an image float32 (3, crop, crop) in [0, 1] and its target: what `target` returns for
     the sample, where a mask uint8 (H, W) becomes int64 (crop, crop) with the image's geometry and any other
-    tensor stays as it is.
+    tensor stays as it is. A target may be several of them.
     """
 
     def __init__(
         self,
         manifest: Manifest,
         samples: Sequence[Sample],
-        target: Callable[[Sample], Tensor | Mask],
+        target: Callable[[Sample], Given],
         params: TrainingParams,
         *,
         long_side: int,
@@ -48,13 +51,12 @@ class TrainingStream(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Target]:
         sample = self.samples[self._sample_index(index)]
         # A copy, since torch takes no read-only arrays.
         image = tv_tensors.Image(torch.from_numpy(self.manifest.image(sample).copy()).permute(2, 0, 1))
-        target = self.target(sample)
-        if isinstance(target, np.ndarray):
-            target = tv_tensors.Mask(torch.from_numpy(target.copy()))
+        given = self.target(sample)
+        target = tuple(map(_as_tensor, given)) if isinstance(given, tuple) else _as_tensor(given)
         # torchvision draws from torch's global generator: seed it for this example, then give it back.
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed: for other kinds of device it notes down a traceback, 0.8 ms an example.
@@ -100,6 +102,15 @@ def derive_seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _plain(target: Any) -> Tensor:
-    plain: Tensor = target.as_subclass(Tensor) if isinstance(target, tv_tensors.TVTensor) else target
-    return plain
+def _as_tensor(given: Tensor | Mask) -> Tensor:
+    """A mask as what `joint_transform` knows as one; other tensors as they are."""
+    if isinstance(given, Tensor):
+        return given
+    mask: Tensor = tv_tensors.Mask(torch.from_numpy(given.copy()))
+    return mask
+
+
+def _plain(target: Any) -> Any:
+    if isinstance(target, tuple):
+        return tuple(map(_plain, target))
+    return target.as_subclass(Tensor) if isinstance(target, tv_tensors.TVTensor) else target

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from pipeline.data.files import write_bytes
-from pipeline.data.stream import TrainingStream, derive_seed
+from pipeline.data.stream import Target, TrainingStream, derive_seed
 from pipeline.engine.device import autocast, pick_device, place, to_device
 from pipeline.params import TrainingParams
 
@@ -21,7 +21,7 @@ RECORD_STEPS = 10  # steps that one row of the curve averages over
 
 Record = dict[str, float]  # step, loss, lr
 Net = TypeVar("Net", bound=nn.Module)
-Objective = Callable[[Net, Tensor, Tensor, int], Tensor]  # (net, images, targets, step) -> float32 scalar
+Objective = Callable[[Net, Tensor, Any, int], Tensor]  # (net, images, targets, step) -> float32 scalar
 
 
 class TrainingError(ValueError):
@@ -43,8 +43,9 @@ def fit(
     Goes on from `checkpoint` where that exists, with the bytes that an uninterrupted run would have given.
 
     Args:
-        objective: the loss of a batch; it runs the network. Called under `autocast`. What it draws from
-            torch's generator depends on the seed and the step alone.
+        objective: the loss of a batch; it runs the network. Its targets are a tuple where those of `stream`
+            are. Called under `autocast`. What it draws from torch's generator depends on the seed and the
+            step alone.
         pretrained: parameters that learn at `params.pretrained_lr_factor` times the rate of the others.
 
     Raises:
@@ -59,7 +60,7 @@ def fit(
         rate = set_learning_rate(optimizer, params, step)
         torch.manual_seed(derive_seed(stream.seed, params.steps, step))  # dropout
         with autocast(device):
-            value = objective(net, to_device(images, device), targets.to(device), step)
+            value = objective(net, to_device(images, device), _moved(targets, device), step)
         _require_finite(value, description, step, rate)
         optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
@@ -113,10 +114,15 @@ def freeze_batch_norm(module: nn.Module) -> None:
             layer.requires_grad_(False)
 
 
-def _batches(stream: TrainingStream, params: TrainingParams, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(stream: TrainingStream, params: TrainingParams, start: int) -> Iterator[tuple[Tensor, Target]]:
     rest = Subset(stream, range(start * params.batch_size, len(stream)))
     workers = int(os.environ.get("CAMSEG_LOADERS", min(2, os.cpu_count() or 1)))
     return iter(DataLoader(rest, params.batch_size, num_workers=workers))
+
+
+def _moved(targets: Target, device: torch.device) -> Target:
+    # DataLoader makes a list of a tuple.
+    return targets.to(device) if isinstance(targets, Tensor) else tuple(t.to(device) for t in targets)
 
 
 def _require_finite(value: Tensor, description: str, step: int, rate: float) -> None:

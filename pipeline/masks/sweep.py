@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.pictures import IGNORE
-from pipeline.evaluation.confusion import Counts, check_ids
+from pipeline.evaluation.confusion import Counts, check_ids, mean_iou
 from pipeline.masks.threshold import Classes, Heat, label_ids
 
 Grid = NDArray[np.floating[Any]]  # (T,) ascending thresholds in (0, 1)
@@ -52,6 +52,20 @@ def sweep(
     confusion[:, :, ids] = foreground
     confusion[:, :, 0] = count.sum(axis=(0, 2)) - foreground[:, :, 1:].sum(axis=2)
     return confusion
+
+
+def best_threshold(counts: Counts, grid: Grid = THRESHOLDS) -> float:
+    """The threshold of `grid` with the best mIoU; the lowest of equal ones.
+
+    Args:
+        counts: int64 (T, L, L), the sum of `sweep` over images.
+
+    Raises:
+        ValueError: no pixel is scored.
+    """
+    if not counts.any():
+        raise ValueError("Expected pixels to choose a threshold with, got open ones (255) only")
+    return round(float(grid[np.nanargmax([mean_iou(confusion) for confusion in counts])]), 2)
 
 
 def strongest(heat: Heat) -> tuple[NDArray[np.float32], NDArray[np.intp]]:

@@ -18,7 +18,7 @@ from pipeline.report.diagnosis import Example, class_rows
 from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
 from pipeline.report.results import FULL, Results, lead_masks, lead_method, lead_supervision
 from pipeline.report.rows import Row
-from pipeline.report.summary import three, weak_to_full
+from pipeline.report.summary import corrected_masks, three, weak_labels, weak_to_full
 
 SHOWN_PROBLEMS = 40
 QUALITY = 85  # of WebP, 0..100
@@ -65,6 +65,7 @@ def render_page(
     template = files("pipeline.report").joinpath("page.html").read_text(encoding="utf-8")
     return environment.from_string(template).render(
         results=results,
+        corrected=corrected_masks(results),
         manifest=manifest,
         headlines=headlines(results, how),
         supervision={s: describe(results, s) for s in results.supervision},
@@ -125,7 +126,7 @@ def _model_headline(results: Results, supervision: str) -> Headline:
         meaning = "The same model trained on true masks: the control."
     else:
         meaning = (
-            "Overlap with the true masks of unseen images after training on image-level labels "
+            f"Overlap with the true masks of unseen images after training on {weak_labels(results)} "
             f"({supervision}). 1 is perfect."
         )
     return Headline(f"{FULL if supervision == FULL else 'weak'}, mIoU on val", three(miou), meaning)
@@ -169,6 +170,11 @@ def describe(results: Results, supervision: str) -> str:
     if supervision.endswith(RELABELLED):
         first = supervision.removesuffix(RELABELLED)
         source = f"what the {first} model says of the training images, within their image-level labels"
+    if corrected_masks(results):
+        return (
+            f"{weak_labels(results)}, by way of {source}. The corrected masks took the place of those, and "
+            "count in no score of training images."
+        )
     return f"image-level labels only, by way of {source}. No true mask took part in its training."
 
 

@@ -21,8 +21,21 @@ def summarise(results: Results) -> dict[str, Any]:
         "segmentation": {s: pick(found, SEGMENTATION_SCORES) for s, found in models.items()},
         "weak_to_full": weak_to_full(results),
         "supervision": list(results.supervision),
+        "corrected_masks": corrected_masks(results),
         "seconds": dict(results.seconds),
     }
+
+
+def corrected_masks(results: Results) -> int:
+    """How many masks of training images were corrected by hand: the same for all methods."""
+    return max((int(found.get("corrected", 0)) for found in results.pseudo_masks.values()), default=0)
+
+
+def weak_labels(results: Results) -> str:
+    """What the weak models were trained on, in a few words."""
+    count = corrected_masks(results)
+    more = {0: "", 1: " and 1 corrected mask"}.get(count, f" and {count} corrected masks")
+    return f"image-level labels{more}"
 
 
 def pick(metrics: Metrics, keys: tuple[str, ...]) -> Metrics:
@@ -57,14 +70,18 @@ def summary_table(results: Results, how: str) -> str:
             "training images",
         ),
     ]
-    rows += [(f"val mIoU, {s}", three(found["miou"]), note(s)) for s, found in results.evaluation.items()]
+    rows += [
+        (f"val mIoU, {s}", three(found["miou"]), note(s, results)) for s, found in results.evaluation.items()
+    ]
     rows.append(("weak / full", three(weak_to_full(results)), "share of the control's mIoU"))
     return "\n".join(f"{name:<28} {value:>5}  {remark}".rstrip() for name, value, remark in rows)
 
 
-def note(supervision: str) -> str:
+def note(supervision: str, results: Results) -> str:
     """What a supervision is, in a few words."""
-    return "trained on true masks: the control" if supervision == FULL else "trained on image-level labels"
+    if supervision == FULL:
+        return "trained on true masks: the control"
+    return f"trained on {weak_labels(results)}"
 
 
 def three(score: float | None) -> str:

@@ -1,13 +1,16 @@
-"""Masks of the training images from a store of heatmaps, and their scores where true masks exist."""
+"""Masks of the training images from a store of heatmaps, and their scores where true masks exist.
 
-from collections.abc import Sequence
+Corrected masks take the place of those from heatmaps. They train, so they are left out of all scores.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.files import write_csv, write_json
+from pipeline.data.files import write_bytes, write_csv, write_json
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.data.parallel import parallel_map, parallel_stream
 from pipeline.data.pictures import IGNORE, write_mask
@@ -63,12 +66,18 @@ class Counted:
 
 def make_masks(stage: str, target: str, job: Job, samples: Sequence[Sample]) -> None:
     """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`."""
+    corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
+    made = [sample for sample in samples if not mask_path(paths.CORRECTED, sample).exists()]
     done = (job.work / "masks", job.work / "refined")  # both: one without the other was killed in `publish`
-    todo = [sample for sample in samples if not all(mask_path(folder, sample).exists() for folder in done)]
+    todo = [sample for sample in made if not all(mask_path(folder, sample).exists() for folder in done)]
     parallel_map(partial(make_one, job), todo, description=f"pseudo-masks ({target})")
-    noise = list(parallel_stream(partial(find_noise, job), samples, description="noise"))
-    scored = [sample for sample in samples if sample.score]
-    write_scores(job, scored, noise, paths.REPORTS / "pseudo_masks" / target)
+    for sample in corrected:
+        content = mask_path(paths.CORRECTED, sample).read_bytes()
+        write_bytes(mask_path(job.work / "masks", sample), content)
+    noise = list(parallel_stream(partial(find_noise, job), made, description="noise"))
+    notes = {"corrected": len(corrected), "noise": summarise_noise(noise)}
+    scored = [sample for sample in made if sample.score]
+    write_scores(job, scored, notes, paths.REPORTS / "pseudo_masks" / target)
     publish(stage, {job.work / "masks": paths.MASKS / target})
 
 
@@ -108,8 +117,8 @@ def count_one(job: Job, sample: Sample) -> Counted:
     )
 
 
-def write_scores(job: Job, scored: Sequence[Sample], noise: Sequence[Noise], folder: Path) -> None:
-    """Write the threshold sweep, the scores before and after refinement and of each image, and the noise."""
+def write_scores(job: Job, scored: Sequence[Sample], notes: Mapping[str, object], folder: Path) -> None:
+    """Write the threshold sweep, the scores before and after refinement and of each image, and `notes`."""
     labels = len(job.manifest.classes) + 1
     swept = np.zeros((len(THRESHOLDS), labels, labels), np.int64)
     seed, refined = np.zeros((labels, labels), np.int64), np.zeros((labels, labels), np.int64)
@@ -126,7 +135,7 @@ def write_scores(job: Job, scored: Sequence[Sample], noise: Sequence[Noise], fol
         )
     curve = np.array([mean_iou(confusion) for confusion in swept])
     metrics = summarise(job.threshold, curve, seed, refined, masks)
-    write_json(folder / "metrics.json", metrics | {"noise": summarise_noise(noise)})
+    write_json(folder / "metrics.json", {**notes, **metrics})
     write_confusion(folder / "confusion.csv", job.manifest.classes, refined)
     points = [
         {"threshold": round(float(t), 2), "miou": score_or_none(miou)}

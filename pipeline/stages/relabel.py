@@ -33,6 +33,7 @@ def main(supervision: str) -> None:
         describe(pick_device()),
         paths.PREPARED / "manifest.json",
         model,
+        paths.CORRECTED,
     )
     train, heat = manifest.split("train"), work / "heat"
     predict_all(model, manifest, [s for s in train if s.labels], params.evaluation, heat)

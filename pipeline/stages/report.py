@@ -26,6 +26,7 @@ from pipeline.stages.running import stage
 
 NAME = "report"
 PAGE, PANELS, PLOTS = paths.REPORTS / "index.html", paths.REPORTS / "panels", paths.REPORTS / "plots"
+HOW = {"auto": "chosen without masks", "calibrated": "chosen with the corrected masks"}  # the threshold
 
 Predictions = dict[str, dict[str, Mask]]  # at the report's size, by supervision and sample name
 
@@ -38,7 +39,7 @@ def main() -> None:
     results = read_results(
         paths.REPORTS, params.heatmaps.methods, params.segmentation.supervision, relabelled
     )
-    how = "chosen without masks" if params.pseudo_masks.threshold == "auto" else "given in params.yaml"
+    how = HOW.get(str(params.pseudo_masks.threshold), "given in params.yaml")
     rows = make_rows(manifest, results, params.report.images, params.evaluation, params.pseudo_masks.crf)
     write_panels([row for section in rows.values() for row in section])
     write_plots(results)
@@ -109,15 +110,17 @@ def read_masks(folder: Path, samples: Sequence[Sample]) -> dict[str, Mask]:
 def train_tiles(
     manifest: Manifest, sample: Sample, results: Results, predictions: Predictions
 ) -> tuple[Tile, ...]:
-    """Photo, heatmaps, pseudo-mask before and after refinement, truth, predictions."""
+    """Photo, heatmaps, pseudo-mask before and after refinement or the corrected mask, truth, predictions."""
     photo = shrink_photo(manifest.image(sample))
     method = lead_method(results.methods, results.supervision)
     heatmaps = {m: HeatmapStore(paths.HEATMAPS / m).read(sample) for m in results.methods}
     threshold = results.pseudo_masks[method]["threshold"]
     masks = {f"{method} > {threshold:.2f}": cut_heat(photo, heatmaps[method], sample.labels, threshold)}
-    masks |= captioned("pseudo-mask, refined", paths.MASKS / method, sample)
+    corrected = captioned("corrected mask", paths.CORRECTED, sample)
+    made = captioned("pseudo-mask, refined", paths.MASKS / method, sample)
     for name in (name for name in results.pseudo_masks if name not in results.methods):
-        masks |= captioned(f"pseudo-mask, {name}", paths.MASKS / name, sample)
+        made |= captioned(f"pseudo-mask, {name}", paths.MASKS / name, sample)
+    masks |= corrected or made
     masks |= truth_and_predictions(sample, predictions)
     return (Tile("photo", photo), *heat_tiles(photo, heatmaps), *mask_tiles(photo, masks))
 

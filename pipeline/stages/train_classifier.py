@@ -23,15 +23,20 @@ DOUBTS = 100  # labels that are listed, at most
 
 
 def main() -> None:
-    """Read `data/prepared`, write `models/classifier` and `reports/classifier`."""
+    """Read `data/prepared` and `data/attention`, write `models/classifier` and `reports/classifier`."""
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
     seed_everything(params.seed)
     net = make_classifier(params.classifier, manifest.classes)
     work = work_folder(
-        NAME, params.seed, params.data.long_side, params.classifier, paths.PREPARED / "manifest.json"
+        NAME,
+        params.seed,
+        params.data.long_side,
+        params.classifier,
+        paths.PREPARED / "manifest.json",
+        paths.ATTENTION,
     )
-    curve = train_classifier(net, manifest, params, work / "checkpoint.pt")
+    curve = train_classifier(net, manifest, paths.ATTENTION, params, work / "checkpoint.pt")
     save_classifier(work / "model", net)
     samples = (*manifest.split("val"), *manifest.split("train"))
     probabilities = predict_probabilities(net, manifest, samples, params.data.long_side)

@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.classifier.attention import attention, attention_mining, erase, soft_mask
+from pipeline.classifier.attention import attention, attention_error, attention_mining, erase, soft_mask
 from pipeline.classifier.network import Classifier, make_classifier
-from pipeline.classifier.training import Learner, multi_hot, objective
+from pipeline.classifier.training import Learner, multi_hot, objective, train_classifier
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import write_image
+from pipeline.data.pictures import write_image, write_mask
 from pipeline.data.stream import TrainingStream
 from pipeline.engine.normalise import MEAN
 from pipeline.engine.training import fit
-from pipeline.params import ClassifierParams, ErasingParams, GainParams, load_params
+from pipeline.params import ClassifierParams, ErasingParams, GainParams, Params, load_params
 
-GAIN = GainParams(weight=1, sigma=0.5, omega=10, max_area=1)
+GAIN = GainParams(weight=1, sigma=0.5, omega=10, max_area=1, supervision_weight=0)
 OBJECT = ErasingParams(region="object", threshold=0.5, share=1, decay=0.9)
 BACKGROUND = OBJECT.model_copy(update={"region": "background"})
 
@@ -207,3 +207,101 @@ def test_an_interrupted_training_ends_with_the_same_bytes(tmp_path: Path) -> Non
     again = train("again.pt", -1)
     assert any(key.startswith("average.") for key in whole)
     assert all(torch.equal(whole[key], again[key]) for key in whole)
+
+
+def test_attention_error_by_hand() -> None:
+    heat = torch.tensor(
+        [[[[0.5, 1.0]], [[0.25, 0]], [[1, 1]]], [[[1.0, 1]], [[1, 1]], [[1, 1]]]]
+    )  # (2, 3, 1, 2)
+    masks = torch.tensor([[[1, 2]], [[255, 255]]])
+    labels = torch.tensor([[1.0, 1, 0], [1, 0, 0]])
+    # Class 1: ((0.5 - 1)^2 + (1 - 0)^2) / 2 = 0.625; class 2: (0.25^2 + (0 - 1)^2) / 2 = 0.53125.
+    # Class 3 is no label, and nothing is known of the second picture.
+    assert torch.allclose(attention_error(heat, masks, labels), torch.tensor((0.625 + 0.53125) / 2))
+
+
+def test_attention_error_leaves_out_open_pixels() -> None:
+    heat, labels = torch.tensor([[[[0.5, 0.1, 0.8]]]]), torch.ones(1, 1)
+    # Pixels 1 and 3 are known: ((0.5 - 1)^2 + 0.8^2) / 2
+    found = attention_error(heat, torch.tensor([[[1, 255, 0]]]), labels)
+    assert torch.allclose(found, torch.tensor((0.25 + 0.64) / 2))
+    other = attention_error(heat * torch.tensor([1.0, 9, 1]), torch.tensor([[[1, 255, 0]]]), labels)
+    assert torch.equal(found, other)
+    assert attention_error(heat, torch.full((1, 1, 3), 255), labels) == 0
+    assert attention_error(heat, torch.tensor([[[0, 0, 0]]]), labels * 0) == 0  # a background picture
+
+
+def test_attention_error_against_a_literal_loop() -> None:
+    rng = np.random.default_rng(0)
+    heat, labels = rng.random((5, 3, 4, 6)), rng.random((5, 3)) < 0.6
+    masks = rng.choice([0, 1, 2, 3, 255], (5, 4, 6))
+    masks[1], labels[2] = 255, False
+    pictures = []
+    for n in range(5):
+        own = [
+            np.mean(
+                [(heat[n, c, y, x] - (masks[n, y, x] == c + 1)) ** 2 for y, x in np.argwhere(masks[n] != 255)]
+            )
+            for c in np.flatnonzero(labels[n])
+            if (masks[n] != 255).any()
+        ]
+        pictures += [np.mean(own)] if own else []
+    found = attention_error(torch.tensor(heat), torch.tensor(masks), torch.tensor(labels).float())
+    assert len(pictures) < 5
+    assert found.item() == pytest.approx(np.mean(pictures), abs=1e-6)
+
+
+def test_attention_error_sends_a_gradient_through_the_attention_map(net: Classifier) -> None:
+    net.eval()
+    images, labels = torch.rand(2, 3, 64, 64), torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+    masks = torch.zeros(2, 64, 64, dtype=torch.int64)
+    masks[0, :20, :30], masks[1, 30:, 8:] = 1, 2
+    heat = attention(net, net.features(images)[-1])
+    error = attention_error(heat, masks, labels)
+    error.backward()
+    gradients = [p.grad for p in net.encoder.parameters() if p.grad is not None]
+    assert len(gradients) == len(list(net.encoder.parameters()))
+    assert max(float(g.abs().max()) for g in gradients) > 1e-7
+    assert net.fc.weight.grad is not None
+    assert net.fc.weight.grad[:2].abs().max() > 0
+    assert not net.fc.weight.grad[2].any()  # no label of either picture
+    with torch.no_grad():  # downhill
+        for parameter in net.parameters():
+            parameter -= 0.01 * parameter.grad if parameter.grad is not None else 0
+        lower = attention_error(attention(net, net.features(images)[-1]), masks, labels)
+    assert lower < error
+
+
+def trained(tmp_path: Path, weight: float, masks: Path) -> dict[str, Tensor]:
+    """The classifier after a few steps on four pictures."""
+    rng = np.random.default_rng(0)
+    samples = []
+    for i in range(4):
+        write_image(tmp_path / f"{i}.png", rng.integers(0, 256, (32, 40, 3), np.uint8))
+        samples.append(Sample(str(i), f"{i}.png", "", 32, 40, (i % 3,), "train", False, False))
+    manifest = Manifest(str(tmp_path), ("a", "b", "c"), tuple(samples))
+    shipped = load_params(Path("params.yaml"))
+    section = params(gain={**GAIN.model_dump(), "weight": 0, "supervision_weight": weight})
+    values = shipped.model_dump() | {"classifier": section.model_dump()}
+    values["data"]["long_side"] = 64  # two cells a side: a map of one cell is 1 whatever the weights
+    torch.manual_seed(0)
+    net = make_classifier(section, manifest.classes)
+    train_classifier(
+        net, manifest, masks, Params.model_validate(values), tmp_path / f"{weight}-{masks.name}.pt"
+    )
+    return {key: value.clone() for key, value in net.state_dict().items()}
+
+
+def test_corrected_masks_train_only_with_a_weight(tmp_path: Path) -> None:
+    mask = np.zeros((32, 40), np.uint8)
+    mask[:, 20:] = 1
+    write_mask(tmp_path / "masks" / "0.png", mask)
+
+    def differs(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+        return any(not torch.equal(one[key], other[key]) for key in one)
+
+    plain = trained(tmp_path, 0, tmp_path / "none")
+    assert not differs(plain, trained(tmp_path, 0, tmp_path / "masks"))
+    # Only the picture that has a mask brings a loss: without any, the weight changes nothing.
+    assert not differs(plain, trained(tmp_path, 10, tmp_path / "none"))
+    assert differs(plain, trained(tmp_path, 10, tmp_path / "masks"))

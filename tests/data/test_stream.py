@@ -47,6 +47,20 @@ def test_image_and_mask_get_the_same_geometry_and_ids_are_never_mixed(stream: Tr
     assert np.mean(agreeing) > 0.8
 
 
+def test_a_target_of_several_parts_has_the_geometry_of_the_image(stream: TrainingStream) -> None:
+    alone, masks = [stream[index] for index in range(6)], stream.target
+    labels = torch.tensor([0.5, 2.0])
+    stream.target = lambda sample: (labels, masks(sample))  # type: ignore[assignment,return-value]
+    for index, (image, mask) in enumerate(alone):
+        same, target = stream[index]
+        assert torch.equal(same, image)
+        assert isinstance(target, tuple)
+        assert torch.equal(target[0], labels)
+        assert target[1].dtype == torch.int64
+        assert type(target[1]) is torch.Tensor
+        assert torch.equal(target[1], mask)
+
+
 def test_beyond_the_picture_is_ignored(stream: TrainingStream) -> None:
     image, mask = next(stream[i] for i in range(40) if (stream[i][1] == 255).any())
     assert torch.allclose(image[:, mask == 255].mean(1) * 255, torch.tensor([124.0, 116, 104]), atol=1)

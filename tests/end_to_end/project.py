@@ -20,6 +20,7 @@ FILES = (
     ".dvc/.gitignore",
     ".dvcignore",
     ".gitignore",
+    "data/corrections/README.md",
     "data/raw/README.md",
 )
 

@@ -11,7 +11,14 @@ import pytest
 from pipeline.data.files import read_json
 from pipeline.data.scenes_source import CLASSES
 from tests.end_to_end.conftest import Finished
-from tests.end_to_end.project import make_project, read_lock, run, without_git
+from tests.end_to_end.project import (
+    change_params,
+    file_bytes,
+    make_project,
+    read_lock,
+    run,
+    without_git,
+)
 from tests.photos import CLASSES as SHAPES
 from tests.photos import make_photo_folder
 
@@ -42,7 +49,7 @@ def require_summary(summary: Any, classes: set[str]) -> None:
     """Check the keys of reports/summary.json, which others rely on."""
     assert set(summary) == {
         *("classifier", "heatmaps", "pseudo_masks", "segmentation"),
-        *("weak_to_full", "supervision", "seconds"),
+        *("weak_to_full", "supervision", "corrected_masks", "seconds"),
     }
     assert set(summary["classifier"]) == {"map", "f1"}
     assert set(summary["heatmaps"]) == METHODS
@@ -137,6 +144,40 @@ def test_threshold_leaves_the_classifier_alone(finished: tuple[Finished, Finishe
     for method in METHODS:
         metrics = read_json(project / "reports" / "pseudo_masks" / method / "metrics.json")
         assert metrics["threshold"] == 0.4
+
+
+def test_a_correction_retrains_the_classifier_only_where_it_is_trained_with_it(
+    finished: tuple[Finished, Finished], tmp_path: Path
+) -> None:
+    project = shutil.copytree(finished[0].path, tmp_path / "project", symlinks=True)
+    true, names = project / "data/masks/full", ("train-00001.png", "train-00002.png")
+    (project / "by-hand").mkdir()
+    for name in names:
+        shutil.copy(true / name, project / "by-hand" / name)
+    added = run(project, sys.executable, "-m", "pipeline", "corrections", "add", "by-hand")
+    assert added.returncode == 0, added.stderr
+    again = run(project, "dvc", "repro")
+    assert again.returncode == 0, again.stderr
+    weak = SUPERVISION - {"full"}
+    assert set(stages_run(again.stdout)) == {
+        *("prepare", "make_pseudo_masks@cam", "make_pseudo_masks@gradcampp", "relabel@cam", "report"),
+        *(f"{stage}@{name}" for stage in ("train_segmentation", "evaluate") for name in weak),
+    }
+    for folder in METHODS | {"cam-relabelled", "corrected"}:
+        made = file_bytes(project / "data/masks" / folder, ".")
+        assert all(made[name] == file_bytes(project / "data/corrections", ".")[name] for name in names)
+    assert read_json(project / "reports/summary.json")["corrected_masks"] == 2
+    assert "image-level labels and 2 corrected masks" in (project / "reports/index.html").read_text()
+
+    change_params(project, {"classifier.gain.supervision_weight": 10})
+    trained = run(project, "dvc", "repro", "train_classifier")
+    assert stages_run(trained.stdout) == ["prepare", "train_classifier"], trained.stderr
+    removed = run(project, sys.executable, "-m", "pipeline", "corrections", "remove", "train-00001")
+    assert removed.returncode == 0, removed.stderr
+    assert stages_run(run(project, "dvc", "repro", "train_classifier").stdout) == [
+        "prepare",
+        "train_classifier",
+    ]
 
 
 def test_model_opens_without_this_project_or_a_network(finished: tuple[Finished, Finished]) -> None:

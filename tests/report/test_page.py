@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import read_image, write_image
+from pipeline.data.pictures import read_image, write_image, write_mask
 from pipeline.report.rows import share_out, worst_first
 from pipeline.stages.report import main
 
@@ -87,6 +87,25 @@ def test_problems_of_the_data_are_listed(project: Project) -> None:
     assert lines[39] in text
     assert lines[40] not in text
     assert "And 2 more in data/prepared/problems.txt." in text
+
+
+def test_corrected_masks_are_told_and_shown(project: Project, set_params: SetParams) -> None:
+    project()
+    set_params("threshold: auto ", "threshold: calibrated ")
+    for metrics in Path("reports/pseudo_masks").glob("*/metrics.json"):
+        metrics.write_text(json.dumps({**json.loads(metrics.read_text()), "corrected": 1}))
+    write_mask(Path("data/masks/corrected/train-05.png"), np.ones((30, 40), np.uint8))
+    page = Page(render())
+    assert "gradcampp: image-level labels and 1 corrected mask, by way of" in page.text
+    assert "full: the true masks of the training images" in page.text
+    assert (
+        "Training images, without the 1 that have a corrected mask. The threshold in use was chosen with the"
+        in (page.text)
+    )
+    found = rows(page)
+    assert "corrected mask" in found["train-05"]
+    assert "pseudo-mask, refined" not in found["train-05"]
+    assert "corrected mask" not in found["train-04"]
 
 
 def test_names_are_text(project: Project) -> None:

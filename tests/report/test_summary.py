@@ -21,7 +21,7 @@ from pipeline.report.summary import summarise, summary_table, weak_to_full
 
 
 def make_results(
-    weak: float | None, full: float | None, supervision: tuple[str, ...] = ("cam", "full")
+    weak: float | None, full: float | None, supervision: tuple[str, ...] = ("cam", "full"), corrected: int = 0
 ) -> Results:
     """By hand; `extra` stands for keys that a later version may write."""
     heat = {"miou_best": 0.5, "threshold_best": 0.4, "miou_chosen": 0.45, "threshold_chosen": 0.3, "extra": 1}
@@ -34,7 +34,9 @@ def make_results(
         average_precision={},
         doubts=[],
         diagnosis={},
-        pseudo_masks={"cam": {"heatmaps": heat, "pseudo_masks": masks, "threshold": 0.3}},
+        pseudo_masks={
+            "cam": {"corrected": corrected, "heatmaps": heat, "pseudo_masks": masks, "threshold": 0.3}
+        },
         sweeps={},
         mask_confusion={},
         evaluation={
@@ -62,6 +64,7 @@ def test_summary_by_hand() -> None:
         },
         "weak_to_full": 0.75,  # 0.6 / 0.8
         "supervision": ["cam", "full"],
+        "corrected_masks": 0,
         "seconds": {"prepare": 1.5},
     }
 
@@ -108,6 +111,15 @@ def test_table_has_the_headline_numbers() -> None:
     assert lines[-1][:4] == ["weak", "/", "full", "–"]  # noqa: RUF001
     assert lines[3][:4] == ["val", "mIoU,", "cam", "0.600"]
     assert "0.40" in lines[1]  # the oracle's threshold
+
+
+def test_corrected_masks_are_part_of_the_supervision() -> None:
+    for count, said in ((0, ""), (1, " and 1 corrected mask"), (30, " and 30 corrected masks")):
+        results = make_results(0.6, 0.8, corrected=count)
+        assert summarise(results)["corrected_masks"] == count
+        weak, full = summary_table(results, "given").splitlines()[3:5]
+        assert weak.endswith(f"0.600  trained on image-level labels{said}")
+        assert full.endswith("0.800  trained on true masks: the control")
 
 
 def test_reading_keeps_to_the_run(project: Callable[..., object]) -> None:

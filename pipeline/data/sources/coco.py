@@ -37,12 +37,17 @@ class Document:
 
 
 def read_folder(folder: Path) -> Reading:
-    """The rows of all instances files in the folder; labels are the categories of an image's annotations.
+    """The rows of all instances files in the folder."""
+    return read_files(folder, json_files(folder))
+
+
+def read_files(folder: Path, files: Sequence[Path]) -> Reading:
+    """The rows of instances files in the folder; labels are the categories of an image's annotations.
 
     Masks come from the segmentations, where each annotation of an image has one; crowds are 255. The split is
     that of the file's name or folder (instances_val2017.json, valid/_annotations.coco.json).
     """
-    documents = [_read_document(folder, file) for file in json_files(folder)]
+    documents = [_read_document(folder, file) for file in files]
     used = {a["category_id"] for d in documents for found in d.annotations.values() for _, a in found}
     names = tuple(dict.fromkeys(n for d in documents for i, n in d.categories.items() if i in used))
     rows: list[Row] = []

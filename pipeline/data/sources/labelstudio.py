@@ -19,13 +19,13 @@ def read_folder(folder: Path) -> Reading:
     A task names its image by an address or a path of another machine: the file in the folder with the longest
     common end is taken. A choice `background`, or none, means: no label.
     """
-    tasks, problems = _read_tasks(folder, json_files(folder))
+    tasks, problems = read_tasks(folder, json_files(folder))
     pictures, found = pictures_below(folder)
     problems += found
     by_end = ends(pictures)
     rows, undone = [], []
     for place, task in tasks:
-        reference, choices = _reference(task), _choices(task)
+        reference, choices = reference_of(task), _choices(task)
         image, problem = find_image(folder, reference, by_end, place)
         if choices is None:
             undone.append(reference)
@@ -59,7 +59,8 @@ def labels_of(choices: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name and name not in BACKGROUND)
 
 
-def _read_tasks(folder: Path, files: Sequence[Path]) -> tuple[list[Entry], list[Problem]]:
+def read_tasks(folder: Path, files: Sequence[Path]) -> tuple[list[Entry], list[Problem]]:
+    """The tasks of JSON files in the folder that name an image, with their places."""
     tasks: list[Entry] = []
     problems = []
     for file in files:
@@ -70,7 +71,7 @@ def _read_tasks(folder: Path, files: Sequence[Path]) -> tuple[list[Entry], list[
         entries = value if isinstance(value, list) else [value]
         for position, entry in enumerate(entries):
             place = Place(file, f"[{position}]")
-            if isinstance(entry, dict) and _reference(entry):
+            if isinstance(entry, dict) and reference_of(entry):
                 tasks.append((place, entry))
             else:
                 advice = "Export the project as JSON or JSON-MIN."
@@ -78,7 +79,7 @@ def _read_tasks(folder: Path, files: Sequence[Path]) -> tuple[list[Entry], list[
     return tasks, problems
 
 
-def _reference(task: Mapping[str, Any]) -> str:
+def reference_of(task: Mapping[str, Any]) -> str:
     """The image of a task: the first text of its data that is named `image`, or like a picture's address."""
     data = task.get("data", task)
     if not isinstance(data, dict):
@@ -93,14 +94,21 @@ def _choices(task: Mapping[str, Any]) -> list[str] | None:
     if "data" not in task:  # JSON-MIN: {"image": ..., "choice": "cat" or {"choices": ["cat", "dog"]}}
         values = [value for key, value in task.items() if key in ("choice", "choices", "label", "labels")]
         return [name for value in values for name in _names(value)] if values else None
+    results = annotation_of(task)
+    if results is None:
+        return None
+    return [name for result in results for name in _names(result.get("value"))]
+
+
+def annotation_of(task: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """The results of the last annotation that was not cancelled; None if there is none."""
     annotations = task.get("annotations", task.get("completions"))
     if not isinstance(annotations, list):
         return None
     done = [a for a in annotations if isinstance(a, dict) and not a.get("was_cancelled")]
     if not done or not isinstance(done[-1].get("result"), list):
         return None
-    values = [result.get("value") for result in done[-1]["result"] if isinstance(result, dict)]
-    return [name for value in values for name in _names(value)]
+    return [result for result in done[-1]["result"] if isinstance(result, dict)]
 
 
 def _names(value: object) -> list[str]:

@@ -36,18 +36,19 @@ def detect_source(folder: Path) -> Source:
         return "csv"
     if any(path.is_dir() for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}JPEGImages")):
         return "voc"  # or one above its year, which its reader says
-    heads = [_head(file) for file in coco.json_files(folder)]
+    heads = [head(file) for file in coco.json_files(folder)]
     if any(head.startswith("{") for head in heads):
         return "coco"
     if any(head.startswith("[") for head in heads):
         return "labelstudio"
-    if any("<annotations>" in _head(file) for file in [*folder.glob("*.xml"), *folder.glob("*/*.xml")]):
+    if any("<annotations>" in head(file) for file in [*folder.glob("*.xml"), *folder.glob("*/*.xml")]):
         return "cvat"
     folders = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
     return "imagefolder" if folders - {"images", "masks"} else "csv"
 
 
-def _head(file: Path) -> str:
+def head(file: Path) -> str:
+    """The first text of a file, without space in front; empty of what is no file, or a link."""
     if not file.is_file() or file.is_symlink():
         return ""
     with file.open("rb") as content:

@@ -1,0 +1,15 @@
+"""The data set that `prepare` has read."""
+
+from pipeline.data.manifest import Manifest, read_manifest
+from pipeline.stages import paths
+
+
+def read_prepared() -> Manifest:
+    """The manifest of the project.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not (paths.PREPARED / "manifest.json").is_file():
+        raise ValueError(f"{paths.PREPARED}: there is no data set yet. Run `make repro` first")
+    return read_manifest(paths.PREPARED)

@@ -1,0 +1,50 @@
+"""Zip files of strangers: unpacked within bounds, into a folder that nothing leaves."""
+
+import stat
+import zipfile
+import zlib
+from pathlib import Path
+
+from pipeline.data.files import inside, write_bytes
+
+MOST_FILES = 200_000
+MOST_BYTES = 2_000_000_000  # of all files together, unpacked
+
+
+def unpack(file: Path, folder: Path) -> None:
+    """Write the files of the zip `file` below `folder`.
+
+    All names and sizes are looked at before anything is written. No file gets more bytes than its entry says.
+
+    Raises:
+        ValueError: it is no zip, is broken or encrypted, holds links, names that leave `folder` or come
+            twice, or more than the bounds.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = [member for member in archive.infolist() if not member.filename.endswith("/")]
+            _check(file, members, folder)
+            for member in members:
+                write_bytes(inside(folder, member.filename), archive.read(member))
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise ValueError(f"{file}: expected a zip file, got {error}. Export it again") from error
+
+
+def _check(file: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:
+    total = sum(member.file_size for member in members)
+    if len(members) > MOST_FILES or total > MOST_BYTES:
+        raise ValueError(
+            f"{file}: expected at most {MOST_FILES} files of {MOST_BYTES / 1e6:.0f} MB together, got "
+            f"{len(members)} of {total / 1e6:.0f} MB. Unpack it, and give the folder"
+        )
+    names = {folder}
+    for member in members:
+        link = stat.S_ISLNK(member.external_attr >> 16)
+        try:
+            path = inside(folder, member.filename)
+        except ValueError:
+            path = None
+        if path is None or path in names or link:
+            what = "a link" if link else "a name twice" if path in names else "a name that leaves it"
+            raise ValueError(f"{file}: expected files in one folder, got {what}: {member.filename[:200]!r}")
+        names.add(path)

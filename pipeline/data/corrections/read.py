@@ -1,0 +1,103 @@
+"""Corrected masks as rows, from each format that masks are exported in, and as tools hand them back."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pipeline.data.corrections.labelstudio import read_brushes
+from pipeline.data.problems import Place, Problem
+from pipeline.data.sources import coco
+from pipeline.data.sources.documents import read_text_file
+from pipeline.data.sources.labelmap import read_labelmap
+from pipeline.data.sources.listing import pictures_below
+from pipeline.data.sources.read import head
+from pipeline.data.sources.rows import BACKGROUND, Reading, Row, class_name, stem
+
+Format = Literal["png", "voc", "coco", "cvat", "labelstudio"]
+CLASSES = "classes.txt"
+CVAT_ZIP = "annotations.zip"  # in what is exported for CVAT
+MASKS = "SegmentationClass"
+
+
+def find_format(path: Path) -> Format:
+    """What a folder or a JSON file is, by the names and the heads of its JSON; `png` where none fits."""
+    if path.is_file():
+        return "labelstudio" if head(path).startswith("[") else "coco"
+    classes = _mask_folder(path)
+    if classes is not None:
+        return "cvat" if (classes.parent / "labelmap.txt").is_file() else "voc"
+    heads = [head(file) for file in coco.json_files(path)]
+    if any(text.startswith("{") for text in heads):
+        return "coco"
+    return "labelstudio" if any(text.startswith("[") for text in heads) else "png"
+
+
+def read_corrections(path: Path, format: Format, classes: Sequence[str]) -> Reading:
+    """The masks of a folder, or of a JSON file, with the names of their ids; nothing is decoded yet.
+
+    Args:
+        classes: of the data set: the order of ids where the folder names none.
+    """
+    folder = path.parent if path.is_file() else path
+    files = [path] if path.is_file() else coco.json_files(path)
+    match format:
+        case "png":
+            masks = path / "masks" if (path / "masks").is_dir() else path
+            return read_pngs(path, masks, listed_classes(path) or classes)
+        case "voc" | "cvat":
+            return _read_segmentation(path, classes)
+        case "coco":
+            reading = coco.read_files(folder, files)
+            # Without any annotation in the file, nothing says that its photos are background but the file.
+            rows = [row if row.mask or row.labels else replace(row, mask=()) for row in reading.rows]
+            return replace(reading, rows=tuple(rows))
+        case "labelstudio":
+            return read_brushes(folder, files)
+
+
+def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> Reading:
+    """A row for each PNG below `masks`, a folder in `folder`; ids count `names`.
+
+    RGB masks have the colours of labelmap.txt beside or below `folder`, whose names then count.
+    """
+    table, problems = read_labelmap(masks.parent if masks.name == MASKS else folder)
+    pictures, found = pictures_below(masks)
+    below = "" if masks == folder else f"{masks.relative_to(folder).as_posix()}/"
+    rows = [
+        Row(stem(name), name, (), Place(masks / name), mask=below + name)
+        for name in pictures
+        if name.lower().endswith(".png")
+    ]
+    if table:
+        names = [name for name in table if name not in BACKGROUND]
+    colours = {c: 0 if name in BACKGROUND else names.index(name) + 1 for name, c in table.items()}
+    return Reading(
+        folder, tuple(rows), tuple(names), tuple(names), (*problems, *found), masks, colours or None
+    )
+
+
+def _read_segmentation(path: Path, classes: Sequence[str]) -> Reading:
+    """A devkit of VOC, or an export of CVAT as `Segmentation mask 1.1`."""
+    masks = _mask_folder(path)
+    if masks is None:
+        advice = "Give the folder that holds it, or name another --format."
+        return Reading(path, problems=(Problem(path, f"a folder {MASKS}", "none", advice),))
+    return read_pngs(path, masks, listed_classes(path) or classes)
+
+
+def _mask_folder(path: Path) -> Path | None:
+    """The folder SegmentationClass, up to two levels down."""
+    found = [folder for depth in ("", "*/", "*/*/") for folder in sorted(path.glob(depth + MASKS))]
+    return next((folder for folder in found if folder.is_dir()), None)
+
+
+def listed_classes(folder: Path) -> list[str]:
+    """The lines of classes.txt; none without the file.
+
+    Raises:
+        OSError, ValueError: it cannot be read as text.
+    """
+    file = folder / CLASSES
+    lines = read_text_file(folder, file).splitlines() if file.exists() else []
+    return [class_name(line) for line in lines if line.strip()]

@@ -1,0 +1,67 @@
+"""Where corrected masks are kept: `NAME.png` for each sample, and `classes.txt` in the order of their ids.
+
+The ids stay what they were when classes of the data set come or change places: new ones come last.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pipeline.data.corrections.inspection import Corrections, inspect_corrections
+from pipeline.data.corrections.read import CLASSES, listed_classes, read_pngs
+from pipeline.data.files import inside, write_bytes, write_text
+from pipeline.data.manifest import Manifest
+from pipeline.data.pictures import IGNORE
+from pipeline.data.sources.rows import Reading
+
+
+def read_store(folder: Path) -> Reading:
+    """The masks in `folder`, not yet decoded."""
+    return read_pngs(folder, folder, listed_classes(folder))
+
+
+def inspect_store(folder: Path, manifest: Manifest, max_megapixels: float) -> Corrections:
+    """The masks in `folder` with the ids of the manifest, and what is wrong with them by now."""
+    return inspect_corrections(read_store(folder), manifest, manifest.classes, max_megapixels)
+
+
+def stored_classes(folder: Path, classes: Sequence[str]) -> list[str]:
+    """Those of `folder` in their order, then those of the data set that are new.
+
+    Raises:
+        ValueError: together they are more than 8 bits hold.
+    """
+    known = listed_classes(folder)
+    order = [*known, *(name for name in classes if name not in known)]
+    if len(order) >= IGNORE:
+        raise ValueError(
+            f"{folder / CLASSES}: expected up to {IGNORE - 1} classes with those of the data set, got "
+            f"{len(order)}. Export them (--masks corrected), empty the folder, and add them again"
+        )
+    return order
+
+
+def store(folder: Path, masks: Mapping[str, bytes], order: Sequence[str]) -> None:
+    """Write `NAME.png` for each mask; those that are there are replaced.
+
+    Args:
+        order: classes in the order of the ids of the masks, see `stored_classes`.
+    """
+    write_text(folder / CLASSES, "".join(f"{name}\n" for name in order))
+    for name, content in masks.items():
+        write_bytes(inside(folder, f"{name}.png"), content)
+
+
+def stored_names(folder: Path) -> list[str]:
+    """The samples that have a mask in `folder`, sorted."""
+    return sorted(row.name for row in read_store(folder).rows)
+
+
+def remove(folder: Path, names: Iterable[str]) -> None:
+    """Delete the masks of these names, and the folders that they leave empty."""
+    for name in names:
+        file = inside(folder, f"{name}.png")
+        file.unlink()
+        for above in file.parents:
+            if above == folder or any(above.iterdir()):
+                break
+            above.rmdir()
