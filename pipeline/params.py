@@ -17,6 +17,7 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=8)], ...], Field(min_length=1)]
 HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
+FULL = "full"  # the supervision by true masks: the control
 RELABELLED = "-relabelled"  # masks of the training images by the model of a method, and the model of those
 Method = Literal["cam", "gradcam", "gradcampp"]
 Source = Literal["csv", "imagefolder", "coco", "voc", "labelstudio", "cvat"]  # kinds of folders
@@ -174,6 +175,14 @@ class PseudoMaskParams(Section):
     crf: CrfParams
 
 
+class TeacherParams(Section):
+    """An average of past weights that corrects pseudo-masks while a model trains on them."""
+
+    confidence: Annotated[float, Field(gt=0, le=1)]
+    start: Share
+    decay: Annotated[float, Field(gt=0, lt=1)]
+
+
 class SegmentationParams(Section):
     """The model trained on the masks, and what it is trained on."""
 
@@ -185,6 +194,7 @@ class SegmentationParams(Section):
     weights: str
     batch_norm: Literal["auto", "frozen", "trained"]
     background_prior: Share
+    teacher: TeacherParams
     training: TrainingParams
 
 

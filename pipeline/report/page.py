@@ -13,10 +13,10 @@ from PIL import Image
 
 from pipeline.data.manifest import Manifest
 from pipeline.data.pictures import Picture, voc_palette
-from pipeline.params import RELABELLED
+from pipeline.params import FULL, RELABELLED
 from pipeline.report.diagnosis import Example, class_rows
 from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
-from pipeline.report.results import FULL, Results, lead_masks, lead_method, lead_supervision
+from pipeline.report.results import Results, lead_masks, lead_method, lead_supervision
 from pipeline.report.rows import Row
 from pipeline.report.summary import corrected_masks, three, weak_labels, weak_to_full
 

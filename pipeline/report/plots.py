@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.report.results import FULL, Confusion, Metrics, Points, Scores
+from pipeline.params import FULL
+from pipeline.report.results import Confusion, Metrics, Points, Scores
 
 INK = "#20242b"  # of text and lines; in SVG it becomes the page's own text colour, for light and dark
 COLOURS = ("#2f80c2", "#e08214", "#3a9d6e", "#8e63c7")

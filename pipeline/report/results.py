@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.files import read_json
-from pipeline.params import RELABELLED
+from pipeline.params import FULL, RELABELLED
 
 Metrics = dict[str, Any]  # a metrics.json; scores in [0, 1], None where there are no masks
 Scores = dict[str, float | None]  # by sample name
 Points = list[tuple[float, float]]  # of a curve: (step, loss) or (threshold, mIoU)
-
-FULL = "full"  # the supervision by true masks: the control
 
 
 @dataclass(frozen=True)

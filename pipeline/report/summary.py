@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from pipeline.report.results import FULL, Metrics, Results, lead_masks, lead_method, lead_supervision
+from pipeline.params import FULL
+from pipeline.report.results import Metrics, Results, lead_masks, lead_method, lead_supervision
 
 HEATMAP_SCORES = ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
 PSEUDO_MASK_SCORES = ("miou", "precision", "coverage")

@@ -1,16 +1,18 @@
 """Training of the segmentation model on a folder of masks, true or pseudo."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.data.manifest import Manifest, Sample, load_mask
-from pipeline.data.stream import TrainingStream
-from pipeline.engine.training import Record, fit
+from pipeline.data.stream import Given, TrainingStream
+from pipeline.engine.training import Objective, Record, fit
 from pipeline.params import Params
 from pipeline.segmentation.loss import background_shift, balanced_cross_entropy
 from pipeline.segmentation.network import SegmentationNet
+from pipeline.segmentation.teacher import Student, correct, correctable
 
 
 def train_segmentation(
@@ -18,33 +20,47 @@ def train_segmentation(
     manifest: Manifest,
     samples: Sequence[Sample],
     masks: Path,
+    trusted: Collection[str],
     params: Params,
     checkpoint: Path,
     description: str,
 ) -> list[Record]:
-    """Fit `net` to the masks of `samples` in the folder `masks`; returns the curve."""
-    section = params.segmentation
-    stream = TrainingStream(
-        manifest,
-        samples,
-        lambda sample: load_mask(masks, sample),
-        section.training,
-        long_side=params.data.long_side,
-        seed=params.seed,
-    )
-    encoder = list(net.model.get_submodule("encoder").parameters())
-    pretrained = encoder if params.segmentation_is_pretrained() else []
-    shift = background_shift((load_mask(masks, sample) for sample in samples), section.background_prior)
+    """Fit `net` to the masks of `samples` in the folder `masks`; returns the curve.
 
-    def objective(net: SegmentationNet, images: Tensor, masks: Tensor, _step: int) -> Tensor:
+    Args:
+        trusted: names of samples whose mask is true: the teacher leaves it alone. With all of them there is
+            no teacher.
+    """
+    section = params.segmentation
+    shift = background_shift((load_mask(masks, sample) for sample in samples), section.background_prior)
+    taught = section.teacher.confidence < 1 and any(sample.name not in trusted for sample in samples)
+
+    def target(sample: Sample) -> Given:
+        mask, count = load_mask(masks, sample), len(manifest.classes) + 1
+        return (mask, correctable(sample.labels, count, trusted=sample.name in trusted)) if taught else mask
+
+    def plain(net: SegmentationNet, images: Tensor, masks: Tensor, _step: int) -> Tensor:
         return balanced_cross_entropy(net(images).float(), masks, shift)
 
+    def with_teacher(student: Student, images: Tensor, targets: tuple[Tensor, Tensor], step: int) -> Tensor:
+        student.teacher.update_parameters(student.net)
+        masks, allowed = targets
+        if step >= section.teacher.start * section.training.steps:
+            masks = correct(masks, student.taught(images), allowed, section.teacher.confidence)
+        return plain(student.net, images, masks, step)
+
+    stream = TrainingStream(
+        manifest, samples, target, section.training, long_side=params.data.long_side, seed=params.seed
+    )
+    learner: tuple[nn.Module, Objective[Any]] = (net, plain)
+    if taught:
+        learner = Student(net, section.teacher), with_teacher
+    encoder = list(net.model.get_submodule("encoder").parameters())
     return fit(
-        net,
-        objective,
+        *learner,
         stream,
         section.training,
-        pretrained=pretrained,
+        pretrained=encoder if params.segmentation_is_pretrained() else [],
         checkpoint=checkpoint,
         description=description,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.files import write_bytes, write_csv, write_json
+from pipeline.data.files import write_bytes, write_csv, write_json, write_text
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.data.parallel import parallel_map, parallel_stream
 from pipeline.data.pictures import IGNORE, write_mask
@@ -74,6 +74,8 @@ def make_masks(stage: str, target: str, job: Job, samples: Sequence[Sample]) -> 
     for sample in corrected:
         content = mask_path(paths.CORRECTED, sample).read_bytes()
         write_bytes(mask_path(job.work / "masks", sample), content)
+    names = "".join(f"{sample.name}\n" for sample in corrected)
+    write_text(job.work / "masks" / paths.BY_HAND, names)
     noise = list(parallel_stream(partial(find_noise, job), made, description="noise"))
     notes = {"corrected": len(corrected), "noise": summarise_noise(noise)}
     scored = [sample for sample in made if sample.score]

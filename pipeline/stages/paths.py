@@ -7,6 +7,7 @@ HEATMAPS = Path("data/heatmaps")  # one folder per method
 MASKS = Path("data/masks")  # one folder per supervision: pseudo-masks of a method, or `full`: the true masks
 TRUE_MASKS = MASKS / "full"
 CORRECTED = MASKS / "corrected"  # a sample that has a mask here was corrected by hand
+BY_HAND = "corrected.txt"  # in a folder of masks: the names of those that a human made
 CORRECTIONS = Path("data/corrections")  # what `camseg corrections` keeps
 ATTENTION = Path("data/attention")  # corrected masks that the classifier is trained with
 PREDICTIONS = Path("data/predictions")  # one folder per supervision

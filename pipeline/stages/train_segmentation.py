@@ -1,12 +1,13 @@
 """Train the segmentation model on the pseudo-masks of a method, or on the true masks (`full`)."""
 
 import sys
+from collections.abc import Sequence
 
 from pipeline.data.files import write_csv, write_text
-from pipeline.data.manifest import mask_path, read_manifest
+from pipeline.data.manifest import Sample, mask_path, read_manifest
 from pipeline.engine.seed import seed_everything
 from pipeline.engine.work import publish, work_folder
-from pipeline.params import load_params
+from pipeline.params import FULL, load_params
 from pipeline.segmentation.network import SegmentationConfig, make_segmentation_net, save_segmentation_net
 from pipeline.segmentation.training import train_segmentation
 from pipeline.stages import paths
@@ -46,10 +47,18 @@ def main(supervision: str) -> None:
         masks,
         paths.CLASSIFIER,
     )
-    curve = train_segmentation(net, manifest, samples, masks, params, work / "checkpoint.pt", name)
+    trusted = trusted_names(supervision, samples)
+    curve = train_segmentation(net, manifest, samples, masks, trusted, params, work / "checkpoint.pt", name)
     save_segmentation_net(work / "model", net)
     write_csv(curve_file, ("step", "loss", "lr"), curve)
     publish(name, {work / "model": paths.SEGMENTATION / supervision})
+
+
+def trusted_names(supervision: str, samples: Sequence[Sample]) -> set[str]:
+    """The samples whose mask is true: of `full` all of them, of pseudo-masks those that a human made."""
+    if supervision == FULL:
+        return {sample.name for sample in samples}
+    return set((paths.MASKS / supervision / paths.BY_HAND).read_text(encoding="utf-8").splitlines())
 
 
 if __name__ == "__main__":

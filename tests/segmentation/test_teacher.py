@@ -1,0 +1,123 @@
+"""What a teacher may correct, and that a network learns from it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.pictures import write_image, write_mask
+from pipeline.params import Params, TeacherParams, load_params
+from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
+from pipeline.segmentation.teacher import Student, correct, correctable
+from pipeline.segmentation.training import train_segmentation
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+
+
+def test_ids_that_a_picture_may_have() -> None:
+    assert correctable([1], 4, trusted=False).tolist() == [True, False, True, False]
+    assert correctable([], 3, trusted=False).tolist() == [True, False, False]
+    assert correctable([1], 4, trusted=True).tolist() == [False] * 4
+
+
+def test_only_sure_and_allowed_labels_are_taken() -> None:
+    # By hand: p = softmax(log [..]) over the allowed ids.
+    probabilities = torch.tensor(
+        [
+            [0.10, 0.90, 0.00],  # sure
+            [0.25, 0.75, 0.00],  # not sure enough
+            [0.05, 0.15, 0.80],  # of the allowed two: 0.25 and 0.75
+            [0.01, 0.09, 0.90],  # of the allowed two: 0.1 and 0.9
+            [0.10, 0.90, 0.00],  # left open
+        ]
+    )
+    scores = (probabilities + 1e-9).log().T[None, :, None]  # (1, 3, 1, 5)
+    masks = torch.tensor([[[0, 0, 0, 0, 255]]])
+    allowed = torch.tensor([[True, True, False]])
+    assert correct(masks, scores, allowed, 0.8).tolist() == [[[1, 0, 0, 1, 255]]]
+    assert correct(masks, scores, allowed, 0.7).tolist() == [[[1, 1, 1, 1, 255]]]
+
+
+def test_masks_that_are_true_stay() -> None:
+    scores = torch.randn(2, 3, 4, 5) * 20
+    masks = torch.randint(0, 3, (2, 4, 5))
+    allowed = torch.tensor([[False] * 3, [True] * 3])
+    found = correct(masks, scores, allowed, 0.5)
+    assert found[0].equal(masks[0])
+    assert found[1].equal(scores[1].argmax(0))  # so sure are scores of this size
+    assert not found[1].equal(masks[1])
+
+
+def test_the_teacher_is_the_average_of_past_weights() -> None:
+    student = Student(tiny_net(), TeacherParams(confidence=0.8, start=0, decay=0.75))
+    weights = student.net.model.get_submodule("encoder").get_parameter("weight")
+    taught = student.teacher.module.model.get_submodule("encoder").get_parameter("weight")
+    wanted = None
+    for value in (1.0, 2.0, 5.0):
+        weights.data.fill_(value)
+        student.teacher.update_parameters(student.net)
+        wanted = value if wanted is None else 0.75 * wanted + 0.25 * value
+        assert taught.unique().tolist() == [pytest.approx(wanted)]
+    assert not taught.requires_grad
+    student.train()
+    assert not student.teacher.training
+    assert student.net.training
+
+
+def test_the_teacher_changes_what_is_learned_from_pseudo_masks_only(tmp_path: Path) -> None:
+    plain = trained(tmp_path / "1", confidence=1.0, trusted=[])
+    assert not plain.equal(trained(tmp_path / "2", confidence=0.4, trusted=[]))
+    assert plain.equal(trained(tmp_path / "3", confidence=0.4, trusted=["a", "b"]))
+    assert not plain.equal(trained(tmp_path / "4", confidence=0.4, trusted=["a"]))
+
+
+class Tiny(nn.Module):
+    """Scores by two convolutions of single pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Conv2d(3, 4, 1)
+        self.head = nn.Conv2d(4, 3, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.head(self.encoder(images).relu())
+        return scores
+
+
+def tiny_net() -> SegmentationNet:
+    torch.manual_seed(0)
+    return SegmentationNet(Tiny(), SegmentationConfig(("x", "y"), 32))
+
+
+def trained(folder: Path, *, confidence: float, trusted: list[str]) -> torch.Tensor:
+    """The last layer after some steps on noisy masks of two pictures."""
+    rng = np.random.default_rng(0)
+    samples = []
+    for name, label in (("a", 0), ("b", 1)):
+        image = np.full((32, 32, 3), 40, np.uint8)
+        image[8:24, 8:24] = (220, 60, 60) if label else (60, 60, 220)
+        mask = np.where(rng.random((32, 32)) < 0.3, 0, np.where(image.max(2) > 100, label + 1, 0))
+        write_image(folder / f"{name}.png", image)
+        write_mask(folder / "masks" / f"{name}.png", mask.astype(np.uint8))
+        samples.append(Sample(name, f"{name}.png", "", 32, 32, (label,), "train", False, False))
+    manifest = Manifest(str(folder), ("x", "y"), tuple(samples))
+    net = tiny_net()
+    train_segmentation(
+        net, manifest, samples, folder / "masks", trusted, params(confidence), folder / "c.pt", "test"
+    )
+    return net.model.get_submodule("head").get_parameter("weight").detach().clone()
+
+
+def params(confidence: float) -> Params:
+    """The shipped ones with a short training and a teacher that begins at once."""
+    shipped = load_params(PARAMS)
+    training = shipped.segmentation.training.model_copy(
+        update={"steps": 12, "batch_size": 2, "lr": 0.05, "checkpoint_steps": 100}
+    )
+    teacher = TeacherParams(confidence=confidence, start=0.25, decay=0.5)
+    section = shipped.segmentation.model_copy(update={"training": training, "teacher": teacher})
+    data = shipped.data.model_copy(update={"long_side": 32})
+    return shipped.model_copy(update={"segmentation": section, "data": data})
