@@ -185,6 +185,34 @@ def test_label_studio_annotations_go_before_predictions() -> None:
     require_kept("b/photo")
 
 
+def test_label_studio_names_photos_by_their_address() -> None:
+    def rename(tasks: list[dict[str, object]]) -> None:
+        tasks[:] = [task for task in tasks if task["data"]["name"] == "über all"]  # type: ignore[index]
+        tasks[0]["data"] = {"image": "/data/upload/1/0a1b2c3d-%C3%BCber%20all.png"}
+
+    assert main(["corrections", "add", str(change_tasks(rename))]) == 0
+    require_kept("über all")
+
+
+def test_coco_without_any_annotation_says_background() -> None:
+    image = {"id": 1, "file_name": "empty.png", "height": 5, "width": 10}
+    Path("back.json").write_text(json.dumps({"images": [image], "categories": [], "annotations": []}))
+    assert main(["corrections", "add", "back.json"]) == 0
+    require_kept("empty")
+
+
+def test_two_masks_of_one_image_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    out = export("png")
+    shutil.copy(out / "masks/a/photo.png", out / "masks/photo.png")  # a/ and b/ have one of that name
+    shutil.copy(out / "masks/empty.png", out / "masks/a/empty.png")
+    require_refused(
+        out,
+        "masks/photo.png: expected a training image for 'photo', got 2: a/photo, b/photo",
+        "masks/empty.png: expected one mask for 'empty', got a second mask of it, after empty.png",
+        capsys=capsys,
+    )
+
+
 def test_everything_wrong_is_listed_at_once_and_nothing_is_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -227,10 +255,11 @@ def test_labels_without_a_pixel_are_worth_a_word(capsys: pytest.CaptureFixture[s
     )
 
 
-@pytest.mark.parametrize("change", ["size", "label", "rle", "polygon", "two labels"])
+@pytest.mark.parametrize("change", ["size", "sizes", "label", "rle", "polygon", "two labels"])
 def test_wrong_brushes_are_refused(change: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = {
         "size": "expected the 9 x 14 pixels (height x width) of 'a/photo', got 9 x 15",
+        "sizes": "expected one size of the photo, got several",
         "label": "expected the classes cat, été <&>, ignore, got 'car'",
         "rle": "expected a mask for 'a/photo', got an error: result 1: expected at least",
         "polygon": "expected result 1 painted with the brush and one label, got something else",
@@ -243,6 +272,8 @@ def test_wrong_brushes_are_refused(change: str, capsys: pytest.CaptureFixture[st
         if change == "size":
             for result in results:
                 result["original_width"] = 15
+        elif change == "sizes":
+            results[0]["original_width"] = 15
         elif change == "label":
             results[0]["value"]["brushlabels"] = ["car"]
         elif change == "rle":

@@ -301,7 +301,9 @@ def test_corrected_masks_train_only_with_a_weight(tmp_path: Path) -> None:
         return any(not torch.equal(one[key], other[key]) for key in one)
 
     plain = trained(tmp_path, 0, tmp_path / "none")
+    (tmp_path / "masks" / "1.png").write_bytes(b"is not even read")
     assert not differs(plain, trained(tmp_path, 0, tmp_path / "masks"))
+    (tmp_path / "masks" / "1.png").unlink()
     # Only the picture that has a mask brings a loss: without any, the weight changes nothing.
     assert not differs(plain, trained(tmp_path, 10, tmp_path / "none"))
     assert differs(plain, trained(tmp_path, 10, tmp_path / "masks"))
