@@ -5,8 +5,8 @@ past weights, the teacher, looks at the same crops: where it is sure, its label 
 It chooses among the labels that the picture has, never among others.
 
 Source: early-learning correction, Liu et al. 2022 (ADELE), arXiv:2110.03740; the mean teacher of Tarvainen
-and Valpola 2017, arXiv:1703.01780. Deviations from ADELE: corrections begin at one given step for all classes,
-the teacher is an average, and only labels of the picture take part.
+and Valpola 2017, arXiv:1703.01780. Deviations from ADELE: corrections begin at one given step for all
+classes, the teacher is an average, and only labels of the picture take part.
 """
 
 from collections.abc import Sequence
