@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import working_size
 from pipeline.data.stream import crop_side
-from pipeline.params import CrfParams, Params, TrainingParams
+from pipeline.params import FULL, CrfParams, Params, TrainingParams
 
 CORES = 2 * 0.8  # what two cores do together, since not all work is shared
 
@@ -48,7 +48,10 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     models, masks = _models(manifest, params), _mask_sets(params)
     decoding = DECODE * _area(train) / max(1, len(train))
     classifier = _training(params.classifier.training, side, CLASSIFIER_TRAINING, decoding)
-    model = _training(params.segmentation.training, side, SEGMENTATION_TRAINING, decoding)
+    section = params.segmentation
+    model = _training(section.training, side, SEGMENTATION_TRAINING, decoding)
+    teacher = (1 - section.teacher.start) * _training(section.training, side, SEGMENTATION_FORWARD, 0)
+    taught = sum(name != FULL for name in section.supervision) * (section.teacher.confidence < 1)
     heatmaps = _passes(params.heatmaps.scales, params.heatmaps.flip) * _working_area(train, side)
     passes = _passes(params.evaluation.scales, params.evaluation.flip)
     val = passes * _working_area(manifest.split("val"), side)
@@ -58,7 +61,7 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
         "make_heatmaps": CLASSIFIER_FORWARD * heatmaps,
         "make_pseudo_masks": masks * _crf(train, params.pseudo_masks.crf, params.pseudo_masks.refine),
         "relabel": SEGMENTATION_FORWARD * relabelled,
-        "train_segmentation": models * model,
+        "train_segmentation": models * model + taught * teacher,
         "evaluate": models * SEGMENTATION_FORWARD * val,
     }
 
@@ -75,7 +78,7 @@ def _bytes(manifest: Manifest, params: Params) -> float:
 def _models(manifest: Manifest, params: Params) -> int:
     """Number of segmentation models; `full` needs true masks."""
     masks = any(sample.mask for sample in manifest.split("train"))
-    return sum(masks or name != "full" for name in params.segmentation.supervision)
+    return sum(masks or name != FULL for name in params.segmentation.supervision)
 
 
 def _mask_sets(params: Params) -> int:

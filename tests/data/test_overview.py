@@ -13,7 +13,7 @@ from pipeline.data.overview import (
     labels_per_image,
 )
 from pipeline.data.stream import crop_side
-from pipeline.params import load_params
+from pipeline.params import SegmentationParams, load_params
 
 
 def sample(name: str, size: tuple[int, int], labels: tuple[int, ...], split: str = "train") -> Sample:
@@ -85,3 +85,18 @@ def test_estimate_knows_relabelling() -> None:
     assert twice.seconds["make_pseudo_masks"] == pytest.approx(3 / 2 * once.seconds["make_pseudo_masks"])
     assert twice.seconds["train_segmentation"] == pytest.approx(3 / 2 * once.seconds["train_segmentation"])
     assert twice.disk > once.disk
+
+
+def test_a_teacher_costs_time_where_masks_are_not_true() -> None:
+    params = load_params()
+    section = params.segmentation
+    still = section.model_copy(update={"teacher": section.teacher.model_copy(update={"confidence": 1})})
+    only_true = section.model_copy(update={"supervision": ("full",)})
+
+    def seconds(section: SegmentationParams) -> float:
+        return estimate(MANIFEST, params.model_copy(update={"segmentation": section})).seconds[
+            "train_segmentation"
+        ]
+
+    assert seconds(section) > 1.1 * seconds(still)
+    assert seconds(only_true) == pytest.approx(seconds(still) / 2)
