@@ -80,10 +80,10 @@ def test_estimate_knows_relabelling() -> None:
         MANIFEST,
         params.model_copy(update={"segmentation": params.segmentation.model_copy(update=values)}),
     )
-    # Masks of two heatmap methods, and then those of a model; two models, and then three.
+    # Masks of two heatmap methods, and then those of a model; two models, then three.
     assert once.seconds["relabel"] == 0 < twice.seconds["relabel"]
     assert twice.seconds["make_pseudo_masks"] == pytest.approx(3 / 2 * once.seconds["make_pseudo_masks"])
-    assert twice.seconds["train_segmentation"] == pytest.approx(3 / 2 * once.seconds["train_segmentation"])
+    assert 3 / 2 < twice.seconds["train_segmentation"] / once.seconds["train_segmentation"] < 2
     assert twice.disk > once.disk
 
 
