@@ -43,7 +43,13 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="check masks and keep them; again: replace them")
+    add = actions.add_parser(
+        "add",
+        help="check masks and keep them; again: replace them",
+        description="Check corrected masks and keep them. If one of them is wrong, none is kept.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add.add_argument("path", type=Path, metavar="PATH", help="a folder, a .zip or a .json")
     add.add_argument("--format", choices=get_args(Format), help="what PATH is (default: found out)")
     add.add_argument(
