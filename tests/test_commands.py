@@ -1,7 +1,10 @@
 """The `camseg` command on a small folder."""
 
 import difflib
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -297,6 +300,18 @@ def test_help_helps(arguments: list[str], capsys: pytest.CaptureFixture[str]) ->
         main(arguments)
     assert ended.value.code == 0
     assert "camseg" in capsys.readouterr().out
+
+
+def test_commands_that_need_no_network_do_not_load_torch(photo_folder: PhotoFolder) -> None:
+    code = (
+        "import sys; from pipeline.__main__ import main; main(sys.argv[1:]); "
+        "print(sorted({'torch', 'matplotlib'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SHIPPED.parent)}
+    for arguments in (["check", str(photo_folder())], ["corrections", "list"]):
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_check_says_what_is_worth_a_look(

@@ -9,7 +9,7 @@ from pipeline.data.duplicates import near_duplicates
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.overview import images_per_class
 from pipeline.data.problems import listed, printable
-from pipeline.data.resize import working_size
+from pipeline.data.sizes import working_size
 
 SHOWN = 5  # pairs
 RARER = 5  # times: a misspelling is this much rarer than the right spelling
