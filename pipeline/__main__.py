@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pipeline.commands import check, corrections, diagnose, download, explain, export, predict, use
 
 REFUSED = 2  # what is given cannot be used; argparse ends with it too
+INTERRUPTED = 130  # by Ctrl-C, as a shell has it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit status.
 
-    0; 1 if it did its work and something is wrong with what it looked at; 2 if it refuses what it was given.
+    0; 1 if it did its work and something is wrong with what it looked at; 2 if it refuses what it was given;
+    130 if the user stopped it.
     """
     parser = argparse.ArgumentParser("camseg", description="Segmentation from image-level labels.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -28,6 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"camseg: {error}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        if given.debug:
+            raise
+        print("camseg: interrupted", file=sys.stderr)
+        return INTERRUPTED
     return status
 
 
