@@ -18,12 +18,14 @@ def read_folder(folder: Path) -> Reading:
     roots, problems = _read_files(folder, sorted({*folder.glob("*.xml"), *folder.glob("*/*.xml")}))
     pictures, found = pictures_below(folder)
     problems += found
-    by_end = ends(pictures)
+    known, by_end = frozenset(pictures), ends(pictures)
     rows = []
     for file, root in roots:
         for position, element in enumerate(root.iter("image")):
             place = Place(file, f"image {position + 1}")
-            image, problem = find_image(folder, element.get("name", ""), by_end, place)
+            name = element.get("name", "")
+            exact = next((path for path in (f"images/{name}", name) if path in known), name)
+            image, problem = (exact, None) if exact in known else find_image(folder, name, by_end, place)
             if problem:
                 problems.append(problem)
             else:
