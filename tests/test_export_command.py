@@ -147,6 +147,15 @@ def test_a_folder_with_files_is_left_alone(capsys: pytest.CaptureFixture[str]) -
     assert {file: file.read_bytes() for file in Path("out").rglob("*") if file.is_file()} == before
 
 
+def test_what_a_killed_export_left_is_deleted_by_the_next() -> None:
+    Path("new").mkdir()
+    Path("new/.out.part/masks").mkdir(parents=True)
+    Path("new/.out.part/masks/old.png").touch()
+    assert main(["export", "png", "new/out"]) == 0
+    assert [path.name for path in Path("new").iterdir()] == ["out"]
+    assert not Path("new/out/masks/old.png").exists()
+
+
 def test_a_failed_export_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     Path("photos/plain.png").unlink()
     before = sorted(Path().iterdir())
