@@ -1,6 +1,7 @@
 """The `camseg` command."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -8,6 +9,7 @@ from pipeline.commands import check, corrections, diagnose, download, explain, e
 
 REFUSED = 2  # what is given cannot be used; argparse ends with it too
 INTERRUPTED = 130  # by Ctrl-C, as a shell has it
+UNREAD = 141  # the reader of the output has gone, as a shell has it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         status: int = given.run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `camseg check ... | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end of Python
+        return UNREAD
     except (ValueError, OSError) as error:
         if given.debug:
             raise

@@ -318,6 +318,16 @@ def test_commands_that_need_no_network_do_not_load_torch(photo_folder: PhotoFold
         assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_reader_that_has_gone_is_no_error(photo_folder: PhotoFolder) -> None:
+    command = [sys.executable, "-m", "pipeline", "check", str(photo_folder())]
+    environment = {**os.environ, "PYTHONPATH": str(SHIPPED.parent)}
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command, env=environment, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_check_says_what_is_worth_a_look(
     photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:

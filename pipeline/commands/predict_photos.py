@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from pipeline.commands.segmentation_model import lead_model, load_model
 from pipeline.commands.unfinished import MASKS, OVERLAYS, find_unfinished, finish, take_over
-from pipeline.data.files import inside
+from pipeline.data.files import inside, write_text
 from pipeline.data.parallel import read_ahead
 from pipeline.data.pictures import (
     SUFFIXES,
@@ -29,6 +29,7 @@ from pipeline.data.pictures import (
 from pipeline.data.sources.listing import HIDDEN
 from pipeline.engine.device import pick_device, place
 from pipeline.engine.work import file_digest
+from pipeline.export.cvat import label_map
 from pipeline.params import Params, load_params
 from pipeline.report.overlay import draw_mask
 from pipeline.segmentation.network import SegmentationNet
@@ -68,6 +69,8 @@ def predict_photos(arguments: argparse.Namespace) -> int:
             if mask is not None:
                 write_row(str(photo), shares(mask, len(net.config.classes) + 1))
                 rows += 1
+    if rows:
+        write_text(out / "labelmap.txt", label_map(range(1, len(net.config.classes) + 1), net.config.classes))
     finish(out)
     print(f"{rows} photo(s) predicted in {out}, {len(photos) - rows} skipped")
     return 1 if rows < len(photos) else 0
