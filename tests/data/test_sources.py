@@ -404,6 +404,7 @@ def test_labelstudio(tmp_path: Path) -> None:
         ("https://example.org/my%20cat.jpg?size=1/2#top", "my cat.jpg"),
         ("D:\\photos\\a=1&2.jpg", "a=1&2.jpg"),  # not 2.jpg
         ("a%20b.jpg", "a%20b.jpg"),  # so called on the disk
+        ("/data/upload/3/\u00fcber.jpg", "u\u0308ber.jpg"),
     ],
 )
 def test_addresses_and_paths_of_labelstudio(tmp_path: Path, reference: str, image: str) -> None:
@@ -415,6 +416,7 @@ def test_addresses_and_paths_of_labelstudio(tmp_path: Path, reference: str, imag
         "2.jpg",
         "a=1&2.jpg",
         "a%20b.jpg",
+        "u\u0308ber.jpg",
     ]
     add_photos(tmp_path, *names, "a b.jpg", "val.jpg")
     tasks = [{"image": reference, "choice": "dog"}, {"image": "val.jpg", "choice": "dog"}]
@@ -489,6 +491,13 @@ def test_cvat_names_are_paths_from_the_folder_of_the_images(tmp_path: Path) -> N
     (tmp_path / "images" / "q&a=1.jpg").unlink()  # 1.jpg is not taken for it
     (error,) = inspect("cvat", tmp_path).errors
     assert "(annotations.xml, image 3): expected one image for 'q&a=1.jpg', got none" in error
+
+
+def test_cvat_of_a_video_has_no_images(tmp_path: Path) -> None:
+    add_photos(tmp_path, "images/a.jpg")
+    (tmp_path / "annotations.xml").write_text("<annotations><track label='cat'/></annotations>")
+    (error,) = inspect("cvat", tmp_path).errors
+    assert "annotations.xml: expected an element `image` for each photo, got none. Export" in error
 
 
 def test_the_kind_of_a_folder_is_found_out(tmp_path: Path) -> None:

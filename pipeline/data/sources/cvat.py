@@ -45,7 +45,10 @@ def _read_files(folder: Path, files: list[Path]) -> tuple[list[tuple[Path, Eleme
     for file in files:
         root, found = read_xml_file(folder, file)
         problems += found
-        if root is not None and root.tag == "annotations":
+        if root is not None and root.tag == "annotations" and root.find(".//image") is None:
+            advice = "Export the task as `CVAT for images 1.1`; a video as one of pictures."
+            problems.append(Problem(file, "an element `image` for each photo", "none", advice))
+        elif root is not None and root.tag == "annotations":
             roots.append((file, root))
         elif root is not None:
             advice = "Export the task as `CVAT for images 1.1`."

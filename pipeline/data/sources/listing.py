@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 from urllib.parse import unquote
 
 from pipeline.data.files import inside
@@ -35,12 +36,15 @@ def pictures_below(folder: Path) -> tuple[list[str], list[Problem]]:
 
 
 def ends(names: Iterable[str]) -> dict[str, list[str]]:
-    """The files of each end of their paths: `a/b/c.jpg` is found as `c.jpg`, `b/c.jpg` and `a/b/c.jpg`."""
+    """The files of each end of their paths: `a/b/c.jpg` is found as `c.jpg`, `b/c.jpg` and `a/b/c.jpg`.
+
+    Accents count the same in one letter or two.
+    """
     found: dict[str, list[str]] = defaultdict(list)
     for name in names:
         parts = PurePosixPath(name).parts
         for start in range(len(parts)):
-            found["/".join(parts[start:])].append(name)
+            found[normalize("NFC", "/".join(parts[start:]))].append(name)
     return found
 
 
@@ -68,7 +72,7 @@ def _possible_ends(reference: str) -> Iterable[str]:
     for read in readings:
         parts = [part for part in read if part not in ("", ".", "..")]
         for start in range(max(0, len(parts) - DEEPEST), len(parts)):
-            yield "/".join(parts[start:])
+            yield normalize("NFC", "/".join(parts[start:]))
 
 
 def _walk(folder: Path) -> Iterable[str]:
