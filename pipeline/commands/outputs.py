@@ -29,6 +29,7 @@ def new_folder(out: Path) -> Iterator[Path]:
         ValueError: see `check_new`.
     """
     check_new(out)
+    out = out.resolve()  # a link to an empty folder stays a link
     folder = out.parent / f".{out.name}.part"
     renew(folder)
     try:
