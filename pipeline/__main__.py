@@ -1,18 +1,22 @@
 """The `camseg` command."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from pipeline.commands import check, corrections, diagnose, download, explain, export, predict, use
 
 REFUSED = 2  # what is given cannot be used; argparse ends with it too
+INTERRUPTED = 130  # by Ctrl-C, as a shell has it
+UNREAD = 141  # the reader of the output has gone, as a shell has it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit status.
 
-    0; 1 if it did its work and something is wrong with what it looked at; 2 if it refuses what it was given.
+    0; 1 if it did its work and something is wrong with what it looked at; 2 if it refuses what it was given;
+    130 if the user stopped it.
     """
     parser = argparse.ArgumentParser("camseg", description="Segmentation from image-level labels.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -23,11 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         status: int = given.run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `camseg check ... | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end of Python
+        return UNREAD
     except (ValueError, OSError) as error:
         if given.debug:
             raise
         print(f"camseg: {error}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        if given.debug:
+            raise
+        print("camseg: interrupted", file=sys.stderr)
+        return INTERRUPTED
     return status
 
 

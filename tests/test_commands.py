@@ -1,7 +1,13 @@
 """The `camseg` command on a small folder."""
 
 import difflib
+import hashlib
+import io
+import os
 import shutil
+import subprocess
+import sys
+import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torchvision.datasets import voc
 
 from pipeline.__main__ import main
 from pipeline.commands.folder import inspect_for
@@ -299,6 +306,28 @@ def test_help_helps(arguments: list[str], capsys: pytest.CaptureFixture[str]) ->
     assert "camseg" in capsys.readouterr().out
 
 
+def test_commands_that_need_no_network_do_not_load_torch(photo_folder: PhotoFolder) -> None:
+    code = (
+        "import sys; from pipeline.__main__ import main; main(sys.argv[1:]); "
+        "print(sorted({'torch', 'matplotlib'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SHIPPED.parent)}
+    for arguments in (["check", str(photo_folder())], ["corrections", "list"]):
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_reader_that_has_gone_is_no_error(photo_folder: PhotoFolder) -> None:
+    command = [sys.executable, "-m", "pipeline", "check", str(photo_folder())]
+    environment = {**os.environ, "PYTHONPATH": str(SHIPPED.parent)}
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command, env=environment, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_check_says_what_is_worth_a_look(
     photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -359,18 +388,62 @@ def test_download_without_a_network_says_so(
     assert not Path("voc").exists()
 
 
-def test_download_names_a_broken_archive_and_skips_what_is_there(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def archive(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small archive in the place of the real one, whose content torchvision believes in; no network."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise URLError("no route")
+
+    file = Path("voc/VOCtrainval_11-May-2012.tar")
+    file.parent.mkdir()
+    with tarfile.open(file, "w") as tar:
+        for name in ("Annotations/a.xml", "JPEGImages/a.jpg"):
+            tar.addfile(tarfile.TarInfo(f"VOCdevkit/VOC2012/{name}"), io.BytesIO())
+    known = {**voc.DATASET_YEAR_DICT["2012"], "md5": hashlib.md5(file.read_bytes()).hexdigest()}
+    monkeypatch.setitem(voc.DATASET_YEAR_DICT, "2012", known)
+    monkeypatch.setattr("urllib.request.urlopen", fail)
+    return file
+
+
+def test_download_unpacks_an_archive_that_is_there(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["download", "voc2012", "voc"]) == 0
+    assert "now run: camseg use voc/VOCdevkit/VOC2012" in capsys.readouterr().out
+    files = {file.relative_to("voc").as_posix() for file in Path("voc").rglob("*") if file.is_file()}
+    assert files == {archive.name} | {
+        f"VOCdevkit/VOC2012/{name}" for name in ("Annotations/a.xml", "JPEGImages/a.jpg")
+    }
+    archive.unlink()
+    assert main(["download", "voc2012", "voc"]) == 0  # nothing to do
+
+
+def test_an_interrupted_download_is_not_complete(
+    archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(_: str, folder: str) -> None:
+        (Path(folder) / "VOCdevkit/VOC2012/Annotations").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("torchvision.datasets.utils.extract_archive", stop)
+        assert main(["download", "voc2012", "voc"]) == 130
+    assert not Path("voc/VOCdevkit/VOC2012").exists()
+    assert main(["download", "voc2012", "voc"]) == 0
+    assert Path("voc/VOCdevkit/VOC2012/JPEGImages/a.jpg").is_file()
+    shutil.rmtree("voc/VOCdevkit")
+    archive.write_bytes(archive.read_bytes()[:100])  # the download itself was interrupted
+    assert main(["download", "voc2012", "voc"]) == 2
+    assert "cannot be reached (<urlopen error no route>)" in capsys.readouterr().err
+
+
+def test_download_names_a_broken_archive(
+    archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("File not found or corrupted.")
 
-    monkeypatch.setattr("torchvision.datasets.VOCSegmentation", refuse)
-    archive = Path("voc/VOCtrainval_11-May-2012.tar")
-    archive.parent.mkdir()
     archive.write_bytes(b"no archive")
+    monkeypatch.setattr("pipeline.commands.download.require_answer", lambda url: None)
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", refuse)
     assert main(["download", "voc2012", "voc"]) == 2
     assert f"camseg: {archive}: File not found or corrupted" in capsys.readouterr().err
-    Path("voc/VOCdevkit/VOC2012/Annotations").mkdir(parents=True)
-    assert main(["download", "voc2012", "voc"]) == 0
-    assert "now run: camseg use voc/VOCdevkit/VOC2012" in capsys.readouterr().out

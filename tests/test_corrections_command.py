@@ -319,6 +319,17 @@ def test_links_and_repeated_members_are_refused(capsys: pytest.CaptureFixture[st
     require_refused("twice.zip", "got a name twice", capsys=capsys)
 
 
+@pytest.mark.parametrize("names", [("a", "a/b.png"), ("n" * 300,)])
+def test_zips_that_no_disk_takes_are_named(
+    names: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile("odd.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, b"")
+    assert main(["corrections", "add", "odd.zip"]) == 2
+    assert capsys.readouterr().err.startswith("camseg: odd.zip: cannot be unpacked: File ")
+
+
 def test_zips_have_bounds(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     file = export("cvat") / "annotations.zip"
     monkeypatch.setattr("pipeline.data.corrections.archive.MOST_BYTES", 500)

@@ -147,6 +147,24 @@ def test_a_folder_with_files_is_left_alone(capsys: pytest.CaptureFixture[str]) -
     assert {file: file.read_bytes() for file in Path("out").rglob("*") if file.is_file()} == before
 
 
+def test_what_a_killed_export_left_is_deleted_by_the_next() -> None:
+    Path("new").mkdir()
+    Path("new/.out.part/masks").mkdir(parents=True)
+    Path("new/.out.part/masks/old.png").touch()
+    assert main(["export", "png", "new/out"]) == 0
+    assert [path.name for path in Path("new").iterdir()] == ["out"]
+    assert not Path("new/out/masks/old.png").exists()
+
+
+def test_a_link_to_an_empty_folder_may_be_written_to() -> None:
+    Path("disk/empty").mkdir(parents=True)
+    Path("out").symlink_to(Path("disk/empty"))
+    assert main(["export", "png", "out"]) == 0
+    assert Path("out").is_symlink()
+    assert [path.name for path in Path("disk").iterdir()] == ["empty"]
+    assert Path("disk/empty/masks/plain.png").is_file()
+
+
 def test_a_failed_export_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     Path("photos/plain.png").unlink()
     before = sorted(Path().iterdir())

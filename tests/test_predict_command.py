@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from pipeline.__main__ import main
@@ -65,7 +66,10 @@ def written() -> set[str]:
 def test_a_folder_keeps_its_sub_folders(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "photos", "--out", "out"]) == 0
     assert "2 photo(s) predicted in out, 0 skipped" in capsys.readouterr().out
-    assert written() == {"areas.csv", "masks/a/one.png", "masks/b/one.png"}
+    assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}
+    with Image.open("out/masks/a/one.png") as stored:
+        colours = stored.convert("RGB")
+    assert "photo:{},{},{}::".format(*colours.getpixel((0, 0))) in Path("out/labelmap.txt").read_text()
     mask = read_mask(Path("out/masks/a/one.png"))
     assert mask.shape == (24, 40)
     assert (mask[:, :8] == 1).all()
@@ -81,7 +85,7 @@ def test_a_folder_keeps_its_sub_folders(capsys: pytest.CaptureFixture[str]) -> N
 def test_files_of_one_name_are_numbered_and_overlays_drawn_on_request() -> None:
     assert main(["predict", "photos/a/one.png", "photos/b/one.png", "--overlay", "--out", "out"]) == 0
     names = {f"{folder}/{name}.png" for folder in ("masks", "overlays") for name in ("one", "one-2")}
-    assert written() == {"areas.csv"} | names
+    assert written() == {"areas.csv", "labelmap.txt"} | names
     assert read_image(Path("out/overlays/one-2.png")).shape == (40, 32, 3)
     assert [row[0] for row in read_areas()[1:]] == ["photos/a/one.png", "photos/b/one.png"]
 
@@ -145,3 +149,79 @@ def test_scales_are_those_of_evaluation(net: LeftIsOne) -> None:
     Path("params.yaml").write_text(text + section + values.replace("scales: [1.0]", "scales: [1.0, 2.0]"))
     assert main(["predict", "photos/a/one.png", "--out", "out"]) == 0
     assert net.sizes == [(64, 64), (96, 128)]  # 38 x 64 and 77 x 128, padded to multiples of 32
+
+
+def test_an_interrupted_run_goes_on_with_the_same_command(
+    net: LeftIsOne, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        write_photo(Path(f"photos/c/{number}.png"), half_red(24, 40))
+    command = ["predict", "photos", "--overlay", "--out", "photos/out"]  # below what is searched
+    forward, seen = net.forward, net.sizes
+
+    def stop(images: Tensor) -> Tensor:
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return forward(images)
+
+    monkeypatch.setattr(net, "forward", stop)
+    assert main(command) == 130
+    assert capsys.readouterr().err.endswith("camseg: interrupted\n")
+    out = Path("photos/out")
+    assert {file.name for file in out.iterdir()} == {"areas.csv", "masks", "overlays", "unfinished.json"}
+    half = list(csv.reader((out / "areas.csv").read_text().splitlines()))
+    assert [row[0] for row in half] == ["photo", "photos/a/one.png", "photos/b/one.png", "photos/c/0.png"]
+    write_photo(Path("photos/b/one.png"), half_red(32, 40))  # what has changed is done again
+    Path("photos/c/0.png").unlink()  # and what is gone leaves nothing
+    Path("photos/out/masks/.one.png.x.part").touch()
+    seen.clear()
+    monkeypatch.setattr(net, "forward", forward)
+    assert main(["predict", "photos", "--out", "photos/out"]) == 2
+    assert "photos/out: expected the settings of the run that was interrupted there, got another overlay" in (
+        capsys.readouterr().err
+    )
+    assert main(command) == 0
+    assert "1 of 4 masks are in photos/out" in capsys.readouterr().out
+    assert len(seen) == 3
+    out = out.rename("first")
+    assert main(["predict", "photos", "--overlay", "--out", "again"]) == 0
+    whole = list(csv.reader((out / "areas.csv").read_text().splitlines()))
+    assert len(whole) == 5
+    assert whole == list(csv.reader(Path("again/areas.csv").read_text().splitlines()))
+    names = {f"{folder}/{name}.png" for folder in ("masks", "overlays") for name in ("a/one", "b/one", "c/1")}
+    names |= {"masks/c/2.png", "overlays/c/2.png", "areas.csv", "labelmap.txt"}
+    assert {file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file()} == names
+    assert read_mask(out / "masks/b/one.png").shape == (32, 40)
+    assert main(["predict", "photos", "--overlay", "--out", "first"]) == 2  # it is finished
+
+
+def test_another_model_does_not_go_on(net: LeftIsOne, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("model").mkdir()
+    Path("model/camseg.json").write_text("1")
+    command = ["predict", "photos", "--model", "model", "--out", "out"]
+
+    def stop(images: Tensor) -> Tensor:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(net, "forward", stop)
+        assert main(command) == 130
+    Path("model/camseg.json").write_text("2")
+    assert main(command) == 2
+    Path("model/camseg.json").write_text("1")
+    assert main(command) == 0
+    assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}
+
+
+def test_a_run_without_a_readable_photo_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "fotos.png", "--out", "out"]) == 1
+    assert "skipped: fotos.png: no such file" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_hidden_files_are_no_photos() -> None:
+    Path("photos/a/._one.png").write_bytes(b"of a Mac")
+    Path("photos/.trash").mkdir()
+    write_photo(Path("photos/.trash/old.png"), half_red(24, 40))
+    assert main(["predict", "photos", "--out", "out"]) == 0
+    assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}

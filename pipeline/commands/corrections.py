@@ -131,7 +131,8 @@ def remove_masks(arguments: argparse.Namespace) -> int:
         ValueError: there is none of some name; then nothing is deleted.
     """
     names = dict.fromkeys(arguments.names)
-    unknown = [name for name in names if name not in stored_names(paths.CORRECTIONS)]
+    known = set(stored_names(paths.CORRECTIONS))
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(
             f"{paths.CORRECTIONS}: expected names of `camseg corrections list`, got {', '.join(unknown)}"

@@ -5,6 +5,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from pipeline.commands.outputs import new_folder
+
 SECONDS = 5  # for an answer of the server
 
 EXAMPLES = """
@@ -28,23 +30,49 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Download and unpack it below FOLDER, if it is not there yet."""
-    # Here, since it loads torch.
-    from torchvision.datasets import VOCSegmentation
-    from torchvision.datasets.voc import DATASET_YEAR_DICT
+    """Download and unpack it below FOLDER, if it is not there yet.
 
-    known = DATASET_YEAR_DICT["2012"]
-    target = arguments.folder / known["base_dir"]
+    Raises:
+        ValueError: the server cannot be reached, or what it sent is broken.
+    """
+    from torchvision.datasets.voc import DATASET_YEAR_DICT  # here, since it loads torch
+
+    known, folder = DATASET_YEAR_DICT["2012"], arguments.folder
+    target = folder / known["base_dir"]
     if not (target / "Annotations").is_dir():
-        if not (arguments.folder / known["filename"]).is_file():
-            require_answer(known["url"])
-        try:
-            VOCSegmentation(str(arguments.folder), year="2012", image_set="trainval", download=True)
-        except RuntimeError as error:  # a broken archive
-            archive = arguments.folder / known["filename"]
-            raise ValueError(f"{archive}: {error}. Delete it and try again.") from error
+        fetch(known["url"], folder / known["filename"], known["md5"])
+        unpack(folder / known["filename"], folder, known["base_dir"])
     print(f"{target}: complete\nnow run: camseg use {target}")
     return 0
+
+
+def fetch(url: str, archive: Path, md5: str) -> None:
+    """Download the archive, if it is not there whole.
+
+    Raises:
+        ValueError: see `run`.
+    """
+    from torchvision.datasets.utils import check_integrity, download_url
+
+    if check_integrity(str(archive), md5):
+        return
+    require_answer(url)
+    try:
+        download_url(url, str(archive.parent), archive.name, md5)
+    except (RuntimeError, OSError) as error:
+        raise ValueError(f"{archive}: {error} Delete it and try again.") from error
+
+
+def unpack(archive: Path, folder: Path, base: str) -> None:
+    """Unpack `base` of the archive to `folder`: all of it, or after an interruption none."""
+    from torchvision.datasets.utils import extract_archive
+
+    with new_folder(folder / base) as scratch:
+        extract_archive(str(archive), str(scratch))
+        for part in list((scratch / base).iterdir()):
+            part.rename(scratch / part.name)
+        (scratch / base).rmdir()
+        (scratch / base).parent.rmdir()
 
 
 def require_answer(url: str) -> None:
@@ -58,6 +86,6 @@ def require_answer(url: str) -> None:
             return
     except OSError as error:
         raise ValueError(
-            f"{url}: cannot be reached ({error}). Check the network, or put the archive into FOLDER: "
+            f"{url}: cannot be reached ({error}). Check the network, or put the whole archive into FOLDER: "
             "it is then unpacked."
         ) from error

@@ -1,9 +1,11 @@
 """New folders for what a command writes: nothing that is there already is touched."""
 
-import tempfile
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from pipeline.data.files import renew
 
 
 def check_new(out: Path) -> None:
@@ -21,15 +23,19 @@ def check_new(out: Path) -> None:
 def new_folder(out: Path) -> Iterator[Path]:
     """A folder to write to, which becomes `out` when the body is through; else nothing is left.
 
+    It lies beside `out` as `.NAME.part`. That of a run which was killed is deleted first.
+
     Raises:
         ValueError: see `check_new`.
     """
     check_new(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.", suffix=".part") as scratch:
-        folder = Path(scratch) / "out"
-        folder.mkdir()
+    out = out.resolve()  # a link to an empty folder stays a link
+    folder = out.parent / f".{out.name}.part"
+    renew(folder)
+    try:
         yield folder
         if out.exists():
             out.rmdir()
         folder.replace(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

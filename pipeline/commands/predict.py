@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 EXAMPLES = """
-FOLDER/masks/      a mask per photo: 8-bit palette PNG at the photo's own size, 0 background, class ids from 1
-FOLDER/overlays/   with --overlay: the masks drawn over the photos
-FOLDER/areas.csv   the share of each photo's pixels that is background and each class
+FOLDER/masks/        a mask per photo: 8-bit palette PNG of the photo's own size, 0 background, ids from 1
+FOLDER/overlays/     with --overlay: the masks drawn over the photos
+FOLDER/areas.csv     the share of each photo's pixels that is background and each class
+FOLDER/labelmap.txt  the colour of each class, in the order of the ids
 
 The photos of a folder keep their sub-folders. Scales, flip and refinement are those of `evaluation` in
-params.yaml. FOLDER must be new, or empty.
+params.yaml. FOLDER must be new or empty; that of a command that was interrupted takes the same command again,
+which then goes on.
 
 --tile: photos with more than twice the model's working size are not made small, but predicted at their own
 resolution in overlapping tiles of the working size. Objects then look larger to the model than in training:

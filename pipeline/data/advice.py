@@ -4,14 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.data.duplicates import near_duplicates
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.overview import images_per_class
 from pipeline.data.problems import listed, printable
-from pipeline.data.resize import working_size
+from pipeline.data.sizes import working_size
 
 SHOWN = 5  # pairs
+ALIKE = ("across the splits, which makes scores too good", "within a split", "and have other labels")
 RARER = 5  # times: a misspelling is this much rarer than the right spelling
 UNEVEN = 10  # times: classes that differ so much in number of images
 
@@ -46,21 +48,30 @@ def one_edit_apart(one: str, other: str) -> bool:
 def _duplicates(manifest: Manifest, hashes: Mapping[str, int]) -> Iterator[str]:
     """Copies within a split count twice; copies across splits make scores too good."""
     samples = manifest.samples
-    pairs = [(samples[i], samples[j]) for i, j in near_duplicates([hashes[s.name] for s in samples])]
-    across = [_pair(pair) for pair in pairs if pair[0].split != pair[1].split]
-    within = [_pair(pair) for pair in pairs if pair[0].split == pair[1].split]
-    apart = [_pair(pair) for pair in pairs if pair[0].labels != pair[1].labels]
-    if across:
-        got = f"{len(across)} pair(s) look alike across the splits"
-        yield f"{got}, which makes scores too good: {listed(across, SHOWN)}"
-    if within:
-        yield f"{len(within)} pair(s) look alike within a split: {listed(within, SHOWN)}"
-    if apart:
-        yield f"{len(apart)} pair(s) look alike and have other labels: {listed(apart, SHOWN)}"
+    splits = _codes([sample.split for sample in samples])
+    labels = _codes([sample.labels for sample in samples])
+    counts = np.zeros(3, np.int64)
+    shown: list[list[str]] = [[], [], []]
+    for pairs in near_duplicates([hashes[sample.name] for sample in samples]):
+        across, apart = (codes[pairs[:, 0]] != codes[pairs[:, 1]] for codes in (splits, labels))
+        for kind, chosen in enumerate((across, ~across, apart)):
+            counts[kind] += chosen.sum()
+            first = pairs[chosen][: SHOWN - len(shown[kind])]
+            shown[kind] += [f"{_named(samples[i])} = {_named(samples[j])}" for i, j in first]
+    for kind, said in enumerate(ALIKE):
+        if counts[kind]:
+            more = f" and {counts[kind] - SHOWN} more" if counts[kind] > SHOWN else ""
+            yield f"{counts[kind]} pair(s) look alike {said}: {', '.join(shown[kind])}{more}"
 
 
-def _pair(pair: tuple[Sample, Sample]) -> str:
-    return " = ".join(f"{sample.name} ({sample.split})" for sample in pair)
+def _codes(values: Sequence[object]) -> NDArray[np.int64]:
+    """A number for each of `values`, equal where they are: int64 (n,)."""
+    numbers: dict[object, int] = {}
+    return np.array([numbers.setdefault(value, len(numbers)) for value in values], np.int64)
+
+
+def _named(sample: Sample) -> str:
+    return f"{sample.name} ({sample.split})"
 
 
 def _spellings(manifest: Manifest) -> Iterator[str]:

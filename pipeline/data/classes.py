@@ -51,15 +51,22 @@ def choose_classes(reading: Reading, data: DataParams) -> tuple[Choice, list[Pro
 
 def unknown_labels(reading: Reading, choice: Choice) -> list[Problem]:
     """A problem for each label that is unknown, with the class that it resembles."""
-    problems = []
-    unknown = [(row, label) for row in reading.rows for label in row.labels if label in choice.unknown]
-    for row, label in unknown:
-        close = get_close_matches(label, choice.classes, 1)
-        otherwise = "Correct it, add it to the classes, or leave it out with data.rename."
-        advice = f"Did you mean {close[0]!r}?" if close else otherwise
-        expected = f"labels of the classes {listed(choice.classes)}"
-        problems.append(Problem(row.place.file, expected, repr(label), advice, row.place))
-    return problems
+    expected = f"labels of the classes {listed(choice.classes)}"
+    advice = {
+        label: _advice(label, choice.classes) for label in choice.unknown
+    }  # a comparison with each class
+    return [
+        Problem(row.place.file, expected, repr(label), advice[label], row.place)
+        for row in reading.rows
+        for label in row.labels
+        if label in choice.unknown
+    ]
+
+
+def _advice(label: str, classes: Sequence[str]) -> str:
+    close = get_close_matches(label, classes, 1)
+    otherwise = "Correct it, add it to the classes, or leave it out with data.rename."
+    return f"Did you mean {close[0]!r}?" if close else otherwise
 
 
 def relabelled(reading: Reading, choice: Choice) -> tuple[list[Row], list[Problem]]:

@@ -1,6 +1,6 @@
 """Pictures that look the same, found by 64 bits of what each looks like."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,9 @@ from pipeline.data.pictures import Picture
 
 NEAR = 3  # bits that copies in other sizes, formats and qualities differ by, at most
 FLAT = 8  # bits set or unset at least: flat pictures all look alike to this hash
-CHUNK = 512  # pictures compared with all others at once
+CHUNK = 64  # pictures compared with all later ones at once
+
+Pairs = NDArray[np.int64]  # (n, 2): positions
 
 
 def difference_hash(image: Picture) -> int:
@@ -24,20 +26,20 @@ def difference_hash(image: Picture) -> int:
     return int.from_bytes(np.packbits(bits).tobytes())
 
 
-def near_duplicates(hashes: Sequence[int], most: int = NEAR) -> list[tuple[int, int]]:
-    """Pairs of positions (i < j) whose hashes differ in at most `most` of 64 bits, in rising order.
+def near_duplicates(hashes: Sequence[int], most: int = NEAR) -> Iterator[Pairs]:
+    """Pairs of positions (i < j) whose hashes differ in at most `most` of 64 bits, in rising order, in parts.
 
-    Pictures with fewer than `FLAT` bits set, or unset, are left out.
+    In parts, since n frames of a camera that stands still make n^2 / 2 pairs. Pictures with fewer than `FLAT`
+    bits set, or unset, are left out.
     """
     values = np.array(hashes, np.uint64)
     set_bits = np.bitwise_count(values).astype(np.int64)
     telling = np.flatnonzero((set_bits >= FLAT) & (set_bits <= 64 - FLAT))
-    found: list[tuple[int, int]] = []
     for start in range(0, len(telling), CHUNK):
-        rows = telling[start : start + CHUNK]
-        near = _distances(values[rows], values[telling]) <= most
-        found += [(int(rows[i]), int(telling[j])) for i, j in np.argwhere(near) if rows[i] < telling[j]]
-    return found
+        later = telling[start:]
+        near = _distances(values[later[:CHUNK]], values[later]) <= most
+        rows, columns = np.nonzero(np.triu(near, 1))
+        yield np.stack([later[rows], later[columns]], 1)
 
 
 def _distances(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint8]:

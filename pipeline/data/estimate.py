@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.resize import working_size
-from pipeline.data.stream import crop_side
+from pipeline.data.sizes import crop_side, working_size
 from pipeline.params import FULL, CrfParams, Params, TrainingParams
 
 CORES = 2 * 0.8  # what two cores do together, since not all work is shared

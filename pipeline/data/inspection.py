@@ -16,6 +16,7 @@ from pipeline.data.preflight import Finding, Reader, examine_all, source_mask
 from pipeline.data.problems import Problem, listed
 from pipeline.data.sources.read import read_source
 from pipeline.data.sources.rows import Reading, Row
+from pipeline.data.sources.spelling import as_on_disk, with_likely_names
 from pipeline.data.val_split import choose_val
 from pipeline.params import DataParams, Source
 
@@ -55,9 +56,11 @@ def inspect_folder(
     choice, found = choose_classes(reading, data)
     problems = [*reading.problems, *found, *unknown_labels(reading, choice)]
     rows, found = relabelled(reading, choice)
+    rows = as_on_disk(path, rows)
     problems += found
     reader = Reader(path, len(choice.names), reading.colours, data.max_megapixels)
     rows, findings, found = _readable(rows, examine_all(reader, rows, workers), data)
+    found = with_likely_names(path, found)
     splits, missing = _assign_splits(reading.file, rows, data.val_share, seed)
     problems += missing + _unseen_classes(reading.file, rows, choice.classes, splits) + found
     problems += _surprising_masks(reading, rows, findings, choice)

@@ -15,6 +15,7 @@ from pipeline.data.parallel import parallel_map
 from pipeline.data.pictures import IGNORE, Colour, Mask, PictureError, read_image, read_mask
 from pipeline.data.problems import Problem, listed
 from pipeline.data.sources.rows import Row
+from pipeline.data.sources.spelling import MISSING
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ def _other_size(file: Path, found: tuple[int, ...] | None, size: tuple[int, int]
 
 def _unreadable(file: Path, expected: str, error: Exception, row: Row) -> Problem:
     message = str(error).removeprefix(f"{file}: ").rstrip(".")
-    got = f"an error: {message}" if file.exists() else "no such file"
     said = row.place.file.name
-    where = "its line in labels.csv" if said == "labels.csv" else f"its entry in {said}"
-    advice = f"Replace or delete the file, and {where}."
-    return Problem(file, expected, got, advice, row.place)
+    entry = "its line in labels.csv" if said == "labels.csv" else f"its entry in {said}"
+    if not file.exists():
+        return Problem(file, expected, MISSING, f"Put it there, or delete {entry}.", row.place)
+    also = "" if row.place.file == file else f", and {entry}"
+    return Problem(file, expected, f"an error: {message}", f"Replace or delete the file{also}.", row.place)

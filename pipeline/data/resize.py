@@ -5,12 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.data.pictures import Picture
-
-
-def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """Height and width in pixels when the longer side becomes `long_side`, each at least 1."""
-    factor = long_side / max(height, width)
-    return max(1, round(height * factor)), max(1, round(width * factor))
+from pipeline.data.sizes import working_size
 
 
 def image_tensor(image: Picture, long_side: int) -> Tensor:

@@ -12,6 +12,7 @@ from torchvision.transforms import v2
 
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.pictures import IGNORE, Mask
+from pipeline.data.sizes import crop_side
 from pipeline.params import TrainingParams
 
 GREY = (124, 116, 104)  # ImageNet's mean colour: what lies beyond the picture
@@ -90,11 +91,6 @@ def joint_transform(params: TrainingParams, long_side: int) -> Callable[..., Any
         ]
     )
     return transform
-
-
-def crop_side(params: TrainingParams, long_side: int) -> int:
-    """Side of the training crop in pixels: a multiple of 32, as decoders need it."""
-    return max(32, round(params.crop * long_side / 32) * 32)
 
 
 def derive_seed(*parts: int) -> int:

@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.parallel import read_ahead
-from pipeline.data.resize import image_tensor, working_size
+from pipeline.data.resize import image_tensor
+from pipeline.data.sizes import working_size
 from pipeline.engine.device import autocast, pick_device, to_device
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.fusion import fuse, grid_size

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipeline.report.plots import COLOURS, STYLE
+from pipeline.report.plots import COLOURS, STYLE, on_blue
 
 INCHES = 0.28  # for each class
 NUMBERED = 25  # classes up to which the cells hold numbers
@@ -27,11 +27,13 @@ def draw_overview(classes: Sequence[str], counts: Mapping[str, np.ndarray], toge
         bars.invert_yaxis()
         bars.legend()
         # Of the images of the row's class, the share that shows the column's too.
-        cells.imshow(together / np.maximum(together.diagonal()[:, None], 1), cmap="Blues", vmin=0, vmax=1)
+        shares = together / np.maximum(together.diagonal()[:, None], 1)
+        cells.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         cells.set(title="Images with both classes")
         cells.set_xticks(range(len(classes)), classes, rotation=90, parse_math=False)
         cells.set_yticks(range(len(classes)), classes, parse_math=False)
         if len(classes) <= NUMBERED:
             for row, column in np.ndindex(together.shape):
-                cells.text(column, row, str(together[row, column]), ha="center", va="center", fontsize=7)
+                text, colour = str(together[row, column]), on_blue(shares[row, column])
+                cells.text(column, row, text, color=colour, ha="center", va="center", fontsize=7)
         return figure

@@ -113,10 +113,13 @@ def _name_cells(axes: Axes, names: Sequence[str]) -> None:
 
 def _number_cells(axes: Axes, shares: np.ndarray) -> None:
     for (row, column), share in np.ndenumerate(shares):
-        # Fixed colours: a cell keeps its blue on a dark page.
-        colour = "#ffffff" if share > 0.55 else "#111111"
         text = f"{share:.2f}".removeprefix("0") if share < 1 else "1"
-        axes.text(column + 0.5, row + 0.5, text, color=colour, ha="center", va="center", fontsize=8)
+        axes.text(column + 0.5, row + 0.5, text, color=on_blue(share), ha="center", va="center", fontsize=8)
+
+
+def on_blue(share: float) -> str:
+    """The colour of text on a cell of `Blues`. Fixed: a cell keeps its blue on a dark page."""
+    return "#ffffff" if share > 0.55 else "#111111"
 
 
 def draw_classes(labels: Sequence[str], per_class: Mapping[str, Scores]) -> Figure:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.data.pictures import Mask, Picture
-from pipeline.data.resize import working_size
+from pipeline.data.sizes import working_size
 from pipeline.masks.threshold import label_map, upsample
 from pipeline.report.overlay import draw_heat, draw_mask
 

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.data.pictures import Mask, Picture
-from pipeline.data.resize import image_tensor, resize, working_size
+from pipeline.data.resize import image_tensor, resize
+from pipeline.data.sizes import working_size
 from pipeline.engine.device import autocast, to_device
 from pipeline.segmentation.network import SegmentationNet
 

@@ -294,3 +294,40 @@ def test_true_masks_become_palette_pngs(photo_folder: PhotoFolder, tmp_path: Pat
         with Image.open(file) as image:
             assert image.mode == "P"
         np.testing.assert_array_equal(read_mask(file), read_mask(folder / "masks" / file.name))
+
+
+def test_accents_of_file_names_count_the_same_in_one_letter_or_two(photo_folder: PhotoFolder) -> None:
+    folder = photo_folder()
+    edit(folder, ("photo-00.jpg", "caf\u00e9.jpg"), ("photo-01.jpg", "cafe\u0301-1.jpg"))
+    for part, suffix in (("images", "jpg"), ("masks", "png")):
+        (folder / part / f"photo-00.{suffix}").rename(folder / part / f"cafe\u0301.{suffix}")
+        (folder / part / f"photo-01.{suffix}").rename(folder / part / f"caf\u00e9-1.{suffix}")
+    found = inspect(folder)
+    assert found.errors == found.warnings == ()
+    assert found.manifest is not None
+    assert [sample.mask for sample in found.manifest.samples].count(True) == 12
+    for sample in found.manifest.samples:
+        assert (folder / sample.image).is_file()
+
+
+@pytest.mark.parametrize("written", ["PHOTO-00.jpg", "photo-00", "images/photo-00.jpg", "x\\photo-00.JPG"])
+def test_a_file_that_may_be_meant_is_named(photo_folder: PhotoFolder, written: str) -> None:
+    folder = photo_folder()
+    edit(folder, ("photo-00.jpg", written), ("photo-01.jpg", "gone.jpg"))
+    one, two = inspect(folder).errors
+    assert f"images/{written} (labels.csv, line 2): " in one
+    assert one.endswith("got no such file. There is images/photo-00.jpg: write it like this.")
+    assert two.endswith("got no such file. Put it there, or delete its line in labels.csv.")
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_tables_without_commas(photo_folder: PhotoFolder, mark: str) -> None:
+    folder = photo_folder()
+    (folder / "labels.csv").write_text(f"image{mark}labels\nphoto-00.jpg{mark}disc\n")
+    assert inspect(folder).errors[0].endswith("Save the table with commas between its cells.")
+
+
+def test_files_that_a_mac_leaves_are_not_worth_a_word(photo_folder: PhotoFolder) -> None:
+    folder = photo_folder()
+    (folder / "images" / "._photo-00.jpg").touch()
+    assert inspect(folder).warnings == ()

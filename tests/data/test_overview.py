@@ -12,7 +12,7 @@ from pipeline.data.overview import (
     images_per_class,
     labels_per_image,
 )
-from pipeline.data.stream import crop_side
+from pipeline.data.sizes import crop_side
 from pipeline.params import SegmentationParams, load_params
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import pytest
@@ -263,6 +264,22 @@ def test_voc(tmp_path: Path) -> None:
     assert masks(found, tmp_path / "full") == {"a": [[1, 2, 255, 0, 0, 0, 0, 0]] * 6}
 
 
+def test_voc_names_may_hold_spaces(tmp_path: Path) -> None:
+    make_voc(tmp_path, {"tom cat": [("cat", 0)], "b": [("dog", 0)], "rex 2": [("dog", 0)], "d": [("cat", 0)]})
+    write_list(tmp_path, "Main/train.txt", "tom cat", "b  -1")
+    write_list(tmp_path, "Main/val.txt", "rex 2 ", "d")
+    found = samples(inspect("voc", tmp_path))
+    assert {name: sample.split for name, sample in found.items()} == {
+        "tom cat": "train",
+        "b": "train",
+        "rex 2": "val",
+        "d": "val",
+    }
+    (tmp_path / "Annotations" / "rex 2.xml").unlink()
+    (error,) = inspect("voc", tmp_path).errors
+    assert error.endswith("rex 2.xml: expected XML, got No such file or directory. Export it again.")
+
+
 def test_voc_augmented(tmp_path: Path) -> None:
     make_voc(tmp_path, VOC)
     write_list(tmp_path, "Segmentation/train.txt", "a")
@@ -376,6 +393,38 @@ def test_labelstudio(tmp_path: Path) -> None:
     assert any("1 without: later.jpg" in line for line in found.warnings)
 
 
+@pytest.mark.parametrize(
+    ("reference", "image"),
+    [
+        ("/data/local-files/?d=photos/my%20cat.jpg", "my cat.jpg"),
+        ("/data/local-files/?d=b%2Fq%26a.jpg", "b/q&a.jpg"),
+        ("/data/local-files/?d=photos/b/q%26a.jpg", "b/q&a.jpg"),
+        ("/data/local-files/?d=photos/%C3%A9t%C3%A9/100%25.jpg", "\u00e9t\u00e9/100%.jpg"),
+        ("/data/upload/3/1a2b3c4d-my%20cat.jpg", "my cat.jpg"),
+        ("https://example.org/my%20cat.jpg?size=1/2#top", "my cat.jpg"),
+        ("D:\\photos\\a=1&2.jpg", "a=1&2.jpg"),  # not 2.jpg
+        ("a%20b.jpg", "a%20b.jpg"),  # so called on the disk
+        ("/data/upload/3/\u00fcber.jpg", "u\u0308ber.jpg"),
+    ],
+)
+def test_addresses_and_paths_of_labelstudio(tmp_path: Path, reference: str, image: str) -> None:
+    names = [
+        "my cat.jpg",
+        "a/q&a.jpg",
+        "b/q&a.jpg",
+        "\u00e9t\u00e9/100%.jpg",
+        "2.jpg",
+        "a=1&2.jpg",
+        "a%20b.jpg",
+        "u\u0308ber.jpg",
+    ]
+    add_photos(tmp_path, *names, "a b.jpg", "val.jpg")
+    tasks = [{"image": reference, "choice": "dog"}, {"image": "val.jpg", "choice": "dog"}]
+    write_json(tmp_path / "export.json", tasks)
+    found = inspect("labelstudio", tmp_path)
+    assert {sample.image for sample in samples(found).values()} == {image, "val.jpg"}
+
+
 def test_labelstudio_min(tmp_path: Path) -> None:
     add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
     choices = ["cat", {"choices": ["cat", "dog"]}, "background", "dog"]
@@ -430,6 +479,25 @@ def test_cvat(tmp_path: Path) -> None:
     (tmp_path / "annotations.xml").write_text(CVAT.replace("c.jpg", "gone.jpg"))
     (error,) = inspect("cvat", tmp_path).errors
     assert "(annotations.xml, image 3): expected one image for 'gone.jpg', got none" in error
+
+
+def test_cvat_names_are_paths_from_the_folder_of_the_images(tmp_path: Path) -> None:
+    names = ("a.jpg", "x/a.jpg", "q&a=1.jpg", "1.jpg")
+    add_photos(tmp_path, *(f"images/{name}" for name in names))
+    elements = "".join(f"<image name={quoteattr(name)}><tag label='cat'/></image>" for name in names)
+    (tmp_path / "annotations.xml").write_text(f"<annotations>{elements}</annotations>")
+    found = samples(inspect("cvat", tmp_path))
+    assert {sample.image for sample in found.values()} == {f"images/{name}" for name in names}
+    (tmp_path / "images" / "q&a=1.jpg").unlink()  # 1.jpg is not taken for it
+    (error,) = inspect("cvat", tmp_path).errors
+    assert "(annotations.xml, image 3): expected one image for 'q&a=1.jpg', got none" in error
+
+
+def test_cvat_of_a_video_has_no_images(tmp_path: Path) -> None:
+    add_photos(tmp_path, "images/a.jpg")
+    (tmp_path / "annotations.xml").write_text("<annotations><track label='cat'/></annotations>")
+    (error,) = inspect("cvat", tmp_path).errors
+    assert "annotations.xml: expected an element `image` for each photo, got none. Export" in error
 
 
 def test_the_kind_of_a_folder_is_found_out(tmp_path: Path) -> None:

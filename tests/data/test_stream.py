@@ -8,7 +8,8 @@ import torch
 
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.pictures import write_image
-from pipeline.data.stream import TrainingStream, crop_side, derive_seed
+from pipeline.data.sizes import crop_side
+from pipeline.data.stream import TrainingStream, derive_seed
 from pipeline.params import TrainingParams, load_params
 
 IDS = np.array([0, 3, 200], np.uint8)  # far apart: an interpolated id would be another number

@@ -1,7 +1,9 @@
 """The figures: what they draw, and that they come out the same."""
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
+from pipeline.report.overview import draw_overview
 from pipeline.report.plots import (
     CONTROL,
     INK,
@@ -83,3 +85,16 @@ def test_same_bytes_again() -> None:
     png = to_png(draw_confusion(CONFUSION))
     assert png == to_png(draw_confusion(CONFUSION))
     assert b"matplotlib" not in png.lower()
+
+
+def test_numbers_of_the_overview_stand_out_from_their_cells() -> None:
+    together = np.array([[9, 8, 1], [8, 10, 0], [1, 0, 3]])
+    figure = draw_overview(["a", "b", "c"], {"train": together.diagonal()}, together)
+    cells = figure.axes[1]
+    (image,) = cells.images
+    for text in cells.texts:
+        column, row = (round(float(value)) for value in text.get_position())
+        assert text.get_text() == str(together[row, column])
+        blue = image.cmap(image.norm(image.get_array()[row, column]))
+        brightness = np.dot(to_rgb(blue), (0.299, 0.587, 0.114))
+        assert abs(np.dot(to_rgb(text.get_color()), (0.299, 0.587, 0.114)) - brightness) > 0.4

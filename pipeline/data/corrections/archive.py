@@ -28,6 +28,10 @@ def unpack(file: Path, folder: Path) -> None:
                 write_bytes(inside(folder, member.filename), archive.read(member))
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise ValueError(f"{file}: expected a zip file, got {error}. Export it again") from error
+    except OSError as error:  # a file and a folder of one name, a name that is too long, a full disk
+        raise ValueError(
+            f"{file}: cannot be unpacked: {error.strerror}. Unpack it, and give the folder"
+        ) from error
 
 
 def _check(file: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:

@@ -81,7 +81,10 @@ def _read_document(folder: Path, file: Path) -> Document:
         return Document(file, [], {}, {}, problems)
     if not isinstance(value, dict) or not all(isinstance(value.get(part), list) for part in PARTS):
         expected = "an object with lists `images`, `annotations` and `categories`"
-        problem = Problem(file, expected, "something else", "Export instances in the format of COCO.")
+        advice = (
+            "Export instances in the format of COCO; if the folder is of another kind, name its --source."
+        )
+        problem = Problem(file, expected, "something else", advice)
         return Document(file, [], {}, {}, [problem])
     images = _entries(file, "images", value["images"], ("id", "file_name"), problems)
     categories = _entries(file, "categories", value["categories"], ("id", "name"), problems)

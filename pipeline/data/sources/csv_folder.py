@@ -5,12 +5,14 @@ import io
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import get_args
+from unicodedata import normalize
 
 from pipeline.data.manifest import Split
 from pipeline.data.pictures import SUFFIXES
 from pipeline.data.problems import Place, Problem, listed
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.labelmap import read_colours
+from pipeline.data.sources.listing import HIDDEN
 from pipeline.data.sources.rows import Reading, Row, check_image, class_name, stem
 from pipeline.params import DataParams
 
@@ -95,13 +97,15 @@ def read_rows(folder: Path) -> tuple[list[Row], list[Problem]]:
 
 def _check_header(file: Path, header: Sequence[str]) -> list[Problem]:
     counts = {column: header.count(column) for column in COLUMNS}
+    joined = len(header) == 1 and any(mark in header[0] for mark in ";\t|")
+    advice = "Save the table with commas between its cells." if joined else "Correct the first line."
     wrong = [column for column in COLUMNS if counts[column] > 1 or (column in NEEDED and not counts[column])]
     return [
         Problem(
             file,
             f"one column `{column}`",
             f"the columns {list(header)}",
-            "Correct the first line.",
+            advice,
             Place(file, "line 1"),
         )
         for column in wrong
@@ -166,9 +170,11 @@ def _without_duplicates(file: Path, rows: Sequence[Row]) -> tuple[list[Row], lis
 
 def unmatched(folder: Path, rows: Sequence[Row]) -> list[Problem]:
     """Warnings on images that labels.csv does not name, and on masks that belong to no image."""
-    images, masks = {row.image for row in rows}, {row.mask for row in rows}
-    unnamed = [name for name in _pictures(folder / "images") if f"images/{name}" not in images]
-    unused = [name for name in _pictures(folder / "masks") if f"masks/{name}" not in masks]
+    named = {normalize("NFC", str(file)) for row in rows for file in (row.image, row.mask)}
+    unnamed, unused = (
+        [name for name in _pictures(folder / part) if normalize("NFC", f"{part}/{name}") not in named]
+        for part in ("images", "masks")
+    )
     problems = []
     if unnamed:
         advice = "They are left out; add lines to labels.csv to use them."
@@ -187,4 +193,4 @@ def unmatched(folder: Path, rows: Sequence[Row]) -> list[Problem]:
 
 def _pictures(folder: Path) -> list[str]:
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return [name for name in files if name.lower().endswith(SUFFIXES)]
+    return [n for n in files if n.lower().endswith(SUFFIXES) and not PurePosixPath(n).name.startswith(HIDDEN)]

@@ -18,12 +18,14 @@ def read_folder(folder: Path) -> Reading:
     roots, problems = _read_files(folder, sorted({*folder.glob("*.xml"), *folder.glob("*/*.xml")}))
     pictures, found = pictures_below(folder)
     problems += found
-    by_end = ends(pictures)
+    known, by_end = frozenset(pictures), ends(pictures)
     rows = []
     for file, root in roots:
         for position, element in enumerate(root.iter("image")):
             place = Place(file, f"image {position + 1}")
-            image, problem = find_image(folder, element.get("name", ""), by_end, place)
+            name = element.get("name", "")
+            exact = next((path for path in (f"images/{name}", name) if path in known), name)
+            image, problem = (exact, None) if exact in known else find_image(folder, name, by_end, place)
             if problem:
                 problems.append(problem)
             else:
@@ -43,7 +45,10 @@ def _read_files(folder: Path, files: list[Path]) -> tuple[list[tuple[Path, Eleme
     for file in files:
         root, found = read_xml_file(folder, file)
         problems += found
-        if root is not None and root.tag == "annotations":
+        if root is not None and root.tag == "annotations" and root.find(".//image") is None:
+            advice = "Export the task as `CVAT for images 1.1`; a video as one of pictures."
+            problems.append(Problem(file, "an element `image` for each photo", "none", advice))
+        elif root is not None and root.tag == "annotations":
             roots.append((file, root))
         elif root is not None:
             advice = "Export the task as `CVAT for images 1.1`."

@@ -33,7 +33,7 @@ def read_json_file(folder: Path, file: Path) -> tuple[Any, list[Problem]]:
     try:
         return json.loads(read_text_file(folder, file, MOST_BYTES), parse_constant=_refuse), []
     except (OSError, ValueError, RecursionError) as error:
-        return None, [Problem(file, "JSON in UTF-8", str(error), "Export it again.")]
+        return None, [Problem(file, "JSON in UTF-8", _reason(error), "Export it again.")]
 
 
 def read_xml_file(folder: Path, file: Path) -> tuple[Element | None, list[Problem]]:
@@ -44,7 +44,7 @@ def read_xml_file(folder: Path, file: Path) -> tuple[Element | None, list[Proble
         root: Element = parser.close()
         return root, []
     except (OSError, ValueError, LookupError, ParseError) as error:
-        return None, [Problem(file, "XML", str(error), "Export it again.")]
+        return None, [Problem(file, "XML", _reason(error), "Export it again.")]
 
 
 def text_of(element: Element, tag: str) -> str:
@@ -58,6 +58,11 @@ def _read_bytes(folder: Path, file: Path, most: int) -> bytes:
     if size > most:
         raise ValueError(f"{size / 1e6:.0f} MB, more than {most / 1e6:.0f}")
     return file.read_bytes()
+
+
+def _reason(error: Exception) -> str:
+    """Of an OSError without its number and the path, which the problem names."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _refuse(word: str) -> None:

@@ -23,8 +23,8 @@ def read_folder(folder: Path) -> Reading:
     """
     pictures, problems = pictures_below(folder)
     depth = 1 if has_splits(pictures) else 0
-    loose = [name for name in pictures if len(PurePosixPath(name).parts) < depth + 2]
-    rows = [_row(folder, name, depth) for name in pictures if name not in set(loose)]
+    loose = [name for name in pictures if name.count("/") < depth + 1]
+    rows = [_row(folder, name, depth) for name in pictures if name.count("/") >= depth + 1]
     rows, repeated = with_distinct_names(rows)
     names = tuple(sorted({label for row in rows for label in row.labels}))
     problems += repeated + _loose(folder, loose)

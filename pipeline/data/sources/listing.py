@@ -5,12 +5,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
+from urllib.parse import unquote
 
 from pipeline.data.files import inside
 from pipeline.data.pictures import SUFFIXES
 from pipeline.data.problems import Problem
 
 HIDDEN = "."  # names that start so: `.git`, and the `._photo.jpg` that a Mac leaves beside photos
+DEEPEST = 8  # folders that are compared
 UPLOADED = re.compile(r"[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
 
 
@@ -33,12 +36,15 @@ def pictures_below(folder: Path) -> tuple[list[str], list[Problem]]:
 
 
 def ends(names: Iterable[str]) -> dict[str, list[str]]:
-    """The files of each end of their paths: `a/b/c.jpg` is found as `c.jpg`, `b/c.jpg` and `a/b/c.jpg`."""
+    """The files of each end of their paths: `a/b/c.jpg` is found as `c.jpg`, `b/c.jpg` and `a/b/c.jpg`.
+
+    Accents count the same in one letter or two.
+    """
     found: dict[str, list[str]] = defaultdict(list)
     for name in names:
         parts = PurePosixPath(name).parts
         for start in range(len(parts)):
-            found["/".join(parts[start:])].append(name)
+            found[normalize("NFC", "/".join(parts[start:]))].append(name)
     return found
 
 
@@ -47,13 +53,26 @@ def locate(reference: str, by_end: dict[str, list[str]]) -> Sequence[str]:
 
     The longest end of the path that files have decides; an uploaded one may have got eight digits in front.
     """
-    parts = [part for part in re.split(r"[/\\?=&]", reference) if part not in ("", ".", "..")]
-    names: Sequence[str] = ()
-    for start in range(max(0, len(parts) - 8), len(parts)):
-        names = by_end.get("/".join(parts[start:]), ())
-        if names:
-            return names
-    return by_end.get(UPLOADED.sub("", parts[-1], count=1), ()) if parts else ()
+    found = ((end, by_end[end]) for end in _possible_ends(reference) if end in by_end)
+    longest = max(found, key=lambda pair: len(pair[0]), default=("", ()))[1]
+    if longest:
+        return longest
+    uploaded = (UPLOADED.sub("", end, count=1) for end in _possible_ends(reference))
+    return next((by_end[end] for end in uploaded if end in by_end), ())
+
+
+def _possible_ends(reference: str) -> Iterable[str]:
+    """The ends of a reference read as a path, as an address, and as one with a path behind `?d=`.
+
+    Only an address writes `%20` for a space; in a path, `&` and `=` are letters like others.
+    """
+    address, _, query = reference.partition("?")
+    readings = [re.split(r"[/\\]", reference), unquote(address.partition("#")[0]).split("/")]
+    readings += [unquote(value).split("/") for value in re.split("[&=]", query)]
+    for read in readings:
+        parts = [part for part in read if part not in ("", ".", "..")]
+        for start in range(max(0, len(parts) - DEEPEST), len(parts)):
+            yield normalize("NFC", "/".join(parts[start:]))
 
 
 def _walk(folder: Path) -> Iterable[str]:

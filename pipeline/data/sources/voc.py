@@ -1,6 +1,6 @@
 """The `voc` source: a year folder of a VOCdevkit, or an export in its form."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from pipeline.data.manifest import Split
@@ -79,7 +79,7 @@ def _read_lists(
             continue
         for number, line in enumerate(lines, 1):
             place = Place(file, f"line {number}")
-            name = _listed_name(line)
+            name = _listed_name(line, images)
             problem = check_image(folder, f"{name}.jpg", place, "JPEGImages/") if name else None
             if problem:
                 problems.append(problem)
@@ -112,8 +112,13 @@ def _lists(folder: Path) -> list[Path]:
     return []
 
 
-def _listed_name(line: str) -> str:
-    """The image of a line: `2007_000032`, or `/JPEGImages/2007_000032.jpg /SegmentationClassAug/...png`."""
+def _listed_name(line: str, images: Container[str]) -> str:
+    """The image of a line: `2007_000032`, or `/JPEGImages/2007_000032.jpg /SegmentationClassAug/...png`.
+
+    A line may hold more behind a space; if there is an image called like all of it, it is that.
+    """
+    if line.strip() in images:
+        return line.strip()
     word = line.split(maxsplit=1)[0] if line.strip() else ""
     if "JPEGImages/" in word:
         return stem(word.partition("JPEGImages/")[2]) if word.partition("JPEGImages/")[2] else word

@@ -1,0 +1,14 @@
+"""Sizes at the working resolution, in pixels: without torch, so that `camseg check` starts at once."""
+
+from pipeline.params import TrainingParams
+
+
+def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """Height and width in pixels when the longer side becomes `long_side`, each at least 1."""
+    factor = long_side / max(height, width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def crop_side(params: TrainingParams, long_side: int) -> int:
+    """Side of the training crop in pixels: a multiple of 32, as decoders need it."""
+    return max(32, round(params.crop * long_side / 32) * 32)
