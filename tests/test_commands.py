@@ -176,6 +176,11 @@ def test_best_quality_does_without_a_crf_that_is_not_there(photo_folder: PhotoFo
     assert load_params().evaluation.refine == "none"
 
 
+def test_check_refuses_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path / "missing")]) == 2
+    assert "missing: expected a folder of photos, got none" in capsys.readouterr().err
+
+
 def test_quality_sets_the_length_of_the_training(photo_folder: PhotoFolder) -> None:
     found = {}
     folder = photo_folder()

@@ -55,7 +55,13 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; 1 if there are errors."""
+    """Print the findings; 1 if there are errors.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
+    if not arguments.path.is_dir():
+        raise ValueError(f"{arguments.path}: expected a folder of photos, got none. Check the path")
     params = load_params()
     source = source_of(arguments.path, params, arguments.source)
     found = inspect_for(source, arguments.path, params)
