@@ -296,15 +296,13 @@ def test_truncated_run_lengths_of_coco_are_refused(capsys: pytest.CaptureFixture
     require_refused(file, "got an error: annotations[0]: expected run lengths that add up to", capsys=capsys)
 
 
-@pytest.mark.parametrize(
-    "name", ["../escaped.png", "/tmp/escaped.png", "SegmentationClass/../../escaped.png"]
-)
+@pytest.mark.parametrize("name", ["../escaped.png", "/escaped.png", "SegmentationClass/../../escaped.png"])
 def test_members_that_leave_the_folder_are_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = set(Path().rglob("*"))
     file = rewrite_zip(lambda files: {**files, name: b"x"})
     require_refused(file, "back.zip: expected files in one folder, got a name that leaves it", capsys=capsys)
     assert not [path for path in set(Path().rglob("*")) - before if "escaped" in path.name]
-    assert not Path("/tmp/escaped.png").exists()
+    assert not Path("/escaped.png").exists()
 
 
 def test_links_and_repeated_members_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

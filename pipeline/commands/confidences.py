@@ -1,6 +1,7 @@
 """How sure the masks are that a command hands over, from what lies in the project."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,8 +14,7 @@ from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.data.parallel import parallel_map
 from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import HeatmapStore
-from pipeline.masks.confidence import mask_confidence
-from pipeline.masks.threshold import competition, label_ids, upsample
+from pipeline.masks.confidence import heat_confidence, mask_confidence
 from pipeline.params import RELABELLED, EvaluationParams
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.prediction import predict_probabilities
@@ -48,20 +48,16 @@ def pseudo_confidences(name: str, samples: Sequence[Sample]) -> list[float]:
                 "Run `make repro` again"
             )
     job = Heated(paths.MASKS / name, paths.HEATMAPS / method, float(read_json(metrics)["threshold"]))
-    return parallel_map(partial(heat_confidence, job), samples, description="confidence")
+    return parallel_map(partial(pseudo_confidence, job), samples, description="confidence")
 
 
-def heat_confidence(job: Heated, sample: Sample) -> float:
-    """Of one pseudo-mask: the scores of its labels against the threshold, divided by their sum.
-
-    A mask that was corrected by hand is sure: 1.
-    """
+def pseudo_confidence(job: Heated, sample: Sample) -> float:
+    """Of one pseudo-mask, see `heat_confidence`. A mask that was corrected by hand is sure: 1."""
     if mask_path(paths.CORRECTED, sample).exists():
         return 1.0
-    mask = load_mask(job.masks, sample)
-    heat = upsample(HeatmapStore(job.heatmaps).read(sample), (mask.shape[0], mask.shape[1]))
-    ids = label_ids(heat, np.array(sample.labels, int))
-    return named_confidence(job.masks, sample, mask, competition(heat, job.threshold), ids)
+    mask, stored = load_mask(job.masks, sample), HeatmapStore(job.heatmaps).read(sample)
+    with naming(job.masks, sample):
+        return heat_confidence(mask, stored, np.array(sample.labels, int), job.threshold)
 
 
 def predicted_confidences(
@@ -79,19 +75,15 @@ def predicted_confidences(
         probabilities = predict_probabilities(net, manifest.image(sample), params.scales, flip=params.flip)
         # Only what is predicted: nobody says what should be in the picture.
         ids = np.intersect1d(mask, np.arange(len(probabilities))).astype(np.uint8)
-        found.append(named_confidence(folder, sample, mask, probabilities.cpu().numpy()[ids], ids))
+        with naming(folder, sample):
+            found.append(mask_confidence(mask, probabilities.cpu().numpy()[ids], ids))
     return found
 
 
-def named_confidence(
-    folder: Path,
-    sample: Sample,
-    mask: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
-    probabilities: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-    ids: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
-) -> float:
-    """`mask_confidence`, with an error that names the mask."""
+@contextmanager
+def naming(folder: Path, sample: Sample) -> Iterator[None]:
+    """Name the mask in errors about it."""
     try:
-        return mask_confidence(mask, probabilities, ids)
+        yield
     except ValueError as error:
         raise ValueError(f"{folder}: {sample.name!r}: {error}. Run `make repro` again") from error

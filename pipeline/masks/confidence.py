@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.pictures import IGNORE, Mask
+from pipeline.masks.threshold import Classes, Stored, competition, label_ids, upsample
 
 Probabilities = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per id
 
@@ -34,6 +35,22 @@ def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> floa
     means = {int(i): _mean(p[mask == i]) for i, p in zip(ids, probabilities, strict=True)}
     counted = [mean for i, mean in means.items() if i or (mask == 0).any()]
     return sum(counted) / len(counted) if counted else 0.0
+
+
+def heat_confidence(mask: Mask, stored: Stored, classes: Classes, threshold: float) -> float:
+    """`mask_confidence` by heatmaps: the scores of the labels against the threshold, divided by their sum.
+
+    Args:
+        mask: uint8 (H, W).
+        stored: uint8 (P, h, w), heat * 255.
+        classes: (P,) distinct class indices.
+        threshold: the background score in (0, 1).
+
+    Raises:
+        ValueError: see `mask_confidence`, `label_ids` and `competition`.
+    """
+    heat = upsample(stored, (mask.shape[0], mask.shape[1]))
+    return mask_confidence(mask, competition(heat, threshold), label_ids(heat, classes))
 
 
 def _mean(values: NDArray[np.float32]) -> float:

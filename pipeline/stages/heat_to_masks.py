@@ -25,10 +25,10 @@ from pipeline.evaluation.confusion import (
 )
 from pipeline.evaluation.means import score_or_none
 from pipeline.heatmaps.store import HeatmapStore
-from pipeline.masks.confidence import mask_confidence
+from pipeline.masks.confidence import heat_confidence
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.masks.sweep import THRESHOLDS, sweep
-from pipeline.masks.threshold import competition, label_ids, label_map, upsample
+from pipeline.masks.threshold import label_map, upsample
 from pipeline.params import PseudoMaskParams
 from pipeline.stages import paths
 from pipeline.stages.confusion_file import write_confusion
@@ -99,9 +99,8 @@ def make_one(job: Job, sample: Sample) -> None:
 def find_noise(job: Job, sample: Sample) -> Noise:
     """How sure one published mask is of its labels, by the heatmaps that it was made of."""
     mask = load_mask(job.work / "masks", sample)
-    heat = upsample(HeatmapStore(job.heatmaps).read(sample), (mask.shape[0], mask.shape[1]))
-    ids = label_ids(heat, np.array(sample.labels, int))
-    sure = mask_confidence(mask, competition(heat, job.threshold), ids)
+    stored = HeatmapStore(job.heatmaps).read(sample)
+    sure = heat_confidence(mask, stored, np.array(sample.labels, int), job.threshold)
     return Noise(sure, float((mask == IGNORE).mean()))
 
 
