@@ -18,7 +18,7 @@ def lead_model(params: Params) -> Path:
 
 
 def load_model(folder: Path) -> SegmentationNet:
-    """The trained network of `folder`, in eval mode on the CPU.
+    """The trained network of `folder`, see `load_segmentation_net`.
 
     Raises:
         ValueError: there is none, or its files are broken.

@@ -8,6 +8,7 @@ import segmentation_models_pytorch as smp
 from torch import Tensor, nn
 
 from pipeline.data.files import read_json, write_json
+from pipeline.engine.folding import fold_batch_norm
 from pipeline.engine.normalise import MEAN, STD, Normalise
 from pipeline.engine.training import freeze_batch_norm
 from pipeline.engine.weights import WeightsError, load_into, make_encoder, read_weights
@@ -98,9 +99,11 @@ def save_segmentation_net(folder: Path, net: SegmentationNet) -> None:
 
 
 def load_segmentation_net(folder: Path) -> SegmentationNet:
-    """The trained network of `folder`, in eval mode on the CPU."""
+    """The trained network of `folder`, on the CPU and for inference alone: its BatchNorm is folded."""
     raw = read_json(folder / "camseg.json")
     config = SegmentationConfig(
         tuple(raw["classes"]), raw["long_side"], tuple(raw["mean"]), tuple(raw["std"])
     )
-    return SegmentationNet(smp.from_pretrained(str(folder)), config).eval()
+    net = SegmentationNet(smp.from_pretrained(str(folder)), config).eval()
+    fold_batch_norm(net)
+    return net

@@ -3,6 +3,7 @@
 from pipeline.classifier.network import load_classifier
 from pipeline.data.manifest import read_manifest
 from pipeline.engine.device import describe, pick_device, place
+from pipeline.engine.folding import fold_batch_norm
 from pipeline.engine.work import publish, work_folder
 from pipeline.heatmaps.dataset import make_heatmaps
 from pipeline.heatmaps.layers import Target
@@ -18,7 +19,9 @@ def main() -> None:
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
     device = pick_device()
-    net = place(load_classifier(paths.CLASSIFIER), device)
+    net = load_classifier(paths.CLASSIFIER)
+    fold_batch_norm(net.encoder)
+    place(net, device)
     work = work_folder(
         NAME,
         params.heatmaps,
