@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from pipeline.report.fonts import families_for
 from pipeline.report.plots import COLOURS, STYLE, on_blue
 
 INCHES = 0.28  # for each class
@@ -15,7 +16,7 @@ NUMBERED = 25  # classes up to which the cells hold numbers
 def draw_overview(classes: Sequence[str], counts: Mapping[str, np.ndarray], together: np.ndarray) -> Figure:
     """Bars of the images of each class (C,) by split, beside the images (C, C) that hold two classes."""
     side = 2 + INCHES * len(classes)
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context({**STYLE, "font.family": families_for(classes)}):
         figure = Figure((side + 5.6, max(3.4, side)), layout="constrained")
         bars, cells = figure.subplots(1, 2, width_ratios=(5.6, side))
         start = np.zeros(len(classes), np.int64)
