@@ -47,13 +47,13 @@ def _foldable(net: nn.Module) -> list[tuple[str, str]]:
 
 def _steps(uses: Counter[Node], operation: str, modules: dict[str, nn.Module]) -> dict[Node, str]:
     """Nodes of an operation whose weight is, as it is, that of one of the modules and used nowhere else."""
-    owners = {id(module.weight): name for name, module in modules.items() if module.weight is not None}
+    owners = {id(module.weight): name for name, module in modules.items()}
     found = {}
     for node in uses:
         weight = node.next_functions[1][0] if node.name() == operation else None
-        owner = owners.get(id(getattr(weight, "variable", None)))
-        if weight is not None and owner is not None and uses[weight] == 1:
-            found[node] = owner
+        variable = getattr(weight, "variable", None)  # only a leaf of the graph has one
+        if weight is not None and variable is not None and id(variable) in owners and uses[weight] == 1:
+            found[node] = owners[id(variable)]
     return found
 
 

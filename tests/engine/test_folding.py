@@ -155,8 +155,41 @@ class WithoutWeights(Between):
         return self.norm(self.conv(images))
 
 
+class WeightAlone(nn.Module):
+    """The weight of a BatchNorm in another operation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 1, 3, padding=1)
+        self.norm = nn.BatchNorm2d(1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.conv(images) * self.norm.weight
+
+
+class OtherWeights(WithoutWeights):
+    """A module without weights beside a normalisation whose weight is made in the forward pass."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        weight, bias = 2 * torch.ones(3, requires_grad=True), torch.zeros(3)
+        mean, var = self.norm.running_mean, self.norm.running_var
+        return nn.functional.batch_norm(self.conv(images), mean, var, weight, bias)
+
+
 @pytest.mark.parametrize(
-    "kind", [Residual, TwoOutputs, ConvTwice, NormTwice, Between, Standardised, OtherNorm, WithoutWeights]
+    "kind",
+    [
+        WeightAlone,
+        OtherWeights,
+        Residual,
+        TwoOutputs,
+        ConvTwice,
+        NormTwice,
+        Between,
+        Standardised,
+        OtherNorm,
+        WithoutWeights,
+    ],
 )
 def test_what_is_no_plain_pair_stays(kind: type[nn.Module]) -> None:
     torch.manual_seed(0)
