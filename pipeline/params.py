@@ -141,6 +141,7 @@ class HeatmapParams(Section):
     """How heatmaps are computed."""
 
     methods: Annotated[tuple[HeatmapMethod, ...], Field(min_length=1)]
+    depths: Annotated[int, Field(ge=1, le=4)]
     scales: Scales
     flip: bool
     walk: WalkParams

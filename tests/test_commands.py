@@ -88,6 +88,7 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
         "encoder",
         "steps",
         "crop",
+        "depths",
         "scale",
         "cells",
         "bilateral_sxy",

@@ -18,6 +18,7 @@ CLASSIFIER_PASSES = 7  # over the training photos
 FEWEST_STEPS = 400
 PHOTO_VALUES: dict[str, object] = {
     "classifier.training.crop": 0.7,
+    "heatmaps.depths": 3,
     "heatmaps.scales": [1.0, 1.5],
     "heatmaps.walk.scale": 1.5,
     "heatmaps.walk.cells": 1200,

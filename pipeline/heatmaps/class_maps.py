@@ -1,7 +1,7 @@
 """All methods and all wanted classes of a batch, from one forward pass."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +29,7 @@ class ClassMaps:
 
     maps: dict[str, Tensor]  # by method, float32 (N, P, h, w); slots beyond an image's own classes are 0
     classes: Classes
+    earlier: tuple[Tensor, ...] = ()  # LayerCAM of each earlier layer, (N, P, h, w) of its own h and w
 
 
 def class_maps(
@@ -38,6 +39,7 @@ def class_maps(
     methods: Sequence[str],
     target: Target,
     reshape: Reshape | None = None,
+    earlier: Sequence[nn.Module] = (),
 ) -> ClassMaps:
     """Maps of the given classes by each method; P is the longest list's length, at least 1.
 
@@ -48,6 +50,7 @@ def class_maps(
         methods: of `METHODS`.
         target: see `find_target`.
         reshape: see `capture_output`.
+        earlier: layers before the target, whose outputs (N, K, h, w) get maps by LayerCAM.
 
     Raises:
         ValueError: not one list of classes per image, an index beyond the logits, an unknown method, or `cam`
@@ -55,16 +58,25 @@ def class_maps(
         CaptureError: the layer was not reached, or its activations are no feature map.
     """
     check_request(classes, len(images), methods, target)
-    with _capture(target, reshape) as captured:
+    with ExitStack() as stack:
+        before = [stack.enter_context(capture_output(layer)) for layer in earlier]
+        captured = stack.enter_context(_capture(target, reshape))
         logits = _checked_logits(model(images), len(images))
         chosen = logits.argmax(1, keepdim=True).tolist() if classes is None else classes
-        found = [class_gradients(logits, captured.leaf, slot) for slot in _slots(chosen)]
+        leaves = [captured.leaf, *(layer.leaf for layer in before)]
+        found, *others = zip(*(class_gradients(logits, leaves, slot) for slot in _slots(chosen)), strict=True)
     activations = captured.activations.detach()[:, None]
     gradients = torch.stack([reshape(g) if reshape else g for g in found], 1)
     if target.pooled is not None:
         gradients = gradients.reshape(*gradients.shape[:3], 1, 1) / activations.shape[-2:].numel()
     with torch.autocast(images.device.type, enabled=False):  # else the sums would be in bfloat16
-        return ClassMaps({m: _map(m, activations, gradients) for m in methods}, chosen)
+        maps = {m: _map(m, activations, gradients) for m in methods}
+        layers = zip(before, others, strict=True)
+        return ClassMaps(
+            maps,
+            chosen,
+            tuple(layercam(c.activations.detach()[:, None], torch.stack(g, 1)) for c, g in layers),
+        )
 
 
 def check_request(classes: Classes | None, count: int, methods: Sequence[str], target: Target) -> None:

@@ -15,9 +15,9 @@ from pipeline.data.resize import image_tensor
 from pipeline.data.sizes import working_size
 from pipeline.engine.device import autocast, pick_device, to_device
 from pipeline.heatmaps.class_maps import class_maps
-from pipeline.heatmaps.fusion import fuse, grid_size
+from pipeline.heatmaps.fusion import add_depths, fuse, grid_size
 from pipeline.heatmaps.hooks import first_output
-from pipeline.heatmaps.layers import Target
+from pipeline.heatmaps.layers import Target, earlier_layers
 from pipeline.heatmaps.store import Heat, shard_file, write_index, write_shard
 from pipeline.heatmaps.walk import walk
 from pipeline.params import HeatmapParams
@@ -41,11 +41,13 @@ def make_heatmaps(
     """Write the heatmaps of the labels of `samples` by each method into its folder.
 
     `target` is the layer of `net` whose maps they are. `backbone` is the module of `net` that gives its
-    feature maps at all depths, a list of (N, K, h, w): the walk compares those at its scale.
+    feature maps at all depths, a list of (N, K, h, w): the walk compares those at its scale, and the heat of
+    the last `params.depths` of them is added.
     Shards that are there already are kept. Batches hold pictures of one working size and never depend
     on what was done before, so that an interrupted run ends with the same bytes.
     """
     shards = plan_shards(samples, params, long_side)
+    earlier = earlier_layers(backbone, params.depths - 1)
     todo = [i for i in range(len(shards)) if not all(shard_file(f, i).exists() for f in folders.values())]
     sides = _sides(params, long_side)
 
@@ -60,7 +62,7 @@ def make_heatmaps(
             found: dict[str, dict[str, Heat]] = {method: {} for method in folders}
             for batch in shards[i]:
                 for method, heat in _batch_heatmaps(
-                    net, target, backbone, batch, next(pyramids), params, long_side
+                    net, target, backbone, earlier, batch, next(pyramids), params, long_side
                 ).items():
                     found[method].update(heat)
                 bar.update(len(batch))
@@ -88,6 +90,7 @@ def _batch_heatmaps(
     net: nn.Module,
     target: Target,
     backbone: nn.Module,
+    earlier: Sequence[nn.Module],
     batch: Batch,
     pyramid: list[Tensor],
     params: HeatmapParams,
@@ -98,12 +101,13 @@ def _batch_heatmaps(
 
     def make_maps(images: Tensor) -> dict[str, Tensor]:
         with autocast(device):
-            return class_maps(net, images, classes, params.methods, target).maps
+            found = class_maps(net, images, classes, params.methods, target, earlier=earlier)
+        return found.maps | {f"depth {i}": heat for i, heat in enumerate(found.earlier)}
 
     size = grid_size(*working_size(batch[0].height, batch[0].width, long_side))
     sized = [to_device(images, device) for images in pyramid]
     with first_output(backbone) as depths:
-        fused = fuse(make_maps, sized, size, flip=params.flip)
+        fused = add_depths(fuse(make_maps, sized, size, flip=params.flip), params.methods)
     if params.walk.restart < 1:
         fused = walk(fused, depths[0], params.walk)
     stored = {method: (heat * 255).round().byte().cpu().numpy() for method, heat in fused.items()}

@@ -1,6 +1,6 @@
 """Heatmaps of several scales and flips, fused."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -43,6 +43,18 @@ def fuse(
             maps = {method: heat + mirrored[method].flip(-1) for method, heat in maps.items()}
         total = {method: total[method] + heat if total else heat for method, heat in maps.items()}
     return {method: normalise(heat) for method, heat in total.items()}
+
+
+def add_depths(maps: Mapping[str, Tensor], methods: Sequence[str]) -> dict[str, Tensor]:
+    """The map of each method plus all maps that belong to none, divided by its maximum.
+
+    Args:
+        maps: float32 (N, P, h, w) in [0, 1], of `methods` and of earlier layers.
+    """
+    earlier = [heat for name, heat in maps.items() if name not in methods]
+    if not earlier:
+        return dict(maps)
+    return {method: normalise(maps[method] + torch.stack(earlier).sum(0)) for method in methods}
 
 
 def normalise(heat: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ Four kinds of hooks reach the same numbers; a test holds them to that:
 The first two cut the graph: the rest of the network continues from a fresh leaf, so that nothing below the
 layer keeps a graph, no `.grad` is written, and frozen networks and callers without gradients work. They are
 what heatmaps are made with; `capture_pooled` cuts behind global average pooling instead, where the gradient
-is one number per channel. The last two need a graph through the layer; a full backward hook also fails where
-an in-place layer follows (pytorch/pytorch#61519).
+is one number per channel. Of several captures at once, the layer that is reached first cuts the graph, and
+one backward pass serves all. The last two hooks need a graph through the layer; a full backward hook also
+fails where an in-place layer follows (pytorch/pytorch#61519).
 
 All are context managers that remove their hook however the block ends.
 """
@@ -24,6 +25,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 Reshape = Callable[[Tensor], Tensor]  # a layer's output -> (N, K, h, w)
 Side = Literal["output", "input"]
@@ -175,23 +177,23 @@ def capture_with_backward_hook(layer: nn.Module) -> Iterator[Captured]:
 
 @contextmanager
 def first_output(module: nn.Module) -> Iterator[list[Any]]:
-    """Keep what `module` gives in its first forward pass within the block, by a forward hook."""
+    """Keep what `module` gives in its first forward pass within the block, detached, by a forward hook."""
     found: list[Any] = []
 
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
         if not found:
-            found.append(output)
+            found.append(tree_map_only(Tensor, Tensor.detach, output))
 
     with _hooked(module.register_forward_hook, hook):
         yield found
 
 
-def class_gradients(logits: Tensor, leaf: Tensor, classes: Sequence[int]) -> Tensor:
-    """Gradients of one logit per image with respect to a captured leaf, float32 of its shape.
+def class_gradients(logits: Tensor, leaves: Sequence[Tensor], classes: Sequence[int]) -> tuple[Tensor, ...]:
+    """Gradients of one logit per image with respect to captured leaves, float32 of their shapes.
 
     Args:
-        logits: (N, C), computed from `leaf`.
-        leaf: of `capture_output`, `capture_input` or `capture_pooled`.
+        logits: (N, C), computed from `leaves`.
+        leaves: of `capture_output`, `capture_input` or `capture_pooled`.
         classes: one class index per image; -1 gives a zero gradient.
 
     Raises:
@@ -204,17 +206,20 @@ def class_gradients(logits: Tensor, leaf: Tensor, classes: Sequence[int]) -> Ten
     chosen = logits.gather(1, wanted.clamp(min=0)[:, None])[:, 0]
     # Images of a batch do not mix in eval mode: the sum's gradient holds each image's own.
     total_score = (chosen * (wanted >= 0)).sum()
-    (gradients,) = torch.autograd.grad(total_score, leaf, retain_graph=True)
-    return gradients
+    return torch.autograd.grad(total_score, list(leaves), retain_graph=True)
 
 
 def _cut(captured: Captured, tensor: Any) -> Tensor:
-    """Make a leaf and what the network continues with: a copy, since the next layer may work in place."""
+    """Make a leaf and what the network continues with: a copy, since the next layer may work in place.
+
+    Behind another cut there is a graph already, and the leaf is a part of it.
+    """
     if captured._leaf is not None:
         raise CaptureError("the captured layer is called more than once in a forward pass: choose another")
     if not isinstance(tensor, Tensor):
         raise CaptureError(f"expected a tensor at the captured layer, got {type(tensor).__name__}")
-    captured._leaf = leaf = tensor.detach().float().requires_grad_()
+    behind = torch.is_grad_enabled()  # only a cut enables it within a capture
+    captured._leaf = leaf = tensor.float() if behind else tensor.detach().float().requires_grad_()
     # The layers above the leaf run with a graph; leaving the capture's no_grad block resets the mode.
     torch.set_grad_enabled(True)
     # Autocast casts by itself; networks in half precision need their own dtype.

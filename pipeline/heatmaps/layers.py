@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.heatmaps.hooks import Side
 
+PROBE = (1, 3, 64, 64)  # images that show which module makes which feature map
 SAME = 1e-2  # relative difference up to which a vector counts as the mean of a map; bfloat16 has 4e-3
 
 
@@ -83,6 +84,41 @@ def named_layer(model: nn.Module, name: str) -> nn.Module:
             )
         module = children[part]
     return module
+
+
+def earlier_layers(backbone: nn.Module, count: int) -> list[nn.Module]:
+    """The modules whose outputs are the feature maps before the last one, `count` of them, in their order.
+
+    Args:
+        backbone: images (N, 3, H, W) -> feature maps at all depths, a list of (N, K, h, w).
+
+    Raises:
+        ValueError: one of them is not the output of a module.
+    """
+    made: list[tuple[nn.Module, Any, int]] = []
+    device = next(backbone.parameters()).device
+
+    def hook(module: nn.Module, _inputs: tuple[Any, ...], result: Any) -> None:
+        made.append((module, result, result._version if isinstance(result, Tensor) else 0))
+
+    handles = [module.register_forward_hook(hook) for module in backbone.modules() if module is not backbone]
+    try:
+        with torch.no_grad():
+            depths = backbone(torch.zeros(PROBE, device=device))
+    finally:
+        for handle in handles:
+            handle.remove()
+    found = []
+    for depth in depths[-1 - count : -1]:
+        # Of the modules that hand it on, the first; one before a change in place has not made it yet.
+        makers = [m for m, result, version in made if result is depth and version == depth._version]
+        if not makers:
+            raise ValueError(
+                f"heatmaps.depths: expected at most {count}, since the encoder's feature map with "
+                f"{depth.shape[1]} channels is not the output of one module, got {count + 1}"
+            )
+        found.append(makers[0])
+    return found
 
 
 def same_target(target: Target, net: nn.Module, twin: nn.Module) -> Target:

@@ -38,7 +38,7 @@ def hook_count(net: nn.Module) -> int:
 def leaf_numbers(net: GapNet, images: Tensor, capture: Capture, layer: nn.Module) -> tuple[Tensor, Tensor]:
     with capture(layer) as captured:
         logits = net(images)
-        gradients = class_gradients(logits, captured.activations, [1] * len(images))
+        (gradients,) = class_gradients(logits, [captured.activations], [1] * len(images))
     return captured.activations.detach(), gradients
 
 
@@ -132,7 +132,7 @@ def test_nothing_is_kept_alive_over_1000_images() -> None:
     references = []
     for _ in range(1000):
         with capture_input(net.pool) as captured:
-            class_gradients(net(torch.rand(1, 3, 6, 8)), captured.activations, [0])
+            class_gradients(net(torch.rand(1, 3, 6, 8)), [captured.activations], [0])
         references.append(weakref.ref(captured.activations))
     del captured
     gc.collect()
@@ -148,6 +148,23 @@ def test_first_output_keeps_the_first_pass_only_and_leaves_no_hook() -> None:
     assert len(found) == 1
     assert torch.equal(found[0], net.features(images))
     assert not net.features._forward_hooks
+
+
+def test_first_output_keeps_no_graph_of_any_of_its_tensors() -> None:
+    net = nn.Conv2d(3, 2, 1)
+    both = Twice(net)
+    with first_output(both) as found:
+        assert all(output.requires_grad for output in both(torch.rand(1, 3, 4, 5)))
+    assert [output.requires_grad for output in found[0]] == [False, False]
+
+
+class Twice(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [self.inner(images), self.inner(images)]
 
 
 def test_a_layer_that_is_not_reached_is_an_error() -> None:
@@ -171,4 +188,4 @@ def test_activations_that_are_no_feature_map_are_an_error() -> None:
 def test_wrong_class_lists_are_errors(classes: list[int]) -> None:
     net = GapNet().eval()
     with capture_input(net.pool) as captured, pytest.raises(ValueError, match="class indices"):
-        class_gradients(net(torch.rand(2, 3, 16, 18)), captured.activations, classes)
+        class_gradients(net(torch.rand(2, 3, 16, 18)), [captured.activations], classes)

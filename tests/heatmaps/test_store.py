@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.pictures import write_image
 from pipeline.data.resize import image_tensor
+from pipeline.heatmaps import explain
 from pipeline.heatmaps.dataset import make_heatmaps, plan_shards
 from pipeline.heatmaps.store import HeatmapStore, shard_file, write_index, write_shard
 from pipeline.heatmaps.walk import walk
@@ -17,7 +19,9 @@ from pipeline.params import HeatmapParams, WalkParams
 from tests.heatmaps.nets import GapNet
 
 WALK = WalkParams(power=4, restart=0.1, scale=1.5, cells=20)
-PARAMS = HeatmapParams(methods=("cam", "gradcampp"), scales=(1.0, 1.5), flip=True, walk=WALK, batch_size=2)
+PARAMS = HeatmapParams(
+    methods=("cam", "gradcampp"), depths=2, scales=(1.0, 1.5), flip=True, walk=WALK, batch_size=2
+)
 
 
 def sample(name: str, labels: tuple[int, ...] = (0,), size: tuple[int, int] = (40, 56)) -> Sample:
@@ -35,7 +39,7 @@ def manifest(tmp_path: Path) -> Manifest:
 
 
 class DeepNet(GapNet):
-    """A network with a module that gives the feature maps of two depths."""
+    """A network with a module that gives the feature maps of three depths."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,12 +51,13 @@ class DeepNet(GapNet):
 
 
 class Depths(nn.Module):
-    def __init__(self, features: nn.Module) -> None:
+    def __init__(self, features: nn.Sequential) -> None:
         super().__init__()
-        self.features = features
+        self.early, self.late = features[:2], features[2:]
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        return [images, self.features(images)]
+        early = self.early(images)
+        return [images, early, self.late(early)]
 
 
 def run(manifest: Manifest, folder: Path, params: HeatmapParams = PARAMS) -> dict[str, bytes]:
@@ -130,6 +135,24 @@ def test_sizes_that_differ_at_one_scale_only_are_not_mixed(tmp_path: Path) -> No
         write_image(tmp_path / s.image, np.full((s.height, s.width, 3), 90, np.uint8))
     run(Manifest(str(tmp_path), tuple("abcde"), samples), tmp_path / "out")
     assert set(HeatmapStore(tmp_path / "out" / "cam").shards) == {"s0", "s1", "s2", "s3"}
+
+
+def test_heat_of_earlier_depths_is_added(manifest: Manifest, tmp_path: Path) -> None:
+    params = PARAMS.model_copy(
+        update={"scales": (1.0,), "flip": False, "walk": WALK.model_copy(update={"restart": 1.0})}
+    )
+    run(manifest, tmp_path / "two", params)
+    run(manifest, tmp_path / "one", params.model_copy(update={"depths": 1}))
+    net = DeepNet().eval()
+    for s in (s for s in manifest.samples[:6] if s.labels):
+        images = image_tensor(manifest.image(s), 32)[None]
+        last = torch.from_numpy(HeatmapStore(tmp_path / "one" / "cam").read(s).copy()).float() / 255
+        early = explain(net, images, [s.labels], layer=net.backbone.early, method="layercam")[0]
+        small = functional.interpolate(early[None], last.shape[1:], mode="bilinear", align_corners=False)[0]
+        both = last + small / small.amax((1, 2), keepdim=True)
+        found = HeatmapStore(tmp_path / "two" / "cam").read(s) / 255
+        assert np.abs(found - (both / both.amax((1, 2), keepdim=True)).numpy()).max() < 3 / 255
+        assert np.abs(found - last.numpy()).max() > 10 / 255
 
 
 def test_walk_goes_over_the_fused_map(manifest: Manifest, tmp_path: Path) -> None:
