@@ -19,6 +19,7 @@ CORES = 2 * 0.8  # what two cores do together, since not all work is shared
 DECODE = 0.02
 CLASSIFIER_TRAINING = 2.8
 CLASSIFIER_FORWARD = 0.85
+DEPTH = 0.4  # of these, for the gradients of each earlier depth
 SEGMENTATION_TRAINING = 4.0
 SEGMENTATION_FORWARD = 1.2
 CRF_STEP = 0.05  # and per label, with the background, and iteration
@@ -57,7 +58,7 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     relabelled = len(params.segmentation.relabel) * passes * _working_area(train, side)
     return {
         "train_classifier": classifier,
-        "make_heatmaps": CLASSIFIER_FORWARD * heatmaps,
+        "make_heatmaps": CLASSIFIER_FORWARD * (1 + DEPTH * (params.heatmaps.depths - 1)) * heatmaps,
         "make_pseudo_masks": masks * _crf(train, params.pseudo_masks.crf, params.pseudo_masks.refine),
         "relabel": SEGMENTATION_FORWARD * relabelled,
         "train_segmentation": models * model + taught * teacher,
