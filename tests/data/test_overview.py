@@ -72,6 +72,14 @@ def test_estimate_grows_with_steps_and_images() -> None:
     assert more.disk > cost.disk
 
 
+def test_estimate_knows_the_depths_of_heatmaps() -> None:
+    params = load_params()
+    deep = params.model_copy(update={"heatmaps": params.heatmaps.model_copy(update={"depths": 3})})
+    one, three = estimate(MANIFEST, params).seconds, estimate(MANIFEST, deep).seconds
+    assert three["make_heatmaps"] == pytest.approx(1.8 * one["make_heatmaps"])  # 1 + 2 * 0.4
+    assert {k for k in one if one[k] != three[k]} == {"make_heatmaps"}
+
+
 def test_estimate_knows_relabelling() -> None:
     params = load_params()
     once = estimate(MANIFEST, params)
