@@ -110,6 +110,13 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
     assert params.classifier.encoder == params.segmentation.encoder == "mobilenet_v2"
 
 
+def test_use_takes_the_depths_that_an_encoder_has(photo_folder: PhotoFolder) -> None:
+    folder = photo_folder()
+    for encoder, depths in (("resnet18", 3), ("mit_b0", 1)):
+        assert main(["use", str(folder), "--weights", "none", "--encoder", encoder]) == 0
+        assert load_params().heatmaps.depths == depths
+
+
 @pytest.mark.parametrize(
     ("quality", "supervision", "scales", "refine"),
     [

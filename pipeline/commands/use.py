@@ -18,7 +18,6 @@ CLASSIFIER_PASSES = 7  # over the training photos
 FEWEST_STEPS = 400
 PHOTO_VALUES: dict[str, object] = {
     "classifier.training.crop": 0.7,
-    "heatmaps.depths": 3,
     "heatmaps.scales": [1.0, 1.5],
     "heatmaps.walk.scale": 1.5,
     "heatmaps.walk.cells": 1200,
@@ -27,6 +26,7 @@ PHOTO_VALUES: dict[str, object] = {
     "segmentation.decoder": {"pyramid_channels": 128, "segmentation_channels": 64},  # half of its own
     "segmentation.training.crop": 0.7,
 }
+DEPTHS = 3  # of the encoder's, whose heat is added
 PRETRAINED_LR = 1e-3  # of new layers; pretrained ones learn at a tenth of it
 SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training photos
 TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
@@ -102,6 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
         "classifier.encoder": encoder,
         "classifier.weights": weights_value(arguments.weights),
         **PHOTO_VALUES,
+        "heatmaps.depths": fitting_depths(encoder),
         "classifier.training.steps": fitting_steps(found.manifest, params.classifier, CLASSIFIER_PASSES),
         "segmentation.training.steps": fitting_steps(
             found.manifest, params.segmentation, SEGMENTATION_PASSES[arguments.quality]
@@ -126,6 +127,18 @@ def quality_values(quality: str, params: Params) -> dict[str, object]:
         "evaluation.scales": TEST_SCALES[quality],
         "evaluation.refine": params.pseudo_masks.refine if quality == "best" else "none",
     }
+
+
+def fitting_depths(encoder: str) -> int:
+    """`DEPTHS`, or as many as heatmaps can be made of.
+
+    Raises:
+        ValueError: no such encoder, or one for images of one size only.
+    """
+    from pipeline.engine.weights import make_encoder  # here, since torch takes seconds to load
+    from pipeline.heatmaps.layers import depth_layers
+
+    return min(DEPTHS, 1 + len(depth_layers(make_encoder(encoder, "none").eval())))
 
 
 def fitting_steps(manifest: Manifest, section: ClassifierParams | SegmentationParams, passes: int) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -95,6 +96,26 @@ def earlier_layers(backbone: nn.Module, count: int) -> list[nn.Module]:
     Raises:
         ValueError: one of them is not the output of a module.
     """
+    if not count:
+        return []
+    layers = depth_layers(backbone)
+    if count > len(layers):
+        raise ValueError(
+            f"heatmaps.depths: expected at most {len(layers) + 1}, since earlier feature maps of this "
+            f"encoder are not the output of one module, got {count + 1}"
+        )
+    return layers[-count:]
+
+
+def depth_layers(backbone: nn.Module) -> list[nn.Module]:
+    """The modules whose outputs are the feature maps right before the last one, as far as modules make them.
+
+    Args:
+        backbone: see `earlier_layers`.
+
+    Raises:
+        ValueError: it does not take images of that size.
+    """
     made: list[tuple[nn.Module, Any, int]] = []
     device = next(backbone.parameters()).device
 
@@ -105,20 +126,18 @@ def earlier_layers(backbone: nn.Module, count: int) -> list[nn.Module]:
     try:
         with torch.no_grad():
             depths = backbone(torch.zeros(PROBE, device=device))
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"the encoder takes no images of {PROBE[2]} x {PROBE[3]} pixels: {error}") from error
     finally:
         for handle in handles:
             handle.remove()
-    found = []
-    for depth in depths[-1 - count : -1]:
-        # Of the modules that hand it on, the first; one before a change in place has not made it yet.
-        makers = [m for m, result, version in made if result is depth and version == depth._version]
-        if not makers:
-            raise ValueError(
-                f"heatmaps.depths: expected at most {count}, since the encoder's feature map with "
-                f"{depth.shape[1]} channels is not the output of one module, got {count + 1}"
-            )
-        found.append(makers[0])
-    return found
+    # Of the modules that hand a map on, the first; one before a change in place has not made it yet.
+    makers = [
+        next((m for m, result, version in made if result is depth and version == depth._version), None)
+        for depth in depths[:-1]
+    ]
+    known = takewhile(lambda maker: maker is not None, reversed(makers))
+    return [maker for maker in known if maker is not None][::-1]
 
 
 def same_target(target: Target, net: nn.Module, twin: nn.Module) -> Target:

@@ -9,7 +9,7 @@ from pipeline.engine.folding import fold_batch_norm
 from pipeline.heatmaps.cam import layercam
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.fusion import add_depths
-from pipeline.heatmaps.layers import Target, earlier_layers
+from pipeline.heatmaps.layers import Target, depth_layers, earlier_layers
 from tests.heatmaps.nets import GapNet
 
 METHODS = ("cam", "gradcampp")
@@ -73,22 +73,32 @@ def test_earlier_layers_of_encoders_are_where_the_feature_maps_come_from(name: s
         assert torch.equal(changed[0][i], torch.full_like(depths[i], 0.5))
 
 
-class Cat(nn.Module):
-    """Feature maps that no module makes."""
+class Sums(nn.Module):
+    """Feature maps of which no module makes the second."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3, stride=2)
+        self.first, self.third = nn.Conv2d(3, 4, 3, stride=2), nn.Conv2d(4, 5, 3)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        first = self.conv(images) + 1
-        return [images, first, torch.cat([first, first], 1)]
+        first = self.first(images)
+        second = first + 1
+        third = self.third(second)
+        return [images, first, second, third, torch.cat([third, third], 1)]
 
 
-def test_a_feature_map_that_no_module_makes_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"heatmaps.depths: expected at most 1, .* with 4 channels .* got 2"):
-        earlier_layers(Cat(), 1)
-    assert earlier_layers(Cat(), 0) == []
+def test_a_feature_map_that_no_module_makes_ends_the_depths() -> None:
+    net = Sums()
+    assert depth_layers(net) == earlier_layers(net, 1) == [net.third]
+    with pytest.raises(ValueError, match=r"heatmaps.depths: expected at most 2, .* got 4"):
+        earlier_layers(net, 3)
+    assert earlier_layers(net, 0) == []
+
+
+def test_an_encoder_of_one_size_is_an_error() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(5, 2))
+    with pytest.raises(ValueError, match="takes no images of 64 x 64 pixels"):
+        depth_layers(net)
 
 
 def test_depths_are_added_by_hand() -> None:
