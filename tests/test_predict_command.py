@@ -5,51 +5,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.__main__ import main
 from pipeline.commands.segmentation_model import load_model
 from pipeline.data.pictures import read_image, read_mask
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from tests.photos import write_photo
+from tests.segmentation.nets import RedIsOne, half_red
 
 SHIPPED = Path(__file__).parent.parent / "params.yaml"
 CLASSES = ("photo", "dog")  # a class may be named as a column is
 
 
-class LeftIsOne(nn.Module):
-    """Label 1 where red exceeds blue, else the background; remembers the sizes it was given."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(1))
-        self.sizes: list[tuple[int, ...]] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.sizes.append(tuple(images.shape[-2:]))
-        red = (images[:, :1] - images[:, 2:]) * self.scale
-        return torch.cat([torch.zeros_like(red), 5 * red, torch.full_like(red, -9)], 1)
-
-
-def half_red(height: int, width: int) -> np.ndarray:
-    """Red in the left quarter, blue elsewhere."""
-    image = np.zeros((height, width, 3), np.uint8)
-    image[..., 2] = 200
-    image[:, : width // 4] = (200, 0, 0)
-    return image
-
-
 @pytest.fixture(autouse=True)
-def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LeftIsOne:
+def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RedIsOne:
     """A project with two photos as the current folder, and the network that it loads."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CAMSEG_DEVICE", "cpu")
     Path("params.yaml").write_text(SHIPPED.read_text())
     write_photo(Path("photos/a/one.png"), half_red(24, 40))
     write_photo(Path("photos/b/one.png"), half_red(40, 32))
-    made = LeftIsOne()
+    made = RedIsOne()
     loaded = SegmentationNet(made, SegmentationConfig(CLASSES, 64)).eval()
     monkeypatch.setattr("pipeline.commands.predict_photos.load_model", lambda folder: loaded)
     return made
@@ -100,7 +78,7 @@ def test_broken_files_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) 
     assert len(read_areas()) == 3
 
 
-def test_large_photos_go_in_tiles_of_the_working_size(net: LeftIsOne) -> None:
+def test_large_photos_go_in_tiles_of_the_working_size(net: RedIsOne) -> None:
     write_photo(Path("large.png"), half_red(100, 300))
     assert main(["predict", "large.png", "photos", "--tile", "--out", "out"]) == 0
     # 100 x 300 in tiles of 64 that share 16: 2 x 6; the small photos whole
@@ -111,7 +89,7 @@ def test_large_photos_go_in_tiles_of_the_working_size(net: LeftIsOne) -> None:
     assert np.array_equal(mask, np.broadcast_to(np.arange(300) < 75, mask.shape))
 
 
-def test_without_tiles_large_photos_are_made_small(net: LeftIsOne) -> None:
+def test_without_tiles_large_photos_are_made_small(net: RedIsOne) -> None:
     write_photo(Path("large.png"), half_red(100, 300))
     assert main(["predict", "large.png", "--out", "out"]) == 0
     assert net.sizes == [(32, 64)]
@@ -144,7 +122,7 @@ def test_without_a_model_the_remedy_is_named(
     assert not Path("out").exists()
 
 
-def test_scales_are_those_of_evaluation(net: LeftIsOne) -> None:
+def test_scales_are_those_of_evaluation(net: RedIsOne) -> None:
     text, section, values = Path("params.yaml").read_text().partition("evaluation:")
     Path("params.yaml").write_text(text + section + values.replace("scales: [1.0]", "scales: [1.0, 2.0]"))
     assert main(["predict", "photos/a/one.png", "--out", "out"]) == 0
@@ -152,7 +130,7 @@ def test_scales_are_those_of_evaluation(net: LeftIsOne) -> None:
 
 
 def test_an_interrupted_run_goes_on_with_the_same_command(
-    net: LeftIsOne, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    net: RedIsOne, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(3):
         write_photo(Path(f"photos/c/{number}.png"), half_red(24, 40))
@@ -195,7 +173,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(
     assert main(["predict", "photos", "--overlay", "--out", "first"]) == 2  # it is finished
 
 
-def test_another_model_does_not_go_on(net: LeftIsOne, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_model_does_not_go_on(net: RedIsOne, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("model").mkdir()
     Path("model/camseg.json").write_text("1")
     command = ["predict", "photos", "--model", "model", "--out", "out"]

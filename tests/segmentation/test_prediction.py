@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import segmentation_models_pytorch as smp
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pipeline.data.resize import resize
 from pipeline.engine.weights import WeightsError
@@ -20,29 +20,9 @@ from pipeline.segmentation.network import (
     save_segmentation_net,
 )
 from pipeline.segmentation.prediction import predict_heat, predict_mask, predict_probabilities
+from tests.segmentation.nets import RedIsOne, half_red
 
 CONFIG = SegmentationConfig(("a", "b"), 64)
-
-
-class RedIsOne(nn.Module):
-    """Scores label 1 where red exceeds blue (after normalisation); remembers the sizes it was given."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(1))
-        self.sizes: list[tuple[int, ...]] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.sizes.append(tuple(images.shape[-2:]))
-        red = (images[:, :1] - images[:, 2:]) * self.scale
-        return torch.cat([torch.zeros_like(red), 5 * red, torch.full_like(red, -9)], 1)
-
-
-def half_red(height: int, width: int) -> np.ndarray:
-    image = np.zeros((height, width, 3), np.uint8)
-    image[..., 2] = 200
-    image[:, : width // 4] = (200, 0, 0)
-    return image
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (37, 61), (130, 201), (7, 90), (301, 20)])
