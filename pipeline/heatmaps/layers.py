@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from typing import Any
 
 import torch
@@ -131,13 +130,14 @@ def depth_layers(backbone: nn.Module) -> list[nn.Module]:
     finally:
         for handle in handles:
             handle.remove()
-    # Of the modules that hand a map on, the first; one before a change in place has not made it yet.
-    makers = [
-        next((m for m, result, version in made if result is depth and version == depth._version), None)
-        for depth in depths[:-1]
-    ]
-    known = takewhile(lambda maker: maker is not None, reversed(makers))
-    return [maker for maker in known if maker is not None][::-1]
+    found: list[nn.Module] = []
+    for depth in reversed(depths[:-1]):
+        # Of the modules that hand a map on, the first; one before a change in place has not made it yet.
+        makers = [m for m, result, version in made if result is depth and version == depth._version]
+        if not makers:
+            break
+        found.insert(0, makers[0])
+    return found
 
 
 def same_target(target: Target, net: nn.Module, twin: nn.Module) -> Target:
