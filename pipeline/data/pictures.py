@@ -78,7 +78,7 @@ def image_size(path: Path) -> tuple[int, int]:
     """Height and width in pixels, upright, without decoding the pixels where the format allows."""
     with _open(path, math.inf) as image:
         width, height = image.size
-        turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation 5 to 8 swap the sides
+        turned = _orientation(image) >= 5  # these swap the sides
     return (width, height) if turned else (height, width)
 
 
@@ -109,7 +109,7 @@ def photo_jpeg(image: Picture) -> bytes:
 def photo_format(path: Path) -> tuple[str, bool]:
     """What the file is, whatever its name (`JPEG`, `PNG`, ...), and whether EXIF turns or mirrors it."""
     with _open(path, math.inf) as image:  # decodes nothing
-        return str(image.format), image.getexif().get(0x0112, 1) != 1  # EXIF orientation 1: as stored
+        return str(image.format), _orientation(image) != 1
 
 
 def voc_palette() -> NDArray[np.uint8]:
@@ -146,9 +146,18 @@ def _upright(path: Path, max_megapixels: float) -> Image.Image:
     with _open(path, max_megapixels) as image:
         try:
             image.load()
-            return ImageOps.exif_transpose(image)
+            return image.copy() if _orientation(image) == 1 else ImageOps.exif_transpose(image)
         except Exception as error:  # as above; decoders also run out of data in many ways
             raise PictureError(f"{path}: cannot be read as a picture: {error}") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's number of how the picture lies, 1 to 8; 1, as stored, where it has none that can be read."""
+    try:
+        found = image.getexif().get(0x0112, 1)
+    except SyntaxError:  # what PIL says to EXIF data that is none
+        return 1
+    return found if found in range(1, 9) else 1
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -46,6 +46,20 @@ def test_exif_rotation_is_applied(
     np.testing.assert_array_equal(upright[0, 0], RGB[corner])
 
 
+@pytest.mark.parametrize("suffix", ["png", "webp", "jpg"])
+@pytest.mark.parametrize(
+    "exif",
+    [b"Exif\0\0no TIFF header", b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x09" + bytes(7)],
+)
+def test_exif_that_says_nothing_leaves_the_picture_as_stored(
+    tmp_path: Path, suffix: str, exif: bytes
+) -> None:
+    file = save(tmp_path / f"a.{suffix}", RGB, exif=exif)
+    assert pictures.read_image(file).shape == (2, 4, 3)
+    assert pictures.image_size(file) == (2, 4)
+    assert pictures.photo_format(file)[1] is False
+
+
 def test_grey_rgba_and_16_bit_become_rgb(tmp_path: Path) -> None:
     grey = RGB[..., 0]
     expected = np.stack([grey] * 3, axis=-1)
