@@ -188,7 +188,6 @@ class SegmentationParams(Section):
     """The model trained on the masks, and what it is trained on."""
 
     supervision: Annotated[tuple[Supervision, ...], Field(min_length=1)]
-    relabel: tuple[Method, ...]
     architecture: str
     decoder: dict[str, Count | tuple[Count, ...]]
     encoder: str
@@ -197,6 +196,14 @@ class SegmentationParams(Section):
     background_prior: Share
     teacher: TeacherParams
     training: TrainingParams
+
+
+class RelabelParams(Section):
+    """Which models label the training images anew, and how they look at them."""
+
+    supervision: tuple[Method, ...]
+    scales: Scales
+    flip: bool
 
 
 class EvaluationParams(Section):
@@ -230,6 +237,7 @@ class Params(Section):
     heatmaps: HeatmapParams
     pseudo_masks: PseudoMaskParams
     segmentation: SegmentationParams
+    relabel: RelabelParams
     diagnose: DiagnoseParams
     evaluation: EvaluationParams
     report: ReportParams
@@ -241,7 +249,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _check_supervision(self) -> Self:
-        supervision, relabel = self.segmentation.supervision, self.segmentation.relabel
+        supervision, relabel = self.segmentation.supervision, self.relabel.supervision
         methods = {name for name in supervision if name != "full" and not name.endswith(RELABELLED)}
         missing = methods - set(self.heatmaps.methods)
         if missing:
@@ -250,12 +258,12 @@ class Params(Section):
             )
         if not set(relabel) <= methods:
             raise ValueError(
-                f"segmentation.relabel names {sorted(set(relabel) - methods)}, which are not in "
+                f"relabel.supervision names {sorted(set(relabel) - methods)}, which are not in "
                 "segmentation.supervision"
             )
         unmade = {s.removesuffix(RELABELLED) for s in supervision if s.endswith(RELABELLED)} - set(relabel)
         if unmade:
-            raise ValueError(f"segmentation.supervision needs {sorted(unmade)} in segmentation.relabel")
+            raise ValueError(f"segmentation.supervision needs {sorted(unmade)} in relabel.supervision")
         if self.segmentation.weights == "classifier" and self.segmentation.encoder != self.classifier.encoder:
             raise ValueError(
                 "segmentation.weights is `classifier`, so segmentation.encoder has to be "

@@ -93,12 +93,12 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
         "cells",
         "bilateral_sxy",
         "supervision",
-        "relabel",
         "architecture",
         "decoder",
         "encoder",
         "steps",
         "crop",
+        "supervision",
     ]
     params = load_params()
     assert params.classifier.training.steps == 400  # 7 passes over 9 photos are fewer
@@ -137,7 +137,7 @@ def test_quality_is_written_out(
     assert main(["use", str(folder), "--quality", quality]) == 0
     params = load_params()
     assert params.segmentation.supervision == supervision
-    assert params.segmentation.relabel == (() if quality == "fast" else ("cam",))
+    assert params.relabel.supervision == (() if quality == "fast" else ("cam",))
     assert params.evaluation.scales == scales
     assert params.evaluation.refine == refine
 

@@ -119,15 +119,16 @@ def test_walk_needs_one_of_the_scales(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("supervision", "relabel", "message"),
     [
-        (["cam", "full"], ["gradcampp"], r"relabel names \['gradcampp'\]"),
-        (["cam", "cam-relabelled"], [], r"needs \['cam'\] in segmentation\.relabel"),
+        (["cam", "full"], ["gradcampp"], r"relabel\.supervision names \['gradcampp'\]"),
+        (["cam", "cam-relabelled"], [], r"needs \['cam'\] in relabel\.supervision"),
     ],
 )
 def test_relabelling_needs_a_model(
     tmp_path: Path, supervision: list[str], relabel: list[str], message: str
 ) -> None:
     values = shipped()
-    values["segmentation"] |= {"supervision": supervision, "relabel": relabel}
+    values["segmentation"]["supervision"] = supervision
+    values["relabel"]["supervision"] = relabel
     with pytest.raises(ParamsError, match=message):
         load_params(written(tmp_path, values))
 

@@ -123,7 +123,7 @@ def quality_values(quality: str, params: Params) -> dict[str, object]:
     first = [lead] if quality == "fast" else [lead + RELABELLED, lead]
     return {
         "segmentation.supervision": [*first, "full"],
-        "segmentation.relabel": [] if quality == "fast" else [lead],
+        "relabel.supervision": [] if quality == "fast" else [lead],
         "evaluation.scales": TEST_SCALES[quality],
         "evaluation.refine": params.pseudo_masks.refine if quality == "best" else "none",
     }

@@ -55,12 +55,12 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     heatmaps = _passes(params.heatmaps.scales, params.heatmaps.flip) * _working_area(train, side)
     passes = _passes(params.evaluation.scales, params.evaluation.flip)
     val = passes * _working_area(manifest.split("val"), side)
-    relabelled = len(params.segmentation.relabel) * passes * _working_area(train, side)
+    again = len(params.relabel.supervision) * _passes(params.relabel.scales, params.relabel.flip)
     return {
         "train_classifier": classifier,
         "make_heatmaps": CLASSIFIER_FORWARD * (1 + DEPTH * (params.heatmaps.depths - 1)) * heatmaps,
         "make_pseudo_masks": masks * _crf(train, params.pseudo_masks.crf, params.pseudo_masks.refine),
-        "relabel": SEGMENTATION_FORWARD * relabelled,
+        "relabel": SEGMENTATION_FORWARD * again * _working_area(train, side),
         "train_segmentation": models * model + taught * teacher,
         "evaluate": models * SEGMENTATION_FORWARD * val,
     }
@@ -83,7 +83,7 @@ def _models(manifest: Manifest, params: Params) -> int:
 
 def _mask_sets(params: Params) -> int:
     """How many pseudo-masks a training image gets: one by each method, and those of relabelling."""
-    return len(params.heatmaps.methods) + len(params.segmentation.relabel)
+    return len(params.heatmaps.methods) + len(params.relabel.supervision)
 
 
 def _area(samples: Iterable[Sample]) -> float:

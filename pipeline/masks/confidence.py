@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.pictures import IGNORE, Mask
-from pipeline.masks.threshold import Classes, Stored, competition, label_ids, upsample
+from pipeline.masks.threshold import Classes, Competition, Stored, competition, label_ids, upsample
 
 Probabilities = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per id
 
@@ -37,8 +37,10 @@ def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> floa
     return sum(counted) / len(counted) if counted else 0.0
 
 
-def heat_confidence(mask: Mask, stored: Stored, classes: Classes, threshold: float) -> float:
-    """`mask_confidence` by heatmaps: the scores of the labels against the threshold, divided by their sum.
+def heat_confidence(
+    mask: Mask, stored: Stored, classes: Classes, threshold: float, compete: Competition = competition
+) -> float:
+    """`mask_confidence` by heatmaps, whose probabilities are those of `compete`.
 
     Args:
         mask: uint8 (H, W).
@@ -47,10 +49,10 @@ def heat_confidence(mask: Mask, stored: Stored, classes: Classes, threshold: flo
         threshold: the background score in (0, 1).
 
     Raises:
-        ValueError: see `mask_confidence`, `label_ids` and `competition`.
+        ValueError: see `mask_confidence`, `label_ids` and `compete`.
     """
     heat = upsample(stored, (mask.shape[0], mask.shape[1]))
-    return mask_confidence(mask, competition(heat, threshold), label_ids(heat, classes))
+    return mask_confidence(mask, compete(heat, threshold), label_ids(heat, classes))
 
 
 def _mean(values: NDArray[np.float32]) -> float:

@@ -8,6 +8,7 @@ from pipeline.data.pictures import IGNORE, Mask, Picture
 from pipeline.masks.crf import dense_crf
 from pipeline.masks.threshold import (
     Classes,
+    Competition,
     Stored,
     competition,
     label_ids,
@@ -28,7 +29,12 @@ class PseudoMask:
 
 
 def make_pseudo_mask(
-    image: Picture, stored: Stored, classes: Classes, threshold: float, params: PseudoMaskParams
+    image: Picture,
+    stored: Stored,
+    classes: Classes,
+    threshold: float,
+    params: PseudoMaskParams,
+    compete: Competition = competition,
 ) -> PseudoMask:
     """Threshold the heatmaps, refine the labels, and leave open what is uncertain.
 
@@ -41,13 +47,14 @@ def make_pseudo_mask(
         classes: (P,) distinct class indices of the image-level labels.
         threshold: the background score in (0, 1).
         params: refinement and band; its own threshold is not read (it may be `auto`).
+        compete: makes the CRF's probabilities of the heatmaps and the threshold.
 
     Raises:
         ValueError, CrfMissingError, ArithmeticError: see `label_map` and `dense_crf`.
     """
     heat = upsample(stored, image.shape[:2])
     ids = label_ids(heat, classes)
-    probabilities = competition(heat, threshold)
+    probabilities = compete(heat, threshold)
     if params.refine == "crf":
         probabilities = dense_crf(image, probabilities, params.crf)
     refined: Mask = ids[np.argmax(probabilities, axis=0)]

@@ -4,6 +4,7 @@ The threshold is a constant background score: at each pixel it competes with the
 the image-level labels name, and the largest score wins; the background wins ties.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from pipeline.data.pictures import IGNORE, Mask
 Heat = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per class of the image
 Stored = NDArray[np.uint8]  # (P, h, w), heat * 255 at a lower resolution
 Classes = NDArray[np.integer[Any]]  # (P,) class indices; label id = index + 1
+Competition = Callable[[Heat, float], Heat]  # heat and threshold -> probabilities (P + 1, H, W)
 
+HALF_LEVEL = 0.5 / 255  # what rounding to a stored level takes off a score, or adds to it, at most
 LOWEST, HIGHEST = 0.01, 0.99  # the band never pushes a threshold further out: heat is 0 to 1
 
 
@@ -103,5 +106,18 @@ def competition(heat: Heat, threshold: float) -> Heat:
     Against `(1 - max heat)^alpha` as background score the constant gave better masks after a dense CRF.
     """
     scores = with_background(heat, threshold)
+    scores /= scores.sum(axis=0)
+    return scores
+
+
+def odds_competition(heat: Heat, threshold: float) -> Heat:
+    """The odds s / (1 - s) of [threshold, heat...], divided by their sum: float32 (P + 1, H, W).
+
+    For scores that are probabilities against the background, p_c / (p_c + p_background), as those of a model
+    that labels images anew: at the threshold 0.5 these are the model's own probabilities among the labels.
+    Half a stored level is added to 1 - s, since the odds of 1 are infinite.
+    """
+    scores = with_background(heat, threshold)
+    scores /= 1 + HALF_LEVEL - scores
     scores /= scores.sum(axis=0)
     return scores

@@ -28,7 +28,7 @@ from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.masks.sweep import THRESHOLDS, sweep
-from pipeline.masks.threshold import label_map, upsample
+from pipeline.masks.threshold import Competition, label_map, upsample
 from pipeline.params import PseudoMaskParams
 from pipeline.stages import paths
 from pipeline.stages.confusion_file import write_confusion
@@ -43,6 +43,7 @@ class Job:
     work: Path  # for unfinished work
     params: PseudoMaskParams
     threshold: float  # in use: given or chosen
+    compete: Competition  # how heat and threshold become probabilities
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def make_one(job: Job, sample: Sample) -> None:
         np.array(sample.labels, int),
         job.threshold,
         job.params,
+        job.compete,
     )
     write_mask(mask_path(job.work / "masks", sample), made.mask)
     write_mask(mask_path(job.work / "refined", sample), made.refined)
@@ -100,7 +102,7 @@ def find_noise(job: Job, sample: Sample) -> Noise:
     """How sure one published mask is of its labels, by the heatmaps that it was made of."""
     mask = load_mask(job.work / "masks", sample)
     stored = HeatmapStore(job.heatmaps).read(sample)
-    sure = heat_confidence(mask, stored, np.array(sample.labels, int), job.threshold)
+    sure = heat_confidence(mask, stored, np.array(sample.labels, int), job.threshold, job.compete)
     return Noise(sure, float((mask == IGNORE).mean()))
 
 

@@ -11,7 +11,7 @@ from pipeline.engine.work import work_folder
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.auto import POWER, Histogram, heat_histogram, otsu
 from pipeline.masks.sweep import THRESHOLDS, best_threshold, sweep
-from pipeline.masks.threshold import upsample
+from pipeline.masks.threshold import competition, upsample
 from pipeline.params import load_params
 from pipeline.stages import paths
 from pipeline.stages.heat_to_masks import Job, make_masks
@@ -34,7 +34,7 @@ def main(method: str) -> None:
             print(f"{name}: threshold {threshold:.2f}, chosen with the corrected masks")
         case given:
             threshold = given
-    job = Job(manifest.without_samples(), heatmaps, work, params, threshold)
+    job = Job(manifest.without_samples(), heatmaps, work, params, threshold, competition)
     make_masks(name, method, job, train)
 
 

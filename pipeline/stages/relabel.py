@@ -10,7 +10,8 @@ from pipeline.data.manifest import Manifest, Sample, read_manifest
 from pipeline.engine.device import describe, pick_device, place
 from pipeline.engine.work import work_folder
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
-from pipeline.params import RELABELLED, EvaluationParams, load_params
+from pipeline.masks.threshold import odds_competition
+from pipeline.params import RELABELLED, RelabelParams, load_params
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.segmentation.prediction import predict_heat
 from pipeline.stages import paths
@@ -28,7 +29,7 @@ def main(supervision: str) -> None:
     manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / supervision
     work = work_folder(
         name,
-        params.evaluation,
+        params.relabel,
         params.pseudo_masks,
         describe(pick_device()),
         paths.PREPARED / "manifest.json",
@@ -36,13 +37,13 @@ def main(supervision: str) -> None:
         paths.CORRECTED,
     )
     train, heat = manifest.split("train"), work / "heat"
-    predict_all(model, manifest, [s for s in train if s.labels], params.evaluation, heat)
-    job = Job(manifest.without_samples(), heat, work, params.pseudo_masks, THRESHOLD)
+    predict_all(model, manifest, [s for s in train if s.labels], params.relabel, heat)
+    job = Job(manifest.without_samples(), heat, work, params.pseudo_masks, THRESHOLD, odds_competition)
     make_masks(name, supervision + RELABELLED, job, train)
 
 
 def predict_all(
-    model: Path, manifest: Manifest, samples: Sequence[Sample], params: EvaluationParams, folder: Path
+    model: Path, manifest: Manifest, samples: Sequence[Sample], params: RelabelParams, folder: Path
 ) -> None:
     """Store what the model says of each image's labels, as if it were heat; shards that are there stay."""
     net = place(load_segmentation_net(model), pick_device())

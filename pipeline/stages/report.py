@@ -35,7 +35,7 @@ def main() -> None:
     """Read all stages' results, write `reports/index.html`, `panels`, `plots` and `summary.json`."""
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
-    relabelled = tuple(method + RELABELLED for method in params.segmentation.relabel)
+    relabelled = tuple(method + RELABELLED for method in params.relabel.supervision)
     results = read_results(
         paths.REPORTS, params.heatmaps.methods, params.segmentation.supervision, relabelled
     )

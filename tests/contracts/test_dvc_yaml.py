@@ -25,7 +25,7 @@ NEVER_DEPS = {
 }
 
 # Which models there are is the matrix; it changes none of them.
-NOT_DECLARED = {"train_segmentation": {"segmentation.relabel", "segmentation.supervision"}}
+NOT_DECLARED = {"train_segmentation": {"segmentation.supervision"}}
 
 
 def module_of(stage: str) -> str:

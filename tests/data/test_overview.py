@@ -83,11 +83,12 @@ def test_estimate_knows_the_depths_of_heatmaps() -> None:
 def test_estimate_knows_relabelling() -> None:
     params = load_params()
     once = estimate(MANIFEST, params)
-    values = {"relabel": ("cam",), "supervision": ("cam", "cam-relabelled", "full")}
-    twice = estimate(
-        MANIFEST,
-        params.model_copy(update={"segmentation": params.segmentation.model_copy(update=values)}),
-    )
+    supervision = ("cam", "cam-relabelled", "full")
+    values = {
+        "relabel": params.relabel.model_copy(update={"supervision": ("cam",)}),
+        "segmentation": params.segmentation.model_copy(update={"supervision": supervision}),
+    }
+    twice = estimate(MANIFEST, params.model_copy(update=values))
     # Masks of two heatmap methods, and then those of a model; two models, then three.
     assert once.seconds["relabel"] == 0 < twice.seconds["relabel"]
     assert twice.seconds["make_pseudo_masks"] == pytest.approx(3 / 2 * once.seconds["make_pseudo_masks"])

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.masks.threshold import (
+    Competition,
     band_limits,
     competition,
     label_map,
+    odds_competition,
     uncertain,
     upsample,
 )
@@ -88,9 +90,26 @@ def test_competition_by_hand() -> None:
     np.testing.assert_allclose(competition(heat, 0.5), expected)
 
 
-@given(HEAT, st.floats(0.01, 0.99))
-def test_competition_has_the_winners_of_the_label_map(heat: np.ndarray, threshold: float) -> None:
-    probabilities = competition(heat, threshold)
+def test_competition_of_odds_by_hand() -> None:
+    # Odds of 0.5: 0.5 / (0.5 + 1 / 510) = 255 / 256; of 1: 510; of 0: 0. Left: 255 / 256 twice, and 510.
+    heat = np.array([[[0.5, 0]], [[1, 0]]], np.float32)
+    expected = [[[1 / 514, 1]], [[1 / 514, 0]], [[256 / 257, 0]]]
+    np.testing.assert_allclose(odds_competition(heat, 0.5), expected, rtol=1e-4)
+
+
+def test_competition_of_odds_gives_back_the_probabilities_of_a_model() -> None:
+    background, first, second = 0.3, 0.6, 0.1
+    shares = [p / (p + background) for p in (first, second)]
+    found = odds_competition(np.array(shares, np.float32).reshape(2, 1, 1), 0.5).ravel()
+    np.testing.assert_allclose(found, [background, first, second], atol=2e-3)
+
+
+@pytest.mark.parametrize("compete", [competition, odds_competition])
+@given(heat=HEAT, threshold=st.floats(0.01, 0.99))
+def test_competition_has_the_winners_of_the_label_map(
+    compete: Competition, heat: np.ndarray, threshold: float
+) -> None:
+    probabilities = compete(heat, threshold)
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, rtol=1e-6)
     by_id = probabilities[[0, 2, 3, 1]]  # maps of the ids 0, 1, 3, 5
     winner = np.searchsorted([0, 1, 3, 5], label_map(heat, CLASSES, threshold))

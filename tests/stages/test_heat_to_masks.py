@@ -8,6 +8,7 @@ import pytest
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.pictures import write_mask
 from pipeline.heatmaps.store import write_index, write_shard
+from pipeline.masks.threshold import Competition, competition, odds_competition
 from pipeline.params import load_params
 from pipeline.report.results import read_confusion
 from pipeline.stages.confusion_file import write_confusion
@@ -17,12 +18,15 @@ PARAMS = Path(__file__).parents[2] / "params.yaml"
 CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)
 
 
-def test_the_noise_of_one_mask_by_hand(tmp_path: Path) -> None:
-    heat = np.full((1, 4, 4), 51, np.uint8)  # 0.2 everywhere: p(cat) = 0.2 / (0.2 + 0.3) = 0.4
+# Heat 0.2 against 0.3. Scores: p(cat) = 0.2 / (0.2 + 0.3) = 0.4. Odds: 0.2 / 0.8 against 0.3 / 0.7 makes
+# 7 / (7 + 12), but for the half level.
+@pytest.mark.parametrize(("compete", "cat"), [(competition, 0.4), (odds_competition, 7 / 19)])
+def test_the_noise_of_one_mask_by_hand(tmp_path: Path, compete: Competition, cat: float) -> None:
+    heat = np.full((1, 4, 4), 51, np.uint8)
     write_shard(tmp_path / "heat", 0, {"a": heat})
     write_index(tmp_path / "heat", [["a"]])
-    mask = np.zeros((4, 4), np.uint8)
-    mask[0], mask[1] = 1, 255
+    mask = np.ones((4, 4), np.uint8)  # without background, whose confidence is 1 - p(cat)
+    mask[1] = 255
     write_mask(tmp_path / "work/masks/a.png", mask)
     job = Job(
         Manifest("", ("cat",), ()),
@@ -30,10 +34,11 @@ def test_the_noise_of_one_mask_by_hand(tmp_path: Path) -> None:
         tmp_path / "work",
         load_params(PARAMS).pseudo_masks,
         0.3,
+        compete,
     )
     found = find_noise(job, CAT)
     assert found.ignored == 0.25
-    assert found.confidence == pytest.approx((0.4 + 0.6) / 2)  # of the cat's pixels, of the background's
+    assert found.confidence == pytest.approx(cat, abs=1e-3)
 
 
 def test_means_over_the_masks() -> None:
