@@ -27,17 +27,23 @@ def predict_mask(net: SegmentationNet, image: Picture, scales: Sequence[float], 
 
 @torch.inference_mode()
 def predict_probabilities(
-    net: SegmentationNet, image: Picture, scales: Sequence[float], *, flip: bool
+    net: SegmentationNet,
+    image: Picture,
+    scales: Sequence[float],
+    *,
+    flip: bool,
+    size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """Class probabilities float32 (L, H, W) at the size of `image`, the mean over scales and flips.
+    """Class probabilities float32 (L, H, W), the mean over scales and flips.
 
     Args:
         net: in eval mode, on the device that shall do the work.
         image: RGB uint8 (H, W, 3) of any size.
         scales: factors of the working resolution.
+        size: height and width of the result; None: those of `image`.
     """
     device = next(net.parameters()).device
-    size = image.shape[:2]
+    height, width = size or image.shape[:2]
     total: list[Tensor] = []
     for scale in scales:
         pixels = to_device(image_tensor(image, round(scale * net.config.long_side))[None], device)
@@ -45,7 +51,7 @@ def predict_probabilities(
         with autocast(device):
             scores = _padded_scores(net, views)
         upright = torch.cat([scores[:1], scores[1:].flip(-1)])
-        total.append(_upsample(upright, size).softmax(1).mean(0))
+        total.append(_upsample(upright, (height, width)).softmax(1).mean(0))
     return torch.stack(total).mean(0)
 
 
@@ -63,11 +69,11 @@ def predict_heat(
     Returns:
         uint8 (P, h, w) at a quarter of the working resolution, where the scores of most networks come from.
     """
-    probabilities = predict_probabilities(net, image, scales, flip=flip)
+    size = working_size(image.shape[0], image.shape[1], net.config.long_side)
+    probabilities = predict_probabilities(net, image, scales, flip=flip, size=size)
     present = probabilities[[label + 1 for label in labels]]
     share = present / (present + probabilities[:1]).clamp(min=SMALLEST)
-    height, width = working_size(image.shape[0], image.shape[1], net.config.long_side)
-    small = resize(share, (-(-height // HEAT_STRIDE), -(-width // HEAT_STRIDE)))
+    small = resize(share, (-(-size[0] // HEAT_STRIDE), -(-size[1] // HEAT_STRIDE)))
     return np.asarray((small * 255).round().byte().cpu().numpy(), np.uint8)
 
 

@@ -1,6 +1,7 @@
 """Prediction of any size, and the saved format."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from pipeline.data.resize import resize
 from pipeline.engine.weights import WeightsError
 from pipeline.masks.threshold import label_map
 from pipeline.params import load_params
+from pipeline.segmentation import prediction
 from pipeline.segmentation.network import (
     SegmentationConfig,
     SegmentationNet,
@@ -64,6 +66,24 @@ def test_heat_says_what_the_model_says_within_the_labels() -> None:
     won = label_map(share.numpy(), np.array([2, 0]), 0.5)
     assert np.array_equal(won, np.array([0, 3, 1])[most_probable])
     assert len(np.unique(won)) == 3
+
+
+def test_heat_of_a_large_photo_takes_the_room_of_the_working_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    net = SegmentationNet(nn.Conv2d(3, 3, 3, padding=1), CONFIG).eval()
+    small, large = half_red(48, 64), half_red(480, 640)
+    expected = predict_heat(net, small, (0, 1), (1.0,), flip=True)
+    sizes = []
+
+    def recorded(*given: Any, **named: Any) -> torch.Tensor:
+        found = predict_probabilities(*given, **named)
+        sizes.append(tuple(found.shape))
+        return found
+
+    monkeypatch.setattr(prediction, "predict_probabilities", recorded)
+    heat = predict_heat(net, large, (0, 1), (1.0,), flip=True)
+    assert sizes == [(3, 48, 64)]
+    assert np.abs(heat.astype(int) - expected).max() <= 2
 
 
 def test_saved_model_opens_without_our_code(tmp_path: Path) -> None:
