@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.masks import pseudo_masks
 from pipeline.masks.pseudo_masks import make_pseudo_mask
-from pipeline.masks.threshold import label_map, uncertain, upsample
+from pipeline.masks.threshold import label_map, odds_competition, uncertain, upsample
 from pipeline.params import CrfParams, PseudoMaskParams
 
 CRF = CrfParams(
@@ -42,6 +42,19 @@ def test_crf_brings_the_seed_to_the_colour_edge() -> None:
     assert np.mean(result.seed == truth) < 0.9  # 16 px instead of 12 around the centre
     np.testing.assert_array_equal(result.refined, truth)
     np.testing.assert_array_equal(result.mask, result.refined)  # no band
+
+
+def test_the_crf_does_not_overrule_probabilities_that_are_sure() -> None:
+    image = np.full((48, 64, 3), 128, np.uint8)  # no outline: the colours say that all is one thing
+    stored = np.zeros((1, 12, 16), np.uint8)
+    stored[0, 4:7, 5:8] = 255  # 9 of 192 cells, all sure
+    # Neighbours weigh at most 3 + 1; a sure label log(510 / 1) = 6.2 as odds, and log(1 / 0.5) = 0.7 as scores.
+    mild = CRF.model_copy(update={"bilateral_compat": 3, "gaussian_compat": 1})
+    classes, section = np.array([2]), params("crf", 0).model_copy(update={"crf": mild})
+    sure = make_pseudo_mask(image, stored, classes, 0.5, section, odds_competition)
+    warm = make_pseudo_mask(image, stored, classes, 0.5, section)
+    assert (sure.refined[18:26, 22:30] == 3).all()
+    assert not warm.refined.any()
 
 
 def test_seed_is_the_label_map() -> None:

@@ -17,7 +17,7 @@ from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_
 from pipeline.data.pictures import IGNORE, mask_png, read_mask
 from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
-from pipeline.masks.threshold import label_map, upsample
+from pipeline.masks.threshold import label_map, odds_competition, upsample
 from pipeline.params import load_params
 from pipeline.stages import make_pseudo_masks, paths, prepare, relabel, train_classifier
 from pipeline.stages.heat_to_masks import Job, make_masks
@@ -159,8 +159,8 @@ def test_they_replace_pseudo_masks_and_score_nothing() -> None:
 def test_they_replace_relabelled_masks_too() -> None:
     manifest = correct("train-00002")
     write_heat(manifest)
-    params = load_params().pseudo_masks
-    job = Job(manifest.without_samples(), paths.HEATMAPS / "cam", Path(".work/relabel/x"), params, 0.5)
+    params, heat, work = load_params().pseudo_masks, paths.HEATMAPS / "cam", Path(".work/relabel/x")
+    job = Job(manifest.without_samples(), heat, work, params, 0.5, odds_competition)
     make_masks("relabel", "cam-relabelled", job, manifest.split("train"))
     made, hand = files(paths.MASKS / "cam-relabelled"), files(paths.CORRECTED)
     assert made["train-00002.png"] == hand["train-00002.png"]
