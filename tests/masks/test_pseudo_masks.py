@@ -48,7 +48,7 @@ def test_the_crf_does_not_overrule_probabilities_that_are_sure() -> None:
     image = np.full((48, 64, 3), 128, np.uint8)  # no outline: the colours say that all is one thing
     stored = np.zeros((1, 12, 16), np.uint8)
     stored[0, 4:7, 5:8] = 255  # 9 of 192 cells, all sure
-    # Neighbours weigh at most 3 + 1; a sure label log(510 / 1) = 6.2 as odds, and log(1 / 0.5) = 0.7 as scores.
+    # Neighbours weigh at most 3 + 1; a sure label log(510) = 6.2 as odds, and log(1 / 0.5) = 0.7 as a score.
     mild = CRF.model_copy(update={"bilateral_compat": 3, "gaussian_compat": 1})
     classes, section = np.array([2]), params("crf", 0).model_copy(update={"crf": mild})
     sure = make_pseudo_mask(image, stored, classes, 0.5, section, odds_competition)

@@ -134,7 +134,8 @@ def write_project(root: Path, classes: tuple[str, ...], scenes: list[Scene], mas
     samples = make_samples(scenes, masks)
     manifest = Manifest("data/prepared", classes, samples)
     listed = f"supervision: [{', '.join(SUPERVISION)}]"
-    write_text(root / "params.yaml", re.sub(r"supervision: \[.*?\]", listed, PARAMS.read_text()))
+    text = re.sub(r"supervision: \[.*?\]", listed, PARAMS.read_text(), count=1)  # not that of `relabel`
+    write_text(root / "params.yaml", text)
     write_manifest(root / "data/prepared", manifest)
     write_data(root, scenes, samples, masks)
     write_reports(root / "reports", classes, samples, masks)
