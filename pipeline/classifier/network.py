@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from pipeline.data.files import read_json, write_bytes, write_json
+from pipeline.engine.folding import fold_frozen_batch_norm
 from pipeline.engine.normalise import Normalise
 from pipeline.engine.training import freeze_batch_norm
 from pipeline.engine.weights import make_encoder
@@ -33,6 +34,8 @@ class Classifier(nn.Module):
         self.frozen_norm = frozen_norm
         self.normalise = Normalise()
         self.encoder = make_encoder(config.encoder, weights, config.output_stride)
+        if frozen_norm:
+            fold_frozen_batch_norm(self.encoder)
         channels: int = self.encoder.out_channels[-1]  # type: ignore[index,assignment]
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels, len(config.classes))

@@ -1,4 +1,10 @@
-"""BatchNorm folded into the convolutions before it: the same function in fewer passes over memory."""
+"""BatchNorm folded into the convolutions before it: the same function in fewer passes over memory.
+
+With a = gamma / sqrt(var + eps), BatchNorm of conv(x; W, b) is conv(x; a W, a (b - mean) + beta): as long as
+the statistics stay, outputs and gradients are equal up to rounding. What is given to whom is read from the
+autograd graph of a forward pass, not from names or the order of modules: a weight that is used twice or made
+from another one, and a convolution whose output also goes elsewhere, or out of the network, stay as they are.
+"""
 
 from collections import Counter
 from typing import cast
@@ -15,12 +21,7 @@ NORMS = (nn.BatchNorm2d, BatchNormAct2d)  # what other classes made of these do 
 
 
 def fold_batch_norm(net: nn.Module) -> None:
-    """Fold each BatchNorm into the convolution before it, where it alone is given what that one makes.
-
-    With a = gamma / sqrt(var + eps), BatchNorm of conv(x; W, b) is conv(x; a W, a (b - mean) + beta): equal
-    outputs up to rounding. What is given to whom is read from the autograd graph of a forward pass, not from
-    names or the order of modules: a weight that is used twice or made from another one, and a convolution
-    whose output also goes elsewhere, or out of `net`, stay as they are. `net` cannot be trained after this.
+    """Fold each BatchNorm into the weights of the convolution before it: for inference, `net` learns no more.
 
     Args:
         net: images (N, 3, H, W) -> tensors in any nesting; in eval mode, on the CPU.
@@ -31,6 +32,57 @@ def fold_batch_norm(net: nn.Module) -> None:
         )
         net.set_submodule(norm, _rest(net.get_submodule(norm)))
         net.set_submodule(conv, folded)
+
+
+def fold_frozen_batch_norm(net: nn.Module) -> None:
+    """Let each convolution do the BatchNorm after it: for training with frozen BatchNorm.
+
+    The folded weights are made anew in each pass, so that those of the convolution learn as they would
+    without this. The keys and values of the state of `net` stay what they were. `net` is in eval mode after
+    this, and its BatchNorm has to stay so.
+
+    Args:
+        net: images (N, 3, H, W) -> tensors in any nesting; on the CPU.
+    """
+    for conv_name, norm_name in _foldable(net.eval()):
+        conv, norm = net.get_submodule(conv_name), cast(nn.BatchNorm2d, net.get_submodule(norm_name))
+        if type(conv) is nn.Conv2d:  # what other classes do besides is not known
+            conv.__class__, norm.__class__ = NormConv2d, DONE[type(norm)]
+            cast(NormConv2d, conv).norm = (norm,)
+
+
+class NormConv2d(nn.Conv2d):
+    """A convolution that also does the frozen BatchNorm after it."""
+
+    norm: tuple[nn.BatchNorm2d]  # in a tuple: it belongs to the network already
+
+    def forward(self, images: Tensor) -> Tensor:
+        (norm,) = self.norm
+        mean, var = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+        scale = norm.weight * (var + norm.eps).rsqrt()
+        bias = norm.bias + ((0 if self.bias is None else self.bias) - mean) * scale
+        return cast(Tensor, self._conv_forward(images, self.weight * scale[:, None, None, None], bias))
+
+
+class DoneNorm2d(nn.BatchNorm2d):
+    """BatchNorm that the convolution before it has done."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images
+
+
+class DoneNormAct2d(BatchNormAct2d):
+    """The activation of a BatchNorm that the convolution before it has done."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        activated: Tensor = self.act(images)
+        return activated
+
+
+DONE: dict[type[nn.BatchNorm2d], type[nn.BatchNorm2d]] = {
+    nn.BatchNorm2d: DoneNorm2d,
+    BatchNormAct2d: DoneNormAct2d,
+}
 
 
 def _foldable(net: nn.Module) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ import segmentation_models_pytorch as smp
 from torch import Tensor, nn
 
 from pipeline.data.files import read_json, write_json
-from pipeline.engine.folding import fold_batch_norm
+from pipeline.engine.folding import fold_batch_norm, fold_frozen_batch_norm
 from pipeline.engine.normalise import MEAN, STD, Normalise
 from pipeline.engine.training import freeze_batch_norm
 from pipeline.engine.weights import WeightsError, load_into, make_encoder, read_weights
@@ -34,6 +34,8 @@ class SegmentationNet(nn.Module):
         self.frozen_norm = frozen_norm
         self.normalise = Normalise()
         self.model = model
+        if frozen_norm:
+            fold_frozen_batch_norm(model.get_submodule("encoder"))
 
     def forward(self, images: Tensor) -> Tensor:
         scores: Tensor = self.model(self.normalise(images))

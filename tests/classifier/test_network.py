@@ -7,6 +7,7 @@ import torch
 
 from pipeline.classifier.network import Classifier, ClassifierConfig, load_classifier, save_classifier
 from pipeline.classifier.training import multi_hot
+from pipeline.engine.folding import NormConv2d
 
 CONFIG = ClassifierConfig("tu-resnet10t", 32, ("a", "b", "c"))
 
@@ -50,6 +51,7 @@ def test_frozen_norms_stay_frozen_in_training_mode() -> None:
     assert norms
     assert not any(norm.training for norm in norms)
     assert net.training
+    assert any(isinstance(m, NormConv2d) for m in net.encoder.modules())
 
 
 def test_saved_network_gives_the_same_logits(net: Classifier, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""BatchNorm folded into convolutions changes nothing but the speed."""
+"""BatchNorm folded into convolutions changes nothing but the speed, neither of inference nor of training."""
 
 from copy import deepcopy
 
@@ -7,7 +7,8 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
-from pipeline.engine.folding import fold_batch_norm
+from pipeline.engine.folding import NormConv2d, fold_batch_norm, fold_frozen_batch_norm
+from pipeline.engine.training import freeze_batch_norm
 
 
 def disturbed(net: nn.Module) -> nn.Module:
@@ -25,6 +26,10 @@ def disturbed(net: nn.Module) -> nn.Module:
 
 def count_norms(net: nn.Module) -> int:
     return sum(isinstance(module, nn.BatchNorm2d) for module in net.modules())
+
+
+def count_folded(net: nn.Module) -> int:
+    return sum(isinstance(module, NormConv2d) for module in net.modules())
 
 
 def tensors(outputs: object) -> list[Tensor]:
@@ -197,4 +202,92 @@ def test_what_is_no_plain_pair_stays(kind: type[nn.Module]) -> None:
     folded = deepcopy(net)
     fold_batch_norm(folded)
     assert count_norms(folded) == 1
+    assert_same_function(net, folded)
+
+
+def gradients(net: nn.Module, images: Tensor) -> dict[str, Tensor | None]:
+    """Of a scalar in which every value of the outputs has a weight of its own."""
+    net.zero_grad()
+    outputs = [found for found in tensors(net(images)) if found.requires_grad]
+    torch.stack([(o * torch.linspace(-1, 1, o.numel()).view_as(o)).mean() for o in outputs]).sum().backward()
+    return {name: parameter.grad for name, parameter in net.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    ("encoder", "folded_pairs"),
+    [
+        ("resnet18", 20),
+        ("mobilenet_v2", 52),
+        ("tu-regnetx_002", 44),  # BatchNorm and its activation are one module there
+        ("tu-resnetv2_18", 8),
+    ],
+)
+def test_frozen_encoders_learn_the_same(encoder: str, folded_pairs: int) -> None:
+    net = disturbed(smp.encoders.get_encoder(encoder, weights=None))
+    folded = deepcopy(net)
+    state = torch.get_rng_state()
+    fold_frozen_batch_norm(folded)
+    assert torch.equal(state, torch.get_rng_state())
+    assert count_folded(folded) == folded_pairs
+    before, after = net.state_dict(), folded.state_dict()
+    assert list(before) == list(after)
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    for each in (net, folded):
+        freeze_batch_norm(each.train())
+    assert_same_function(net, folded)
+    images = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    pairs = [(gradients(net, images)[name], found) for name, found in gradients(folded, images).items()]
+    assert [expected is None for expected, _ in pairs] == [found is None for _, found in pairs]
+    for expected, found in pairs:
+        if expected is not None and found is not None:
+            assert float((found - expected).norm()) <= 1e-4 * float(expected.norm())
+
+
+def test_folded_weights_follow_those_of_the_convolution() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 1, 1), nn.BatchNorm2d(1, eps=0.25))
+    fold_frozen_batch_norm(net)
+    conv, norm = net
+    conv.weight.data, conv.bias.data = torch.tensor([1.0, -2.0, 4.0]).reshape(1, 3, 1, 1), torch.ones(1)
+    norm.running_mean, norm.running_var = torch.tensor([3.0]), torch.tensor([2.0])  # sqrt(2 + 0.25) = 1.5
+    norm.weight.data, norm.bias.data = torch.tensor([6.0]), torch.tensor([5.0])  # a = 6 / 1.5 = 4
+    pixel = torch.tensor([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1)
+    assert net(pixel).item() == 4 * (1 - 4 + 12 + 1 - 3) + 5
+    conv.weight.data *= 2
+    assert net(pixel).item() == 4 * (2 * (1 - 4 + 12) + 1 - 3) + 5
+
+
+def test_a_copy_of_a_folded_network_has_its_own_batch_norm() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2))
+    fold_frozen_batch_norm(disturbed(net))
+    copy, images = deepcopy(net), torch.rand(1, 3, 8, 8)
+    before = copy(images)
+    net[1].weight.data *= 2
+    assert torch.equal(copy(images), before)
+    copy[1].weight.data *= 2
+    assert not torch.equal(copy(images), before)
+
+
+class Padding(nn.Conv2d):
+    """Another class may do more than its parent."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(nn.functional.pad(images, (1, 1, 1, 1), value=1.0))
+
+
+class OtherConv(Between):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = Padding(3, 3, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.norm(self.conv(images))
+
+
+@pytest.mark.parametrize("kind", [OtherConv, Residual, Standardised, OtherNorm, NormTwice])
+def test_what_is_no_plain_pair_stays_in_training(kind: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    net = disturbed(kind())
+    folded = deepcopy(net)
+    fold_frozen_batch_norm(folded)
+    assert count_folded(folded) == 0
     assert_same_function(net, folded)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from pipeline.data.resize import resize
+from pipeline.engine.folding import NormConv2d
 from pipeline.engine.weights import WeightsError
 from pipeline.masks.threshold import label_map
 from pipeline.params import load_params
@@ -86,9 +87,13 @@ def test_heat_of_a_large_photo_takes_the_room_of_the_working_size(monkeypatch: p
     assert np.abs(heat.astype(int) - expected).max() <= 2
 
 
-def test_saved_model_opens_without_our_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pretrained", [False, True])
+def test_saved_model_opens_without_our_code(tmp_path: Path, pretrained: bool) -> None:
     params = load_params(Path("params.yaml")).segmentation.model_copy(update={"weights": "none"})
-    net = make_segmentation_net(params, CONFIG, Path("unused"), pretrained=False).eval()
+    net = make_segmentation_net(params, CONFIG, Path("unused"), pretrained=pretrained).eval()
+    assert pretrained == any(isinstance(module, NormConv2d) for module in net.modules())
+    for norm in (module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+        norm.running_mean = torch.randn(norm.num_features) / 4
     images = torch.rand(1, 3, 64, 96)
     with torch.no_grad():
         expected = net(images)
