@@ -30,7 +30,7 @@ from ruamel.yaml import YAML
 
 from pipeline.commands.params_file import update_params
 from pipeline.data.files import write_json, write_text
-from pipeline.params import RELABELLED
+from pipeline.params import method_of
 
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / ".work" / "accuracy"
@@ -166,7 +166,7 @@ def run(project: Path) -> dict[str, float | None]:
     summary = json.loads((project / "reports/summary.json").read_text())
     models = {name: found["miou"] for name, found in summary["segmentation"].items()}
     lead = next((s for s in summary["supervision"] if s != "full"), next(iter(summary["heatmaps"])))
-    heat, masks = summary["heatmaps"][lead.removesuffix(RELABELLED)], summary["pseudo_masks"][lead]
+    heat, masks = summary["heatmaps"][method_of(lead)], summary["pseudo_masks"][lead]
     return {
         "mAP": summary["classifier"]["map"],
         "heatmaps, best": heat["miou_best"],

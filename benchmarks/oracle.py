@@ -34,7 +34,7 @@ from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.masks.sweep import THRESHOLDS
 from pipeline.masks.threshold import label_map, upsample
-from pipeline.params import RELABELLED, PseudoMaskParams, load_params
+from pipeline.params import PseudoMaskParams, load_params, method_of
 from pipeline.stages import paths
 
 BOUNDARY = 0.05  # of the diagonal
@@ -54,7 +54,7 @@ def main() -> None:
     os.chdir(given.project)
     manifest, params = read_manifest(paths.PREPARED), load_params().pseudo_masks
     known = [s for s in manifest.split("train") if mask_path(paths.TRUE_MASKS, s).exists()]
-    method = given.masks.removesuffix(RELABELLED)
+    method = method_of(given.masks)
     makers: dict[str, Callable[[Sample], Mask]] = {
         given.masks: partial(load_mask, paths.MASKS / given.masks),
         "true-classes": partial(with_truth, true_classes, paths.MASKS / given.masks),

@@ -5,7 +5,7 @@ reported at once, each with its dotted path.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -18,10 +18,15 @@ Count = Annotated[int, Field(ge=1)]
 Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=8)], ...], Field(min_length=1)]
 HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
 FULL = "full"  # the supervision by true masks: the control
-RELABELLED = "-relabelled"  # masks of the training images by the model of a method, and the model of those
+RELABELLED = "-relabelled"  # masks of the training images by a model, and the model of those; more than once
 Method = Literal["cam", "gradcam", "gradcampp"]
+Supervision = Annotated[str, Field(pattern=rf"^({'|'.join(get_args(Method))})({RELABELLED})*$|^{FULL}$")]
 Source = Literal["csv", "imagefolder", "coco", "voc", "labelstudio", "cvat"]  # kinds of folders
-Supervision = Method | Literal["cam-relabelled", "gradcam-relabelled", "gradcampp-relabelled", "full"]
+
+
+def method_of(supervision: str) -> str:
+    """The heatmap method that masks go back to, however often they were relabelled."""
+    return supervision.partition(RELABELLED)[0]
 
 
 class ParamsError(ValueError):
@@ -201,7 +206,7 @@ class SegmentationParams(Section):
 class RelabelParams(Section):
     """Which models label the training images anew, and how they look at them."""
 
-    supervision: tuple[Method, ...]
+    supervision: tuple[Supervision, ...]
     scales: Scales
     flip: bool
 
@@ -250,18 +255,18 @@ class Params(Section):
     @model_validator(mode="after")
     def _check_supervision(self) -> Self:
         supervision, relabel = self.segmentation.supervision, self.relabel.supervision
-        methods = {name for name in supervision if name != "full" and not name.endswith(RELABELLED)}
-        missing = methods - set(self.heatmaps.methods)
+        missing = {method_of(name) for name in supervision if name != FULL} - set(self.heatmaps.methods)
         if missing:
             raise ValueError(
                 f"segmentation.supervision names {sorted(missing)}, which heatmaps.methods does not make"
             )
-        if not set(relabel) <= methods:
+        models = set(supervision) - {FULL}
+        if not set(relabel) <= models:
             raise ValueError(
-                f"relabel.supervision names {sorted(set(relabel) - methods)}, which are not in "
+                f"relabel.supervision names {sorted(set(relabel) - models)}, which are not in "
                 "segmentation.supervision"
             )
-        unmade = {s.removesuffix(RELABELLED) for s in supervision if s.endswith(RELABELLED)} - set(relabel)
+        unmade = {s.removesuffix(RELABELLED) for s in models if s.endswith(RELABELLED)} - set(relabel)
         if unmade:
             raise ValueError(f"segmentation.supervision needs {sorted(unmade)} in relabel.supervision")
         if self.segmentation.weights == "classifier" and self.segmentation.encoder != self.classifier.encoder:

@@ -121,6 +121,15 @@ def test_walk_needs_one_of_the_scales(tmp_path: Path) -> None:
     [
         (["cam", "full"], ["gradcampp"], r"relabel\.supervision names \['gradcampp'\]"),
         (["cam", "cam-relabelled"], [], r"needs \['cam'\] in relabel\.supervision"),
+        (
+            ["cam", "cam-relabelled", "cam-relabelled-relabelled"],
+            ["cam"],
+            r"needs \['cam-relabelled'\] in relabel\.supervision",
+        ),
+        (["cam", "cam-relabelled"], ["cam", "cam-relabelled-relabelled"], r"relabel\.supervision names"),
+        (["cam", "full"], ["full"], r"relabel\.supervision names \['full'\]"),
+        (["cam", "full-relabelled"], [], r"segmentation\.supervision\.1: String should match pattern"),
+        (["cam", "cam-relabelled-"], ["cam"], r"segmentation\.supervision\.1: String should match pattern"),
     ],
 )
 def test_relabelling_needs_a_model(

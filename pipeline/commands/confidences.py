@@ -15,7 +15,7 @@ from pipeline.data.parallel import parallel_map
 from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence, mask_confidence
-from pipeline.params import RELABELLED, EvaluationParams
+from pipeline.params import EvaluationParams, method_of
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.prediction import predict_probabilities
 from pipeline.stages import paths
@@ -39,7 +39,7 @@ def pseudo_confidences(name: str, samples: Sequence[Sample]) -> list[float]:
     Raises:
         ValueError: heatmaps or threshold are missing, or do not fit.
     """
-    method = name.removesuffix(RELABELLED)
+    method = method_of(name)
     metrics = paths.REPORTS / "pseudo_masks" / method / "metrics.json"
     for needed in (paths.HEATMAPS / method / "index.json", metrics):
         if not needed.is_file():

@@ -9,7 +9,7 @@ from pipeline.commands.folder import add_source, inspect_for, is_current, proble
 from pipeline.commands.params_file import read_preset, update_params
 from pipeline.data.manifest import Manifest
 from pipeline.data.overview import fitting_long_side
-from pipeline.params import RELABELLED, ClassifierParams, Params, SegmentationParams, load_params
+from pipeline.params import FULL, RELABELLED, ClassifierParams, Params, SegmentationParams, load_params
 from pipeline.report.results import lead_method
 
 # params.yaml as it comes is for the rendered scenes: large objects of few colours, no weights to start from.
@@ -29,6 +29,7 @@ PHOTO_VALUES: dict[str, object] = {
 DEPTHS = 3  # of the encoder's, whose heat is added
 PRETRAINED_LR = 1e-3  # of new layers; pretrained ones learn at a tenth of it
 SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training photos
+ROUNDS = {"fast": 0, "balanced": 2, "best": 2}  # of relabelling
 TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
 
 EXAMPLES = """
@@ -67,8 +68,8 @@ def add_parser(commands: Any) -> None:
         choices=list(SEGMENTATION_PASSES),
         default="balanced",
         help="fast: one model, trained on the pseudo-masks; balanced (the default): this model labels the "
-        "training photos anew, and a second one is trained on that; best: also several scales and the CRF "
-        "whenever a model predicts",
+        "training photos anew, a second one is trained on that, and so once more; best: also several scales "
+        "and the CRF whenever a model predicts",
     )
     parser.add_argument(
         "--preset",
@@ -120,10 +121,10 @@ def run(arguments: argparse.Namespace) -> int:
 def quality_values(quality: str, params: Params) -> dict[str, object]:
     """What a quality stands for, besides the length of the training; `best` needs the CRF of the masks."""
     lead = lead_method(params.heatmaps.methods, params.segmentation.supervision)
-    first = [lead] if quality == "fast" else [lead + RELABELLED, lead]
+    models = [lead + times * RELABELLED for times in range(ROUNDS[quality] + 1)]
     return {
-        "segmentation.supervision": [*first, "full"],
-        "relabel.supervision": [] if quality == "fast" else [lead],
+        "segmentation.supervision": [*reversed(models), FULL],
+        "relabel.supervision": models[:-1],
         "evaluation.scales": TEST_SCALES[quality],
         "evaluation.refine": params.pseudo_masks.refine if quality == "best" else "none",
     }

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.files import read_json
-from pipeline.params import FULL, RELABELLED
+from pipeline.params import FULL, method_of
 
 Metrics = dict[str, Any]  # a metrics.json; scores in [0, 1], None where there are no masks
 Scores = dict[str, float | None]  # by sample name
@@ -54,7 +54,7 @@ def lead_supervision(supervision: Sequence[str]) -> str:
 def lead_method(methods: Sequence[str], supervision: Sequence[str]) -> str:
     """The heatmap method that the headline is about: that of the leading model, else the first."""
     lead = lead_supervision(supervision)
-    return methods[0] if lead == FULL else lead.removesuffix(RELABELLED)
+    return methods[0] if lead == FULL else method_of(lead)
 
 
 def lead_masks(methods: Sequence[str], supervision: Sequence[str]) -> str:

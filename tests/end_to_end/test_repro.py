@@ -23,7 +23,9 @@ from tests.photos import CLASSES as SHAPES
 from tests.photos import make_photo_folder
 
 METHODS = {"cam", "gradcampp"}
-SUPERVISION = {"cam", "cam-relabelled", "full"}
+RELABELLED = {"cam-relabelled", "cam-relabelled-relabelled"}
+RELABELLING = {"relabel@cam", "relabel@cam-relabelled"}
+SUPERVISION = {"cam", *RELABELLED, "full"}
 STAGES = {
     "prepare",
     "train_classifier",
@@ -35,7 +37,7 @@ STAGES = {
         for stage in ("train_segmentation", "evaluate")
         for supervision in SUPERVISION
     ),
-    "relabel@cam",
+    *RELABELLING,
     "report",
 }
 
@@ -53,7 +55,7 @@ def require_summary(summary: Any, classes: set[str]) -> None:
     }
     assert set(summary["classifier"]) == {"map", "f1"}
     assert set(summary["heatmaps"]) == METHODS
-    assert set(summary["pseudo_masks"]) == METHODS | {"cam-relabelled"}
+    assert set(summary["pseudo_masks"]) == METHODS | RELABELLED
     assert set(summary["segmentation"]) == set(summary["supervision"]) == SUPERVISION
     for scores in summary["heatmaps"].values():
         assert set(scores) == {"miou_best", "threshold_best", "miou_chosen", "threshold_chosen"}
@@ -133,7 +135,7 @@ def test_threshold_leaves_the_classifier_alone(finished: tuple[Finished, Finishe
     expected = {
         "make_pseudo_masks@cam",
         "make_pseudo_masks@gradcampp",
-        "relabel@cam",
+        *RELABELLING,
         *(f"train_segmentation@{name}" for name in SUPERVISION - {"full"}),
         *(f"evaluate@{name}" for name in SUPERVISION - {"full"}),
     }
@@ -160,10 +162,10 @@ def test_a_correction_retrains_the_classifier_only_where_it_is_trained_with_it(
     assert again.returncode == 0, again.stderr
     weak = SUPERVISION - {"full"}
     assert set(stages_run(again.stdout)) == {
-        *("prepare", "make_pseudo_masks@cam", "make_pseudo_masks@gradcampp", "relabel@cam", "report"),
+        *("prepare", "make_pseudo_masks@cam", "make_pseudo_masks@gradcampp", *RELABELLING, "report"),
         *(f"{stage}@{name}" for stage in ("train_segmentation", "evaluate") for name in weak),
     }
-    for folder in METHODS | {"cam-relabelled", "corrected"}:
+    for folder in METHODS | RELABELLED | {"corrected"}:
         made = file_bytes(project / "data/masks" / folder, ".")
         assert all(made[name] == file_bytes(project / "data/corrections", ".")[name] for name in names)
     assert read_json(project / "reports/summary.json")["corrected_masks"] == 2
