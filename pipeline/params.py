@@ -284,9 +284,24 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         ParamsError: the file is missing, is not YAML, or has invalid or unknown keys (all are listed).
     """
     try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ParamsError(f"{path}: no such file. Run this in the folder of the project") from error
+    except (OSError, ValueError) as error:
+        raise ParamsError(f"{path}: cannot be read: {error}") from error
+    return parse_params(text, path)
+
+
+def parse_params(text: str, path: Path) -> Params:
+    """Validate `text`, which messages call `path`.
+
+    Raises:
+        ParamsError: it is not YAML, or has invalid or unknown keys (all are listed).
+    """
+    try:
         # DVC reads YAML 1.2 with ruamel; PyYAML would read 1e-3 as a string.
-        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, YAMLError) as error:
+        raw = YAML(typ="safe").load(text)
+    except YAMLError as error:
         raise ParamsError(f"{path}: cannot be read: {error}") from error
     try:
         return Params.model_validate(raw)

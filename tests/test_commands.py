@@ -24,6 +24,7 @@ from pipeline.commands.folder import inspect_for
 from pipeline.commands.use import SEGMENTATION_PASSES, fitting_steps
 from pipeline.data.files import read_json
 from pipeline.engine import weights
+from pipeline.engine.device import pick_device
 from pipeline.params import ParamsError, load_params
 from tests.data.folders import make_coco, write_json
 
@@ -63,6 +64,34 @@ def test_check_shows_what_is_there(photo_folder: PhotoFolder, capsys: pytest.Cap
     assert "estimate for 2 CPU cores at data.long_side 64" in shown
     assert "problems: 0 error(s), 0 warning(s)\n" in shown
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
+
+
+def estimated(shown: str) -> str:
+    return shown[shown.index("estimate for") : shown.index("worth a look")]
+
+
+def test_check_estimates_the_run_that_use_sets_up(
+    photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(photo_folder())
+    main(["check", folder])
+    before = capsys.readouterr().out
+    assert main(["use", folder]) == 0
+    capsys.readouterr()
+    main(["check", folder])
+    assert estimated(before) == estimated(capsys.readouterr().out)
+
+
+def test_names_cannot_move_the_cursor(photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = photo_folder()
+    for name in ("labels.csv", "classes.txt"):
+        file = folder / name
+        if file.exists():
+            file.write_text(file.read_text().replace("disc", "di\x1b[31msc"))
+    main(["check", str(folder)])
+    shown = capsys.readouterr().out
+    assert "di\\x1b[31msc" in shown
+    assert "\x1b" not in shown
 
 
 def test_check_ends_with_1_and_lists_the_errors(
@@ -236,6 +265,55 @@ def test_classes_stay_with_the_folder_and_go_with_another(
     assert "There are no masks" in capsys.readouterr().out
 
 
+def test_use_does_not_depend_on_what_was_used_before(photo_folder: PhotoFolder) -> None:
+    folder = str(photo_folder())
+    assert main(["use", folder, "--weights", "none"]) == 0
+    fresh = load_params()
+    assert main(["use", folder, "--quality", "best"]) == 0
+    assert load_params() != fresh
+    assert main(["use", folder, "--weights", "none"]) == 0
+    assert load_params() == fresh
+
+
+def test_a_preset_may_name_another_method(photo_folder: PhotoFolder) -> None:
+    Path("mine.yaml").write_text("heatmaps: {methods: [gradcam]}\n")
+    assert main(["use", str(photo_folder()), "--quality", "fast", "--preset", "mine.yaml"]) == 0
+    assert load_params().segmentation.supervision == ("gradcam", "full")
+
+
+def test_a_preset_that_does_not_fit_is_told_of_params_yaml(
+    photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine.yaml").write_text("heatmaps: {depths: 9}\n")
+    assert main(["use", str(photo_folder()), "--preset", "mine.yaml"]) == 2
+    assert "camseg: params.yaml: 1 problem(s):\n  heatmaps.depths:" in capsys.readouterr().err
+    assert Path("params.yaml").read_text() == SHIPPED.read_text()
+
+
+@pytest.mark.parametrize("name", ["foo", "cuda:77"])
+def test_a_device_that_is_not_there_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAMSEG_DEVICE", name)
+    with pytest.raises(
+        ValueError, match=rf"^CAMSEG_DEVICE: expected a device of this machine, got '{name}': "
+    ):
+        pick_device()
+
+
+def test_capital_letters_of_folders_make_no_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.jpg")
+    (tmp_path / "photos" / "Images").mkdir(parents=True)
+    (tmp_path / "a.jpg").rename(tmp_path / "photos" / "Images" / "a.jpg")
+    (tmp_path / "photos" / "Labels.csv").write_text("image,labels\na.jpg,cat\n")
+    assert main(["check", str(tmp_path / "photos")]) == 1
+    shown = capsys.readouterr().out
+    assert "read as csv" in shown
+    assert "expected a folder with images/ in it" in shown
+
+
 def test_use_writes_nothing_if_there_are_errors(
     photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -305,7 +383,8 @@ def test_without_params_there_is_a_plain_message(
     Path("params.yaml").unlink()
     folder = str(photo_folder())
     assert main(["check", folder]) == 2
-    assert capsys.readouterr().err.startswith("camseg: params.yaml: cannot be read: ")
+    expected = "camseg: params.yaml: no such file. Run this in the folder of the project\n"
+    assert capsys.readouterr().err == expected
     with pytest.raises(ParamsError):
         main(["check", folder, "--debug"])
 

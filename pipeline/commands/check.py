@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands.folder import add_source, inspect_for, is_current, problem_lines, source_of
+from pipeline.commands.params_file import with_values
 from pipeline.commands.tables import duration, table
+from pipeline.commands.use import photo_values
 from pipeline.data.advice import advise
 from pipeline.data.estimate import estimate
 from pipeline.data.files import write_bytes
 from pipeline.data.manifest import Manifest
 from pipeline.data.overview import (
     co_occurrence,
-    fitting_long_side,
     image_sizes,
     images_per_class,
     labels_per_image,
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{arguments.path}: read as {source}\n")
     if found.manifest is not None:
         if not is_current(arguments.path, params):
-            params = with_long_side(params, fitting_long_side(found.manifest))
+            params = with_values(params, photo_values(found.manifest, params))  # as `use` would set it up
         print(describe(found.manifest, params), end="\n\n")
         print(closer_look(found.manifest, found.hashes, params), end="\n\n")
         if arguments.picture:
@@ -77,12 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
     for line in problem_lines(found):
         print(f"  {line}")
     return 1 if found.errors else 0
-
-
-def with_long_side(params: Params, long_side: int) -> Params:
-    """`params` with another working size."""
-    data = params.data.model_copy(update={"long_side": long_side})
-    return params.model_copy(update={"data": data})
 
 
 def describe(manifest: Manifest, params: Params) -> str:
@@ -149,7 +144,7 @@ def _cost(manifest: Manifest, params: Params) -> str:
     rows = [[step, duration(seconds)] for step, seconds in cost.seconds.items()]
     rows += [["all", duration(sum(cost.seconds.values()))], ["disk", f"{cost.disk / 1e6:.0f} MB"]]
     title = (
-        f"estimate for 2 CPU cores at data.long_side {params.data.long_side}, small encoders (resnet18); "
+        f"estimate for 2 CPU cores at data.long_side {params.data.long_side}, small encoders (resnet10t); "
         "a GPU is many times faster"
     )
     return f"{title}\n" + table(["step", ""], rows)

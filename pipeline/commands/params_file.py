@@ -1,7 +1,6 @@
 """Changes to params.yaml that keep its comments and its formatting."""
 
 import io
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from pipeline.data.files import write_text
-from pipeline.params import Params, load_params
+from pipeline.params import Params, parse_params
 
 
 def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[object, object]]:
@@ -34,9 +33,25 @@ def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[o
     if changes:
         text = io.StringIO()
         yaml.dump(document, text)
-        _check(text.getvalue())
+        parse_params(text.getvalue(), file)
         write_text(file, text.getvalue())
     return changes
+
+
+def with_values(params: Params, values: Mapping[str, object]) -> Params:
+    """`params` with other values of `section.key`, at any depth.
+
+    Raises:
+        ValidationError: they are not valid.
+    """
+    document = params.model_dump()
+    for path, value in values.items():
+        *parents, key = path.split(".")
+        section = document
+        for parent in parents:
+            section = section[parent]
+        section[key] = value
+    return Params.model_validate(document)
 
 
 def read_preset(file: Path, params: Params) -> dict[str, object]:
@@ -66,13 +81,6 @@ def _leaves(
             yield from _leaves(file, value, inner, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _check(text: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / "params.yaml"
-        trial.write_text(text, encoding="utf-8")
-        load_params(trial)
 
 
 def _flow(value: object) -> object:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from pipeline.data.problems import printable
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Aligned columns: the first to the left, the others to the right."""
-    cells = [[str(cell) for cell in row] for row in [header, *rows]]
+    cells = [[printable(str(cell)) for cell in row] for row in [header, *rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     return "\n".join(_line(row, widths) for row in cells)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,11 @@ PHOTO_VALUES: dict[str, object] = {
     "segmentation.training.crop": 0.7,
 }
 DEPTHS = 3  # of the encoder's, whose heat is added
+LR = 2e-3  # of networks that start from nothing
 PRETRAINED_LR = 1e-3  # of new layers; pretrained ones learn at a tenth of it
 SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training photos
 ROUNDS = {"fast": 0, "balanced": 2, "best": 2}  # of relabelling
+QUALITY, WEIGHTS = "balanced", "imagenet"  # unless something else is asked for
 TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
 
 EXAMPLES = """
@@ -54,7 +57,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("path", type=Path, metavar="PATH", help="the folder, see `camseg check --help`")
     parser.add_argument(
         "--weights",
-        default="imagenet",
+        default=WEIGHTS,
         metavar="W",
         help="imagenet (downloaded, the default), none, or the path of a .safetensors or .pth file",
     )
@@ -66,7 +69,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--quality",
         choices=list(SEGMENTATION_PASSES),
-        default="balanced",
+        default=QUALITY,
         help="fast: one model, trained on the pseudo-masks; balanced (the default): this model labels the "
         "training photos anew, a second one is trained on that, and so once more; best: also several scales "
         "and the CRF whenever a model predicts",
@@ -99,28 +102,42 @@ def run(arguments: argparse.Namespace) -> int:
         "data.path": portable(arguments.path),
         "data.classes": list(found.manifest.classes),  # named, so that mask ids never shift
         "data.rename": params.data.rename if is_current(arguments.path, params) else {},
-        "data.long_side": fitting_long_side(found.manifest),
+        **photo_values(found.manifest, params, arguments.quality, arguments.weights),
         "classifier.encoder": encoder,
-        "classifier.weights": weights_value(arguments.weights),
-        **PHOTO_VALUES,
         "heatmaps.depths": fitting_depths(encoder),
-        "classifier.training.steps": fitting_steps(found.manifest, params.classifier, CLASSIFIER_PASSES),
-        "segmentation.training.steps": fitting_steps(
-            found.manifest, params.segmentation, SEGMENTATION_PASSES[arguments.quality]
-        ),
-        **quality_values(arguments.quality, params),
+        **quality_values(arguments.quality, params, preset),
     }
-    if arguments.weights != "none":
-        values |= {f"{network}.training.lr": PRETRAINED_LR for network in ("classifier", "segmentation")}
     if encoder != params.classifier.encoder or arguments.encoder:
         values["segmentation.encoder"] = encoder
     _report(update_params(params_file, values | preset), masks=any(s.mask for s in found.manifest.samples))
     return 0
 
 
-def quality_values(quality: str, params: Params) -> dict[str, object]:
+def photo_values(
+    manifest: Manifest, params: Params, quality: str = QUALITY, weights: str = WEIGHTS
+) -> dict[str, object]:
+    """What photos of this size and number need, of any encoder."""
+    lr = LR if weights == "none" else PRETRAINED_LR
+    return {
+        "data.long_side": fitting_long_side(manifest),
+        "classifier.weights": weights_value(weights),
+        **PHOTO_VALUES,
+        "heatmaps.depths": DEPTHS,
+        "classifier.training.steps": fitting_steps(manifest, params.classifier, CLASSIFIER_PASSES),
+        "segmentation.training.steps": fitting_steps(
+            manifest, params.segmentation, SEGMENTATION_PASSES[quality]
+        ),
+        **{f"{network}.training.lr": lr for network in ("classifier", "segmentation")},
+        **quality_values(quality, params, {}),
+    }
+
+
+def quality_values(quality: str, params: Params, preset: Mapping[str, object]) -> dict[str, object]:
     """What a quality stands for, besides the length of the training; `best` needs the CRF of the masks."""
     lead = lead_method(params.heatmaps.methods, params.segmentation.supervision)
+    methods = preset.get("heatmaps.methods")
+    if isinstance(methods, list) and methods and lead not in methods:
+        lead = methods[0]
     models = [lead + times * RELABELLED for times in range(ROUNDS[quality] + 1)]
     return {
         "segmentation.supervision": [*reversed(models), FULL],

@@ -1,9 +1,10 @@
 """How long a run will take and how much disk it needs, roughly, before it starts.
 
 Seconds = megapixels seen x CPU seconds per megapixel / 1.6, for 2 cores without a GPU that share the work at
-80 %. The CPU seconds were measured for resnet18 at output stride 16, and FPN on it, on one core of a server:
-a larger encoder costs more in proportion, and another machine can differ by a factor of 2. The start of each
-stage is left out. Bytes = values stored, plus what a mask takes as PNG, plus 50 MB per model.
+80 %. The CPU seconds were measured for tu-resnet10t, and an FPN of half its width on it, on one core of a
+server: mobilenet_v2 takes 0.7 of them, resnet18 1.4, resnet50 3, and another machine can differ by a factor
+of 2. The start of each stage is left out. Bytes = values stored, plus what a mask takes as PNG, plus 50 MB
+per model.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,11 +18,12 @@ CORES = 2 * 0.8  # what two cores do together, since not all work is shared
 
 # CPU seconds per megapixel on one core
 DECODE = 0.02
-CLASSIFIER_TRAINING = 2.8
-CLASSIFIER_FORWARD = 0.85
+CLASSIFIER_TRAINING = 1.1
+CLASSIFIER_FORWARD = 0.35
 DEPTH = 0.4  # of these, for the gradients of each earlier depth
-SEGMENTATION_TRAINING = 4.0
-SEGMENTATION_FORWARD = 1.2
+SEGMENTATION_TRAINING = 1.8
+SEGMENTATION_FORWARD = 0.6
+TRAINED_NORM = 1.4  # times the training, where BatchNorm is not frozen, as it is in pretrained encoders
 CRF_STEP = 0.05  # and per label, with the background, and iteration
 
 MASK_BYTES = 0.03  # per pixel, as PNG
@@ -47,9 +49,11 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     train, side = manifest.split("train"), params.data.long_side
     models, masks = _models(manifest, params), _mask_sets(params)
     decoding = DECODE * _area(train) / max(1, len(train))
-    classifier = _training(params.classifier.training, side, CLASSIFIER_TRAINING, decoding)
     section = params.segmentation
-    model = _training(section.training, side, SEGMENTATION_TRAINING, decoding)
+    first = CLASSIFIER_TRAINING * (TRAINED_NORM if params.classifier.weights == "none" else 1)
+    second = SEGMENTATION_TRAINING * (1 if params.segmentation_is_pretrained() else TRAINED_NORM)
+    classifier = _training(params.classifier.training, side, first, decoding)
+    model = _training(section.training, side, second, decoding)
     teacher = (1 - section.teacher.start) * _training(section.training, side, SEGMENTATION_FORWARD, 0)
     taught = sum(name != FULL for name in section.supervision) * (section.teacher.confidence < 1)
     heatmaps = _passes(params.heatmaps.scales, params.heatmaps.flip) * _working_area(train, side)

@@ -11,9 +11,20 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 def pick_device() -> torch.device:
-    """`CAMSEG_DEVICE` where it is set, else the GPU where there is one, else the CPU."""
-    default = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(os.environ.get("CAMSEG_DEVICE", default))
+    """`CAMSEG_DEVICE` where it is set, else the GPU where there is one, else the CPU.
+
+    Raises:
+        ValueError: `CAMSEG_DEVICE` is no device of this machine.
+    """
+    name = os.environ.get("CAMSEG_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:  # the latter of a torch that was built without it
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"CAMSEG_DEVICE: expected a device of this machine, got {name!r}: {reason}"
+        ) from error
+    return torch.device(name)
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -60,10 +60,11 @@ def test_fitting_long_side(longer: int, expected: int) -> None:
 def test_estimate_grows_with_steps_and_images() -> None:
     params = load_params()
     cost = estimate(MANIFEST, params)
-    # Each crop costs 2.8 s per megapixel, and reading its photo 0.02; a and b are 100 x 200 and 300 x 150.
+    # Each crop costs 1.4 x 1.1 s per megapixel, and reading its photo 0.02: a and b, 100 x 200 and 300 x 150.
     training = params.classifier.training
     crop = crop_side(training, params.data.long_side)
-    core_seconds = training.steps * training.batch_size * (2.8 * crop**2 + 0.02 * (20_000 + 45_000) / 2) / 1e6
+    one = 1.4 * 1.1 * crop**2 + 0.02 * (20_000 + 45_000) / 2
+    core_seconds = training.steps * training.batch_size * one / 1e6
     assert cost.seconds["train_classifier"] == pytest.approx(core_seconds / 1.6)
     twice = Manifest(MANIFEST.root, MANIFEST.classes, MANIFEST.samples * 2)
     more = estimate(twice, params)
@@ -107,5 +108,5 @@ def test_a_teacher_costs_time_where_masks_are_not_true() -> None:
             "train_segmentation"
         ]
 
-    assert seconds(section) > 1.1 * seconds(still)
+    assert seconds(section) > 1.05 * seconds(still)
     assert seconds(only_true) == pytest.approx(seconds(still) / 2)

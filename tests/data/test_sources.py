@@ -434,6 +434,33 @@ def test_labelstudio_min(tmp_path: Path) -> None:
     assert labels(inspect("labelstudio", tmp_path)) == expected
 
 
+def test_labelled_regions_of_labelstudio_are_labels(tmp_path: Path) -> None:
+    add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    box, brush = {"x": 1.0, "rectanglelabels": ["cat"]}, {"format": "rle", "rle": [0], "brushlabels": ["dog"]}
+    results = [[box], [brush, box], []]
+    tasks: list[dict[str, Any]] = [
+        {"data": {"image": f"{name}.jpg"}, "annotations": [{"result": [{"value": v} for v in values]}]}
+        for name, values in zip("abc", results, strict=True)
+    ]
+    tasks.append({"image": "d.jpg", "areas": [box], "tags": ["night"], "site": "farm"})  # JSON-MIN
+    write_json(tmp_path / "export.json", tasks)
+    expected = {"a": ("cat",), "b": ("cat", "dog"), "c": (), "d": ("cat",)}
+    assert labels(inspect("labelstudio", tmp_path)) == expected
+
+
+def test_a_control_of_labelstudio_min_with_another_name(tmp_path: Path) -> None:
+    add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    tasks = [
+        {"image": "a.jpg", "animal": "cat"},  # may be a column of the data as well
+        {"image": "b.jpg", "animal": {"choices": ["cat", "dog"]}},
+        {"image": "c.jpg", "animal": {"choices": ["dog"]}},
+    ]
+    write_json(tmp_path / "min.json", tasks)
+    found = inspect("labelstudio", tmp_path)
+    assert labels(found) == {"b": ("cat", "dog"), "c": ("dog",)}
+    assert any("1 without: a.jpg. " in line and "none of choice, choices," in line for line in found.warnings)
+
+
 def test_labelstudio_images_have_to_be_one(tmp_path: Path) -> None:
     make_labelstudio(tmp_path)
     tasks = [

@@ -1,4 +1,4 @@
-"""The `labelstudio` source: a JSON or JSON-MIN export with choices, beside its images."""
+"""The `labelstudio` source: a JSON or JSON-MIN export with choices or labelled regions, beside its images."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +10,8 @@ from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.listing import ends, locate, pictures_below
 from pipeline.data.sources.rows import BACKGROUND, Reading, Row, class_name, stem, with_distinct_names
 
+CHOICES = ("choice", "choices", "label", "labels")  # controls of JSON-MIN whose values may be bare names
+
 Entry = tuple[Place, Mapping[str, Any]]
 
 
@@ -17,7 +19,8 @@ def read_folder(folder: Path) -> Reading:
     """A row for each task with an annotation; of several, the last one that was not cancelled counts.
 
     A task names its image by an address or a path of another machine: the file in the folder with the longest
-    common end is taken. A choice `background`, or none, means: no label.
+    common end is taken. Its labels are what was chosen, and those of boxes, polygons and brushes. A choice
+    `background`, or none, means: no label.
     """
     tasks, problems = read_tasks(folder, json_files(folder))
     pictures, found = pictures_below(folder)
@@ -36,7 +39,11 @@ def read_folder(folder: Path) -> Reading:
     distinct, repeated = with_distinct_names(rows)
     names = tuple(sorted({label for row in rows for label in row.labels}))
     if undone:
-        got, advice = f"{len(undone)} without: {listed(undone)}", "They are left out."
+        got = f"{len(undone)} without: {listed(undone)}"
+        advice = (
+            "They are left out. JSON-MIN names choices as their control: if that is none of "
+            f"{', '.join(CHOICES)}, export as JSON."
+        )
         problems.append(Problem(folder, "an annotation in each task", got, advice, fatal=False))
     return Reading(folder, tuple(distinct), names, names, tuple(problems + repeated))
 
@@ -92,7 +99,8 @@ def reference_of(task: Mapping[str, Any]) -> str:
 def _choices(task: Mapping[str, Any]) -> list[str] | None:
     """The names chosen; None: nobody has looked at the task."""
     if "data" not in task:  # JSON-MIN: {"image": ..., "choice": "cat" or {"choices": ["cat", "dog"]}}
-        values = [value for key, value in task.items() if key in ("choice", "choices", "label", "labels")]
+        # Columns of the data stand beside the controls, so that a bare name counts under these keys alone.
+        values = [value for key, value in task.items() if key in CHOICES or _is_annotated(value)]
         return [name for value in values for name in _names(value)] if values else None
     results = annotation_of(task)
     if results is None:
@@ -111,10 +119,23 @@ def annotation_of(task: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     return [result for result in done[-1]["result"] if isinstance(result, dict)]
 
 
+def _is_annotated(value: object) -> bool:
+    """Whether this is `{choices: [cat]}`, or regions such as `[{rectanglelabels: [cat]}]`."""
+    entries = value if isinstance(value, list) else [value]
+    return any(isinstance(entry, dict) and _named(entry) for entry in entries)
+
+
 def _names(value: object) -> list[str]:
-    match value:
-        case str():
-            return [value]
-        case {"choices": list(names)} | list(names):
-            return [name for name in names if isinstance(name, str)]
-    return []
+    """The names in `cat`, `[cat, dog]`, or what `_is_annotated`."""
+    found: list[str] = []
+    for entry in value if isinstance(value, list) else [value]:
+        if isinstance(entry, dict):
+            found += _named(entry)
+        elif isinstance(entry, str):
+            found.append(entry)
+    return found
+
+
+def _named(entry: Mapping[str, Any]) -> list[str]:
+    lists = [names for key, names in entry.items() if key.endswith(("choices", "labels"))]
+    return [name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)]

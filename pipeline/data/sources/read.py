@@ -44,7 +44,8 @@ def detect_source(folder: Path) -> Source:
     if any("<annotations>" in head(file) for file in [*folder.glob("*.xml"), *folder.glob("*/*.xml")]):
         return "cvat"
     folders = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
-    return "imagefolder" if folders - {"images", "masks"} else "csv"
+    classes = {name for name in folders if name.lower() not in ("images", "masks")}
+    return "imagefolder" if classes else "csv"
 
 
 def head(file: Path) -> str:
