@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -390,13 +391,17 @@ def test_without_params_there_is_a_plain_message(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["check", "--help"], ["use", "--help"], ["download", "--help"]]
+    "command", ["check", "use", "download", "explain", "diagnose", "predict", "export", "corrections"]
 )
-def test_help_helps(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_helps(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        main(["--help"])
     assert ended.value.code == 0
-    assert "camseg" in capsys.readouterr().out
+    assert f"\n    {command}" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"\n  camseg {command}" in re.split(r"\nexamples?:", capsys.readouterr().out)[1]
 
 
 def test_commands_that_need_no_network_do_not_load_torch(photo_folder: PhotoFolder) -> None:

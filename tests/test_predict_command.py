@@ -52,9 +52,9 @@ def test_a_folder_keeps_its_sub_folders(capsys: pytest.CaptureFixture[str]) -> N
     assert mask.shape == (24, 40)
     assert (mask[:, :8] == 1).all()
     assert (mask[:, 12:] == 0).all()
-    assert read_areas()[0] == ["photo", "background", "photo", "dog"]
-    name, *shares = read_areas()[1]
-    assert name == "photos/a/one.png"
+    assert read_areas()[0] == ["photo", "mask", "background", "photo", "dog"]
+    name, written_to, *shares = read_areas()[1]
+    assert (name, written_to) == ("photos/a/one.png", "a/one.png")
     assert [float(share) for share in shares] == pytest.approx(
         [(mask == 0).mean(), (mask == 1).mean(), 0], abs=1e-6
     )
@@ -66,6 +66,7 @@ def test_files_of_one_name_are_numbered_and_overlays_drawn_on_request() -> None:
     assert written() == {"areas.csv", "labelmap.txt"} | names
     assert read_image(Path("out/overlays/one-2.png")).shape == (40, 32, 3)
     assert [row[0] for row in read_areas()[1:]] == ["photos/a/one.png", "photos/b/one.png"]
+    assert [row[1] for row in read_areas()[1:]] == ["one.png", "one-2.png"]
 
 
 def test_broken_files_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,8 +72,10 @@ def run(arguments: argparse.Namespace) -> int:
             params = with_values(params, photo_values(found.manifest, params))  # as `use` would set it up
         print(describe(found.manifest, params), end="\n\n")
         print(closer_look(found.manifest, found.hashes, params), end="\n\n")
-        if arguments.picture:
-            write_picture(arguments.picture, found.manifest)
+    if arguments.picture and found.manifest is None:
+        print(f"{arguments.picture}: not drawn, since the data has errors\n")
+    elif arguments.picture and found.manifest is not None:
+        write_picture(arguments.picture, found.manifest)
     print(f"problems: {len(found.errors)} error(s), {len(found.warnings)} warning(s)")
     for line in problem_lines(found):
         print(f"  {line}")

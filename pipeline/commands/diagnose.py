@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from pipeline.commands.prepared import read_prepared
 from pipeline.commands.tables import table
 
 EXAMPLES = """
@@ -34,6 +35,9 @@ def run(_arguments: argparse.Namespace) -> int:
     from pipeline.report.summary import three
     from pipeline.stages import diagnose, paths
 
+    read_prepared()
+    if not (paths.CLASSIFIER / "config.json").is_file():
+        raise ValueError(f"{paths.CLASSIFIER}: there is no classifier yet. Run `make repro` first")
     diagnose.main()
     manifest = read_manifest(paths.PREPARED)
     found = read_json(paths.DIAGNOSIS / "diagnosis.json")

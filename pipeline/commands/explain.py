@@ -44,9 +44,18 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--layer", metavar="L", help="e.g. layer3.-1 (default: before global pooling)")
     parser.add_argument("--methods", metavar="M,M", help="default: cam,gradcam,gradcampp,layercam")
     parser.add_argument("--classes", default="top3", metavar="C,C", help="topN (default: top3), or names")
-    parser.add_argument("--long-side", type=int, metavar="PX", help="size of the pictures the model sees")
+    parser.add_argument(
+        "--long-side", type=positive, metavar="PX", help="size of the pictures the model sees"
+    )
     parser.add_argument("--npz", action="store_true", help="also write the heatmaps as numbers")
     parser.set_defaults(run=run)
+
+
+def positive(text: str) -> int:
+    """A number of pixels."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive number of pixels, got {text!r}")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:

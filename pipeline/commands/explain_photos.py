@@ -30,7 +30,7 @@ SIX = ("gradcam", "scorecam", "gradcampp", "ablationcam", "xgradcam", "eigencam"
 def explain_photos(arguments: argparse.Namespace) -> int:
     """Explain every photo; 1 if one could not be read."""
     subject = load_subject(arguments.model, arguments.weights)
-    long_side = arguments.long_side or subject.long_side
+    long_side = subject.long_side if arguments.long_side is None else arguments.long_side
     layer = named_layer(subject.named, arguments.layer) if arguments.layer else None
     folders = output_folders(arguments.photos, arguments.out)
     broken = 0

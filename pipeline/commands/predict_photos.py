@@ -67,7 +67,7 @@ def predict_photos(arguments: argparse.Namespace) -> int:
             else:
                 mask = write_pictures(out, name, next(images), make, overlay=arguments.overlay)
             if mask is not None:
-                write_row(str(photo), shares(mask, len(net.config.classes) + 1))
+                write_row(str(photo), f"{name}.png", shares(mask, len(net.config.classes) + 1))
                 rows += 1
     if rows:
         write_text(out / "labelmap.txt", label_map(range(1, len(net.config.classes) + 1), net.config.classes))
@@ -158,17 +158,17 @@ def shares(mask: Mask, labels: int) -> list[float]:
 
 
 @contextmanager
-def areas_file(path: Path, classes: Iterable[str]) -> Iterator[Callable[[str, Sequence[float]], None]]:
+def areas_file(path: Path, classes: Iterable[str]) -> Iterator[Callable[[str, str, Sequence[float]], None]]:
     """A function that writes the row of a photo at once: what is done is there when a run is killed.
 
     By position: a class may be named `photo` or `background` too.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["photo", "background", *classes])
+        writer.writerow(["photo", "mask", "background", *classes])
 
-        def write(photo: str, areas: Sequence[float]) -> None:
-            writer.writerow([photo, *(f"{share:.6f}" for share in areas)])
+        def write(photo: str, mask: str, areas: Sequence[float]) -> None:
+            writer.writerow([photo, mask, *(f"{share:.6f}" for share in areas)])
             file.flush()
 
         yield write

@@ -113,6 +113,12 @@ def _readable(
     return [row for row, _ in good], [f for _, f in good], skipped
 
 
+_NO_IMAGE = {
+    ".csv": "Add a line for each image.",
+    "": "Is it the folder with the export and its photos? docs/data.md shows what each kind holds.",
+}
+
+
 def _assign_splits(
     file: Path, rows: Sequence[Row], share: float, seed: int
 ) -> tuple[dict[str, Split], list[Problem]]:
@@ -120,7 +126,7 @@ def _assign_splits(
     splits: dict[str, Split] = {row.name: row.split or "train" for row in rows}
     unsaid = [row for row in rows if row.split is None]
     if not rows:
-        return {}, [Problem(file, "at least one image", "none", "Add a line for each image.")]
+        return {}, [Problem(file, "at least one image", "none", _NO_IMAGE.get(file.suffix, _NO_IMAGE[""]))]
     if "val" in splits.values():
         got, advice = f"{len(unsaid)} without one", "They are used for training."
         return splits, [Problem(file, "a split in each line", got, advice, fatal=False)] if unsaid else []

@@ -54,7 +54,9 @@ def read_weights(path: Path) -> StateDict:
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, ImportError) as error:
         raise WeightsError(f"{path}: cannot be read as weights: {error}") from error
     except Exception as error:  # UnpicklingError of a file that holds more than tensors
-        raise WeightsError(f"{path}: refused, it holds more than tensors: {error}") from error
+        raise WeightsError(
+            f"{path}: refused, it holds more than tensors. Save the state_dict alone, best as .safetensors"
+        ) from error
     nested: Any = raw.get("state_dict", raw.get("model", raw))  # as training codes save it
     state: StateDict = {key: value for key, value in nested.items() if isinstance(value, Tensor)}
     for prefix in ("module.", "encoder."):

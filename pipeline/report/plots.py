@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.params import FULL
+from pipeline.report.fonts import families_for
 from pipeline.report.results import Confusion, Metrics, Points, Scores
 
 INK = "#20242b"  # of text and lines; in SVG it becomes the page's own text colour, for light and dark
@@ -81,7 +83,7 @@ def _mark(axes: Axes, heatmaps: Metrics, colour: str) -> None:
 
 def draw_confusion(confusion: Confusion) -> Figure:
     """The confusion matrix in shares of each row: of the true pixels of a label, how many became which."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context({**STYLE, "font.family": families_for(confusion.names)}):
         labels = len(confusion.names)
         side = 2.0 + 0.45 * min(labels, NUMBERED)
         figure = Figure((side + 0.4, side), layout="constrained")
@@ -129,7 +131,7 @@ def draw_classes(labels: Sequence[str], per_class: Mapping[str, Scores]) -> Figu
         labels: names in the order of their ids.
         per_class: IoU in [0, 1] by label, by supervision.
     """
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context({**STYLE, "font.family": families_for(labels)}):
         figure = Figure((SIZE[0], 0.9 + 0.42 * len(labels)), layout="constrained")
         axes = figure.subplots()
         thick = 0.8 / len(per_class)
@@ -158,7 +160,8 @@ def colours(names: Sequence[str]) -> list[str]:
 def to_png(figure: Figure) -> bytes:
     """The figure as PNG, the same bytes whenever it is made."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # no installed font has it: a box
         figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
     return buffer.getvalue()
 

@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import shutil
 import tempfile
 import zipfile
@@ -180,7 +179,3 @@ def test_brushes_are_drawn_or_refused(region: int, cut: int, at: int, value: obj
         return
     assert drawn.shape == (3, 5)
     assert drawn.dtype == bool
-
-
-def test_the_count_of_tries_is_that_of_the_sources() -> None:
-    assert FUZZ.max_examples == int(os.environ.get("CAMSEG_FUZZ", "25"))

@@ -52,8 +52,11 @@ class Reading:
 
 
 def class_name(text: str) -> str:
-    """`text` without space around it, and accents in one form: folders of a Mac spell them in two letters."""
-    return normalize("NFC", text.strip())
+    """`text` without space around it, and accents in one form: folders of a Mac spell them in two letters.
+
+    Halves of characters, which JSON may hold and no file can, become question marks.
+    """
+    return normalize("NFC", text.strip()).encode("utf-8", "replace").decode()
 
 
 def split_of(text: str) -> Split | None:
