@@ -449,11 +449,12 @@ def test_labelled_regions_of_labelstudio_are_labels(tmp_path: Path) -> None:
 
 
 def test_half_a_character_in_a_name(tmp_path: Path) -> None:
-    add_photos(tmp_path, "a.jpg", "b.jpg")
-    (tmp_path / "min.json").write_text(
-        '[{"image": "a.jpg", "choice": "\\ud800cat"}, {"image": "b.jpg", "choice": "\\ud83d\\ude3a"}]'
-    )
-    assert labels(inspect("labelstudio", tmp_path)) == {"a": ("?cat",), "b": ("\U0001f63a",)}
+    add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    names = {"a": r"\ud800cat", "b": r"\ud83d\ude3a", "c": r"\ud83d\ude3a"}
+    tasks = [f'{{"image": "{name}.jpg", "choice": "{text}"}}' for name, text in names.items()]
+    (tmp_path / "min.json").write_text(f"[{', '.join(tasks)}]")
+    whole = ("\U0001f63a",)
+    assert labels(inspect("labelstudio", tmp_path)) == {"a": ("?cat",), "b": whole, "c": whole}
 
 
 def test_a_control_of_labelstudio_min_with_another_name(tmp_path: Path) -> None:
