@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -20,6 +20,7 @@ INK = "#20242b"  # of text and lines; in SVG it becomes the page's own text colo
 COLOURS = ("#2f80c2", "#e08214", "#3a9d6e", "#8e63c7")
 CONTROL = "#8b919b"  # `full`
 SIZE = (5.6, 3.4)  # inches
+LINE, SYMBOL = 84, 9  # letters: of a line of a legend, and of what stands before a name
 NUMBERED = 25  # labels up to which the cells of a confusion matrix hold numbers
 
 # Typed loosely, since matplotlib's newer types name every key, which its older ones do not.
@@ -71,7 +72,8 @@ def draw_sweep(sweeps: Mapping[str, Points], metrics: Mapping[str, Metrics]) -> 
         axes.set(xlabel="threshold", ylabel="mIoU of the heatmaps", xlim=(0, 1))
         axes.set_ylim(bottom=0)
         axes.grid()
-        figure.legend(loc="outside upper center", ncols=len(shown) + 2, columnspacing=1.2)
+        names = [*shown, "used", "best for the true masks"]
+        figure.legend(loc="outside upper center", ncols=legend_columns(names), columnspacing=1.2)
         return figure
 
 
@@ -147,8 +149,19 @@ def draw_classes(labels: Sequence[str], per_class: Mapping[str, Scores]) -> Figu
         axes.set(xlabel="IoU", xlim=(0, 1))
         axes.grid(axis="x")
         axes.set_axisbelow(True)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=len(per_class))
+        figure.legend(
+            *axes.get_legend_handles_labels(), loc="outside upper right", ncols=legend_columns(per_class)
+        )
         return figure
+
+
+def legend_columns(names: Collection[str]) -> int:
+    """The most columns that fit over a figure of `SIZE`; matplotlib fills one after another."""
+    for columns in range(len(names), 1, -1):
+        parts = np.array_split(list(names), columns)
+        if sum(max(map(len, part)) + SYMBOL for part in parts) <= LINE:
+            return columns
+    return 1
 
 
 def colours(names: Sequence[str]) -> list[str]:

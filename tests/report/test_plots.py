@@ -1,6 +1,7 @@
 """The figures: what they draw, and that they come out the same."""
 
 import numpy as np
+import pytest
 from matplotlib.colors import to_rgb
 
 from pipeline.report.overview import draw_overview
@@ -12,6 +13,7 @@ from pipeline.report.plots import (
     draw_confusion,
     draw_losses,
     draw_sweep,
+    legend_columns,
     row_shares,
     to_png,
     to_svg,
@@ -98,3 +100,22 @@ def test_numbers_of_the_overview_stand_out_from_their_cells() -> None:
         blue = image.cmap(image.norm(image.get_array()[row, column]))
         brightness = np.dot(to_rgb(blue), (0.299, 0.587, 0.114))
         assert abs(np.dot(to_rgb(text.get_color()), (0.299, 0.587, 0.114)) - brightness) > 0.4
+
+
+@pytest.mark.parametrize(
+    ("names", "columns"),
+    [
+        (("cam", "full"), 2),
+        (("cam", "gradcampp", "used", "best for the true masks"), 4),
+        (("cam", "cam-relabelled", "cam-relabelled-relabelled", "used", "best for the true masks"), 2),
+    ],
+)
+def test_legends_stay_inside_the_figure(names: tuple[str, ...], columns: int) -> None:
+    assert legend_columns(names) == columns
+    points = [(0.1, 0.2), (0.9, 0.4)]
+    methods = [name for name in names if name.startswith(("cam", "grad"))]
+    figure = draw_sweep(dict.fromkeys(methods, points), {key: {"heatmaps": HEAT} for key in methods})
+    to_png(figure)
+    legend = figure.legends[0].get_window_extent()
+    assert legend.x0 >= 0
+    assert legend.x1 <= figure.bbox.width
