@@ -88,7 +88,7 @@ def test_models_of_timm_and_weights_from_a_file() -> None:
     ("options", "said"),
     [
         (["--classes", "sqare"], "the model has no class 'sqare'; near: square"),
-        (["--methods", "camm"], "expected a method of cam, gradcam"),
+        (["--methods", "camm"], "--methods: expected some of six, cam, gradcam"),
         (["--model", "models/none"], "models/none: there is no classifier. Run `make repro` first"),
         (["--model", "torchvision:resnet19"], "torchvision has no classifier 'resnet19'"),
         (["--model", "timm:resnet19"], "resnet19"),

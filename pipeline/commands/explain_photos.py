@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from pipeline.data.pictures import Picture, PictureError, read_image, write_imag
 from pipeline.data.resize import image_tensor, resize
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.layers import find_target, named_layer
+from pipeline.heatmaps.library import library_names
+from pipeline.params import HeatmapMethod
 from pipeline.report.overlay import draw_heat
 from pipeline.report.panel import draw_grid
 from pipeline.report.tiles import Tile, shrink_photo
@@ -29,6 +31,7 @@ SIX = ("gradcam", "scorecam", "gradcampp", "ablationcam", "xgradcam", "eigencam"
 
 def explain_photos(arguments: argparse.Namespace) -> int:
     """Explain every photo; 1 if one could not be read."""
+    named = named_methods(arguments.methods) if arguments.methods else None
     subject = load_subject(arguments.model, arguments.weights)
     long_side = subject.long_side if arguments.long_side is None else arguments.long_side
     layer = named_layer(subject.named, arguments.layer) if arguments.layer else None
@@ -45,7 +48,7 @@ def explain_photos(arguments: argparse.Namespace) -> int:
         with torch.inference_mode():
             scores = subject.scores(subject.net(pixels))[0]
         classes = choose_classes(arguments.classes, subject, scores)
-        methods = choose_methods(arguments.methods, subject, pixels, layer)
+        methods = named or default_methods(subject, pixels, layer)
         heatmaps = explain(subject.net, pixels, [classes], layer=layer, method=methods)
         captions = [f"{subject.classes[c]} {scores[c]:.2f}" for c in classes]
         found = {method: heat[0] for method, heat in heatmaps.items()}
@@ -85,12 +88,24 @@ def choose_classes(wanted: str, subject: Subject, scores: Tensor) -> list[int]:
     return found
 
 
-def choose_methods(
-    wanted: str | None, subject: Subject, pixels: Tensor, layer: torch.nn.Module | None
-) -> list[str]:
-    """The named methods; else the default ones, without CAM where the head does not allow it."""
-    if wanted:
-        return [m for part in wanted.split(",") for m in (SIX if part == "six" else [part.strip()])]
+def named_methods(wanted: str) -> list[str]:
+    """The methods of a list with commas, in which `six` stands for six of them.
+
+    Raises:
+        ValueError: there is no such method, or its package is not installed.
+    """
+    parts = [part.strip() for part in wanted.split(",")]
+    names = [name for part in parts for name in (SIX if part == "six" else [part])]
+    own = get_args(HeatmapMethod)
+    for name in names:
+        if name not in own and name not in library_names():
+            known = ", ".join(("six", *own, *library_names()))
+            raise ValueError(f"--methods: expected some of {known}, got {name!r}")
+    return names
+
+
+def default_methods(subject: Subject, pixels: Tensor, layer: torch.nn.Module | None) -> list[str]:
+    """`DEFAULT`, without CAM where the head does not allow it."""
     linear = find_target(subject.net, pixels, layer).linear_head
     return [method for method in DEFAULT if method != "cam" or linear]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = (
@@ -64,7 +65,9 @@ def change_params(project: Path, values: Mapping[str, object]) -> None:
         section = document
         for name in sections:
             section = section[name]
-        section[last] = value
+        section[last] = CommentedSeq(value) if isinstance(value, list) else value
+        if isinstance(value, list):
+            section[last].fa.set_flow_style()  # on one line: what follows has comments of its own
     text = io.StringIO()
     yaml.dump(document, text)
     file.write_text(text.getvalue())
