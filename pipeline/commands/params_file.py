@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 from ruamel.yaml import YAML
@@ -23,10 +24,7 @@ def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[o
     document = yaml.load(file.read_text(encoding="utf-8"))
     changes = {}
     for path, value in values.items():
-        *parents, key = path.split(".")
-        section = document
-        for parent in parents:
-            section = section[parent]
+        section, key = _find(document, path)
         if section[key] != value:
             changes[path] = (section[key], value)
             section[key] = _flow(value)
@@ -46,10 +44,7 @@ def with_values(params: Params, values: Mapping[str, object]) -> Params:
     """
     document = params.model_dump()
     for path, value in values.items():
-        *parents, key = path.split(".")
-        section = document
-        for parent in parents:
-            section = section[parent]
+        section, key = _find(document, path)
         section[key] = value
     return Params.model_validate(document)
 
@@ -67,6 +62,15 @@ def read_preset(file: Path, params: Params) -> dict[str, object]:
     if not isinstance(document, dict):
         raise ValueError(f"{file}: expected keys of params.yaml with their values")
     return dict(_leaves(file, document, params, ""))
+
+
+def _find(document: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
+    """The mapping that holds the value of `section.key`, and the last key."""
+    *parents, key = path.split(".")
+    section = document
+    for parent in parents:
+        section = section[parent]
+    return section, key
 
 
 def _leaves(
