@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.commands.folder import add_source, inspect_for, is_current, problem_lines, source_of
 from pipeline.commands.params_file import with_values
 from pipeline.commands.tables import duration, table
-from pipeline.commands.use import photo_values
+from pipeline.commands.use import QUALITY, photo_values, quality_values
 from pipeline.data.advice import advise
 from pipeline.data.estimate import estimate
 from pipeline.data.files import write_bytes
@@ -69,7 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{arguments.path}: read as {source}\n")
     if found.manifest is not None:
         if not is_current(arguments.path, params):
-            params = with_values(params, photo_values(found.manifest, params))  # as `use` would set it up
+            # As `use` would set it up.
+            values = photo_values(found.manifest, params) | quality_values(QUALITY, params, {})
+            params = with_values(params, values)
         print(describe(found.manifest, params), end="\n\n")
         print(closer_look(found.manifest, found.hashes, params), end="\n\n")
     if arguments.picture and found.manifest is None:

@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
 def photo_values(
     manifest: Manifest, params: Params, quality: str = QUALITY, weights: str = WEIGHTS
 ) -> dict[str, object]:
-    """What photos of this size and number need, of any encoder."""
+    """What photos of this size and number need, whatever the encoder; `quality_values` comes on top."""
     lr = LR if weights == "none" else PRETRAINED_LR
     return {
         "data.long_side": fitting_long_side(manifest),
@@ -128,7 +128,6 @@ def photo_values(
             manifest, params.segmentation, SEGMENTATION_PASSES[quality]
         ),
         **{f"{network}.training.lr": lr for network in ("classifier", "segmentation")},
-        **quality_values(quality, params, {}),
     }
 
 
