@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.commands import check, corrections, diagnose, download, explain, export, predict, use
+from pipeline.stages.running import ADVICE, is_out_of_memory
 
 REFUSED = 2  # what is given cannot be used; argparse ends with it too
 INTERRUPTED = 130  # by Ctrl-C, as a shell has it
@@ -35,6 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.debug:
             raise
         print(f"camseg: {error}", file=sys.stderr)
+        return REFUSED
+    except RuntimeError as error:
+        if given.debug or not is_out_of_memory(error):
+            raise
+        print(f"camseg: {error}\n  {ADVICE}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         if given.debug:

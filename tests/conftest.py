@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from tests.photos import make_photo_folder
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # References are computed on the CPU. With CAMSEG_DEVICE=cuda the pipeline's own networks run on the GPU.
+    os.environ.setdefault("CAMSEG_DEVICE", "cpu")
     # As an error, this warning would end the thread that hands out the work: the map would never return.
     config.addinivalue_line("filterwarnings", f"ignore:{REPLACED}:UserWarning")
     # Few examples keep the suite fast; a busy machine would miss a deadline.

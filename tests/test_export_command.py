@@ -38,7 +38,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Photos, heatmaps, masks, predictions and a model as the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CAMSEG_WORKERS", "1")
-    monkeypatch.setenv("CAMSEG_DEVICE", "cpu")
     params = SHIPPED.read_text()
     Path("params.yaml").write_text(params)
     samples, heat = [], {}

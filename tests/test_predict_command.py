@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -23,7 +24,6 @@ CLASSES = ("photo", "dog")  # a class may be named as a column is
 def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RedIsOne:
     """A project with two photos as the current folder, and the network that it loads."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CAMSEG_DEVICE", "cpu")
     Path("params.yaml").write_text(SHIPPED.read_text())
     write_photo(Path("photos/a/one.png"), half_red(24, 40))
     write_photo(Path("photos/b/one.png"), half_red(40, 32))
@@ -57,6 +57,20 @@ def test_a_folder_keeps_its_sub_folders(capsys: pytest.CaptureFixture[str]) -> N
     assert (name, written_to) == ("photos/a/one.png", "a/one.png")
     assert [float(share) for share in shares] == pytest.approx(
         [(mask == 0).mean(), (mask == 1).mean(), 0], abs=1e-6
+    )
+
+
+def test_a_full_memory_of_the_device_is_said_with_advice(
+    net: RedIsOne, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_images: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(net, "forward", full)
+    assert main(["predict", "photos", "--out", "out"]) == 2
+    assert (
+        "camseg: CUDA out of memory. Tried to allocate 2.00 GiB.\n  Lower batch_size"
+        in capsys.readouterr().err
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from joblib import cpu_count
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
@@ -54,8 +55,9 @@ def fit(
     device = pick_device()
     place(net, device).train()
     optimizer = make_optimizer(net, params, pretrained)
-    start, curve, losses = _resume(checkpoint, net, optimizer)
-    bar = tqdm(_batches(stream, params, start), description, params.steps, initial=start, unit="step")
+    start, curve, losses = _resume(checkpoint, device, net, optimizer)
+    batches = _batches(stream, params, start, loader_count(device))
+    bar = tqdm(batches, description, params.steps, initial=start, unit="step")
     for step, (images, targets) in enumerate(bar, start):
         rate = set_learning_rate(optimizer, params, step)
         torch.manual_seed(derive_seed(stream.seed, params.steps, step))  # dropout
@@ -114,10 +116,17 @@ def freeze_batch_norm(module: nn.Module) -> None:
             layer.requires_grad_(False)
 
 
-def _batches(stream: TrainingStream, params: TrainingParams, start: int) -> Iterator[tuple[Tensor, Target]]:
+def loader_count(device: torch.device) -> int:
+    """Processes that load pictures: `CAMSEG_LOADERS`, else two beside a network on the CPU, 16 for a GPU."""
+    most = 2 if device.type == "cpu" else 16
+    return int(os.environ.get("CAMSEG_LOADERS", min(most, cpu_count())))
+
+
+def _batches(
+    stream: TrainingStream, params: TrainingParams, start: int, loaders: int
+) -> Iterator[tuple[Tensor, Target]]:
     rest = Subset(stream, range(start * params.batch_size, len(stream)))
-    workers = int(os.environ.get("CAMSEG_LOADERS", min(2, os.cpu_count() or 1)))
-    return iter(DataLoader(rest, params.batch_size, num_workers=workers))
+    return iter(DataLoader(rest, params.batch_size, num_workers=loaders))
 
 
 def _moved(targets: Target, device: torch.device) -> Target:
@@ -154,11 +163,11 @@ def _save(
 
 
 def _resume(
-    path: Path, net: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path, device: torch.device, net: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[int, list[Record], list[Tensor]]:
     if not path.exists():
         return 0, [], []
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    state = torch.load(path, weights_only=True, map_location=device)
     net.load_state_dict(state["net"])
     optimizer.load_state_dict(state["optimizer"])
     return int(state["step"]), list(state["curve"]), list(state["losses"])

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pipeline.data.files import write_json
 from pipeline.stages import paths
 
+ADVICE = "Lower batch_size in params.yaml, or let the CPU do the work: CAMSEG_DEVICE=cpu"  # memory is full
+
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
@@ -16,6 +18,7 @@ def stage(name: str) -> Iterator[None]:
 
     On success the seconds go to `reports/seconds/<name>.json`. A `ValueError` or `OSError` is what a stage
     says about its input: its message and the line that raised it go to stderr, and the process ends with 1.
+    So it does, with advice, when the memory of the device is full.
     Any other exception is a bug and keeps its traceback.
     """
     _log(f"{name}: started")
@@ -27,9 +30,19 @@ def stage(name: str) -> Iterator[None]:
         where = traceback.extract_tb(error.__traceback__)[-1]
         _log(f"  raised in {where.filename}:{where.lineno}")
         raise SystemExit(1) from error
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        _log(f"{name}: failed: {error}\n  {ADVICE}")
+        raise SystemExit(1) from error
     seconds = round(time.perf_counter() - start, 1)
     write_json(paths.SECONDS / f"{name}.json", {"seconds": seconds})
     _log(f"{name}: done in {seconds} s")
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether it is torch's, of a device whose memory is full; by its text, so that torch is not loaded."""
+    return "out of memory" in str(error)
 
 
 def _log(line: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from pipeline.data.files import read_json
 from pipeline.data.manifest import load_mask, read_manifest
@@ -142,6 +143,16 @@ def test_expected_errors_end_the_process_with_1(error: Exception, capsys: pytest
     assert "test: failed: no such thing\n" in said
     assert f"raised in {__file__}:" in said
     assert not Path("reports").exists()
+
+
+def test_a_full_memory_of_the_device_ends_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, stage("test"):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert "test: failed: CUDA out of memory. Tried to allocate 2.00 GiB.\n  Lower batch_size" in said
+    with pytest.raises(RuntimeError, match="size mismatch"), stage("test"):
+        raise RuntimeError("size mismatch")
 
 
 def test_bugs_keep_their_traceback() -> None:
