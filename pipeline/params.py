@@ -199,6 +199,7 @@ class SegmentationParams(Section):
     weights: str
     batch_norm: Literal["auto", "frozen", "trained"]
     background_prior: Share
+    corrected_repeats: Count
     teacher: TeacherParams
     training: TrainingParams
 

@@ -4,6 +4,7 @@ Corrected masks supervise its heatmaps where that is asked for.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -42,16 +43,11 @@ def train_classifier(
         masks: folder of the masks that supervise the heatmaps; not read with a weight of 0.
     """
     section = params.classifier
-    supervised = section.gain.supervision_weight > 0
-
-    def target(sample: Sample) -> Given:
-        labels = multi_hot(sample.labels, len(manifest.classes))
-        return (labels, known_mask(masks, sample)) if supervised else labels
-
+    supervision = masks if section.gain.supervision_weight > 0 else None
     stream = TrainingStream(
         manifest,
         manifest.split("train"),
-        target,
+        partial(target, len(manifest.classes), supervision),
         section.training,
         long_side=params.data.long_side,
         seed=params.seed,
@@ -66,6 +62,12 @@ def train_classifier(
         checkpoint=checkpoint,
         description="classifier",
     )
+
+
+def target(classes: int, masks: Path | None, sample: Sample) -> Given:
+    """The labels of `sample`, and what is known of its mask where there is a folder of masks."""
+    labels = multi_hot(sample.labels, classes)
+    return labels if masks is None else (labels, known_mask(masks, sample))
 
 
 def known_mask(folder: Path, sample: Sample) -> Mask:

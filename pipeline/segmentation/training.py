@@ -1,6 +1,7 @@
 """Training of the segmentation model on a folder of masks, true or pseudo."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,16 @@ def train_segmentation(
     """Fit `net` to the masks of `samples` in the folder `masks`; returns the curve.
 
     Args:
-        trusted: names of samples whose mask is true: the teacher leaves it alone. With all of them there is
-            no teacher.
+        trusted: names of samples whose mask is true: it is drawn more often than others, see `repeated`, and
+            the teacher leaves it alone. With all of them there is no teacher.
     """
     section = params.segmentation
+    samples = repeated(samples, trusted, section.corrected_repeats)
     shift = background_shift((load_mask(masks, sample) for sample in samples), section.background_prior)
     taught = section.teacher.confidence < 1 and any(sample.name not in trusted for sample in samples)
-
-    def target(sample: Sample) -> Given:
-        mask, count = load_mask(masks, sample), len(manifest.classes) + 1
-        return (mask, correctable(sample.labels, count, trusted=sample.name in trusted)) if taught else mask
+    target: Callable[[Sample], Given] = partial(load_mask, masks)
+    if taught:
+        target = partial(mask_and_correctable, masks, trusted, len(manifest.classes) + 1)
 
     def plain(net: SegmentationNet, images: Tensor, masks: Tensor, _step: int) -> Tensor:
         return balanced_cross_entropy(net(images).float(), masks, shift)
@@ -64,3 +65,17 @@ def train_segmentation(
         checkpoint=checkpoint,
         description=description,
     )
+
+
+def repeated(samples: Sequence[Sample], trusted: Collection[str], times: int) -> list[Sample]:
+    """`samples`, those that are trusted `times` times, unless all are.
+
+    A few true masks among a thousand pseudo-masks would hardly be seen.
+    """
+    known = [sample for sample in samples if sample.name in trusted]
+    return [*samples, *(known * (times - 1) if len(known) < len(samples) else [])]
+
+
+def mask_and_correctable(masks: Path, trusted: Collection[str], labels: int, sample: Sample) -> Given:
+    """The mask of `sample` and what the teacher may make of it."""
+    return load_mask(masks, sample), correctable(sample.labels, labels, trusted=sample.name in trusted)

@@ -1,0 +1,84 @@
+"""Which masks are drawn how often, and that loaders of every kind can be handed the examples."""
+
+import pickle
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.pictures import write_image, write_mask
+from pipeline.data.stream import TrainingStream
+from pipeline.engine.training import Record
+from pipeline.params import Params, load_params
+from pipeline.segmentation import training
+from pipeline.segmentation.training import repeated, train_segmentation
+from tests.segmentation.test_teacher import tiny_net
+
+NAMES = ("a", "b", "c", "d")
+SHIPPED = load_params(Path(__file__).parents[2] / "params.yaml")
+
+
+def sample(name: str) -> Sample:
+    return Sample(name, f"{name}.png", "", 24, 32, (NAMES.index(name) % 2,), "train", False, False)
+
+
+def params(repeats: int, confidence: float) -> Params:
+    teacher = SHIPPED.segmentation.teacher.model_copy(update={"confidence": confidence})
+    section = SHIPPED.segmentation.model_copy(update={"corrected_repeats": repeats, "teacher": teacher})
+    data = SHIPPED.data.model_copy(update={"long_side": 32})
+    return SHIPPED.model_copy(update={"segmentation": section, "data": data})
+
+
+def made_stream(
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    trusted: set[str],
+    repeats: int = 3,
+    confidence: float = 0.8,
+) -> TrainingStream:
+    """The examples that a training on four pictures would have seen."""
+    for number, name in enumerate(NAMES):
+        write_image(folder / f"{name}.png", np.full((24, 32, 3), (number, 90, 90), np.uint8))
+        write_mask(folder / "masks" / f"{name}.png", np.full((24, 32), number % 2 + 1, np.uint8))
+    found: list[TrainingStream] = []
+
+    def note(_net: object, _loss: object, stream: TrainingStream, *_: object, **__: object) -> list[Record]:
+        found.append(stream)
+        return []
+
+    patch.setattr(training, "fit", note)
+    samples = [sample(name) for name in NAMES]
+    manifest = Manifest(str(folder), ("x", "y"), tuple(samples))
+    given = params(repeats, confidence)
+    train_segmentation(
+        tiny_net(), manifest, samples, folder / "masks", trusted, given, folder / "c.pt", "test"
+    )
+    return found[0]
+
+
+def test_trusted_masks_are_drawn_more_often_than_others() -> None:
+    samples = [sample(name) for name in NAMES]
+    counts = Counter(s.name for s in repeated(samples, {"b", "d"}, 3))
+    assert counts == {"a": 1, "b": 3, "c": 1, "d": 3}
+    assert repeated(samples, {"b"}, 1) == samples
+    assert repeated(samples, set(), 3) == samples
+    assert repeated(samples, set(NAMES), 3) == samples  # `full`: none is worth more than another
+
+
+def test_a_training_draws_them_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = made_stream(tmp_path, monkeypatch, {"c"}, repeats=4)
+    drawn = Counter(stream.samples[stream._sample_index(i)].name for i in range(2 * 7))  # two epochs
+    assert drawn == {"a": 2, "b": 2, "c": 8, "d": 2}
+
+
+@pytest.mark.parametrize("confidence", [1.0, 0.8])
+def test_examples_are_the_same_in_a_process_that_is_not_a_fork(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, confidence: float
+) -> None:
+    """macOS starts its loaders anew: they get the stream as a pickle."""
+    stream = made_stream(tmp_path, monkeypatch, {"c"}, confidence=confidence)
+    handed = pickle.loads(pickle.dumps(stream))
+    torch.testing.assert_close(handed[5], stream[5], rtol=0, atol=0)
