@@ -1,13 +1,13 @@
-"""What corrected masks are worth: val mIoU over their number, picked at random and by doubt.
+"""What corrected masks are worth: val mIoU over their number, picked at random and by `camseg export`.
 
     python -m benchmarks.corrections --data scenes --counts 10 30 100 --seeds 3
     python -m benchmarks.corrections --data ../photos --weights ../encoder.safetensors
     python -m benchmarks.corrections --with pseudo_masks.threshold=calibrated
 
 The true masks play the human. First the pipeline runs without corrections. Then so many training images get
-their true mask as a correction: those that a seed picks, or those whose pseudo-masks `camseg export` doubts
-most. A larger number holds the smaller one. Scores of training images are left out: corrected images count in
-none, so that those of two numbers are of other images.
+their true mask as a correction: those that a seed picks, or those that `camseg export` puts in front. A
+larger number holds the smaller one. Scores of training images are left out: corrected images count in none,
+so that those of two numbers are of other images.
 
 Each run is a copy of the project under .work/corrections. All share one DVC cache, so that the classifier and
 its heatmaps are made once for a seed, and a bench that was interrupted goes on.
@@ -91,7 +91,7 @@ def at_random(project: Path, manifest: Manifest, seed: int) -> list[str]:
 
 
 def by_doubt(project: Path, manifest: Manifest) -> list[str]:
-    """The training images that may be corrected, the most doubtful masks first."""
+    """The training images that may be corrected, in the order of `camseg export`."""
     shutil.rmtree(project / "exported", ignore_errors=True)
     call(project, sys.executable, "-m", "pipeline", "export", "png", "exported")
     with (project / "exported/confidence.csv").open(newline="", encoding="utf-8") as file:

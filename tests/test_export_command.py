@@ -69,15 +69,18 @@ def read_confidence(out: str = "out") -> dict[str, float]:
 
 
 @pytest.mark.parametrize("options", [[], ["--masks", "cam"], ["--masks", "cam-relabelled"]])
-def test_the_most_doubtful_masks_come_first(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_classes_come_in_turn_the_most_doubtful_first(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["export", "png", "out", *options]) == 0
     found = read_confidence()
-    assert list(found) == ["missed", "sub/doubtful", "sub/sure", "plain"]
+    # The only one with two labels is as sure as those are on the whole.
+    assert list(found) == ["sub/doubtful", "missed", "sub/sure", "plain"]
     # The heat is uneven only where it is resized, in the 4 columns around the middle.
     assert found["plain"] == 1
-    assert found["sub/sure"] == pytest.approx((1 + 1 / 1.5) / 2, abs=0.03)
-    assert found["sub/doubtful"] == pytest.approx((1 + 0.55 / 1.05) / 2, abs=0.04)
-    assert found["missed"] == pytest.approx((1 + 0.9 / 1.4 + 0) / 3, abs=0.03)
+    assert found["sub/sure"] == pytest.approx(1 / 1.5, abs=0.03)
+    assert found["sub/doubtful"] == pytest.approx(0.55 / 1.05, abs=0.04)
+    assert found["missed"] == pytest.approx((0.9 / 1.4 + 0) / 2, abs=0.03)
     said = capsys.readouterr().out
     assert said.startswith(f"4 mask(s) of data/masks/{(options or ['', 'cam'])[1]} written to out")
     assert f"  {found['missed']:.2f}  missed\n" in said
@@ -98,8 +101,8 @@ def test_predictions_are_held_against_the_probabilities_of_the_model(monkeypatch
     net = SegmentationNet(Fixed(), SegmentationConfig(CLASSES, 64)).eval()
     monkeypatch.setattr("pipeline.commands.export_masks.load_model", lambda folder: net)
     assert main(["export", "png", "out", "--predictions", "cam"]) == 0
-    # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652, the background 0.6652 / e = 0.2447
-    assert list(read_confidence().values()) == pytest.approx([0.455] * 4, abs=1e-3)
+    # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652
+    assert list(read_confidence().values()) == pytest.approx([0.6652] * 4, abs=1e-3)
 
 
 def test_corrected_masks_are_sure_and_come_last() -> None:
@@ -120,9 +123,11 @@ def test_true_masks_are_not_doubted() -> None:
 def test_each_format_opens(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("voc", "coco", "cvat", "labelstudio"):
         assert main(["export", name, name]) == 0
-        assert next(iter(read_confidence(name))) == "missed"
+        assert next(iter(read_confidence(name))) == "sub/doubtful"
     assert len(VOCSegmentation("voc", image_set="train")) == 4
-    assert json.loads(Path("coco/annotations.json").read_text())["images"][0]["file_name"] == "missed.png"
+    assert (
+        json.loads(Path("coco/annotations.json").read_text())["images"][0]["file_name"] == "sub/doubtful.png"
+    )
     with zipfile.ZipFile("cvat/annotations.zip") as archive:
         assert "SegmentationClass/sub/sure.png" in archive.namelist()
     assert len(json.loads(Path("labelstudio/tasks.json").read_text())) == 4

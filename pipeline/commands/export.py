@@ -17,8 +17,8 @@ EXAMPLES = """
 formats:
 {formats}
 
-All folders hold confidence.csv, the most doubtful mask first, and all but that of png the photos. OUT must be
-new, or an empty folder.
+All folders hold confidence.csv, with the masks to correct first at its top, and all but that of png the
+photos. OUT must be new, or an empty folder.
 
 examples:
   camseg export voc exported

@@ -13,7 +13,7 @@ from pipeline.data.files import inside
 from pipeline.data.manifest import Manifest, Sample, mask_path
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
-from pipeline.export.items import Item, by_doubt
+from pipeline.export.items import Item, correction_order
 from pipeline.export.labelstudio import export_labelstudio
 from pipeline.export.png import export_png
 from pipeline.export.voc import export_voc
@@ -21,7 +21,7 @@ from pipeline.params import Params, load_params
 from pipeline.report.results import lead_masks
 from pipeline.stages import paths
 
-SHOWN = 5  # of the most doubtful masks, on the terminal
+SHOWN = 5  # masks, on the terminal
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def export_masks(arguments: argparse.Namespace) -> int:
         source = find_source(arguments, params)
         samples = samples_with_mask(manifest, source)
         sure = confidences(manifest, source, samples, params)
-        items = by_doubt(make_items(manifest, source, samples, sure))
+        items = correction_order(make_items(manifest, source, samples, sure))
         write_format(arguments.format, items, manifest.classes, folder, source.name)
-    print(f"{len(items)} mask(s) of {source.folder} written to {arguments.out}; the most doubtful:")
+    print(f"{len(items)} mask(s) of {source.folder} written to {arguments.out}; to correct first:")
     for item in items[:SHOWN]:
         print(f"  {item.confidence:.2f}  {item.name}")
     return 0
@@ -126,5 +126,6 @@ def make_items(
             height=sample.height,
             width=sample.width,
             split=sample.split,
+            labels=sample.labels,
             confidence=round(confidence, 4),
         )

@@ -35,7 +35,7 @@ def export_coco(items: Sequence[Item], classes: Sequence[str], folder: Path) -> 
             annotations.append({"id": len(annotations) + 1, **entry})
     has_open = any(entry["category_id"] == IGNORE for entry in annotations)
     whole = {
-        "info": {"description": "masks by camseg, the most doubtful first"},
+        "info": {"description": "masks by camseg, those to correct first in front"},
         "images": images,
         "annotations": annotations,
         "categories": categories(classes, has_open=has_open),

@@ -10,11 +10,11 @@ Probabilities = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per id
 
 
 def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> float:
-    """Mean over the labels of the mean probability of a label where the mask has it; in [0, 1].
+    """Mean over the foreground labels of the mean probability of a label where the mask has it; in [0, 1].
 
-    A foreground label without a pixel counts 0: it should be in the picture and was not found. The background
-    counts only where there is some. Pixels left open (255) belong to no label and do not count. The mean over
-    labels, not over pixels, keeps a small object from being outvoted by an easy background.
+    A label without a pixel counts 0: it should be in the picture and was not found. Pixels left open (255)
+    belong to no label and do not count. The mean over labels, not over pixels, keeps a small object from
+    being outvoted by a large one. The background is easy and says little: it counts only where it is alone.
 
     Args:
         mask: uint8 (H, W).
@@ -33,7 +33,7 @@ def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> floa
     if unknown:
         raise ValueError(f"Expected the ids {ids.tolist()} or 255 in the mask, got {unknown}")
     means = {int(i): _mean(p[mask == i]) for i, p in zip(ids, probabilities, strict=True)}
-    counted = [mean for i, mean in means.items() if i or (mask == 0).any()]
+    counted = [mean for i, mean in means.items() if i] or list(means.values())
     return sum(counted) / len(counted) if counted else 0.0
 
 

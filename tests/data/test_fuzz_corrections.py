@@ -67,7 +67,8 @@ def fresh(name: str) -> Iterator[Path]:
             mask = project / "made" / f"{sample.name}.png"
             ids = np.random.default_rng(index).choice([0, 1, 2, 255], SIZE)
             write_mask(mask, ids.astype(np.uint8))
-            items.append(Item(sample.name, project / "photos" / sample.image, mask, *SIZE, "train", 0.5))
+            photo = project / "photos" / sample.image
+            items.append(Item(sample.name, photo, mask, *SIZE, "train", sample.labels, 0.5))
         match name:
             case "labelstudio":
                 export_labelstudio(items, CLASSES, out, "test")

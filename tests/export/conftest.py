@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipeline.data.manifest import Split
 from pipeline.data.pictures import write_mask
-from pipeline.export.items import Item, by_doubt
+from pipeline.export.items import Item, correction_order
 
 CLASSES = ("cat", "été <&>", "dog")
 TURNED = 6  # EXIF orientation: turn to the right to see it upright
@@ -44,7 +44,7 @@ def save_photo(file: Path, pixels: np.ndarray, *, turned: bool) -> None:
 
 @pytest.fixture
 def items(tmp_path: Path) -> tuple[Item, ...]:
-    """Five items, the most doubtful first."""
+    """Five items, those to correct first in front."""
     rng = np.random.default_rng(0)
     made = []
     for name, suffix, split, confidence, height, width in FILES:
@@ -53,8 +53,8 @@ def items(tmp_path: Path) -> tuple[Item, ...]:
         flat[: height // 2] = 255 - flat[: height // 2]
         save_photo(photo, flat.astype(np.uint8), turned=name == "turned")
         write_mask(mask, blocks(rng, height, width))
-        made.append(Item(name, photo, mask, height, width, split, confidence))
-    return by_doubt(made)
+        made.append(Item(name, photo, mask, height, width, split, (0,), confidence))
+    return correction_order(made)
 
 
 @pytest.fixture

@@ -24,21 +24,26 @@ def confidence(mask: list[list[int]], ids: np.ndarray = IDS) -> float:
 
 
 def test_mean_over_labels_of_the_mean_over_their_pixels() -> None:
-    # background: (0.8 + 0.6 + 0.5) / 3; label 2: 0.7; label 5: (0.8 + 0.4) / 2
-    assert confidence([[0, 2, 5], [0, 0, 5]]) == pytest.approx((1.9 / 3 + 0.7 + 0.6) / 3)
+    # label 2: 0.7; label 5: (0.8 + 0.4) / 2; the background is not asked
+    assert confidence([[0, 2, 5], [0, 0, 5]]) == pytest.approx((0.7 + 0.6) / 2)
 
 
 def test_open_pixels_do_not_count() -> None:
-    # background: (0.8 + 0.6) / 2; label 2: 0.7; label 5: 0.8
-    assert confidence([[0, 2, 5], [0, 255, 255]]) == pytest.approx((0.7 + 0.7 + 0.8) / 3)
+    # label 2: 0.7; label 5: 0.8
+    assert confidence([[0, 2, 5], [0, 255, 255]]) == pytest.approx((0.7 + 0.8) / 2)
     assert confidence([[255] * 3] * 2, IDS[:1]) == 0
 
 
-def test_a_label_that_was_not_found_counts_nothing_but_the_background_may_be_missing() -> None:
-    # background: (0.8 + 0.1 + 0.6 + 0.5 + 0.3) / 5; label 2: 0.7; label 5: 0
-    assert confidence([[0, 2, 0], [0, 0, 0]]) == pytest.approx((2.3 / 5 + 0.7 + 0) / 3)
+def test_a_label_that_was_not_found_counts_nothing() -> None:
+    # label 2: 0.7; label 5: 0
+    assert confidence([[0, 2, 0], [0, 0, 0]]) == pytest.approx((0.7 + 0) / 2)
     # label 2: (0.1 + 0.7 + 0.3 + 0.4) / 4; label 5: (0.8 + 0.4) / 2
     assert confidence([[2, 2, 5], [2, 2, 5]]) == pytest.approx((1.5 / 4 + 0.6) / 2)
+
+
+def test_the_background_counts_where_there_is_nothing_else() -> None:
+    # (0.8 + 0.2 + 0.1 + 0.6 + 0.5) / 5
+    assert confidence([[0, 0, 0], [0, 0, 255]], IDS[:1]) == pytest.approx(2.2 / 5)
 
 
 def test_an_image_without_labels_is_sure() -> None:
