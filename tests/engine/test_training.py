@@ -12,11 +12,13 @@ from torch.nn import functional
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.pictures import write_image
 from pipeline.data.stream import TrainingStream
+from pipeline.engine import training
 from pipeline.engine.training import (
     TrainingError,
     fit,
     freeze_batch_norm,
     learning_rate_factor,
+    loader_count,
     make_optimizer,
     set_learning_rate,
 )
@@ -130,6 +132,16 @@ def test_results_do_not_depend_on_loader_workers(
     monkeypatch.setenv("CAMSEG_LOADERS", "2")
     together, _ = train(stream, tmp_path / "b.pt", params())
     assert all(torch.equal(alone[key], together[key]) for key in alone)
+
+
+def test_a_gpu_is_fed_by_more_loaders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CAMSEG_LOADERS", raising=False)
+    for cores, beside_a_cpu, for_a_gpu in ((1, 1, 1), (8, 2, 8), (64, 2, 16)):
+        monkeypatch.setattr(training, "cpu_count", lambda cores=cores: cores)
+        assert loader_count(torch.device("cpu")) == beside_a_cpu
+        assert loader_count(torch.device("cuda")) == for_a_gpu
+    monkeypatch.setenv("CAMSEG_LOADERS", "0")
+    assert loader_count(torch.device("cuda")) == 0
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(stream: TrainingStream, tmp_path: Path) -> None:
