@@ -13,8 +13,9 @@ from pipeline.data.files import inside
 from pipeline.data.manifest import Manifest, Sample, mask_path
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
-from pipeline.export.items import Item, correction_order
+from pipeline.export.items import Item
 from pipeline.export.labelstudio import export_labelstudio
+from pipeline.export.order import correction_order
 from pipeline.export.png import export_png
 from pipeline.export.voc import export_voc
 from pipeline.params import Params, load_params

@@ -9,7 +9,8 @@ from PIL import Image
 
 from pipeline.data.manifest import Split
 from pipeline.data.pictures import write_mask
-from pipeline.export.items import Item, correction_order
+from pipeline.export.items import Item
+from pipeline.export.order import correction_order
 
 CLASSES = ("cat", "été <&>", "dog")
 TURNED = 6  # EXIF orientation: turn to the right to see it upright
