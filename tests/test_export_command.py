@@ -74,8 +74,7 @@ def test_classes_come_in_turn_the_most_doubtful_first(
 ) -> None:
     assert main(["export", "png", "out", *options]) == 0
     found = read_confidence()
-    # The only one with two labels is as sure as those are on the whole.
-    assert list(found) == ["sub/doubtful", "missed", "sub/sure", "plain"]
+    assert list(found) == ["missed", "sub/doubtful", "sub/sure", "plain"]
     # The heat is uneven only where it is resized, in the 4 columns around the middle.
     assert found["plain"] == 1
     assert found["sub/sure"] == pytest.approx(1 / 1.5, abs=0.03)
@@ -123,11 +122,9 @@ def test_true_masks_are_not_doubted() -> None:
 def test_each_format_opens(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("voc", "coco", "cvat", "labelstudio"):
         assert main(["export", name, name]) == 0
-        assert next(iter(read_confidence(name))) == "sub/doubtful"
+        assert next(iter(read_confidence(name))) == "missed"
     assert len(VOCSegmentation("voc", image_set="train")) == 4
-    assert (
-        json.loads(Path("coco/annotations.json").read_text())["images"][0]["file_name"] == "sub/doubtful.png"
-    )
+    assert json.loads(Path("coco/annotations.json").read_text())["images"][0]["file_name"] == "missed.png"
     with zipfile.ZipFile("cvat/annotations.zip") as archive:
         assert "SegmentationClass/sub/sure.png" in archive.namelist()
     assert len(json.loads(Path("labelstudio/tasks.json").read_text())) == 4
