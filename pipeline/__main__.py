@@ -12,6 +12,19 @@ REFUSED = 2  # what is given cannot be used; argparse ends with it too
 INTERRUPTED = 130  # by Ctrl-C, as a shell has it
 UNREAD = 141  # the reader of the output has gone, as a shell has it
 
+EXAMPLES = """
+from photos to a model, and from corrected masks to a better one:
+  camseg check ../photos
+  camseg use ../photos
+  make repro
+  camseg export labelstudio to-correct
+  camseg corrections add project-1.json
+  make repro
+  camseg predict ../new-photos --out predicted
+
+camseg COMMAND --help has more of each.
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit status.
@@ -19,7 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0; 1 if it did its work and something is wrong with what it looked at; 2 if it refuses what it was given;
     130 if the user stopped it.
     """
-    parser = argparse.ArgumentParser("camseg", description="Segmentation from image-level labels.")
+    parser = argparse.ArgumentParser(
+        "camseg",
+        description="Segmentation from image-level labels.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (check, use, download, explain, diagnose, predict, export, corrections):
         command.add_parser(commands)
