@@ -28,8 +28,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from pipeline.base.files import write_json, write_text
 from pipeline.commands.params_file import update_params
-from pipeline.data.files import write_json, write_text
 from pipeline.params import method_of
 
 ROOT = Path(__file__).parent.parent

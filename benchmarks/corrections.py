@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.accuracy import QUICK, ROOT, Outcome, assignment, call, markdown, prepare, run
+from pipeline.base.files import write_json, write_text
 from pipeline.data.corrections.store import store
-from pipeline.data.files import write_json, write_text
 from pipeline.data.manifest import Manifest, Sample, load_mask, read_manifest
 
 WORK = ROOT / ".work" / "corrections"

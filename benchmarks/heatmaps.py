@@ -25,7 +25,6 @@ from torchvision import models
 
 from pipeline.data.manifest import Manifest
 from pipeline.data.resize import image_tensor
-from pipeline.data.scenes_source import write_scenes
 from pipeline.engine.device import autocast, describe, pick_device, place, to_device
 from pipeline.engine.folding import fold_batch_norm
 from pipeline.heatmaps import explain
@@ -34,6 +33,7 @@ from pipeline.heatmaps.dataset import make_heatmaps
 from pipeline.heatmaps.fusion import normalise
 from pipeline.heatmaps.layers import find_target
 from pipeline.params import HeatmapParams, Params, load_params
+from pipeline.scenes.source import write_scenes
 
 NETWORKS = {"resnet50": "layer4", "mobilenet_v2": "features"}
 CLASSES = 20

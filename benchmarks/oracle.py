@@ -25,17 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy import call
-from pipeline.data.files import read_json, write_text
+from pipeline import paths
+from pipeline.base.files import read_json, write_text
+from pipeline.base.parallel import parallel_map
+from pipeline.data.images import IGNORE, Mask, write_mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_manifest
-from pipeline.data.parallel import parallel_map
-from pipeline.data.pictures import IGNORE, Mask, write_mask
 from pipeline.evaluation.confusion import confusion_matrix, mean_iou, pseudo_mask_counts, score_pseudo_masks
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.masks.sweep import THRESHOLDS
 from pipeline.masks.threshold import label_map, upsample
 from pipeline.params import PseudoMaskParams, load_params, method_of
-from pipeline.stages import paths
 
 BOUNDARY = 0.05  # of the diagonal
 

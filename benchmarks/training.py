@@ -15,7 +15,7 @@ from torch import nn
 
 from benchmarks.heatmaps import timed
 from pipeline.engine.device import autocast, describe, pick_device, place, to_device
-from pipeline.engine.training import make_optimizer
+from pipeline.engine.training_loop import make_optimizer
 from pipeline.params import Params, load_params
 from pipeline.segmentation.loss import balanced_cross_entropy
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from pipeline.data.parallel import REPLACED
+from pipeline.base.parallel import REPLACED
 from tests.photos import make_photo_folder
 
 

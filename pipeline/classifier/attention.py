@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.classifier.network import Classifier
-from pipeline.data.pictures import IGNORE
+from pipeline.data.images import IGNORE
 from pipeline.engine.normalise import MEAN
 from pipeline.params import ErasingParams, GainParams
 

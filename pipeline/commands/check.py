@@ -6,20 +6,20 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from pipeline.base.files import write_bytes
+from pipeline.commands.advice import advise
+from pipeline.commands.estimate import estimate
 from pipeline.commands.folder import add_source, inspect_for, is_current, problem_lines, source_of
-from pipeline.commands.params_file import with_values
-from pipeline.commands.tables import duration, table
-from pipeline.commands.use import QUALITY, photo_values, quality_values
-from pipeline.data.advice import advise
-from pipeline.data.estimate import estimate
-from pipeline.data.files import write_bytes
-from pipeline.data.manifest import Manifest
-from pipeline.data.overview import (
+from pipeline.commands.overview import (
     co_occurrence,
     image_sizes,
     images_per_class,
     labels_per_image,
 )
+from pipeline.commands.params_file import with_values
+from pipeline.commands.tables import duration, table
+from pipeline.commands.use import QUALITY, photo_values, quality_values
+from pipeline.data.manifest import Manifest
 from pipeline.params import Params, load_params
 
 LARGEST_MATRIX = 12  # classes; beyond it the most frequent pairs are listed
@@ -104,7 +104,7 @@ def closer_look(manifest: Manifest, hashes: Mapping[str, int], params: Params) -
 
 def write_picture(file: Path, manifest: Manifest) -> None:
     """Draw the images of each class and of each pair of classes."""
-    from pipeline.report.overview import draw_overview  # here, since matplotlib takes a second to load
+    from pipeline.report.class_chart import draw_overview  # here, since matplotlib takes a second to load
     from pipeline.report.plots import to_png
 
     counts = {str(s): found for s, found in images_per_class(manifest).items() if manifest.split(s)}

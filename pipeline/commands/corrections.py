@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
+from pipeline import paths
 from pipeline.commands.prepared import read_prepared
 from pipeline.data.corrections.archive import unpack
 from pipeline.data.corrections.inspection import Corrections, inspect_corrections
@@ -17,7 +18,6 @@ from pipeline.data.corrections.read import CVAT_ZIP, Format, find_format, read_c
 from pipeline.data.corrections.store import remove, store, stored_classes, stored_names
 from pipeline.data.manifest import Manifest
 from pipeline.params import load_params
-from pipeline.stages import paths
 
 EXAMPLES = """
 PATH is a folder, a zip or a JSON file: what `camseg export` writes, or what the annotation tool hands back

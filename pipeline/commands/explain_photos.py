@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from pipeline.base.files import write_npz
 from pipeline.commands.models import Subject, load_subject
-from pipeline.data.files import write_npz
-from pipeline.data.pictures import Picture, PictureError, read_image, write_image
+from pipeline.data.images import Picture, PictureError, read_image, write_image
 from pipeline.data.resize import image_tensor, resize
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.layers import find_target, named_layer

@@ -5,22 +5,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.commands.confidences import predicted_confidences, pseudo_confidences
+from pipeline import paths
+from pipeline.base.files import inside
 from pipeline.commands.outputs import new_folder
 from pipeline.commands.prepared import read_prepared
 from pipeline.commands.segmentation_model import load_model
-from pipeline.data.files import inside
 from pipeline.data.manifest import Manifest, Sample, mask_path
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
 from pipeline.export.items import Item
-from pipeline.export.labelstudio import export_labelstudio
+from pipeline.export.labelstudio_tasks import export_labelstudio
 from pipeline.export.order import correction_order
 from pipeline.export.png import export_png
 from pipeline.export.voc import export_voc
 from pipeline.params import Params, load_params
 from pipeline.report.results import lead_masks
-from pipeline.stages import paths
+from pipeline.workflows.confidence import predicted_confidences, pseudo_confidences
 
 SHOWN = 5  # masks, on the terminal
 

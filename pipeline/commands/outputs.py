@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.data.files import renew
+from pipeline.base.files import renew
 
 
 def check_new(out: Path) -> None:

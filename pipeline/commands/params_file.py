@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-from pipeline.data.files import write_text
+from pipeline.base.files import write_text
 from pipeline.params import Params, parse_params
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from pipeline.base.files import inside, write_text
+from pipeline.base.parallel import read_ahead
+from pipeline.base.work import file_digest
 from pipeline.commands.segmentation_model import lead_model, load_model
 from pipeline.commands.unfinished import MASKS, OVERLAYS, find_unfinished, finish, take_over
-from pipeline.data.files import inside, write_text
-from pipeline.data.parallel import read_ahead
-from pipeline.data.pictures import (
+from pipeline.data.images import (
     SUFFIXES,
     Mask,
     Picture,
@@ -28,13 +29,12 @@ from pipeline.data.pictures import (
 )
 from pipeline.data.sources.listing import HIDDEN
 from pipeline.engine.device import pick_device, place
-from pipeline.engine.work import file_digest
 from pipeline.export.cvat import label_map
 from pipeline.params import Params, load_params
 from pipeline.report.overlay import draw_mask
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.tiles import predict_tiled
-from pipeline.stages.prediction import predict, probabilities
+from pipeline.workflows.prediction import predict, probabilities
 
 MUCH_LARGER = 2  # times the working size; below it, a tile would hardly be smaller than the photo
 

@@ -1,7 +1,7 @@
 """The data set that `prepare` has read."""
 
+from pipeline import paths
 from pipeline.data.manifest import Manifest, read_manifest
-from pipeline.stages import paths
 
 
 def read_prepared() -> Manifest:

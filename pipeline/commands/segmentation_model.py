@@ -4,10 +4,10 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from pipeline import paths
 from pipeline.params import Params
 from pipeline.report.results import lead_supervision
 from pipeline.segmentation.network import SegmentationNet, load_segmentation_net
-from pipeline.stages import paths
 
 FILES = ("camseg.json", "config.json", "model.safetensors")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.data.problems import printable
+from pipeline.base.problems import printable
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

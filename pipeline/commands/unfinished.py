@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.base.files import inside, read_json, write_json
 from pipeline.commands.outputs import check_new
-from pipeline.data.files import inside, read_json, write_json
 
 NOTE = "unfinished.json"  # beside the masks until all of them are there
 MASKS = "masks"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands.folder import add_source, inspect_for, is_current, problem_lines, source_of
+from pipeline.commands.overview import fitting_long_side
 from pipeline.commands.params_file import read_preset, update_params
 from pipeline.data.manifest import Manifest
-from pipeline.data.overview import fitting_long_side
 from pipeline.params import FULL, RELABELLED, ClassifierParams, Params, SegmentationParams, load_params
 from pipeline.report.results import lead_method
 

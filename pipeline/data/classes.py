@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.pictures import IGNORE
-from pipeline.data.problems import Problem, listed
+from pipeline.base.problems import Problem, listed
+from pipeline.data.images import IGNORE
 from pipeline.data.sources.rows import Reading, Row
 from pipeline.params import DataParams
 

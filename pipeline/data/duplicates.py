@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.data.pictures import Picture
+from pipeline.data.images import Picture
 
 NEAR = 3  # bits that copies in other sizes, formats and qualities differ by, at most
 FLAT = 8  # bits set or unset at least: flat pictures all look alike to this hash

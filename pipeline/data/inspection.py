@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.parallel import parallel_map
+from pipeline.base.problems import Problem, listed
 from pipeline.data.classes import Choice, choose_classes, relabelled, unknown_labels
+from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample, Split, mask_path
-from pipeline.data.parallel import parallel_map
-from pipeline.data.pictures import write_mask
 from pipeline.data.preflight import Finding, Reader, examine_all, source_mask
-from pipeline.data.problems import Problem, listed
 from pipeline.data.sources.read import read_source
 from pipeline.data.sources.rows import Reading, Row
 from pipeline.data.sources.spelling import as_on_disk, with_likely_names

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from pipeline.data.files import inside, read_json, write_json
-from pipeline.data.pictures import Mask, Picture, read_image, read_mask
+from pipeline.base.files import inside, read_json, write_json
+from pipeline.data.images import Mask, Picture, read_image, read_mask
 
 Split = Literal["train", "val", "test"]
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.brush import BrushError, draw_brush
-from pipeline.data.pictures import IGNORE, Mask
+from pipeline.data.images import IGNORE, Mask
 from pipeline.data.sources.rows import Shape
+from pipeline.formats.brush import BrushError, draw_brush
 
 FINE = 5  # points per pixel along a polygon, as pycocotools has it
 MOST_TURNS = 200  # lengths of a boundary in sides of the picture; longer ones are no outline

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.base.files import inside
+from pipeline.base.parallel import parallel_map
+from pipeline.base.problems import Problem, listed
 from pipeline.data.duplicates import difference_hash
-from pipeline.data.files import inside
+from pipeline.data.images import IGNORE, Colour, Mask, PictureError, read_image, read_mask
 from pipeline.data.outlines import draw_shapes
-from pipeline.data.parallel import parallel_map
-from pipeline.data.pictures import IGNORE, Colour, Mask, PictureError, read_image, read_mask
-from pipeline.data.problems import Problem, listed
 from pipeline.data.sources.rows import Row
 from pipeline.data.sources.spelling import MISSING
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.data.pictures import Picture
-from pipeline.data.sizes import working_size
+from pipeline.base.sizes import working_size
+from pipeline.data.images import Picture
 
 
 def image_tensor(image: Picture, long_side: int) -> Tensor:

@@ -10,9 +10,9 @@ from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from pipeline.base.sizes import crop_side
+from pipeline.data.images import IGNORE, Mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import IGNORE, Mask
-from pipeline.data.sizes import crop_side
 from pipeline.params import TrainingParams
 
 GREY = (124, 116, 104)  # ImageNet's mean colour: what lies beyond the picture

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.pictures import IGNORE
+from pipeline.data.images import IGNORE
 from pipeline.evaluation.confusion import Counts, Ids, check_ids, divide
 from pipeline.evaluation.means import mean_present
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.pictures import IGNORE
+from pipeline.data.images import IGNORE
 from pipeline.evaluation.means import mean_present
 
 Ids = NDArray[np.integer[Any]]  # (H, W), or any shape that both sides share

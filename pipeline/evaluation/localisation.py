@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.pictures import IGNORE
+from pipeline.data.images import IGNORE
 from pipeline.evaluation.confusion import Ids
 
 Heat = NDArray[np.floating[Any]]  # (H, W), not negative

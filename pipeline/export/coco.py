@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.files import write_text
-from pipeline.data.pictures import IGNORE, Mask
+from pipeline.base.files import write_text
+from pipeline.data.images import IGNORE, Mask
 from pipeline.export.coco_rle import bounding_box, compress, run_lengths
 from pipeline.export.items import (
     Item,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.files import inside, write_text
-from pipeline.data.pictures import IGNORE, Mask, mask_png, voc_palette
+from pipeline.base.files import inside, write_text
+from pipeline.data.images import IGNORE, Mask, mask_png, voc_palette
 from pipeline.export.items import (
     Item,
     check_line,

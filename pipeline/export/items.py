@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.data.files import inside, write_bytes, write_csv
-from pipeline.data.manifest import Split
-from pipeline.data.pictures import (
+from pipeline.base.files import inside, write_bytes, write_csv
+from pipeline.data.images import (
     IGNORE,
     Mask,
     image_size,
@@ -19,6 +18,7 @@ from pipeline.data.pictures import (
     read_image,
     read_mask,
 )
+from pipeline.data.manifest import Split
 
 OPEN = "ignore"  # the label of pixels that the mask leaves open, in formats that know labels only
 JPEGS = ("JPEG", "MPO")  # MPO: of phones, a JPEG with more pictures behind the first

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.data.files import write_bytes
+from pipeline.base.files import write_bytes
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.prediction import MULTIPLE
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.data.files import inside, write_text
-from pipeline.data.pictures import write_mask
+from pipeline.base.files import inside, write_text
+from pipeline.data.images import write_mask
 from pipeline.export.items import (
     Item,
     check_line,

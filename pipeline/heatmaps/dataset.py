@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from pipeline.base.parallel import read_ahead
+from pipeline.base.sizes import working_size
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.parallel import read_ahead
 from pipeline.data.resize import image_tensor
-from pipeline.data.sizes import working_size
 from pipeline.engine.device import autocast, pick_device, to_device
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.fusion import add_depths, fuse, grid_size

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as transforms
 
-from pipeline.data.pictures import Picture
+from pipeline.data.images import Picture
 
 BLUR = 0.05  # of the long side: standard deviation of the blur that insertion starts from
 MARGIN = 0.03  # of the long side: what is painted over around an object, its outline and shadow

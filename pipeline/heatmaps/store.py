@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from pipeline.data.files import read_json, write_bytes, write_json
+from pipeline.base.files import read_json, write_bytes, write_json
 from pipeline.data.manifest import Sample
 
 Heat = NDArray[np.uint8]  # (P, h, w), the present classes in the order of the sample's labels

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.pictures import IGNORE, Mask
+from pipeline.data.images import IGNORE, Mask
 from pipeline.masks.threshold import Classes, Competition, Stored, competition, label_ids, upsample
 
 Probabilities = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per id

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from pipeline.data.pictures import Picture
+from pipeline.data.images import Picture
 from pipeline.params import CrfParams
 
 Probabilities = NDArray[np.float32]  # (P + 1, H, W), background first, sum 1 per pixel

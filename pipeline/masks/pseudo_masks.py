@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.data.pictures import IGNORE, Mask, Picture
+from pipeline.data.images import IGNORE, Mask, Picture
 from pipeline.masks.crf import dense_crf
 from pipeline.masks.threshold import (
     Classes,

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from pipeline.data.pictures import IGNORE, Mask
+from pipeline.data.images import IGNORE, Mask
 
 Heat = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per class of the image
 Stored = NDArray[np.uint8]  # (P, h, w), heat * 255 at a lower resolution

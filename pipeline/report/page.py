@@ -11,10 +11,10 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
+from pipeline.data.images import Picture, voc_palette
 from pipeline.data.manifest import Manifest
-from pipeline.data.pictures import Picture, voc_palette
 from pipeline.params import FULL, RELABELLED
-from pipeline.report.diagnosis import Example, class_rows
+from pipeline.report.diagnosis_section import Example, class_rows
 from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
 from pipeline.report.results import Results, lead_masks, lead_method, lead_supervision
 from pipeline.report.rows import Row

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.data.pictures import Picture
+from pipeline.data.images import Picture
 from pipeline.report.overlay import COLOUR_MAP
 from pipeline.report.tiles import Tile
 

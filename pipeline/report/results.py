@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.files import read_json
+from pipeline.base.files import read_json
 from pipeline.params import FULL, method_of
 
 Metrics = dict[str, Any]  # a metrics.json; scores in [0, 1], None where there are no masks

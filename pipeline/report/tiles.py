@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.data.pictures import Mask, Picture
-from pipeline.data.sizes import working_size
+from pipeline.base.sizes import working_size
+from pipeline.data.images import Mask, Picture
 from pipeline.masks.threshold import label_map, upsample
 from pipeline.report.overlay import draw_heat, draw_mask
 

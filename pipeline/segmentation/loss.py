@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.data.pictures import IGNORE, Mask
+from pipeline.data.images import IGNORE, Mask
 
 
 def balanced_cross_entropy(scores: Tensor, masks: Tensor, shift: float = 0.0) -> Tensor:

@@ -7,10 +7,10 @@ from pathlib import Path
 import segmentation_models_pytorch as smp
 from torch import Tensor, nn
 
-from pipeline.data.files import read_json, write_json
+from pipeline.base.files import read_json, write_json
 from pipeline.engine.folding import fold_batch_norm, fold_frozen_batch_norm
 from pipeline.engine.normalise import MEAN, STD, Normalise
-from pipeline.engine.training import freeze_batch_norm
+from pipeline.engine.training_loop import freeze_batch_norm
 from pipeline.engine.weights import WeightsError, load_into, make_encoder, read_weights
 from pipeline.params import SegmentationParams
 

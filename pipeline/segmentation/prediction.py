@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.data.pictures import Mask, Picture
+from pipeline.base.sizes import working_size
+from pipeline.data.images import Mask, Picture
 from pipeline.data.resize import image_tensor, resize
-from pipeline.data.sizes import working_size
 from pipeline.engine.device import autocast, to_device
 from pipeline.segmentation.network import SegmentationNet
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pipeline.data.pictures import IGNORE
+from pipeline.data.images import IGNORE
 from pipeline.params import TeacherParams
 from pipeline.segmentation.network import SegmentationNet
 

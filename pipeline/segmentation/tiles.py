@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.pictures import Mask, Picture
+from pipeline.data.images import Mask, Picture
 
 Probabilities = NDArray[np.float32]  # (L, H, W) in [0, 1]
 Window = NDArray[np.float32]  # (H,)

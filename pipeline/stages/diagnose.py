@@ -5,19 +5,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from tqdm import tqdm
 
+from pipeline import paths
+from pipeline.base.files import renew, write_json
 from pipeline.classifier.network import load_classifier
-from pipeline.data.files import renew, write_json
+from pipeline.data.images import Mask, write_image
 from pipeline.data.manifest import Manifest, Sample, load_mask, read_manifest
-from pipeline.data.pictures import Mask, write_image
 from pipeline.engine.device import pick_device, place
 from pipeline.evaluation.diagnosis import Finding, diagnose, most_doubtful
-from pipeline.heatmaps.diagnosis import Patient, background_logits, examine, make_patient
+from pipeline.heatmaps.diagnosed_model import Patient, background_logits, examine, make_patient
 from pipeline.heatmaps.perturbation import paint_over
 from pipeline.params import load_params
 from pipeline.report.overlay import draw_heat
 from pipeline.report.panel import draw_panel
 from pipeline.report.tiles import Tile, shrink_photo
-from pipeline.stages import paths
 from pipeline.stages.running import stage
 
 NAME = "diagnose"

@@ -5,19 +5,19 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.data.files import write_csv, write_json
+from pipeline import paths
+from pipeline.base.files import write_csv, write_json
+from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, load_mask, mask_path, read_manifest
-from pipeline.data.pictures import write_mask
 from pipeline.engine.device import pick_device, place
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
 from pipeline.evaluation.confusion import Counts, confusion_matrix, iou_per_class, mean_iou
 from pipeline.evaluation.means import score_or_none
 from pipeline.params import CrfParams, EvaluationParams, load_params
 from pipeline.segmentation.network import load_segmentation_net
-from pipeline.stages import paths
-from pipeline.stages.confusion_file import write_confusion
-from pipeline.stages.prediction import predict
 from pipeline.stages.running import stage
+from pipeline.workflows.confusion_file import write_confusion
+from pipeline.workflows.prediction import predict
 
 
 def main(supervision: str) -> None:

@@ -1,14 +1,14 @@
 """Heatmaps of the training images by every method, from one forward pass per scale and flip."""
 
+from pipeline import paths
+from pipeline.base.work import publish, work_folder
 from pipeline.classifier.network import load_classifier
 from pipeline.data.manifest import read_manifest
 from pipeline.engine.device import describe, pick_device, place
 from pipeline.engine.folding import fold_batch_norm
-from pipeline.engine.work import publish, work_folder
 from pipeline.heatmaps.dataset import make_heatmaps
 from pipeline.heatmaps.layers import Target
 from pipeline.params import load_params
-from pipeline.stages import paths
 from pipeline.stages.running import stage
 
 NAME = "make_heatmaps"

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline import paths
+from pipeline.base.work import work_folder
 from pipeline.data.manifest import Sample, load_mask, mask_path, read_manifest
-from pipeline.engine.work import work_folder
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.auto import POWER, Histogram, heat_histogram, otsu
 from pipeline.masks.sweep import THRESHOLDS, best_threshold, sweep
 from pipeline.masks.threshold import competition, upsample
 from pipeline.params import load_params
-from pipeline.stages import paths
-from pipeline.stages.heat_to_masks import Job, make_masks
 from pipeline.stages.running import stage
+from pipeline.workflows.pseudo_masks import Job, make_masks
 
 
 def main(method: str) -> None:

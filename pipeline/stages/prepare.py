@@ -4,13 +4,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline import paths
+from pipeline.base.files import inside, renew, write_bytes, write_text
 from pipeline.data.corrections.store import inspect_store
-from pipeline.data.files import inside, renew, write_bytes, write_text
 from pipeline.data.inspection import Inspection, inspect_folder, write_true_masks
 from pipeline.data.manifest import Manifest, write_manifest
-from pipeline.data.scenes_source import write_scenes
 from pipeline.params import Params, Source, load_params
-from pipeline.stages import paths
+from pipeline.scenes.source import write_scenes
 from pipeline.stages.running import stage
 
 NAME = "prepare"

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipeline import paths
+from pipeline.base.work import work_folder
 from pipeline.data.manifest import Manifest, Sample, read_manifest
 from pipeline.engine.device import describe, pick_device, place
-from pipeline.engine.work import work_folder
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.masks.threshold import odds_competition
 from pipeline.params import RELABELLED, RelabelParams, load_params
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.segmentation.prediction import predict_heat
-from pipeline.stages import paths
-from pipeline.stages.heat_to_masks import Job, make_masks
 from pipeline.stages.running import stage
+from pipeline.workflows.pseudo_masks import Job, make_masks
 
 SHARD = 64  # images that are stored, and after an interruption done again, together
 THRESHOLD = 0.5  # above it a label is more probable than the background

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.data.files import inside, renew, write_bytes, write_json, write_text
+from pipeline import paths
+from pipeline.base.files import inside, renew, write_bytes, write_json, write_text
+from pipeline.data.images import Mask, write_image
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_manifest
-from pipeline.data.pictures import Mask, write_image
 from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.params import RELABELLED, CrfParams, EvaluationParams, load_params
-from pipeline.report.diagnosis import read_examples
+from pipeline.report.diagnosis_section import read_examples
 from pipeline.report.page import render_page
 from pipeline.report.panel import draw_panel
 from pipeline.report.plots import draw_confusion, to_png
@@ -20,9 +21,8 @@ from pipeline.report.rows import Row, share_out, worst_first
 from pipeline.report.summary import summarise, summary_table
 from pipeline.report.tiles import Tile, cut_heat, heat_tiles, mask_tiles, shrink_mask, shrink_photo
 from pipeline.segmentation.network import load_segmentation_net
-from pipeline.stages import paths
-from pipeline.stages.prediction import predict
 from pipeline.stages.running import stage
+from pipeline.workflows.prediction import predict
 
 NAME = "report"
 PAGE, PANELS, PLOTS = paths.REPORTS / "index.html", paths.REPORTS / "panels", paths.REPORTS / "plots"

@@ -6,8 +6,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.data.files import write_json
-from pipeline.stages import paths
+from pipeline import paths
+from pipeline.base.files import write_json
 
 ADVICE = "Lower batch_size in params.yaml, or let the CPU do the work: CAMSEG_DEVICE=cpu"  # memory is full
 

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline import paths
+from pipeline.base.files import write_csv, write_json
+from pipeline.base.work import publish, work_folder
+from pipeline.classifier.classifier_training import multi_hot, predict_probabilities, train_classifier
 from pipeline.classifier.network import make_classifier, save_classifier
-from pipeline.classifier.training import multi_hot, predict_probabilities, train_classifier
-from pipeline.data.files import write_csv, write_json
 from pipeline.data.manifest import Manifest, Sample, read_manifest
 from pipeline.engine.seed import seed_everything
-from pipeline.engine.work import publish, work_folder
 from pipeline.evaluation.doubts import doubtful_labels
 from pipeline.evaluation.means import mean_present, score_or_none
 from pipeline.evaluation.ranking import average_precision, f1_at
 from pipeline.params import load_params
-from pipeline.stages import paths
 from pipeline.stages.running import stage
 
 NAME = "train_classifier"

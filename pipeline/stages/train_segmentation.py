@@ -3,14 +3,14 @@
 import sys
 from collections.abc import Sequence
 
-from pipeline.data.files import write_csv, write_text
+from pipeline import paths
+from pipeline.base.files import write_csv, write_text
+from pipeline.base.work import publish, work_folder
 from pipeline.data.manifest import Sample, mask_path, read_manifest
 from pipeline.engine.seed import seed_everything
-from pipeline.engine.work import publish, work_folder
 from pipeline.params import FULL, load_params
 from pipeline.segmentation.network import SegmentationConfig, make_segmentation_net, save_segmentation_net
-from pipeline.segmentation.training import train_segmentation
-from pipeline.stages import paths
+from pipeline.segmentation.segmentation_training import train_segmentation
 from pipeline.stages.running import stage
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.corrections import at_random, correct, correctable, first
 from pipeline.data.corrections.store import inspect_store
+from pipeline.data.images import read_mask, write_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import read_mask, write_mask
 
 CLASSES = ("cat", "dog")
 

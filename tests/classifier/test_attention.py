@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.classifier.attention import attention, attention_error, attention_mining, erase, soft_mask
+from pipeline.classifier.classifier_training import Learner, multi_hot, objective, train_classifier
 from pipeline.classifier.network import Classifier, make_classifier
-from pipeline.classifier.training import Learner, multi_hot, objective, train_classifier
+from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import write_image, write_mask
 from pipeline.data.stream import TrainingStream
 from pipeline.engine.normalise import MEAN
-from pipeline.engine.training import fit
+from pipeline.engine.training_loop import fit
 from pipeline.params import ClassifierParams, ErasingParams, GainParams, Params, load_params
 
 GAIN = GainParams(weight=1, sigma=0.5, omega=10, max_area=1, supervision_weight=0)
@@ -159,7 +159,7 @@ def test_attention_begins_after_its_share_of_the_steps(
         erased.append(step)
         return images
 
-    monkeypatch.setattr("pipeline.classifier.training.erase", noted)
+    monkeypatch.setattr("pipeline.classifier.classifier_training.erase", noted)
     learner = Learner(net, params(erasing=OBJECT, gain=GAIN)).train()
     plain = Learner(net, params()).train()
     images, labels = torch.rand(2, 3, 32, 32), torch.ones(2, 3)

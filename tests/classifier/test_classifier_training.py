@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.classifier.training import target
+from pipeline.classifier.classifier_training import target
+from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import write_image, write_mask
 from pipeline.data.stream import TrainingStream
 from pipeline.params import load_params
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.classifier.classifier_training import multi_hot
 from pipeline.classifier.network import Classifier, ClassifierConfig, load_classifier, save_classifier
-from pipeline.classifier.training import multi_hot
 from pipeline.engine.folding import NormConv2d
 
 CONFIG = ClassifierConfig("tu-resnet10t", 32, ("a", "b", "c"))

@@ -9,13 +9,16 @@ from tests.contracts.modules import MODULES, imported_modules, imported_names, r
 LAYERS = (
     {"__init__"},
     {"params"},
+    {"paths"},
+    {"base"},
+    {"formats"},
     {"data"},
-    {"evaluation"},
+    {"scenes", "evaluation"},
     {"engine"},
     {"classifier", "heatmaps", "masks", "segmentation"},
+    {"workflows"},
     {"report", "export"},
-    {"stages"},
-    {"commands"},
+    {"stages", "commands"},
     {"__main__"},
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}

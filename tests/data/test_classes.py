@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.data.classes import choose_classes
+from pipeline.data.images import read_mask
 from pipeline.data.inspection import write_true_masks
-from pipeline.data.pictures import read_mask
 from pipeline.data.sources.rows import Reading
 from tests.data.folders import add_photos, inspect, labels
 from tests.photos import data_params, make_photo_folder

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.data.images import read_mask
 from pipeline.data.inspection import Inspection, inspect_folder, write_true_masks
-from pipeline.data.pictures import read_mask
 from tests.photos import CLASSES, data_params, make_photo_folder, write_photo
 
 PhotoFolder = Callable[..., Path]

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.data import files
+from pipeline.base import files
 from pipeline.data.inspection import Inspection, write_true_masks
 from pipeline.data.sources.read import detect_source
 from pipeline.params import Source

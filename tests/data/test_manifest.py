@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_manifest, write_manifest
-from pipeline.data.pictures import write_image, write_mask
 
 SAMPLE = Sample("cats/a", "images/cats/a.jpg", "0" * 64, 2, 3, (0, 2), "train", True, False)
 

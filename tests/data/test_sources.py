@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.data.images import read_mask, write_mask
 from pipeline.data.inspection import write_true_masks
-from pipeline.data.pictures import read_mask, write_mask
 from pipeline.data.sources.read import detect_source
 from tests.data.folders import (
     SIZE,

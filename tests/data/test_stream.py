@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.base.sizes import crop_side
+from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import write_image
-from pipeline.data.sizes import crop_side
 from pipeline.data.stream import TrainingStream, derive_seed
 from pipeline.params import TrainingParams, load_params
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.data.files import read_json
-from pipeline.data.scenes_source import CLASSES
+from pipeline.base.files import read_json
+from pipeline.scenes.source import CLASSES
 from tests.end_to_end.conftest import Finished
 from tests.end_to_end.project import (
     change_params,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.engine.folding import NormConv2d, fold_batch_norm, fold_frozen_batch_norm
-from pipeline.engine.training import freeze_batch_norm
+from pipeline.engine.training_loop import freeze_batch_norm
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.data.images import write_mask
 from pipeline.data.manifest import Split
-from pipeline.data.pictures import write_mask
 from pipeline.export.items import Item
 from pipeline.export.order import correction_order
 

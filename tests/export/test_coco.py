@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as tools
 from pycocotools.coco import COCO
 
-from pipeline.data.pictures import image_size, read_mask
+from pipeline.data.images import image_size, read_mask
 from pipeline.export.coco import categories, export_coco
 from pipeline.export.coco_rle import bounding_box, compress, run_lengths
 from pipeline.export.items import Item

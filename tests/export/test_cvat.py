@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.data.pictures import read_mask
+from pipeline.data.images import read_mask
 from pipeline.export.cvat import export_cvat, numbered
 from pipeline.export.items import Item
 from tests.export.conftest import CLASSES

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data.pictures import read_image
+from pipeline.data.images import read_image
 from pipeline.export.items import (
     Item,
     check_line,

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data.pictures import read_mask
+from pipeline.data.images import read_mask
 from pipeline.export import brush_rle
 from pipeline.export.brush_rle import encode_brush
 from pipeline.export.items import Item
-from pipeline.export.labelstudio import export_labelstudio
+from pipeline.export.labelstudio_tasks import export_labelstudio
 from tests.export.conftest import CLASSES
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.data.pictures import read_mask, voc_palette
+from pipeline.data.images import read_mask, voc_palette
 from pipeline.export.items import Item
 from pipeline.export.png import export_png
 from tests.export.conftest import CLASSES

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from torchvision.datasets import VOCSegmentation
 
-from pipeline.data.pictures import read_image, read_mask
+from pipeline.data.images import read_image, read_mask
 from pipeline.export.items import Item
 from pipeline.export.voc import export_voc
 from tests.export.conftest import CLASSES

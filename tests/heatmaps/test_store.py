@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import write_image
 from pipeline.data.resize import image_tensor
 from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps import explain

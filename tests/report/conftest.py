@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.data.files import write_csv, write_json, write_text
+from pipeline.base.files import write_csv, write_json, write_text
+from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
-from pipeline.data.pictures import write_image, write_mask
 from pipeline.evaluation.diagnosis import diagnose
 from pipeline.heatmaps.store import write_index, write_shard
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
-from pipeline.stages.confusion_file import write_confusion
+from pipeline.workflows.confusion_file import write_confusion
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 METHODS = ("cam", "gradcampp")

@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
+from pipeline.report.class_chart import draw_overview
 from pipeline.report.fonts import families_for
-from pipeline.report.overview import draw_overview
 from pipeline.report.plots import to_png
 
 WATCH = "\u231a"  # not in DejaVu Sans; another font that comes with matplotlib has it

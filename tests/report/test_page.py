@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.data.images import read_image, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import read_image, write_image, write_mask
 from pipeline.report.rows import share_out, worst_first
 from pipeline.stages.report import main
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import write_image, write_mask
 from pipeline.data.stream import TrainingStream
-from pipeline.engine.training import Record
+from pipeline.engine.training_loop import Record
 from pipeline.params import Params, load_params
-from pipeline.segmentation import training
-from pipeline.segmentation.training import repeated, train_segmentation
+from pipeline.segmentation import segmentation_training as training
+from pipeline.segmentation.segmentation_training import repeated, train_segmentation
 from tests.segmentation.test_teacher import tiny_net
 
 NAMES = ("a", "b", "c", "d")

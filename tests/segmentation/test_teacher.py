@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import write_image, write_mask
 from pipeline.params import Params, TeacherParams, load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
+from pipeline.segmentation.segmentation_training import train_segmentation
 from pipeline.segmentation.teacher import Student, correct, correctable
-from pipeline.segmentation.training import train_segmentation
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.data.files import read_json
+from pipeline.base.files import read_json
 from pipeline.data.manifest import load_mask, read_manifest
 from pipeline.stages import prepare
 from pipeline.stages.running import stage

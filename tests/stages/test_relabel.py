@@ -8,7 +8,7 @@ from pipeline.data.manifest import Manifest, write_manifest
 from pipeline.masks.threshold import odds_competition
 from pipeline.params import load_params
 from pipeline.stages import paths, relabel
-from pipeline.stages.heat_to_masks import Job
+from pipeline.workflows.pseudo_masks import Job
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 

@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from pipeline.data.files import inside, write_bytes
+from pipeline.base.files import inside, write_bytes
 
 MOST_FILES = 200_000
 MOST_BYTES = 2_000_000_000  # of all files together, unpacked

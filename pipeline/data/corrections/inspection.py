@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.problems import Problem, listed
+from pipeline.data.images import IGNORE, Mask, mask_png
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.pictures import IGNORE, Mask, mask_png
 from pipeline.data.preflight import Reader, source_mask
-from pipeline.data.problems import Problem, listed
 from pipeline.data.sources.labelmap import VOID
 from pipeline.data.sources.listing import ends, locate
 from pipeline.data.sources.rows import BACKGROUND, Reading, Row, stem

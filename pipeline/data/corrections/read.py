@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pipeline.data.corrections.labelstudio import read_brushes
-from pipeline.data.problems import Place, Problem
+from pipeline.base.problems import Place, Problem
+from pipeline.data.corrections.labelstudio_results import read_brushes
 from pipeline.data.sources import coco
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.labelmap import read_labelmap

@@ -6,11 +6,11 @@ The ids stay what they were when classes of the data set come or change places: 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pipeline.base.files import inside, write_bytes, write_text
 from pipeline.data.corrections.inspection import Corrections, inspect_corrections
 from pipeline.data.corrections.read import CLASSES, listed_classes, read_pngs
-from pipeline.data.files import inside, write_bytes, write_text
+from pipeline.data.images import IGNORE
 from pipeline.data.manifest import Manifest
-from pipeline.data.pictures import IGNORE
 from pipeline.data.sources.rows import Reading
 
 

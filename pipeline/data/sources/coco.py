@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.data.pictures import IGNORE
-from pipeline.data.problems import Place, Problem
+from pipeline.base.problems import Place, Problem
+from pipeline.data.images import IGNORE
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.rows import (
     Reading,

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from typing import get_args
 from unicodedata import normalize
 
+from pipeline.base.problems import Place, Problem, listed
+from pipeline.data.images import SUFFIXES
 from pipeline.data.manifest import Split
-from pipeline.data.pictures import SUFFIXES
-from pipeline.data.problems import Place, Problem, listed
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.labelmap import read_colours
 from pipeline.data.sources.listing import HIDDEN

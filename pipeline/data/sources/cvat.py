@@ -3,7 +3,7 @@
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from pipeline.data.problems import Place, Problem, listed
+from pipeline.base.problems import Place, Problem, listed
 from pipeline.data.sources.documents import read_xml_file, text_of
 from pipeline.data.sources.labelstudio import find_image, labels_of
 from pipeline.data.sources.listing import ends, pictures_below

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
-from pipeline.data.files import inside
-from pipeline.data.problems import Problem
+from pipeline.base.files import inside
+from pipeline.base.problems import Problem
 
 MOST_BYTES = 2_000_000_000  # of a JSON file; as Python values it takes several times as much memory
 MOST_OTHER_BYTES = 500_000_000

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.data.problems import Place, Problem, listed
+from pipeline.base.problems import Place, Problem, listed
 from pipeline.data.sources.listing import pictures_below
 from pipeline.data.sources.rows import (
     BACKGROUND,

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.data.pictures import IGNORE, Colour
-from pipeline.data.problems import Place, Problem, listed
+from pipeline.base.problems import Place, Problem, listed
+from pipeline.data.images import IGNORE, Colour
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.rows import BACKGROUND, class_name
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.problems import Place, Problem, listed
+from pipeline.base.problems import Place, Problem, listed
 from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.listing import ends, locate, pictures_below

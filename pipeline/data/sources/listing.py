@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from pipeline.data.files import inside
-from pipeline.data.pictures import SUFFIXES
-from pipeline.data.problems import Problem
+from pipeline.base.files import inside
+from pipeline.base.problems import Problem
+from pipeline.data.images import SUFFIXES
 
 HIDDEN = "."  # names that start so: `.git`, and the `._photo.jpg` that a Mac leaves beside photos
 DEEPEST = 8  # folders that are compared

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.data.problems import Problem
+from pipeline.base.problems import Problem
 from pipeline.data.sources import coco, csv_folder, cvat, imagefolder, labelstudio, voc
 from pipeline.data.sources.rows import Reading
 from pipeline.params import DataParams, Source

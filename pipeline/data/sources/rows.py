@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
-from pipeline.data.files import inside
+from pipeline.base.files import inside
+from pipeline.base.problems import Place, Problem
+from pipeline.data.images import Colour
 from pipeline.data.manifest import Split
-from pipeline.data.pictures import Colour
-from pipeline.data.problems import Place, Problem
 
 BACKGROUND = ("background", "_background", "_background_", "__background__")  # names that mean: no label
 

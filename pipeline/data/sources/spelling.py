@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
-from pipeline.data.problems import Problem
+from pipeline.base.problems import Problem
 from pipeline.data.sources.listing import pictures_below
 from pipeline.data.sources.rows import Row
 

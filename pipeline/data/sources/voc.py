@@ -3,8 +3,8 @@
 from collections.abc import Container, Sequence
 from pathlib import Path
 
+from pipeline.base.problems import Place, Problem
 from pipeline.data.manifest import Split
-from pipeline.data.problems import Place, Problem
 from pipeline.data.sources.documents import read_text_file, read_xml_file, text_of
 from pipeline.data.sources.labelmap import read_colours, read_labelmap
 from pipeline.data.sources.listing import pictures_below

@@ -1,0 +1,1 @@
+"""What every room uses and nothing knows of the field: files, processes, problems, unfinished work."""

@@ -1,0 +1,138 @@
+"""Training of the classifier from image-level labels, and its scores on pictures it has not seen.
+
+Corrected masks supervise its heatmaps where that is asked for.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from pipeline.classifier.attention import attention, attention_error, attention_mining, erase
+from pipeline.classifier.network import Classifier
+from pipeline.data.images import IGNORE, Mask
+from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
+from pipeline.data.resize import image_tensor
+from pipeline.data.stream import Given, Target, TrainingStream
+from pipeline.engine.device import autocast, pick_device, place, to_device
+from pipeline.engine.training_loop import Record, fit
+from pipeline.params import ClassifierParams, Params
+
+
+def multi_hot(labels: Sequence[int], classes: int) -> Tensor:
+    """Image-level labels as float32 (C,) of 0 and 1."""
+    vector = torch.zeros(classes)
+    vector[list(labels)] = 1
+    return vector
+
+
+def train_classifier(
+    net: Classifier, manifest: Manifest, masks: Path, params: Params, checkpoint: Path
+) -> list[Record]:
+    """Fit `net` to the labels of the `train` split by binary cross-entropy; returns the curve.
+
+    Args:
+        masks: folder of the masks that supervise the heatmaps; not read with a weight of 0.
+    """
+    section = params.classifier
+    supervision = masks if section.gain.supervision_weight > 0 else None
+    stream = TrainingStream(
+        manifest,
+        manifest.split("train"),
+        partial(target, len(manifest.classes), supervision),
+        section.training,
+        long_side=params.data.long_side,
+        seed=params.seed,
+    )
+    pretrained = [] if section.weights == "none" else list(net.encoder.parameters())
+    return fit(
+        Learner(net, section),
+        objective,
+        stream,
+        section.training,
+        pretrained=pretrained,
+        checkpoint=checkpoint,
+        description="classifier",
+    )
+
+
+def target(classes: int, masks: Path | None, sample: Sample) -> Given:
+    """The labels of `sample`, and what is known of its mask where there is a folder of masks."""
+    labels = multi_hot(sample.labels, classes)
+    return labels if masks is None else (labels, known_mask(masks, sample))
+
+
+def known_mask(folder: Path, sample: Sample) -> Mask:
+    """The mask of `sample` in `folder`, uint8 (H, W); 255 everywhere if there is none."""
+    if mask_path(folder, sample).exists():
+        return load_mask(folder, sample)
+    return np.full((sample.height, sample.width), IGNORE, np.uint8)
+
+
+class Learner(nn.Module):
+    """The classifier, and for erasing an average of its past weights; both are part of a checkpoint."""
+
+    def __init__(self, net: Classifier, params: ClassifierParams) -> None:
+        super().__init__()
+        self.net = net
+        self.params = params
+        self.average: AveragedModel | None = None
+        if params.erasing.region != "none":
+            average = get_ema_multi_avg_fn(params.erasing.decay)  # type: ignore[no-untyped-call]
+            self.average = AveragedModel(net, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "Learner":
+        super().train(mode)
+        if self.average is not None:
+            self.average.eval()
+        return self
+
+
+def objective(learner: Learner, images: Tensor, targets: Target, step: int) -> Tensor:
+    """Binary cross-entropy, on erased pictures where they are asked for, plus the losses of GAIN; a scalar.
+
+    Args:
+        targets: labels float32 (N, C), or with `gain.supervision_weight` these and masks int64 (N, H, W).
+    """
+    net, params = learner.net, learner.params
+    labels, masks = (targets, None) if isinstance(targets, Tensor) else targets
+    started = step >= params.attention_from * params.training.steps
+    if learner.average is not None:
+        learner.average.update_parameters(net)
+        if started:
+            with torch.no_grad():
+                past = cast(Classifier, learner.average.module)
+                heat = attention(past, past.features(images)[-1])
+            images = erase(images, heat, labels, params.erasing)
+    activations = net.features(images)[-1]
+    loss = functional.binary_cross_entropy_with_logits(net.head(activations), labels)
+    gain = params.gain
+    if gain.weight and started:
+        heat = attention(net, activations)
+        loss = loss + gain.weight * attention_mining(net, images, heat, labels, gain)
+    if masks is not None and started:
+        heat = attention(net, activations)
+        loss = loss + gain.supervision_weight * attention_error(heat, masks, labels)
+    return loss
+
+
+def predict_probabilities(
+    net: Classifier, manifest: Manifest, samples: Sequence[Sample], long_side: int
+) -> NDArray[np.float32]:
+    """Class probabilities (N, C) of whole pictures at the working resolution."""
+    device = pick_device()
+    place(net, device).eval()
+    rows = []
+    for sample in tqdm(samples, "classifier", unit="image"):
+        image = image_tensor(manifest.image(sample), long_side)
+        with torch.inference_mode(), autocast(device):
+            rows.append(net(to_device(image[None], device)).sigmoid().cpu().numpy()[0])
+    return np.stack(rows) if rows else np.zeros((0, len(manifest.classes)), np.float32)

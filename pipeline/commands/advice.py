@@ -1,0 +1,114 @@
+"""What is worth a second look in a data set that has no errors: pure functions of what was found."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.base.problems import listed, printable
+from pipeline.base.sizes import working_size
+from pipeline.commands.overview import images_per_class
+from pipeline.data.duplicates import near_duplicates
+from pipeline.data.manifest import Manifest, Sample
+
+SHOWN = 5  # pairs
+ALIKE = ("across the splits, which makes scores too good", "within a split", "and have other labels")
+RARER = 5  # times: a misspelling is this much rarer than the right spelling
+UNEVEN = 10  # times: classes that differ so much in number of images
+
+
+def advise(manifest: Manifest, hashes: Mapping[str, int], long_side: int, output_stride: int) -> list[str]:
+    """A sentence for each thing that is worth a look; empty if there is none.
+
+    Args:
+        hashes: what each sample looks like, by name, see `difference_hash`.
+        long_side: the working size in pixels.
+        output_stride: pixels per cell of the classifier's feature map.
+    """
+    found = [
+        *_duplicates(manifest, hashes),
+        *_spellings(manifest),
+        *_small(manifest, long_side, output_stride),
+        *_uneven(manifest),
+    ]
+    return [printable(sentence) for sentence in found]
+
+
+def one_edit_apart(one: str, other: str) -> bool:
+    """Whether one letter more, less, or changed turns one text into the other; case does not count."""
+    short, long = sorted((one.casefold(), other.casefold()), key=len)
+    if len(long) - len(short) > 1:
+        return False
+    same = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    rest = short[same:] if len(short) < len(long) else short[same + 1 :]
+    return short != long and rest == long[same + 1 :]
+
+
+def _duplicates(manifest: Manifest, hashes: Mapping[str, int]) -> Iterator[str]:
+    """Copies within a split count twice; copies across splits make scores too good."""
+    samples = manifest.samples
+    splits = _codes([sample.split for sample in samples])
+    labels = _codes([sample.labels for sample in samples])
+    counts = np.zeros(3, np.int64)
+    shown: list[list[str]] = [[], [], []]
+    for pairs in near_duplicates([hashes[sample.name] for sample in samples]):
+        across, apart = (codes[pairs[:, 0]] != codes[pairs[:, 1]] for codes in (splits, labels))
+        for kind, chosen in enumerate((across, ~across, apart)):
+            counts[kind] += chosen.sum()
+            first = pairs[chosen][: SHOWN - len(shown[kind])]
+            shown[kind] += [f"{_named(samples[i])} = {_named(samples[j])}" for i, j in first]
+    for kind, said in enumerate(ALIKE):
+        if counts[kind]:
+            more = f" and {counts[kind] - SHOWN} more" if counts[kind] > SHOWN else ""
+            yield f"{counts[kind]} pair(s) look alike {said}: {', '.join(shown[kind])}{more}"
+
+
+def _codes(values: Sequence[object]) -> NDArray[np.int64]:
+    """A number for each of `values`, equal where they are: int64 (n,)."""
+    numbers: dict[object, int] = {}
+    return np.array([numbers.setdefault(value, len(numbers)) for value in values], np.int64)
+
+
+def _named(sample: Sample) -> str:
+    return f"{sample.name} ({sample.split})"
+
+
+def _spellings(manifest: Manifest) -> Iterator[str]:
+    """Names that differ by case, or by one letter where one is rare: `boat` and `goat` are two classes."""
+    counts = np.sum(list(images_per_class(manifest).values()), axis=0)
+    for i, j in combinations(range(len(manifest.classes)), 2):
+        one, other = manifest.classes[i], manifest.classes[j]
+        rare, common = sorted((int(counts[i]), int(counts[j])))
+        misspelt = len(one) > 2 and rare * RARER <= common and one_edit_apart(one, other)
+        if one.casefold() == other.casefold() or misspelt:
+            yield (
+                f"{one!r} ({counts[i]} images) and {other!r} ({counts[j]}) are spelt alike: "
+                "data.rename makes them one class"
+            )
+
+
+def _small(manifest: Manifest, long_side: int, output_stride: int) -> Iterator[str]:
+    thin = [
+        s.name for s in manifest.samples if min(working_size(s.height, s.width, long_side)) < output_stride
+    ]
+    if thin:
+        yield (
+            f"{len(thin)} image(s) are narrower than one cell of the feature map ({output_stride} pixels at "
+            f"data.long_side {long_side}): {listed(thin)}"
+        )
+    blown = [s.name for s in manifest.samples if max(s.height, s.width) * 4 < long_side]
+    if blown:
+        yield f"{len(blown)} image(s) are enlarged more than four times: {listed(blown)}"
+
+
+def _uneven(manifest: Manifest) -> Iterator[str]:
+    counts = [int(count) for count in images_per_class(manifest)["train"]]
+    rare = [_count(manifest.classes, counts, i) for i, n in enumerate(counts) if n * UNEVEN < max(counts)]
+    if rare:
+        most = _count(manifest.classes, counts, counts.index(max(counts)))
+        yield f"classes with less than a tenth of the images of {most} in train: {listed(rare)}"
+
+
+def _count(classes: Sequence[str], counts: Sequence[int], index: int) -> str:
+    return f"{classes[index]} ({counts[index]})"

@@ -1,0 +1,79 @@
+"""Masks that were painted with the brush of Label Studio."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from pipeline.base.problems import Place, Problem
+from pipeline.data.sources.labelstudio import annotation_of, read_tasks, reference_of
+from pipeline.data.sources.rows import Reading, Row, Shape, class_name
+
+BRUSH = "brushlabels"
+OTHERS = ("bitmasklabels", "polygonlabels", "rectanglelabels", "ellipselabels", "keypointlabels", "brush")
+
+Result = Mapping[str, Any]
+
+
+def read_brushes(folder: Path, files: Sequence[Path]) -> Reading:
+    """A row for each task with an annotation; where no task has one, for each with a prediction.
+
+    Names are numbered as they come. A row's name is the `name` of the task's data, if it has one.
+    """
+    tasks, problems = read_tasks(folder, files)
+    annotated = any(annotation_of(task) is not None for _, task in tasks)
+    rows: list[Row] = []
+    numbers: dict[str, int] = {}
+    for place, task in tasks:
+        results = annotation_of(task) if annotated else _prediction_of(task)
+        if results is None:
+            continue
+        row, found = _read_row(task, results, place, numbers)
+        rows += [row] if row else []
+        problems += found
+    names = tuple(numbers)
+    return Reading(folder, tuple(rows), names, names, tuple(problems), folder)
+
+
+def _prediction_of(task: Result) -> list[dict[str, Any]] | None:
+    """The results of the last prediction; None if there is none."""
+    predictions = task.get("predictions")
+    if not isinstance(predictions, list) or not predictions:
+        return None
+    return annotation_of({"annotations": predictions[-1:]})
+
+
+def _read_row(
+    task: Result, results: Sequence[Result], place: Place, numbers: dict[str, int]
+) -> tuple[Row | None, list[Problem]]:
+    """The row of one task; new names get the next number."""
+    shapes: list[Shape] = []
+    sizes: set[tuple[int, int]] = set()
+    for position, result in enumerate(results):
+        if result.get("type") not in (BRUSH, *OTHERS):
+            continue  # choices, texts and ratings are no part of a mask
+        at = f"result {position + 1}"
+        match result:
+            case {
+                "type": "brushlabels",
+                "original_height": int(height),
+                "original_width": int(width),
+                "value": {"format": "rle", "brushlabels": [str(name)]} as outline,
+            } if not result.get("image_rotation"):
+                number = numbers.setdefault(class_name(name), len(numbers) + 1)
+                shapes.append(Shape(number, outline, at))
+                sizes.add((height, width))
+            case _:
+                expected, advice = f"{at} painted with the brush and one label", "Paint it with the brush."
+                return None, [Problem(place.file, expected, "something else", advice, place)]
+    if len(sizes) > 1:
+        return None, [Problem(place.file, "one size of the photo", "several", "Export it again.", place)]
+    reference, size = unquote(reference_of(task)), next(iter(sizes), None)
+    return Row(_name(task) or reference, reference, (), place, mask=tuple(shapes), size=size), []
+
+
+def _name(task: Result) -> str:
+    """What an exported task calls its photo; empty of others."""
+    data = task.get("data")
+    name = data.get("name") if isinstance(data, dict) else None
+    return name if isinstance(name, str) else ""

@@ -1,0 +1,203 @@
+"""The only reader of pictures and masks.
+
+Pictures are RGB uint8 (H, W, 3) with the EXIF rotation applied. Masks are uint8 (H, W): 0 background,
+class index + 1, 255 ignore; on disk they are 8-bit palette PNGs in the colours of PASCAL VOC.
+PIL reads them all: cv2 turns palettes into grey levels and returns None for a broken file. The content of a
+file decides on its format, not its suffix.
+"""
+
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from pipeline.base.files import write_bytes
+
+IGNORE = 255
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+# No others: PIL hands some formats to other programs (EPS) and fetches what others name.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+MAX_MEGAPIXELS = 100.0  # of a picture that nobody has looked at yet
+WHITE = (255, 255, 255, 255)  # below what is transparent, as on a page
+
+# PIL's own limit cannot be raised for one picture. `_open` has one that can.
+Image.MAX_IMAGE_PIXELS = None
+
+Picture = NDArray[np.uint8]  # (H, W, 3) RGB
+Mask = NDArray[np.uint8]  # (H, W)
+Colour = tuple[int, int, int]  # RGB, 0..255
+
+
+class PictureError(ValueError):
+    """A file that is no readable picture or mask; the message names it."""
+
+
+def read_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+    """Decode `path` as RGB uint8 (H, W, 3), upright; the first frame, on white where it is transparent.
+
+    Raises:
+        PictureError: the file is missing, truncated, no picture, larger than `max_megapixels`, or of
+            floating-point numbers.
+    """
+    image = _upright(path, max_megapixels)
+    if image.mode == "F":
+        raise PictureError(
+            f"{path}: expected 8 or 16 bits a channel, got floating-point numbers. Save it as PNG."
+        )
+    if image.mode.startswith("I"):
+        image = _eight_bit(image)
+    return np.asarray(_opaque(image).convert("RGB"))
+
+
+def read_mask(
+    path: Path, colours: Mapping[Colour, int] | None = None, max_megapixels: float = MAX_MEGAPIXELS
+) -> Mask:
+    """Decode the ids of a mask as uint8 (H, W): palette indices or grey levels, as stored.
+
+    An RGB mask gets the ids of `colours`, else those of the VOC colours if it has no others.
+
+    Raises:
+        PictureError: unreadable, larger than `max_megapixels`, ids above 255, or RGB in other colours.
+    """
+    image = _upright(path, max_megapixels)
+    if image.mode == "RGB" or (image.mode == "RGBA" and _alpha_is_full(image)):
+        return _ids_of_colours(path, np.asarray(image.convert("RGB")), colours)
+    if image.mode not in ("P", "L", "1", "I") and not image.mode.startswith("I;16"):
+        raise PictureError(f"{path}: expected a mask of one channel with class ids, got mode {image.mode}")
+    ids = np.asarray(image)
+    if ids.size and (ids.min() < 0 or ids.max() > IGNORE):
+        raise PictureError(f"{path}: expected ids 0..255, got {ids.min()}..{ids.max()}")
+    return ids.astype(np.uint8)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width in pixels, upright, without decoding the pixels where the format allows."""
+    with _open(path, math.inf) as image:
+        width, height = image.size
+        turned = _orientation(image) >= 5  # these swap the sides
+    return (width, height) if turned else (height, width)
+
+
+def write_image(path: Path, image: Picture) -> None:
+    """Write uint8 RGB (H, W, 3) as PNG."""
+    write_bytes(path, _png(Image.fromarray(image)))
+
+
+def write_mask(path: Path, mask: Mask) -> None:
+    """Write uint8 ids (H, W) as an 8-bit palette PNG with the VOC colours."""
+    write_bytes(path, mask_png(mask))
+
+
+def mask_png(mask: Mask) -> bytes:
+    """The bytes of the 8-bit palette PNG of uint8 ids (H, W)."""
+    image = Image.fromarray(mask)
+    image.putpalette(voc_palette().tobytes())
+    return _png(image)
+
+
+def photo_jpeg(image: Picture) -> bytes:
+    """The bytes of RGB uint8 (H, W, 3) as a JPEG of high quality, without thinned-out colours."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
+
+
+def photo_format(path: Path) -> tuple[str, bool]:
+    """What the file is, whatever its name (`JPEG`, `PNG`, ...), and whether EXIF turns or mirrors it."""
+    with _open(path, math.inf) as image:  # decodes nothing
+        return str(image.format), _orientation(image) != 1
+
+
+def voc_palette() -> NDArray[np.uint8]:
+    """The 256 colours of PASCAL VOC, uint8 (256, 3): the bits of the id, dealt out to R, G and B.
+
+    Source: VOCcode/VOClabelcolormap.m of the VOC development kit.
+    """
+    ids = np.arange(256)
+    palette = np.zeros((256, 3), np.uint8)
+    for bit in range(8):
+        for channel in range(3):
+            palette[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
+    return palette
+
+
+def _open(path: Path, max_megapixels: float) -> Image.Image:
+    try:
+        image = Image.open(path, formats=FORMATS)
+    except FileNotFoundError as error:
+        raise PictureError(f"{path}: no such file") from error
+    except Exception as error:  # PIL's readers of broken files raise whatever they come across
+        raise PictureError(f"{path}: cannot be read as a picture: {error}") from error
+    width, height = image.size
+    if width * height / 1e6 > max_megapixels:
+        image.close()
+        raise PictureError(
+            f"{path}: expected at most {max_megapixels:g} megapixels, got {height} x {width}. Make it "
+            "smaller, or raise data.max_megapixels in params.yaml."
+        )
+    return image
+
+
+def _upright(path: Path, max_megapixels: float) -> Image.Image:
+    with _open(path, max_megapixels) as image:
+        try:
+            image.load()
+            return image.copy() if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+        except Exception as error:  # as above; decoders also run out of data in many ways
+            raise PictureError(f"{path}: cannot be read as a picture: {error}") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's number of how the picture lies, 1 to 8; 1, as stored, where it has none that can be read."""
+    try:
+        found = image.getexif().get(0x0112, 1)
+    except SyntaxError:  # what PIL says to EXIF data that is none
+        return 1
+    return found if found in range(1, 9) else 1
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """The picture on white, if it has transparent parts: the colours below those are arbitrary."""
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
+
+
+def _alpha_is_full(image: Image.Image) -> bool:
+    return image.getchannel("A").getextrema() == (255, 255)
+
+
+def _ids_of_colours(path: Path, image: Picture, colours: Mapping[Colour, int] | None) -> Mask:
+    """Ids uint8 (H, W) of an RGB mask (H, W, 3); a table that does not know a colour is no guess."""
+    table = colours or {tuple(colour): i for i, colour in enumerate(voc_palette().tolist())}
+    known = np.full(2**24, -1, np.int16)
+    for (red, green, blue), i in table.items():
+        known[red << 16 | green << 8 | blue] = i
+    codes = image.astype(np.int32) @ np.array([2**16, 2**8, 1], np.int32)
+    ids = known[codes]
+    if (ids < 0).any():
+        row, column = np.argwhere(ids < 0)[0]
+        colour = tuple(image[row, column].tolist())
+        wanted = "the colours of labelmap.txt" if colours else "the VOC colours"
+        raise PictureError(
+            f"{path}: expected a mask of one channel with class ids, or {wanted}, got mode RGB with the "
+            f"colour {colour} in row {row}, column {column}"
+        )
+    return ids.astype(np.uint8)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """16-bit grey as 8 bits: the high byte, where PIL's own conversion would clip all above 255 to white."""
+    values = np.clip(np.asarray(image).astype(np.int64), 0, 2**16 - 1)
+    return Image.fromarray((values >> 8).astype(np.uint8))
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

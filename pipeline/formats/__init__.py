@@ -1,0 +1,1 @@
+"""Each file format once, in both directions."""

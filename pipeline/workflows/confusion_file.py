@@ -1,0 +1,17 @@
+"""The table of a confusion matrix, as the report reads it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.base.files import write_csv
+from pipeline.evaluation.confusion import Counts
+
+
+def write_confusion(file: Path, classes: Sequence[str], counts: Counts) -> None:
+    """Write pixel counts (L, L), background first: a row for each true label, a column for each found one."""
+    names = ("background", *classes)
+    rows = [
+        {"truth": name, **dict(zip(names, row, strict=True))}
+        for name, row in zip(names, counts.tolist(), strict=True)
+    ]
+    write_csv(file, ("truth", *names), rows)

@@ -1,0 +1,180 @@
+"""Masks of the training images from a store of heatmaps, and their scores where true masks exist.
+
+Corrected masks take the place of those from heatmaps. They train, so they are left out of all scores.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import paths
+from pipeline.base.files import write_bytes, write_csv, write_json, write_text
+from pipeline.base.parallel import parallel_map, parallel_stream
+from pipeline.base.work import publish
+from pipeline.data.images import IGNORE, write_mask
+from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
+from pipeline.evaluation.confusion import (
+    Counts,
+    Scores,
+    confusion_matrix,
+    mean_iou,
+    pseudo_mask_counts,
+    score_pseudo_masks,
+)
+from pipeline.evaluation.means import score_or_none
+from pipeline.heatmaps.store import HeatmapStore
+from pipeline.masks.confidence import heat_confidence
+from pipeline.masks.pseudo_masks import make_pseudo_mask
+from pipeline.masks.sweep import THRESHOLDS, sweep
+from pipeline.masks.threshold import Competition, label_map, upsample
+from pipeline.params import PseudoMaskParams
+from pipeline.workflows.confusion_file import write_confusion
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the workers need besides the sample: paths and values, no arrays."""
+
+    manifest: Manifest
+    heatmaps: Path  # a folder of `HeatmapStore`
+    work: Path  # for unfinished work
+    params: PseudoMaskParams
+    threshold: float  # in use: given or chosen
+    compete: Competition  # how heat and threshold become probabilities
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What one published mask says of itself; no true mask is needed."""
+
+    confidence: float  # in [0, 1], see `mask_confidence`
+    ignored: float  # share of its pixels that are left open
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Pixel counts of one image against its true mask; each is additive over images."""
+
+    name: str
+    sweep: Counts  # (T, L, L) of the heatmaps
+    seed: Counts  # (L, L) at the threshold in use
+    refined: Counts  # (L, L) after refinement
+    mask: Counts  # (L, L + 1) of the published mask, open pixels last
+
+
+def make_masks(stage: str, target: str, job: Job, samples: Sequence[Sample]) -> None:
+    """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`."""
+    corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
+    made = [sample for sample in samples if not mask_path(paths.CORRECTED, sample).exists()]
+    done = (job.work / "masks", job.work / "refined")  # both: one without the other was killed in `publish`
+    todo = [sample for sample in made if not all(mask_path(folder, sample).exists() for folder in done)]
+    parallel_map(partial(make_one, job), todo, description=f"pseudo-masks ({target})")
+    for sample in corrected:
+        content = mask_path(paths.CORRECTED, sample).read_bytes()
+        write_bytes(mask_path(job.work / "masks", sample), content)
+    names = "".join(f"{sample.name}\n" for sample in corrected)
+    write_text(job.work / "masks" / paths.BY_HAND, names)
+    noise = list(parallel_stream(partial(find_noise, job), made, description="noise"))
+    notes = {"corrected": len(corrected), "noise": summarise_noise(noise)}
+    scored = [sample for sample in made if sample.score]
+    write_scores(job, scored, notes, paths.REPORTS / "pseudo_masks" / target)
+    publish(stage, {job.work / "masks": paths.MASKS / target})
+
+
+def make_one(job: Job, sample: Sample) -> None:
+    """Write the pseudo-mask of one image and its refined labels, which are for the scores."""
+    made = make_pseudo_mask(
+        job.manifest.image(sample),
+        HeatmapStore(job.heatmaps).read(sample),
+        np.array(sample.labels, int),
+        job.threshold,
+        job.params,
+        job.compete,
+    )
+    write_mask(mask_path(job.work / "masks", sample), made.mask)
+    write_mask(mask_path(job.work / "refined", sample), made.refined)
+
+
+def find_noise(job: Job, sample: Sample) -> Noise:
+    """How sure one published mask is of its labels, by the heatmaps that it was made of."""
+    mask = load_mask(job.work / "masks", sample)
+    stored = HeatmapStore(job.heatmaps).read(sample)
+    sure = heat_confidence(mask, stored, np.array(sample.labels, int), job.threshold, job.compete)
+    return Noise(sure, float((mask == IGNORE).mean()))
+
+
+def count_one(job: Job, sample: Sample) -> Counted:
+    """Compare one image's heatmaps and masks with its true mask."""
+    truth, labels = load_mask(paths.TRUE_MASKS, sample), len(job.manifest.classes) + 1
+    classes = np.array(sample.labels, int)
+    heat = upsample(HeatmapStore(job.heatmaps).read(sample), truth.shape)
+    return Counted(
+        sample.name,
+        sweep(truth, heat, classes, labels),
+        confusion_matrix(truth, label_map(heat, classes, job.threshold), labels),
+        confusion_matrix(truth, load_mask(job.work / "refined", sample), labels),
+        pseudo_mask_counts(truth, load_mask(job.work / "masks", sample), labels),
+    )
+
+
+def write_scores(job: Job, scored: Sequence[Sample], notes: Mapping[str, object], folder: Path) -> None:
+    """Write the threshold sweep, the scores before and after refinement and of each image, and `notes`."""
+    labels = len(job.manifest.classes) + 1
+    swept = np.zeros((len(THRESHOLDS), labels, labels), np.int64)
+    seed, refined = np.zeros((labels, labels), np.int64), np.zeros((labels, labels), np.int64)
+    masks = np.zeros((labels, labels + 1), np.int64)
+    rows = []
+    for counted in parallel_stream(partial(count_one, job), scored, description="scores"):
+        swept += counted.sweep
+        seed += counted.seed
+        refined += counted.refined
+        masks += counted.mask
+        before, after = mean_iou(counted.seed), mean_iou(counted.refined)
+        rows.append(
+            {"name": counted.name, "miou_before": score_or_none(before), "miou_after": score_or_none(after)}
+        )
+    curve = np.array([mean_iou(confusion) for confusion in swept])
+    metrics = summarise(job.threshold, curve, seed, refined, masks)
+    write_json(folder / "metrics.json", {**notes, **metrics})
+    write_confusion(folder / "confusion.csv", job.manifest.classes, refined)
+    points = [
+        {"threshold": round(float(t), 2), "miou": score_or_none(miou)}
+        for t, miou in zip(THRESHOLDS, curve, strict=True)
+        if scored
+    ]
+    write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
+    write_csv(folder / "images.csv", ("name", "miou_before", "miou_after"), rows)
+
+
+def summarise(
+    threshold: float, curve: Scores, seed: Counts, refined: Counts, masks: Counts
+) -> dict[str, object]:
+    """The metrics of one method; the scores are null where no training image has a mask to score with."""
+    known = bool(seed.any())
+    best = int(np.nanargmax(curve)) if known else 0
+    published = score_pseudo_masks(masks)
+    return {
+        "threshold": threshold,
+        "heatmaps": {
+            "threshold_chosen": threshold,
+            "miou_chosen": score_or_none(mean_iou(seed)),
+            "threshold_best": round(float(THRESHOLDS[best]), 2) if known else None,
+            "miou_best": score_or_none(curve[best]),
+        },
+        "pseudo_masks": {
+            "miou": score_or_none(mean_iou(refined)),
+            "precision": score_or_none(published.precision),
+            "coverage": score_or_none(published.coverage),
+        },
+    }
+
+
+def summarise_noise(noise: Sequence[Noise]) -> dict[str, float | None]:
+    """Means over the masks; null where there are none."""
+    if not noise:
+        return {"confidence": None, "ignored": None}
+    sure, open_share = [n.confidence for n in noise], [n.ignored for n in noise]
+    return {"confidence": float(np.mean(sure)), "ignored": float(np.mean(open_share))}

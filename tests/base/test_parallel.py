@@ -1,0 +1,113 @@
+"""The parallel map: order, equality over worker counts, messages."""
+
+import os
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from pipeline.base.parallel import WORKERS, parallel_map, parallel_stream, read_ahead, worker_count
+
+
+def blurred_noise(seed: int) -> np.ndarray:
+    image = np.random.default_rng(seed).random((70, 90, 3), dtype=np.float32)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), 3))
+
+
+def threads_and_process(_: int) -> tuple[int, int, int]:
+    return cv2.getNumThreads(), torch.get_num_threads(), os.getpid()
+
+
+def current_folder(_: int) -> Path:
+    return Path.cwd()
+
+
+def fail_at_three(item: int) -> int:
+    if item == 3:
+        raise ValueError(f"item {item}: expected anything but 3")
+    return item
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_order_of_the_items(workers: int) -> None:
+    assert parallel_map(str, range(40), workers=workers, description="test") == [str(i) for i in range(40)]
+    assert parallel_map(str, [], workers=workers, description="test") == []
+
+
+def test_one_and_two_workers_give_the_same_bytes() -> None:
+    one = parallel_map(blurred_noise, range(6), workers=1, description="test")
+    two = parallel_map(blurred_noise, range(6), workers=2, description="test")
+    assert [a.tobytes() for a in one] == [b.tobytes() for b in two]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_message_of_an_item_reaches_the_caller(workers: int) -> None:
+    with pytest.raises(ValueError, match=r"^item 3: expected anything but 3$"):
+        parallel_map(fail_at_three, range(6), workers=workers, description="test")
+
+
+def test_each_item_is_computed_by_one_thread_and_ours_are_given_back() -> None:
+    before = cv2.getNumThreads(), torch.get_num_threads()
+    here = parallel_map(threads_and_process, range(2), workers=1, description="test")
+    there = parallel_map(threads_and_process, range(2), workers=2, description="test")
+    assert [(a, b) for a, b, _ in here + there] == [(1, 1)] * 4
+    assert here[0][2] == os.getpid()
+    assert os.getpid() not in {process for _, _, process in there}
+    assert (cv2.getNumThreads(), torch.get_num_threads()) == before
+
+
+def test_workers_are_where_the_caller_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in (Path.cwd(), tmp_path):
+        monkeypatch.chdir(folder)
+        assert parallel_map(current_folder, range(4), workers=2, description="test") == [folder] * 4
+
+
+def test_stream_yields_results_one_by_one() -> None:
+    stream = parallel_stream(fail_at_three, range(6), workers=1, description="test")
+    assert [next(stream), next(stream), next(stream)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="item 3"):
+        next(stream)
+
+
+def test_workers_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(WORKERS, "3")
+    assert worker_count() == 3
+    assert worker_count(2) == 2
+    monkeypatch.delenv(WORKERS)
+    assert worker_count() >= 1
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "two", "1.5"])
+def test_impossible_workers_are_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv(WORKERS, given)
+    with pytest.raises(ValueError, match=f"CAMSEG_WORKERS.*got '{given}'"):
+        parallel_map(str, [1], description="test")
+
+
+def test_reading_ahead_keeps_the_order_and_reads_in_a_thread_no_more_than_asked_for() -> None:
+    begun: list[int] = []
+    threads: set[int] = set()
+
+    def read(item: int) -> str:
+        begun.append(item)
+        threads.add(threading.get_ident())
+        return str(item)
+
+    found = []
+    for text in read_ahead(read, range(20), ahead=3):
+        found.append(text)
+        assert len(begun) <= len(found) + 3
+    assert found == [str(i) for i in range(20)]
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+    assert list(read_ahead(read, [])) == []
+
+
+def test_an_error_while_reading_ahead_comes_in_its_turn() -> None:
+    results = read_ahead(fail_at_three, range(6))
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="item 3"):
+        next(results)

@@ -1,0 +1,137 @@
+"""What is worth a look: copies, spellings, sizes and imbalance."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from pipeline.commands.advice import advise, one_edit_apart
+from pipeline.data.duplicates import difference_hash, near_duplicates
+from pipeline.data.manifest import Manifest, Sample, Split
+
+HASHES = st.lists(st.integers(0, 2**64 - 1) | st.sampled_from([2**32 - 1, 2**32 - 2, 2**31]), max_size=12)
+
+
+def sample(
+    name: str, labels: tuple[int, ...], split: Split = "train", size: tuple[int, int] = (90, 120)
+) -> Sample:
+    return Sample(name, f"{name}.jpg", "", *size, labels, split, mask=False, score=False)
+
+
+def advice(classes: tuple[str, ...], *samples: Sample, hashes: dict[str, int] | None = None) -> list[str]:
+    given = {s.name: 0 for s in samples} | (hashes or {})
+    return advise(Manifest("", classes, samples), given, long_side=128, output_stride=32)
+
+
+def alike(hashes: list[int]) -> list[tuple[int, int]]:
+    return [(int(i), int(j)) for pairs in near_duplicates(hashes) for i, j in pairs]
+
+
+def test_hash_says_where_it_gets_lighter() -> None:
+    # 8 rows of 9 cells, each 4 x 5 pixels: lighter to the right in the upper half only.
+    cells = np.tile(np.arange(9, dtype=np.uint8) * 20, (8, 1))
+    cells[4:] = cells[4:, ::-1]
+    image = np.repeat(cells.repeat(4, 0).repeat(5, 1)[..., None], 3, axis=2)
+    assert difference_hash(image) == 0xFFFFFFFF00000000
+
+
+def test_copies_in_other_sizes_and_qualities_are_near() -> None:
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (2, 6, 8, 3), dtype=np.uint8)
+    images = [np.asarray(Image.fromarray(pixels).resize((160, 120), 3)) for pixels in small]
+    smaller = np.asarray(Image.fromarray(images[0]).resize((97, 71)))
+    hashes = [difference_hash(image) for image in (*images, smaller)]
+    assert alike(hashes) == [(0, 2)]
+
+
+@given(hashes=HASHES)
+def test_near_duplicates_against_all_pairs(hashes: list[int]) -> None:
+    telling = [8 <= value.bit_count() <= 56 for value in hashes]
+    expected = [
+        (i, j)
+        for i in range(len(hashes))
+        for j in range(i + 1, len(hashes))
+        if telling[i] and telling[j] and (hashes[i] ^ hashes[j]).bit_count() <= 3
+    ]
+    assert alike(hashes) == expected
+
+
+def test_copies_are_told_by_where_they_are() -> None:
+    samples = (sample("a", (0,)), sample("b", (0,)), sample("c", (), "val"))
+    found = advice(("cat",), *samples, hashes={"a": 2**32 - 1, "b": 2**32 - 2, "c": 2**64 - 2**32})
+    assert found == ["1 pair(s) look alike within a split: a (train) = b (train)"]
+    found = advice(("cat",), *samples, hashes={"a": 2**32 - 1, "b": 2**60 - 2**20, "c": 2**32 - 1})
+    assert found == [
+        "1 pair(s) look alike across the splits, which makes scores too good: a (train) = c (val)",
+        "1 pair(s) look alike and have other labels: a (train) = c (val)",
+    ]
+
+
+def test_pairs_beyond_one_part_are_found() -> None:
+    hashes = [int(value) for value in np.random.default_rng(0).integers(0, 2**62, 300, np.uint64)]
+    hashes[250] = hashes[299] = hashes[3]
+    assert alike(hashes) == [(3, 250), (3, 299), (250, 299)]
+
+
+def test_frames_of_a_camera_that_stands_still_take_no_memory() -> None:
+    samples = [sample(f"{i:04}", (0,), "val" if i < 10 else "train") for i in range(2000)]
+    tracemalloc.start()
+    try:
+        found = advice(("cat",), *samples, hashes={s.name: 2**32 - 1 for s in samples})
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # 10 * 1990 pairs across the splits; 10 * 9 / 2 + 1990 * 1989 / 2 within
+    assert "19900 pair(s) look alike across the splits" in found[0]
+    assert found[0].endswith("0000 (val) = 0014 (train) and 19895 more")
+    assert "1979100 pair(s) look alike within a split: 0000 (val) = 0001 (val), " in found[1]
+    assert peak < 20e6  # a list of the pairs takes 16 bytes each for their places alone: 32e6
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ("cat", "cart", True),
+        ("cart", "cat", True),
+        ("cat", "cut", True),
+        ("cat", "Cats", True),
+        ("cat", "cat", False),
+        ("cat", "Cat", False),
+        ("cat", "act", False),
+        ("cat", "carts", False),
+        ("", "a", True),
+        ("ab", "ba", False),
+    ],
+)
+def test_one_edit(one: str, other: str, apart: bool) -> None:
+    assert one_edit_apart(one, other) is apart
+
+
+def test_spellings() -> None:
+    boats = [sample(f"b{i}", (0, 1)) for i in range(5)]
+    assert advice(("boat", "goat"), *boats) == []  # two classes
+    assert (
+        "'boat' (5 images) and 'boad' (1) are spelt alike"
+        in advice(("boat", "boad"), *(sample(f"b{i}", (0,)) for i in range(5)), sample("c", (1,)))[0]
+    )
+    assert "'Boat' (1 images) and 'boat' (1)" in advice(("Boat", "boat"), sample("a", (0, 1)))[0]
+
+
+def test_sizes() -> None:
+    found = advice(
+        ("cat",), sample("a", (0,), size=(30, 128)), sample("b", (0,), size=(31, 31)), sample("c", (0,))
+    )
+    assert found[0].startswith("1 image(s) are narrower than one cell of the feature map (32 pixels at")
+    assert found[0].endswith(": a")
+    assert found[1] == "1 image(s) are enlarged more than four times: b"
+
+
+def test_imbalance() -> None:
+    samples = [sample(f"a{i}", (0,)) for i in range(11)]
+    assert advice(("cat", "dog"), *samples, sample("b", (1,))) == [
+        "classes with less than a tenth of the images of cat (11) in train: dog (1)"
+    ]
+    assert advice(("cat", "dog"), *samples[1:], sample("b", (1,))) == []

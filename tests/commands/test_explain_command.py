@@ -1,0 +1,102 @@
+"""`camseg explain` with the pipeline's own classifier and with those of libraries."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision import models
+
+from pipeline.__main__ import main
+from pipeline.classifier.network import make_classifier, save_classifier
+from pipeline.data.images import read_image
+from pipeline.params import load_params
+from tests.photos import write_photo
+
+SHIPPED = Path(__file__).parents[2] / "params.yaml"
+CLASSES = ("disc", "square", "triangle")
+PHOTO = np.random.default_rng(0).integers(256, size=(48, 80, 3)).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project with an untrained classifier and two photos as the current folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(SHIPPED.read_text())
+    torch.manual_seed(0)
+    save_classifier(Path("models/classifier"), make_classifier(load_params().classifier, CLASSES))
+    for name in ("a.png", "b.png"):
+        write_photo(Path(name), PHOTO)
+
+
+def test_own_classifier_needs_no_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "a.png", "b.png", "--npz", "--out", "out"]) == 0
+    assert "2 photo(s) explained in out, 0 skipped" in capsys.readouterr().out
+    for photo in ("a", "b"):
+        names = {file.name for file in Path("out", photo).iterdir()}
+        methods = ("cam", "gradcam", "gradcampp", "layercam")
+        assert names == {f"{m}-{c}.png" for m in methods for c in CLASSES} | {"grid.png", "heatmaps.npz"}
+        assert read_image(Path("out", photo, "cam-disc.png")).shape == (48, 80, 3)
+        with np.load(Path("out", photo, "heatmaps.npz"), allow_pickle=False) as arrays:
+            assert set(arrays["classes"]) == set(CLASSES)
+            assert arrays["gradcam"].shape == (3, 77, 128)  # the size that the classifier saw
+            assert arrays["gradcam"].max() == 1
+
+
+def test_broken_photos_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("broken.jpg").write_bytes(b"no picture")
+    assert main(["explain", "broken.jpg", "a.png", "missing.png", "--out", "out"]) == 1
+    said = capsys.readouterr()
+    assert "skipped: broken.jpg" in said.err
+    assert "skipped: missing.png" in said.err
+    assert "1 photo(s) explained in out, 2 skipped" in said.out
+    assert {folder.name for folder in Path("out").iterdir()} == {"a"}
+
+
+def test_photos_of_one_name_do_not_overwrite_each_other() -> None:
+    write_photo(Path("other/a.png"), PHOTO)
+    assert (
+        main(["explain", "a.png", "other/a.png", "--classes", "disc", "--methods", "cam", "--out", "out"])
+        == 0
+    )
+    assert {folder.name for folder in Path("out").iterdir()} == {"a", "a-2"}
+
+
+def test_models_of_torchvision_and_methods_of_grad_cam() -> None:
+    options = ["--model", "torchvision:resnet18", "--weights", "none", "--long-side", "64"]
+    methods = "gradcam,ablationcam,eigencam"
+    assert (
+        main(["explain", "a.png", *options, "--classes", "tabby,tench", "--methods", methods, "--out", "out"])
+        == 0
+    )
+    names = {file.name for file in Path("out/a").iterdir()}
+    assert names == {f"{m}-{c}.png" for m in methods.split(",") for c in ("tabby", "tench")} | {"grid.png"}
+
+
+def test_models_of_timm_and_weights_from_a_file() -> None:
+    torch.manual_seed(1)
+    net = models.resnet18(num_classes=3)
+    save_file(net.state_dict(), "own.safetensors")
+    options = ["--model", "timm:resnet18", "--weights", "own.safetensors", "--layer", "layer3.-1"]
+    assert main(["explain", "a.png", *options, "--classes", "class 2", "--out", "out"]) == 0
+    names = {file.name for file in Path("out/a").iterdir()}
+    assert names == {"gradcam-class_2.png", "gradcampp-class_2.png", "layercam-class_2.png", "grid.png"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--classes", "sqare"], "the model has no class 'sqare'; near: square"),
+        (["--methods", "camm"], "--methods: expected some of six, cam, gradcam"),
+        (["--model", "models/none"], "models/none: there is no classifier. Run `make repro` first"),
+        (["--model", "torchvision:resnet19"], "torchvision has no classifier 'resnet19'"),
+        (["--model", "timm:resnet19"], "resnet19"),
+        (["--layer", "encoder.layer9"], "expected one of"),
+    ],
+)
+def test_wrong_requests_say_what_there_is(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "a.png", *options, "--out", "out"]) == 2
+    assert said in capsys.readouterr().err

@@ -1,0 +1,222 @@
+"""`camseg export` on a small finished project."""
+
+import csv
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from torch import nn
+from torchvision.datasets import VOCSegmentation
+
+from pipeline.__main__ import main
+from pipeline.base.files import write_json
+from pipeline.data.images import read_mask, write_image, write_mask
+from pipeline.data.manifest import Manifest, Sample, write_manifest
+from pipeline.heatmaps.store import write_index, write_shard
+from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, save_segmentation_net
+
+SHIPPED = Path(__file__).parents[2] / "params.yaml"
+CLASSES = ("cat", "dog")
+SIZE = (24, 40)
+# name, labels, heat of each label in its half of the picture: by how much it beats the threshold of 0.5
+PHOTOS = {"sub/sure": ((0,), 1.0), "sub/doubtful": ((1,), 0.55), "plain": ((), 0.0), "missed": ((0, 1), 0.9)}
+
+
+def half(value: int) -> np.ndarray:
+    mask = np.zeros(SIZE, np.uint8)
+    mask[:, : SIZE[1] // 2] = value
+    return mask
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos, heatmaps, masks, predictions and a model as the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CAMSEG_WORKERS", "1")
+    params = SHIPPED.read_text()
+    Path("params.yaml").write_text(params)
+    samples, heat = [], {}
+    for name, (labels, value) in sorted(PHOTOS.items()):
+        image = np.random.default_rng(0).integers(256, size=(*SIZE, 3)).astype(np.uint8)
+        write_image(Path(f"photos/{name}.png"), image)
+        samples.append(Sample(name, f"{name}.png", "", *SIZE, labels, "train", True, True))
+        write_mask(Path(f"data/masks/cam/{name}.png"), half(labels[0] + 1 if labels else 0))
+        write_mask(Path(f"data/masks/cam-relabelled/{name}.png"), half(labels[0] + 1 if labels else 0))
+        write_mask(Path(f"data/masks/full/{name}.png"), half(0))
+        write_mask(Path(f"data/predictions/cam/{name}.png"), half(1))
+        if labels:
+            heat[name] = np.zeros((len(labels), 6, 10), np.uint8)
+            heat[name][0, :, :5] = round(255 * value)
+    write_manifest(Path("data/prepared"), Manifest("photos", CLASSES, tuple(samples)))
+    write_shard(Path("data/heatmaps/cam"), 0, heat)
+    write_index(Path("data/heatmaps/cam"), [list(heat)])
+    write_json(Path("reports/pseudo_masks/cam/metrics.json"), {"threshold": 0.5})
+    torch.manual_seed(0)
+    model = smp.create_model("Unet", "resnet18", encoder_weights=None, classes=3)
+    save_segmentation_net(
+        Path("models/segmentation/cam"), SegmentationNet(model, SegmentationConfig(CLASSES, 64))
+    )
+
+
+def read_confidence(out: str = "out") -> dict[str, float]:
+    rows = csv.DictReader(Path(out, "confidence.csv").read_text(encoding="utf-8").splitlines())
+    return {row["name"]: float(row["confidence"]) for row in rows}
+
+
+@pytest.mark.parametrize("options", [[], ["--masks", "cam"], ["--masks", "cam-relabelled"]])
+def test_classes_come_in_turn_the_most_doubtful_first(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "png", "out", *options]) == 0
+    found = read_confidence()
+    assert list(found) == ["missed", "sub/doubtful", "sub/sure", "plain"]
+    # The heat is uneven only where it is resized, in the 4 columns around the middle.
+    assert found["plain"] == 1
+    assert found["sub/sure"] == pytest.approx(1 / 1.5, abs=0.03)
+    assert found["sub/doubtful"] == pytest.approx(0.55 / 1.05, abs=0.04)
+    assert found["missed"] == pytest.approx((0.9 / 1.4 + 0) / 2, abs=0.03)
+    said = capsys.readouterr().out
+    assert said.startswith(f"4 mask(s) of data/masks/{(options or ['', 'cam'])[1]} written to out")
+    assert f"  {found['missed']:.2f}  missed\n" in said
+    assert np.array_equal(read_mask(Path("out/masks/sub/sure.png")), half(1))
+
+
+def test_predictions_are_held_against_the_probabilities_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fixed(nn.Module):
+        """Scores of 0, 1 and -1 everywhere."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor([0.0, 1.0, -1.0]).view(1, 3, 1, 1))
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.weight.expand(len(images), 3, *images.shape[-2:])
+
+    net = SegmentationNet(Fixed(), SegmentationConfig(CLASSES, 64)).eval()
+    monkeypatch.setattr("pipeline.commands.export_masks.load_model", lambda folder: net)
+    assert main(["export", "png", "out", "--predictions", "cam"]) == 0
+    # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652
+    assert list(read_confidence().values()) == pytest.approx([0.6652] * 4, abs=1e-3)
+
+
+def test_corrected_masks_are_sure_and_come_last() -> None:
+    write_mask(Path("data/masks/corrected/missed.png"), half(2))  # the most doubtful otherwise
+    assert main(["export", "png", "out"]) == 0
+    found = read_confidence()
+    assert list(found) == ["sub/doubtful", "sub/sure", "missed", "plain"]  # equal ones by name
+    assert found["missed"] == found["plain"] == 1
+    assert main(["export", "png", "corrected", "--masks", "corrected"]) == 0
+    assert read_confidence("corrected") == {"missed": 1}
+
+
+def test_true_masks_are_not_doubted() -> None:
+    assert main(["export", "png", "out", "--masks", "full"]) == 0
+    assert set(read_confidence().values()) == {1.0}
+
+
+def test_each_format_opens(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("voc", "coco", "cvat", "labelstudio"):
+        assert main(["export", name, name]) == 0
+        assert next(iter(read_confidence(name))) == "missed"
+    assert len(VOCSegmentation("voc", image_set="train")) == 4
+    assert json.loads(Path("coco/annotations.json").read_text())["images"][0]["file_name"] == "missed.png"
+    with zipfile.ZipFile("cvat/annotations.zip") as archive:
+        assert "SegmentationClass/sub/sure.png" in archive.namelist()
+    assert len(json.loads(Path("labelstudio/tasks.json").read_text())) == 4
+
+
+def test_onnx_gives_what_the_model_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "onnx", "new/model.onnx"]) == 0
+    said = capsys.readouterr().out
+    assert "models/segmentation/cam written to new/model.onnx\nonnxruntime gives the scores of torch" in said
+    session = onnxruntime.InferenceSession("new/model.onnx", providers=["CPUExecutionProvider"])
+    (scores,) = session.run(None, {"images": np.zeros((1, 3, 40, 52), np.float32)})
+    assert scores.shape == (1, 3, 40, 52)
+
+
+def test_a_folder_with_files_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("out").mkdir()
+    assert main(["export", "png", "out"]) == 0  # an empty one is fine
+    before = {file: file.read_bytes() for file in Path("out").rglob("*") if file.is_file()}
+    assert main(["export", "voc", "out"]) == 2
+    assert "out: expected a new or an empty folder, got one with files" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in Path("out").rglob("*") if file.is_file()} == before
+
+
+def test_what_a_killed_export_left_is_deleted_by_the_next() -> None:
+    Path("new").mkdir()
+    Path("new/.out.part/masks").mkdir(parents=True)
+    Path("new/.out.part/masks/old.png").touch()
+    assert main(["export", "png", "new/out"]) == 0
+    assert [path.name for path in Path("new").iterdir()] == ["out"]
+    assert not Path("new/out/masks/old.png").exists()
+
+
+def test_a_link_to_an_empty_folder_may_be_written_to() -> None:
+    Path("disk/empty").mkdir(parents=True)
+    Path("out").symlink_to(Path("disk/empty"))
+    assert main(["export", "png", "out"]) == 0
+    assert Path("out").is_symlink()
+    assert [path.name for path in Path("disk").iterdir()] == ["empty"]
+    assert Path("disk/empty/masks/plain.png").is_file()
+
+
+def test_a_failed_export_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("photos/plain.png").unlink()
+    before = sorted(Path().iterdir())
+    assert main(["export", "coco", "out"]) == 2
+    assert "photos/plain.png: no such file" in capsys.readouterr().err
+    assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "removed", "said"),
+    [
+        (["png", "out", "--masks", "camm"], "", "data/masks: expected one of cam, cam-relabelled, full, got"),
+        (["png", "out", "--masks", "../masks/cam"], "", "data/masks: expected one of cam"),
+        (["png", "out", "--predictions", "full"], "", "data/predictions: expected one of cam, got no 'full'"),
+        (["png", "out"], "data/heatmaps/cam/index.json", "data/heatmaps/cam/index.json: no such file"),
+        (["png", "out"], "reports/pseudo_masks/cam/metrics.json", "metrics.json: no such file"),
+        (["png", "out"], "data/prepared/manifest.json", "there is no data set yet. Run `make repro` first"),
+        (["png", "out", "--model", "models"], "", "png takes masks: --masks NAME or --predictions NAME"),
+        (["onnx", "out.onnx", "--masks", "cam"], "", "onnx takes a model: --model FOLDER"),
+        (["onnx", "out"], "", "out: expected a new file that ends with .onnx"),
+        (["onnx", "m.onnx"], "models/segmentation/cam/camseg.json", "got no camseg.json. Run `make repro`"),
+        (["onnx", "m.onnx", "--model", "none"], "", "none: expected a segmentation model"),
+        (["png", "out", "--predictions", "cam"], "models/segmentation/cam/config.json", "got no config.json"),
+    ],
+)
+def test_wrong_requests_say_what_is_missing(
+    options: list[str], removed: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if removed:
+        Path(removed).unlink()
+    assert main(["export", *options]) == 2
+    assert said in capsys.readouterr().err
+    assert not Path(options[1]).exists()
+
+
+def test_a_mask_that_its_labels_deny_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    write_mask(Path("data/masks/cam/sub/sure.png"), half(2))
+    assert main(["export", "png", "out"]) == 2
+    assert "data/masks/cam: 'sub/sure': Expected the ids [0, 1] or 255" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b"not safetensors"])
+def test_a_broken_model_is_named(content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("models/segmentation/cam/model.safetensors").write_bytes(content)
+    assert main(["export", "onnx", "m.onnx"]) == 2
+    assert "models/segmentation/cam: cannot be read as a segmentation model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["export", "predict"])
+def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"examples:\n  camseg {command} " in capsys.readouterr().out

@@ -1,0 +1,112 @@
+"""Counts of a data set, by hand."""
+
+import numpy as np
+import pytest
+
+from pipeline.base.sizes import crop_side
+from pipeline.commands.estimate import estimate
+from pipeline.commands.overview import (
+    co_occurrence,
+    fitting_long_side,
+    image_sizes,
+    images_per_class,
+    labels_per_image,
+)
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.params import SegmentationParams, load_params
+
+
+def sample(name: str, size: tuple[int, int], labels: tuple[int, ...], split: str = "train") -> Sample:
+    return Sample(name, f"images/{name}.jpg", "", *size, labels, split, True, True)  # type: ignore[arg-type]
+
+
+MANIFEST = Manifest(
+    "data/raw",
+    ("cat", "dog", "cow"),
+    (
+        sample("a", (100, 200), (0, 1)),
+        sample("b", (300, 150), (0,)),
+        sample("c", (120, 160), (), "val"),
+        sample("d", (90, 400), (0, 1), "val"),
+    ),
+)
+
+
+def test_counts() -> None:
+    counts = images_per_class(MANIFEST)
+    assert {split: found.tolist() for split, found in counts.items()} == {
+        "train": [2, 1, 0],
+        "val": [1, 1, 0],
+        "test": [0, 0, 0],
+    }
+    assert labels_per_image(MANIFEST) == {0: 1, 1: 1, 2: 2}
+    np.testing.assert_array_equal(co_occurrence(MANIFEST), [[3, 2, 0], [2, 2, 0], [0, 0, 0]])
+
+
+def test_sizes() -> None:
+    assert image_sizes(MANIFEST) == {
+        "height": (90, 110, 300),
+        "width": (150, 180, 400),
+        "long side": (160, 250, 400),
+    }
+    assert fitting_long_side(MANIFEST) == 256  # 250 / 32 = 7.8
+
+
+@pytest.mark.parametrize(("longer", "expected"), [(20, 32), (100, 96), (256, 256), (4000, 320)])
+def test_fitting_long_side(longer: int, expected: int) -> None:
+    assert fitting_long_side(Manifest("", (), (sample("a", (10, longer), ()),))) == expected
+
+
+def test_estimate_grows_with_steps_and_images() -> None:
+    params = load_params()
+    cost = estimate(MANIFEST, params)
+    # Each crop costs 1.4 x 1.1 s per megapixel, and reading its photo 0.02: a and b, 100 x 200 and 300 x 150.
+    training = params.classifier.training
+    crop = crop_side(training, params.data.long_side)
+    one = 1.4 * 1.1 * crop**2 + 0.02 * (20_000 + 45_000) / 2
+    core_seconds = training.steps * training.batch_size * one / 1e6
+    assert cost.seconds["train_classifier"] == pytest.approx(core_seconds / 1.6)
+    twice = Manifest(MANIFEST.root, MANIFEST.classes, MANIFEST.samples * 2)
+    more = estimate(twice, params)
+    assert more.seconds["make_heatmaps"] == pytest.approx(2 * cost.seconds["make_heatmaps"])
+    assert more.seconds["make_pseudo_masks"] == pytest.approx(2 * cost.seconds["make_pseudo_masks"])
+    assert more.disk > cost.disk
+
+
+def test_estimate_knows_the_depths_of_heatmaps() -> None:
+    params = load_params()
+    deep = params.model_copy(update={"heatmaps": params.heatmaps.model_copy(update={"depths": 3})})
+    one, three = estimate(MANIFEST, params).seconds, estimate(MANIFEST, deep).seconds
+    assert three["make_heatmaps"] == pytest.approx(1.8 * one["make_heatmaps"])  # 1 + 2 * 0.4
+    assert {k for k in one if one[k] != three[k]} == {"make_heatmaps"}
+
+
+def test_estimate_knows_relabelling() -> None:
+    params = load_params()
+    once = estimate(MANIFEST, params)
+    supervision = ("cam", "cam-relabelled", "full")
+    values = {
+        "relabel": params.relabel.model_copy(update={"supervision": ("cam",)}),
+        "segmentation": params.segmentation.model_copy(update={"supervision": supervision}),
+    }
+    twice = estimate(MANIFEST, params.model_copy(update=values))
+    # Masks of two heatmap methods, and then those of a model; two models, then three.
+    assert once.seconds["relabel"] == 0 < twice.seconds["relabel"]
+    assert twice.seconds["make_pseudo_masks"] == pytest.approx(3 / 2 * once.seconds["make_pseudo_masks"])
+    assert 3 / 2 < twice.seconds["train_segmentation"] / once.seconds["train_segmentation"] < 2
+    assert twice.disk > once.disk
+
+
+def test_a_teacher_costs_time_where_masks_are_not_true() -> None:
+    params = load_params()
+    section = params.segmentation
+    still = section.model_copy(update={"teacher": section.teacher.model_copy(update={"confidence": 1})})
+    only_true = section.model_copy(update={"supervision": ("full",)})
+
+    def seconds(section: SegmentationParams) -> float:
+        return estimate(MANIFEST, params.model_copy(update={"segmentation": section})).seconds[
+            "train_segmentation"
+        ]
+
+    assert seconds(section) > 1.05 * seconds(still)
+    assert seconds(only_true) == pytest.approx(seconds(still) / 2)

@@ -1,0 +1,167 @@
+"""The training loop: schedule, parameter groups, resuming, errors."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pipeline.data.images import write_image
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.stream import TrainingStream
+from pipeline.engine import training_loop as training
+from pipeline.engine.training_loop import (
+    TrainingError,
+    fit,
+    freeze_batch_norm,
+    learning_rate_factor,
+    loader_count,
+    make_optimizer,
+    set_learning_rate,
+)
+from pipeline.params import TrainingParams, load_params
+
+
+def params(**changes: object) -> TrainingParams:
+    base = load_params(Path("params.yaml")).classifier.training.model_dump()
+    small = {"steps": 6, "batch_size": 2, "warmup_steps": 2, "checkpoint_steps": 2}
+    return TrainingParams.model_validate({**base, **small, **changes})
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> TrainingStream:
+    rng = np.random.default_rng(0)
+    samples = []
+    for i in range(5):
+        write_image(tmp_path / f"{i}.png", rng.integers(0, 256, (40, 56, 3), np.uint8))
+        samples.append(Sample(str(i), f"{i}.png", "", 40, 56, (i % 2,), "train", False, False))
+    manifest = Manifest(str(tmp_path), ("a", "b"), tuple(samples))
+    one_hot = {s.name: functional.one_hot(torch.tensor(s.labels[0]), 2).float() for s in samples}
+    return TrainingStream(manifest, samples, lambda s: one_hot[s.name], params(), long_side=48, seed=3)
+
+
+def small_net() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=4),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Dropout(0.3),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 2),
+    )
+
+
+def bce(net: nn.Module, images: torch.Tensor, targets: torch.Tensor, _step: int) -> torch.Tensor:
+    return functional.binary_cross_entropy_with_logits(net(images), targets)
+
+
+def train(
+    stream: TrainingStream, checkpoint: Path, p: TrainingParams
+) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+    net = small_net()
+    curve = fit(
+        net,
+        bce,
+        stream,
+        p,
+        pretrained=[],
+        checkpoint=checkpoint,
+        description="test",
+    )
+    return {key: value.clone() for key, value in net.state_dict().items()}, curve
+
+
+def test_learning_rate_by_hand() -> None:
+    p = params(steps=10, warmup_steps=3, poly_power=1.0)
+    # Warm-up 1/4, 2/4, 3/4, 1; poly 1 - step / 10.
+    assert [round(learning_rate_factor(p, step), 4) for step in (0, 1, 4, 9)] == [0.25, 0.45, 0.6, 0.1]
+
+
+def test_pretrained_parameters_learn_slower() -> None:
+    net, p = small_net(), params(lr=0.1, pretrained_lr_factor=0.01, warmup_steps=0)
+    optimizer = make_optimizer(net, p, list(net[0].parameters()))
+    assert set_learning_rate(optimizer, p, 0) == pytest.approx(0.1)
+    rates = {id(q): group["lr"] for group in optimizer.param_groups for q in group["params"]}
+    assert rates[id(net[0].weight)] == pytest.approx(0.001)
+    assert rates[id(net[6].weight)] == pytest.approx(0.1)
+    assert len(rates) == len(list(net.parameters()))
+
+
+def test_an_interrupted_training_ends_with_the_same_bytes(stream: TrainingStream, tmp_path: Path) -> None:
+    whole, curve = train(stream, tmp_path / "whole.pt", params())
+
+    class Stop(Exception):
+        pass
+
+    seen = 0
+
+    def stop_at_step_5(
+        net: nn.Module, images: torch.Tensor, targets: torch.Tensor, step: int
+    ) -> torch.Tensor:
+        nonlocal seen
+        seen += 1
+        if seen == 5:
+            raise Stop
+        return bce(net, images, targets, step)
+
+    with pytest.raises(Stop):
+        fit(
+            small_net(),
+            stop_at_step_5,
+            stream,
+            params(),
+            pretrained=[],
+            checkpoint=tmp_path / "c.pt",
+            description="t",
+        )
+    again, curve_again = train(stream, tmp_path / "c.pt", params())
+    assert curve_again == curve
+    assert all(torch.equal(whole[key], again[key]) for key in whole)
+
+
+def test_results_do_not_depend_on_loader_workers(
+    stream: TrainingStream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMSEG_LOADERS", "0")
+    alone, _ = train(stream, tmp_path / "a.pt", params())
+    monkeypatch.setenv("CAMSEG_LOADERS", "2")
+    together, _ = train(stream, tmp_path / "b.pt", params())
+    assert all(torch.equal(alone[key], together[key]) for key in alone)
+
+
+def test_a_gpu_is_fed_by_more_loaders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CAMSEG_LOADERS", raising=False)
+    for cores, beside_a_cpu, for_a_gpu in ((1, 1, 1), (8, 2, 8), (64, 2, 16)):
+        monkeypatch.setattr(training, "cpu_count", lambda cores=cores: cores)
+        assert loader_count(torch.device("cpu")) == beside_a_cpu
+        assert loader_count(torch.device("cuda")) == for_a_gpu
+    monkeypatch.setenv("CAMSEG_LOADERS", "0")
+    assert loader_count(torch.device("cuda")) == 0
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(stream: TrainingStream, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"test: the loss is nan at step 1 .*Lower training.lr"):
+        fit(
+            small_net(),
+            lambda net, images, _targets, _step: net(images).sum() * math.nan,
+            stream,
+            params(),
+            pretrained=[],
+            checkpoint=tmp_path / "c.pt",
+            description="test",
+        )
+
+
+def test_frozen_batch_norm_keeps_its_statistics() -> None:
+    net = small_net().train()
+    freeze_batch_norm(net)
+    before = net[1].running_mean.clone()
+    net(torch.rand(4, 3, 32, 32))
+    assert torch.equal(net[1].running_mean, before)
+    assert not net[1].weight.requires_grad
+    assert net[0].weight.requires_grad

@@ -1,0 +1,118 @@
+"""Single pictures under the diagnosis, with networks of which it is known what they look at."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline.data.manifest import Sample
+from pipeline.evaluation.diagnosis import Finding
+from pipeline.heatmaps.diagnosed_model import Patient, background_logits, examine, make_patient
+
+RED, BLUE = 0, 1  # classes: the first network's logit 0 grows with red, its logit 1 with blue
+
+
+class ColourReader(nn.Module):
+    """GAP + FC on cells of 4 x 4 pixels; the feature map is the mean colour of each cell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells = nn.Conv2d(3, 3, 4, stride=4, bias=False)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(3, 2)
+        with torch.no_grad():
+            self.cells.weight.copy_(torch.eye(3)[:, :, None, None].expand(3, 3, 4, 4) / 16)
+            self.fc.weight.copy_(torch.tensor([[40.0, 0, 0], [0, 0, 10.0]]))
+            self.fc.bias.copy_(torch.tensor([-2.0, -4.0]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.fc(self.pool(self.cells(images)).flatten(1))
+        return logits
+
+
+@pytest.fixture
+def patient() -> Patient:
+    net = ColourReader().eval()
+    return make_patient(net, net.fc, "cam", 80)
+
+
+def red_disc_on_water() -> tuple[np.ndarray, np.ndarray]:
+    """48 x 80 pixels of water in class BLUE's colour with a red object, and the object's mask."""
+    image = np.zeros((48, 80, 3), np.uint8)
+    image[..., 2] = 200
+    mask = np.zeros((48, 80), np.uint8)
+    mask[16:32, 32:56] = 1
+    image[mask > 0] = (230, 0, 0)
+    return image, mask
+
+
+def sample(*labels: int) -> Sample:
+    return Sample("picture", "picture.png", "", 48, 80, labels, "val", True, True)
+
+
+def looked(
+    patient: Patient, shown: Sample, image: np.ndarray, mask: np.ndarray | None, closely: list[int]
+) -> list[Finding]:
+    background = None if mask is None else background_logits(patient, image, mask)
+    return examine(patient, shown, image, mask, background, closely)
+
+
+def test_a_reader_of_the_object(patient: Patient) -> None:
+    image, mask = red_disc_on_water()
+    (found,) = looked(patient, sample(RED), image, mask, closely=[RED])
+    # One cell in ten is red: 40 * 0.9 * 0.1 - 2, and nothing is left of it without the object.
+    assert found.logit == pytest.approx(40 * 230 / 255 * 24 * 16 / (48 * 80) - 2, abs=1e-4)
+    assert found.painted_logit == pytest.approx(-2, abs=0.3)
+    assert found.hit
+    assert found.shares[0] > 0.6
+    assert found.drop_hot > 0.5 > found.drop_random
+    assert found.insertion > 0.8
+
+
+def test_a_reader_of_the_surroundings(patient: Patient) -> None:
+    image, mask = red_disc_on_water()
+    (found,) = looked(patient, sample(BLUE), image, np.where(mask, 2, 0).astype(np.uint8), closely=[BLUE])
+    assert found.painted_logit > found.logit  # the water closes over the object
+    assert found.hit is False
+    assert found.shares[0] < 0.05
+
+
+def test_the_background_is_what_no_object_and_nothing_unscored_covers(patient: Patient) -> None:
+    image, mask = red_disc_on_water()
+    bare = np.zeros_like(image)
+    bare[..., 2] = 200
+    mask[mask > 0] = 2  # of another class
+    mask[16:32, 32:44] = 255
+    expected = patient.logits(bare)
+    assert torch.allclose(background_logits(patient, image, mask), expected, atol=0.3)
+    assert torch.equal(background_logits(patient, bare, np.zeros_like(mask)), expected)
+
+
+def test_random_weights_change_the_heat_of_both_twins(patient: Patient) -> None:
+    image, mask = red_disc_on_water()
+    image[:8] = (0, 200, 0)
+    (found,) = looked(patient, sample(RED), image, mask, closely=[RED])
+    assert abs(found.random_all) < 0.95
+    assert found.random_head != found.random_all
+    assert torch.equal(patient.net.fc.weight[0], torch.tensor([40.0, 0, 0]))  # type: ignore[union-attr,index]
+
+
+def test_only_what_is_asked_for_is_measured(patient: Patient) -> None:
+    image, mask = red_disc_on_water()
+    (quick,) = looked(patient, sample(RED), image, mask, closely=[])
+    assert math.isnan(quick.insertion)
+    assert quick.hit
+    (blind,) = looked(patient, sample(RED), image, None, closely=[])
+    assert blind.hit is None
+    assert math.isnan(blind.painted_logit)
+    (absent,) = looked(patient, sample(BLUE), image, mask, closely=[])  # labelled, but not in the mask
+    assert absent.hit is None
+    assert looked(patient, sample(), image, mask, closely=[]) == []
+
+
+def test_same_numbers_again(patient: Patient) -> None:
+    image, mask = red_disc_on_water()
+    first, second = (repr(looked(patient, sample(RED), image, mask, [RED])) for _ in range(2))
+    assert first == second  # as text, since NaN differs from itself

@@ -1,0 +1,60 @@
+"""What `evaluation` makes of a model's probabilities."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline.params import load_params
+from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
+from pipeline.segmentation.prediction import predict_mask
+from pipeline.workflows.prediction import predict
+
+PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
+
+
+class Blurred(nn.Module):
+    """Label 2 where it is bright, unsure of the outline: the scores are a wide mean of the brightness."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        bright = nn.functional.avg_pool2d(images.mean(1, keepdim=True), 17, 1, 8, count_include_pad=False)
+        return torch.cat([-bright, torch.full_like(bright, -20), bright], 1) * self.weight
+
+
+@pytest.fixture
+def net() -> SegmentationNet:
+    return SegmentationNet(Blurred(), SegmentationConfig(("a", "b"), 96)).eval()
+
+
+@pytest.fixture
+def square() -> tuple[np.ndarray, np.ndarray]:
+    truth = np.zeros((72, 96), np.uint8)
+    truth[16:40, 20:44] = 2
+    noise = np.random.default_rng(0).integers(0, 6, (72, 96, 3))
+    return (np.where(truth[..., None] > 0, 220, 20) + noise).astype(np.uint8), truth
+
+
+def test_the_model_alone(net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]) -> None:
+    plain = PARAMS.evaluation.model_copy(update={"refine": "none"})
+    found = predict(net, square[0], plain, PARAMS.pseudo_masks.crf)
+    assert np.array_equal(found, predict_mask(net, square[0], plain.scales, flip=plain.flip))
+
+
+@pytest.mark.skipif(not find_spec("pydensecrf"), reason="pydensecrf is not installed")
+def test_the_crf_finds_the_outline_and_keeps_the_ids(
+    net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]
+) -> None:
+    image, truth = square
+    refined = PARAMS.evaluation.model_copy(update={"refine": "crf"})
+    found = predict(net, image, refined, PARAMS.pseudo_masks.crf)
+    alone = predict_mask(net, image, refined.scales, flip=refined.flip)
+    assert found.dtype == np.uint8
+    assert set(np.unique(found)) == {0, 2}
+    assert (found != truth).sum() < 0.2 * (alone != truth).sum()

@@ -1,0 +1,55 @@
+"""What a mask says of itself, and the table of what it takes for what."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.data.images import write_mask
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.heatmaps.store import write_index, write_shard
+from pipeline.masks.threshold import Competition, competition, odds_competition
+from pipeline.params import load_params
+from pipeline.report.results import read_confusion
+from pipeline.workflows.confusion_file import write_confusion
+from pipeline.workflows.pseudo_masks import Job, Noise, find_noise, summarise_noise
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)
+
+
+# Heat 0.2 against 0.3. Scores: p(cat) = 0.2 / (0.2 + 0.3) = 0.4. Odds: 0.2 / 0.8 against 0.3 / 0.7 makes
+# 7 / (7 + 12), but for the half level.
+@pytest.mark.parametrize(("compete", "cat"), [(competition, 0.4), (odds_competition, 7 / 19)])
+def test_the_noise_of_one_mask_by_hand(tmp_path: Path, compete: Competition, cat: float) -> None:
+    heat = np.full((1, 4, 4), 51, np.uint8)
+    write_shard(tmp_path / "heat", 0, {"a": heat})
+    write_index(tmp_path / "heat", [["a"]])
+    mask = np.ones((4, 4), np.uint8)  # without background, whose confidence is 1 - p(cat)
+    mask[1] = 255
+    write_mask(tmp_path / "work/masks/a.png", mask)
+    job = Job(
+        Manifest("", ("cat",), ()),
+        tmp_path / "heat",
+        tmp_path / "work",
+        load_params(PARAMS).pseudo_masks,
+        0.3,
+        compete,
+    )
+    found = find_noise(job, CAT)
+    assert found.ignored == 0.25
+    assert found.confidence == pytest.approx(cat, abs=1e-3)
+
+
+def test_means_over_the_masks() -> None:
+    assert summarise_noise([]) == {"confidence": None, "ignored": None}
+    found = summarise_noise([Noise(0.25, 0.5), Noise(0.75, 0.0)])
+    assert found == {"confidence": 0.5, "ignored": 0.25}
+
+
+def test_the_report_reads_the_table_that_stages_write(tmp_path: Path) -> None:
+    counts = np.array([[3, 1], [2, 7]])
+    write_confusion(tmp_path / "confusion.csv", ["cat, big"], counts)
+    read = read_confusion(tmp_path / "confusion.csv")
+    assert read.names == ("background", "cat, big")
+    assert read.counts.tolist() == [[3, 1], [2, 7]]  # rows: truth
