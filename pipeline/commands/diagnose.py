@@ -29,11 +29,12 @@ def add_parser(commands: Any) -> None:
 
 def run(_arguments: argparse.Namespace) -> int:
     """Diagnose, and print the table and the suspicions."""
+    from pipeline import paths
     from pipeline.base.files import read_json  # here, since these load torch
     from pipeline.data.manifest import read_manifest
     from pipeline.report.diagnosis_section import COLUMNS, class_rows
     from pipeline.report.summary import three
-    from pipeline.stages import diagnose, paths
+    from pipeline.stages import diagnose
 
     read_prepared()
     if not (paths.CLASSIFIER / "config.json").is_file():

@@ -11,6 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from pipeline import paths
 from pipeline.base.files import read_json
 from pipeline.data.corrections.store import store
 from pipeline.data.images import IGNORE, mask_png, read_mask
@@ -19,7 +20,7 @@ from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.threshold import label_map, odds_competition, upsample
 from pipeline.params import load_params
-from pipeline.stages import make_pseudo_masks, paths, prepare, relabel, train_classifier
+from pipeline.stages import make_pseudo_masks, prepare, relabel, train_classifier
 from pipeline.workflows.pseudo_masks import Job, make_masks
 
 SHIPPED = Path(__file__).parent.parent.parent / "params.yaml"

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import paths
 from pipeline.data.manifest import Manifest, write_manifest
 from pipeline.masks.threshold import odds_competition
 from pipeline.params import load_params
-from pipeline.stages import paths, relabel
+from pipeline.stages import relabel
 from pipeline.workflows.pseudo_masks import Job
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
