@@ -13,10 +13,8 @@ def main(supervision: str) -> None:
     """Read `models/segmentation/SUPERVISION`, write `data/predictions/...` and `reports/evaluation/...`."""
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
-    (paths.PREDICTIONS / supervision).mkdir(parents=True, exist_ok=True)
-    if not (paths.SEGMENTATION / supervision / paths.SKIPPED).exists():
-        predict_val(supervision, manifest, params.evaluation, params.pseudo_masks.crf)
-    score_val(supervision, manifest, params.evaluation)
+    confidences = predict_val(supervision, manifest, params.evaluation, params.pseudo_masks.crf)
+    score_val(supervision, manifest, params.evaluation, confidences)
 
 
 if __name__ == "__main__":

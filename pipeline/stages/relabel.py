@@ -9,8 +9,8 @@ from pipeline.engine.device import describe, pick_device
 from pipeline.masks.threshold import odds_competition
 from pipeline.params import RELABELLED, load_params
 from pipeline.stages.running import stage
-from pipeline.workflows.pseudo_masks import Job, make_masks
-from pipeline.workflows.self_training import THRESHOLD, predict_all
+from pipeline.workflows.pseudo_masks import Job, ThresholdedHeat, make_masks
+from pipeline.workflows.self_training import THRESHOLD, first_heat, predict_all
 
 
 def main(supervision: str) -> None:
@@ -29,7 +29,13 @@ def main(supervision: str) -> None:
     )
     train, heat = manifest.split("train"), work / "heat"
     predict_all(model, manifest, [s for s in train if s.labels], params.relabel, heat)
-    job = Job(manifest.without_samples(), heat, work, params.pseudo_masks, THRESHOLD, odds_competition)
+    job = Job(
+        manifest.without_samples(),
+        ThresholdedHeat(heat, THRESHOLD, odds_competition),
+        first_heat(supervision, params.pseudo_masks, train, len(manifest.classes) + 1),
+        work,
+        params.pseudo_masks,
+    )
     make_masks(name, supervision + RELABELLED, job, train)
 
 

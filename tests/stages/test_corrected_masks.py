@@ -22,7 +22,7 @@ from pipeline.masks.threshold import label_map, odds_competition, upsample
 from pipeline.params import load_params
 from pipeline.stages import make_pseudo_masks, prepare, relabel, train_classifier
 from pipeline.workflows.preparation import DataError
-from pipeline.workflows.pseudo_masks import Job, make_masks
+from pipeline.workflows.pseudo_masks import Job, ThresholdedHeat, make_masks
 
 SHIPPED = Path(__file__).parent.parent.parent / "params.yaml"
 
@@ -146,7 +146,14 @@ def test_they_replace_pseudo_masks_and_score_nothing() -> None:
     assert list(before) == list(after)
     assert (old["corrected"], new["corrected"]) == (0, 2)
     with (paths.REPORTS / "pseudo_masks/cam/images.csv").open() as file:
-        assert [row["name"] for row in csv.DictReader(file)] == ["train-00001", "train-00003", "train-00005"]
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert list(rows) == [f"train-{i:05d}" for i in range(1, 6)]
+    marked = {name for name, row in rows.items() if row["corrected"] == "1"}
+    assert {f"{name}.png" for name in marked} == changed
+    assert {rows[name]["confidence"] for name in marked} == {"1.0"}
+    assert {name for name, row in rows.items() if not row["miou_after"]} == marked
+    sure = [float(row["confidence"]) for name, row in rows.items() if name not in marked]
+    assert new["noise"]["confidence"] == pytest.approx(np.mean(sure), abs=1e-6)
     # The scores are those of the three others alone.
     labels = len(manifest.classes) + 1
     confusion = np.zeros((labels, labels), np.int64)
@@ -161,8 +168,9 @@ def test_they_replace_pseudo_masks_and_score_nothing() -> None:
 def test_they_replace_relabelled_masks_too() -> None:
     manifest = correct("train-00002")
     write_heat(manifest)
-    params, heat, work = load_params().pseudo_masks, paths.HEATMAPS / "cam", Path(".work/relabel/x")
-    job = Job(manifest.without_samples(), heat, work, params, 0.5, odds_competition)
+    params, work = load_params().pseudo_masks, Path(".work/relabel/x")
+    heat = ThresholdedHeat(paths.HEATMAPS / "cam", 0.5, odds_competition)
+    job = Job(manifest.without_samples(), heat, ThresholdedHeat(heat.folder, 0.4), work, params)
     make_masks("relabel", "cam-relabelled", job, manifest.split("train"))
     made, hand = files(paths.MASKS / "cam-relabelled"), files(paths.CORRECTED)
     assert made["train-00002.png"] == hand["train-00002.png"]

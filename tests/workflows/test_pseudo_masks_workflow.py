@@ -12,7 +12,7 @@ from pipeline.masks.threshold import Competition, competition, odds_competition
 from pipeline.params import load_params
 from pipeline.report.results import read_confusion
 from pipeline.workflows.confusion_file import write_confusion
-from pipeline.workflows.pseudo_masks import Job, Noise, find_noise, summarise_noise
+from pipeline.workflows.pseudo_masks import Job, Noise, ThresholdedHeat, find_noise, summarise_noise
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)
@@ -28,14 +28,10 @@ def test_the_noise_of_one_mask_by_hand(tmp_path: Path, compete: Competition, cat
     mask = np.ones((4, 4), np.uint8)  # without background, whose confidence is 1 - p(cat)
     mask[1] = 255
     write_mask(tmp_path / "work/masks/a.png", mask)
-    job = Job(
-        Manifest("", ("cat",), ()),
-        tmp_path / "heat",
-        tmp_path / "work",
-        load_params(PARAMS).pseudo_masks,
-        0.3,
-        compete,
-    )
+    heat = ThresholdedHeat(tmp_path / "heat", 0.3, compete)
+    # What the mask was made of does not judge it.
+    made_of = ThresholdedHeat(tmp_path / "other", 0.9)
+    job = Job(Manifest("", ("cat",), ()), made_of, heat, tmp_path / "work", load_params(PARAMS).pseudo_masks)
     found = find_noise(job, CAT)
     assert found.ignored == 0.25
     assert found.confidence == pytest.approx(cat, abs=1e-3)
