@@ -213,8 +213,9 @@ class RelabelParams(Section):
 
 
 class EvaluationParams(Section):
-    """How the segmentation model is tested."""
+    """How the segmentation model is tested, and on which images."""
 
+    split: Literal["val", "test"]
     scales: Scales
     flip: bool
     refine: Literal["none", "crf"]

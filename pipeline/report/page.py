@@ -18,7 +18,7 @@ from pipeline.report.diagnosis_section import Example, class_rows
 from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
 from pipeline.report.results import Results, lead_masks, lead_method, lead_supervision
 from pipeline.report.rows import Row
-from pipeline.report.summary import corrected_masks, three, weak_labels, weak_to_full
+from pipeline.report.summary import corrected_masks, scored_split, three, weak_labels, weak_to_full
 
 SHOWN_PROBLEMS = 40
 QUALITY = 85  # of WebP, 0..100
@@ -70,6 +70,7 @@ def render_page(
         headlines=headlines(results, how),
         supervision={s: describe(results, s) for s in results.supervision},
         known=is_known(results),
+        split=scored_split(results),
         models=results.supervision if is_known(results) else (),
         plots=plots(results),
         sections=rows,
@@ -121,7 +122,9 @@ def _model_headline(results: Results, supervision: str) -> Headline:
     if not results.curves[supervision]:
         meaning = "Not trained: there were no masks to train on."
     elif miou is None:
-        meaning = f"The {supervision} model cannot be scored: no val image has a true mask."
+        meaning = (
+            f"The {supervision} model cannot be scored: no {scored_split(results)} image has a true mask."
+        )
     elif supervision == FULL:
         meaning = "The same model trained on true masks: the control."
     else:
@@ -129,7 +132,8 @@ def _model_headline(results: Results, supervision: str) -> Headline:
             f"Overlap with the true masks of unseen images after training on {weak_labels(results)} "
             f"({supervision}). 1 is perfect."
         )
-    return Headline(f"{FULL if supervision == FULL else 'weak'}, mIoU on val", three(miou), meaning)
+    name = f"{FULL if supervision == FULL else 'weak'}, mIoU on {scored_split(results)}"
+    return Headline(name, three(miou), meaning)
 
 
 def _ratio_headline(ratio: float | None) -> Headline:
@@ -198,13 +202,15 @@ def plots(results: Results) -> list[Plot]:
         bars = draw_classes(
             results.confusion[scored[0]].names, {s: results.evaluation[s]["iou_per_class"] for s in scored}
         )
-        found.append(Plot("Classes", "IoU on val: image-level labels against the control.", bars))
+        found.append(
+            Plot("Classes", f"IoU on {scored_split(results)}: image-level labels against the control.", bars)
+        )
     meaning = "Of the true pixels of a label (row), the share that {} (column); {}."
     lead = lead_masks(results.methods, results.supervision)
     if results.mask_confusion[lead].counts.any():
         said = meaning.format("the refined pseudo-masks give to each label", "training images")
         found.append(Plot(f"Confusion, {lead} masks", said, draw_confusion(results.mask_confusion[lead])))
-    said = meaning.format("was predicted as each label", "val")
+    said = meaning.format("was predicted as each label", scored_split(results))
     return found + [Plot(f"Confusion, {s}", said, draw_confusion(results.confusion[s])) for s in scored]
 
 

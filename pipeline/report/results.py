@@ -42,7 +42,7 @@ class Results:
     confusion: dict[str, Confusion]  # by supervision
     curves: dict[str, Points]  # `classifier`, then by supervision
     train_scores: Scores  # mIoU of `lead_masks`
-    val_scores: Scores  # mIoU of the predictions of `lead_supervision`
+    val_scores: Scores  # mIoU of the predictions of `lead_supervision`, on `evaluation.split`
     seconds: dict[str, float]  # by stage; a stage that DVC restored has none
 
 

@@ -1,4 +1,4 @@
-"""Score a segmentation model on `val`, at the size of the photos and without their labels."""
+"""Score a segmentation model on `evaluation.split`, at the size of the images and without their labels."""
 
 import sys
 
@@ -6,15 +6,14 @@ from pipeline import paths
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import stage
-from pipeline.workflows.evaluation import predict_val, score_val
+from pipeline.workflows.evaluation import Evaluation, evaluate
 
 
 def main(supervision: str) -> None:
     """Read `models/segmentation/SUPERVISION`, write `data/predictions/...` and `reports/evaluation/...`."""
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
-    confidences = predict_val(supervision, manifest, params.evaluation, params.pseudo_masks.crf)
-    score_val(supervision, manifest, params.evaluation, confidences)
+    evaluate(Evaluation(supervision, manifest, params.evaluation, params.pseudo_masks.crf))
 
 
 if __name__ == "__main__":

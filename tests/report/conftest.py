@@ -110,7 +110,12 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
     for name, miou in zip(SUPERVISION, (0.6, 0.8), strict=True):
         folder = reports / "evaluation" / name
         per_class = {label: known(miou) for label in names}
-        metrics = {"miou": known(miou), "iou_per_class": per_class, "boundary_iou": known(miou / 2)}
+        metrics = {
+            "split": "val",
+            "miou": known(miou),
+            "iou_per_class": per_class,
+            "boundary_iou": known(miou / 2),
+        }
         write_json(folder / "metrics.json", metrics)
         write_confusion(folder / "confusion.csv", classes, cells)
         val = [s for s in samples if s.split == "val" and masks]

@@ -3,14 +3,16 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pipeline.base.files import read_json, write_json
 from pipeline.data.images import read_image, write_image, write_mask
-from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.report.rows import share_out, worst_first
 from pipeline.stages.report import main
 
@@ -130,6 +132,22 @@ def test_worst_first_and_what_a_row_shows(project: Project, set_params: SetParam
     assert "75 %" in page.text  # 0.6 / 0.8
     panels = sorted(path.stem for path in Path("reports/panels").iterdir())
     assert panels == sorted(found)
+
+
+def test_the_page_names_the_split_that_was_scored(project: Project, set_params: SetParams) -> None:
+    manifest = project()
+    moved = [replace(s, split="test") if s.name in ("val-07", "val-08") else s for s in manifest.samples]
+    write_manifest(Path("data/prepared"), replace(manifest, samples=tuple(moved)))
+    for model in ("gradcampp", "full"):
+        file = Path("reports/evaluation", model, "metrics.json")
+        write_json(file, read_json(file) | {"split": "test"})
+    set_params("  split: val ", "  split: test ")
+    page = Page(render())
+    assert [name for name in rows(page) if not name.startswith("train")] == ["val-08", "val-07"]
+    assert "Test images" in page.text
+    assert "Val images" not in page.text
+    assert "weak, mIoU on test" in page.text
+    assert read_json(Path("reports/summary.json"))["split"] == "test"
 
 
 def test_doubtful_labels_are_listed_where_there_are_some(project: Project) -> None:
