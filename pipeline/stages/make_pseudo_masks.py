@@ -8,7 +8,7 @@ from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import stage
 from pipeline.workflows.heatmap_threshold import find_threshold
-from pipeline.workflows.pseudo_masks import Job, ThresholdedHeat, make_masks
+from pipeline.workflows.pseudo_masks import MaskingJob, ThresholdedHeat, make_masks
 
 
 def main(method: str) -> None:
@@ -21,7 +21,7 @@ def main(method: str) -> None:
     threshold = find_threshold(params, heatmaps, train, len(manifest.classes) + 1)
     print(f"{name}: threshold {threshold:.2f} ({params.threshold})")
     heat = ThresholdedHeat(heatmaps, threshold)
-    job = Job(manifest.without_samples(), heat, heat, work, params)
+    job = MaskingJob(manifest.without_samples(), heat, heat, work, params)
     make_masks(name, method, job, train)
 
 

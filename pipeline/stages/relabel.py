@@ -9,7 +9,7 @@ from pipeline.engine.device import describe, pick_device
 from pipeline.masks.threshold import odds_competition
 from pipeline.params import RELABELLED, load_params
 from pipeline.stages.running import stage
-from pipeline.workflows.pseudo_masks import Job, ThresholdedHeat, make_masks
+from pipeline.workflows.pseudo_masks import MaskingJob, ThresholdedHeat, make_masks
 from pipeline.workflows.self_training import THRESHOLD, first_heat, predict_all
 
 
@@ -29,7 +29,7 @@ def main(supervision: str) -> None:
     )
     train, heat = manifest.split("train"), work / "heat"
     predict_all(model, manifest, [s for s in train if s.labels], params.relabel, heat)
-    job = Job(
+    job = MaskingJob(
         manifest.without_samples(),
         ThresholdedHeat(heat, THRESHOLD, odds_competition),
         first_heat(supervision, params.pseudo_masks, train, len(manifest.classes) + 1),

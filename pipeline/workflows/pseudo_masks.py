@@ -49,7 +49,7 @@ class ThresholdedHeat:
 
 
 @dataclass(frozen=True)
-class Job:
+class MaskingJob:
     """What the workers need besides the sample: paths and values, no arrays."""
 
     manifest: Manifest
@@ -78,7 +78,7 @@ class Counted:
     mask: Counts  # (L, L + 1) of the published mask, open pixels last
 
 
-def make_masks(stage: str, target: str, job: Job, samples: Sequence[Sample]) -> None:
+def make_masks(stage: str, target: str, job: MaskingJob, samples: Sequence[Sample]) -> None:
     """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`."""
     corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
     made = [sample for sample in samples if not mask_path(paths.CORRECTED, sample).exists()]
@@ -114,7 +114,7 @@ def image_row(
     }
 
 
-def make_one(job: Job, sample: Sample) -> None:
+def make_one(job: MaskingJob, sample: Sample) -> None:
     """Write the pseudo-mask of one image and its refined labels, which are for the scores."""
     made = make_pseudo_mask(
         job.manifest.image(sample),
@@ -128,7 +128,7 @@ def make_one(job: Job, sample: Sample) -> None:
     write_mask(mask_path(job.work / "refined", sample), made.refined)
 
 
-def find_noise(job: Job, sample: Sample) -> Noise:
+def find_noise(job: MaskingJob, sample: Sample) -> Noise:
     """How sure one published mask is of its labels, by the heatmaps of `job.judge`."""
     mask, judge = load_mask(job.work / "masks", sample), job.judge
     stored = HeatmapStore(judge.folder).read(sample)
@@ -136,7 +136,7 @@ def find_noise(job: Job, sample: Sample) -> Noise:
     return Noise(sure, float((mask == IGNORE).mean()))
 
 
-def count_one(job: Job, sample: Sample) -> Counted:
+def count_one(job: MaskingJob, sample: Sample) -> Counted:
     """Compare one image's heatmaps and masks with its true mask."""
     truth, labels = load_mask(paths.TRUE_MASKS, sample), len(job.manifest.classes) + 1
     classes = np.array(sample.labels, int)
@@ -151,7 +151,7 @@ def count_one(job: Job, sample: Sample) -> Counted:
 
 
 def write_scores(
-    job: Job, scored: Sequence[Sample], folder: Path
+    job: MaskingJob, scored: Sequence[Sample], folder: Path
 ) -> tuple[dict[str, object], dict[str, ImageScores]]:
     """Write the threshold sweep and the confusion matrix; the metrics, and the scores by sample name."""
     labels = len(job.manifest.classes) + 1

@@ -22,7 +22,7 @@ from pipeline.masks.threshold import label_map, odds_competition, upsample
 from pipeline.params import load_params
 from pipeline.stages import make_pseudo_masks, prepare, relabel, train_classifier
 from pipeline.workflows.preparation import DataError
-from pipeline.workflows.pseudo_masks import Job, ThresholdedHeat, make_masks
+from pipeline.workflows.pseudo_masks import MaskingJob, ThresholdedHeat, make_masks
 
 SHIPPED = Path(__file__).parent.parent.parent / "params.yaml"
 
@@ -170,7 +170,7 @@ def test_they_replace_relabelled_masks_too() -> None:
     write_heat(manifest)
     params, work = load_params().pseudo_masks, Path(".work/relabel/x")
     heat = ThresholdedHeat(paths.HEATMAPS / "cam", 0.5, odds_competition)
-    job = Job(manifest.without_samples(), heat, ThresholdedHeat(heat.folder, 0.4), work, params)
+    job = MaskingJob(manifest.without_samples(), heat, ThresholdedHeat(heat.folder, 0.4), work, params)
     make_masks("relabel", "cam-relabelled", job, manifest.split("train"))
     made, hand = files(paths.MASKS / "cam-relabelled"), files(paths.CORRECTED)
     assert made["train-00002.png"] == hand["train-00002.png"]

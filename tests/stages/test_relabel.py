@@ -12,7 +12,7 @@ from pipeline.masks.auto import POWER, heat_histogram, otsu
 from pipeline.masks.threshold import competition, odds_competition
 from pipeline.params import load_params
 from pipeline.stages import relabel
-from pipeline.workflows.pseudo_masks import Job
+from pipeline.workflows.pseudo_masks import MaskingJob
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
@@ -27,7 +27,7 @@ def test_shares_against_the_background_compete_by_their_odds_at_one_half(
     heat = np.arange(16, dtype=np.uint8).reshape(1, 4, 4) ** 2
     write_shard(paths.HEATMAPS / "cam", 0, {"a": heat})
     write_index(paths.HEATMAPS / "cam", [["a"]])
-    jobs: list[Job] = []
+    jobs: list[MaskingJob] = []
     monkeypatch.setattr(relabel, "predict_all", lambda *_: None)
     monkeypatch.setattr(relabel, "make_masks", lambda _stage, _target, job, _samples: jobs.append(job))
     relabel.main("cam-relabelled")

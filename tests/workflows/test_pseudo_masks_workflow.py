@@ -12,7 +12,7 @@ from pipeline.masks.threshold import Competition, competition, odds_competition
 from pipeline.params import load_params
 from pipeline.report.results import read_confusion
 from pipeline.workflows.confusion_file import write_confusion
-from pipeline.workflows.pseudo_masks import Job, Noise, ThresholdedHeat, find_noise, summarise_noise
+from pipeline.workflows.pseudo_masks import MaskingJob, Noise, ThresholdedHeat, find_noise, summarise_noise
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)
@@ -31,7 +31,8 @@ def test_the_noise_of_one_mask_by_hand(tmp_path: Path, compete: Competition, cat
     heat = ThresholdedHeat(tmp_path / "heat", 0.3, compete)
     # What the mask was made of does not judge it.
     made_of = ThresholdedHeat(tmp_path / "other", 0.9)
-    job = Job(Manifest("", ("cat",), ()), made_of, heat, tmp_path / "work", load_params(PARAMS).pseudo_masks)
+    params, manifest = load_params(PARAMS).pseudo_masks, Manifest("", ("cat",), ())
+    job = MaskingJob(manifest, made_of, heat, tmp_path / "work", params)
     found = find_noise(job, CAT)
     assert found.ignored == 0.25
     assert found.confidence == pytest.approx(cat, abs=1e-3)
