@@ -60,7 +60,7 @@ class MaskingJob:
 
 
 @dataclass(frozen=True)
-class Noise:
+class MaskQuality:
     """What one published mask says of itself; no true mask is needed."""
 
     confidence: float  # in [0, 1], see `mask_confidence`
@@ -90,12 +90,12 @@ def make_masks(stage: str, target: str, job: MaskingJob, samples: Sequence[Sampl
         write_bytes(mask_path(job.work / "masks", sample), content)
     names = "".join(f"{sample.name}\n" for sample in corrected)
     write_text(job.work / "masks" / paths.BY_HAND, names)
-    noise = parallel_map(partial(find_noise, job), made, description="confidence")
+    quality = parallel_map(partial(mask_quality, job), made, description="confidence")
     folder = paths.REPORTS / "pseudo_masks" / target
     metrics, scores = write_scores(job, [sample for sample in made if sample.score], folder)
-    notes = {"corrected": len(corrected), "noise": summarise_noise(noise)}
+    notes = {"corrected": len(corrected), "quality": summarise_quality(quality)}
     write_json(folder / "metrics.json", {**notes, **metrics})
-    confidences = {s.name: n.confidence for s, n in zip(made, noise, strict=True)}
+    confidences = {s.name: q.confidence for s, q in zip(made, quality, strict=True)}
     write_csv(folder / IMAGES, COLUMNS, [image_row(s, confidences, scores) for s in samples])
     publish(stage, {job.work / "masks": paths.MASKS / target})
 
@@ -128,12 +128,12 @@ def make_one(job: MaskingJob, sample: Sample) -> None:
     write_mask(mask_path(job.work / "refined", sample), made.refined)
 
 
-def find_noise(job: MaskingJob, sample: Sample) -> Noise:
+def mask_quality(job: MaskingJob, sample: Sample) -> MaskQuality:
     """How sure one published mask is of its labels, by the heatmaps of `job.judge`."""
     mask, judge = load_mask(job.work / "masks", sample), job.judge
     stored = HeatmapStore(judge.folder).read(sample)
     sure = heat_confidence(mask, stored, np.array(sample.labels, int), judge.threshold, judge.compete)
-    return Noise(sure, float((mask == IGNORE).mean()))
+    return MaskQuality(sure, float((mask == IGNORE).mean()))
 
 
 def count_one(job: MaskingJob, sample: Sample) -> Counted:
@@ -200,9 +200,9 @@ def summarise(
     }
 
 
-def summarise_noise(noise: Sequence[Noise]) -> dict[str, float | None]:
+def summarise_quality(found: Sequence[MaskQuality]) -> dict[str, float | None]:
     """Means over the masks; null where there are none."""
-    if not noise:
+    if not found:
         return {"confidence": None, "ignored": None}
-    sure, open_share = [n.confidence for n in noise], [n.ignored for n in noise]
-    return {"confidence": float(np.mean(sure)), "ignored": float(np.mean(open_share))}
+    confidence, ignored = np.mean([(q.confidence, q.ignored) for q in found], axis=0)
+    return {"confidence": float(confidence), "ignored": float(ignored)}

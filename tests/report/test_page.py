@@ -157,7 +157,7 @@ def test_doubtful_labels_are_listed_where_there_are_some(project: Project) -> No
     assert "Labels to look at again" not in render()
 
 
-def test_the_noise_of_the_masks_is_shown(project: Project) -> None:
+def test_the_quality_of_the_masks_is_shown(project: Project) -> None:
     project()
     with_masks = render()
     assert "<td>0.900</td><td>0.710</td></tr>" in with_masks  # coverage, confidence

@@ -153,7 +153,7 @@ def test_they_replace_pseudo_masks_and_score_nothing() -> None:
     assert {rows[name]["confidence"] for name in marked} == {"1.0"}
     assert {name for name, row in rows.items() if not row["miou_after"]} == marked
     sure = [float(row["confidence"]) for name, row in rows.items() if name not in marked]
-    assert new["noise"]["confidence"] == pytest.approx(np.mean(sure), abs=1e-6)
+    assert new["quality"]["confidence"] == pytest.approx(np.mean(sure), abs=1e-6)
     # The scores are those of the three others alone.
     labels = len(manifest.classes) + 1
     confusion = np.zeros((labels, labels), np.int64)
