@@ -68,7 +68,7 @@ class MaskQuality:
 
 
 @dataclass(frozen=True)
-class Counted:
+class ImageCounts:
     """Pixel counts of one image against its true mask; each is additive over images."""
 
     name: str
@@ -136,12 +136,12 @@ def mask_quality(job: MaskingJob, sample: Sample) -> MaskQuality:
     return MaskQuality(sure, float((mask == IGNORE).mean()))
 
 
-def count_one(job: MaskingJob, sample: Sample) -> Counted:
+def evaluate_image(job: MaskingJob, sample: Sample) -> ImageCounts:
     """Compare one image's heatmaps and masks with its true mask."""
     truth, labels = load_mask(paths.TRUE_MASKS, sample), len(job.manifest.classes) + 1
     classes = np.array(sample.labels, int)
     heat = upsample(HeatmapStore(job.heat.folder).read(sample), truth.shape)
-    return Counted(
+    return ImageCounts(
         sample.name,
         sweep(truth, heat, classes, labels),
         confusion_matrix(truth, label_map(heat, classes, job.heat.threshold), labels),
@@ -159,13 +159,13 @@ def write_scores(
     seed, refined = np.zeros((labels, labels), np.int64), np.zeros((labels, labels), np.int64)
     masks = np.zeros((labels, labels + 1), np.int64)
     scores: dict[str, ImageScores] = {}
-    for counted in parallel_stream(partial(count_one, job), scored, description="scores"):
-        swept += counted.sweep
-        seed += counted.seed
-        refined += counted.refined
-        masks += counted.mask
-        before, after = mean_iou(counted.seed), mean_iou(counted.refined)
-        scores[counted.name] = score_or_none(before), score_or_none(after)
+    for counts in parallel_stream(partial(evaluate_image, job), scored, description="scores"):
+        swept += counts.sweep
+        seed += counts.seed
+        refined += counts.refined
+        masks += counts.mask
+        before, after = mean_iou(counts.seed), mean_iou(counts.refined)
+        scores[counts.name] = score_or_none(before), score_or_none(after)
     curve = np.array([mean_iou(confusion) for confusion in swept])
     write_confusion(folder / "confusion.csv", job.manifest.classes, refined)
     points = [
