@@ -102,7 +102,7 @@ def samples_with_mask(manifest: Manifest, source: Source) -> list[Sample]:
 
 
 def confidences(source: Source, samples: Sequence[Sample]) -> Sequence[MaskConfidence]:
-    """How sure each mask is; true and corrected masks are made by a human."""
+    """The confidence of each mask; true and corrected masks are made by a human."""
     if source.folder in (paths.TRUE_MASKS, paths.CORRECTED):
         return [MaskConfidence(1.0, corrected=True)] * len(samples)
     reports = "evaluation" if source.predicted else "pseudo_masks"

@@ -1,4 +1,4 @@
-"""What is handed over: a photo, its mask, and how sure the mask is."""
+"""What is handed over: a photo, its mask, and the confidence of the mask."""
 
 import math
 from collections.abc import Iterable, Sequence

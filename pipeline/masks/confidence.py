@@ -1,4 +1,4 @@
-"""How sure a mask is, without a true mask to compare it with."""
+"""The confidence of a mask, without a true mask to compare it with."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -12,7 +12,7 @@ IMAGES = "images.csv"  # beside the metrics of masks or predictions: a row for e
 
 @dataclass(frozen=True)
 class MaskConfidence:
-    """How sure one mask is of its labels."""
+    """The confidence of one mask, and whether a human made it."""
 
     confidence: float  # in [0, 1], see `mask_confidence`; 1 of a corrected mask
     corrected: bool  # made by a human

@@ -81,21 +81,23 @@ class ImageCounts:
 def make_masks(stage: str, target: str, job: MaskingJob, samples: Sequence[Sample]) -> None:
     """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`."""
     corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
-    made = [sample for sample in samples if not mask_path(paths.CORRECTED, sample).exists()]
+    uncorrected = [sample for sample in samples if not mask_path(paths.CORRECTED, sample).exists()]
     done = (job.work / "masks", job.work / "refined")  # both: one without the other was killed in `publish`
-    todo = [sample for sample in made if not all(mask_path(folder, sample).exists() for folder in done)]
+    todo = [
+        sample for sample in uncorrected if not all(mask_path(folder, sample).exists() for folder in done)
+    ]
     parallel_map(partial(make_one, job), todo, description=f"pseudo-masks ({target})")
     for sample in corrected:
         content = mask_path(paths.CORRECTED, sample).read_bytes()
         write_bytes(mask_path(job.work / "masks", sample), content)
     names = "".join(f"{sample.name}\n" for sample in corrected)
     write_text(job.work / "masks" / paths.BY_HAND, names)
-    quality = parallel_map(partial(mask_quality, job), made, description="confidence")
+    quality = parallel_map(partial(mask_quality, job), uncorrected, description="confidence")
     folder = paths.REPORTS / "pseudo_masks" / target
-    metrics, scores = write_scores(job, [sample for sample in made if sample.score], folder)
+    metrics, scores = write_scores(job, [sample for sample in uncorrected if sample.score], folder)
     notes = {"corrected": len(corrected), "quality": summarise_quality(quality)}
     write_json(folder / "metrics.json", {**notes, **metrics})
-    confidences = {s.name: q.confidence for s, q in zip(made, quality, strict=True)}
+    confidences = {s.name: q.confidence for s, q in zip(uncorrected, quality, strict=True)}
     write_csv(folder / IMAGES, COLUMNS, [image_row(s, confidences, scores) for s in samples])
     publish(stage, {job.work / "masks": paths.MASKS / target})
 
@@ -116,7 +118,7 @@ def image_row(
 
 def make_one(job: MaskingJob, sample: Sample) -> None:
     """Write the pseudo-mask of one image and its refined labels, which are for the scores."""
-    made = make_pseudo_mask(
+    pseudo_mask = make_pseudo_mask(
         job.manifest.image(sample),
         HeatmapStore(job.heat.folder).read(sample),
         np.array(sample.labels, int),
@@ -124,16 +126,16 @@ def make_one(job: MaskingJob, sample: Sample) -> None:
         job.params,
         job.heat.compete,
     )
-    write_mask(mask_path(job.work / "masks", sample), made.mask)
-    write_mask(mask_path(job.work / "refined", sample), made.refined)
+    write_mask(mask_path(job.work / "masks", sample), pseudo_mask.mask)
+    write_mask(mask_path(job.work / "refined", sample), pseudo_mask.refined)
 
 
 def mask_quality(job: MaskingJob, sample: Sample) -> MaskQuality:
-    """How sure one published mask is of its labels, by the heatmaps of `job.judge`."""
+    """The confidence of one published mask and its open pixels, by the heatmaps of `job.judge`."""
     mask, judge = load_mask(job.work / "masks", sample), job.judge
     stored = HeatmapStore(judge.folder).read(sample)
-    sure = heat_confidence(mask, stored, np.array(sample.labels, int), judge.threshold, judge.compete)
-    return MaskQuality(sure, float((mask == IGNORE).mean()))
+    confidence = heat_confidence(mask, stored, np.array(sample.labels, int), judge.threshold, judge.compete)
+    return MaskQuality(confidence, float((mask == IGNORE).mean()))
 
 
 def evaluate_image(job: MaskingJob, sample: Sample) -> ImageCounts:
