@@ -6,7 +6,7 @@ from pipeline import paths
 from pipeline.base.work import work_folder
 from pipeline.data.manifest import read_manifest
 from pipeline.engine.device import describe, pick_device
-from pipeline.masks.threshold import odds_competition
+from pipeline.masks.threshold import normalised_odds
 from pipeline.params import RELABELLED, load_params
 from pipeline.stages.running import stage
 from pipeline.workflows.pseudo_masks import MaskingJob, ThresholdedHeat, make_masks
@@ -31,7 +31,7 @@ def main(supervision: str) -> None:
     predict_all(model, manifest, [s for s in train if s.labels], params.relabel, heat)
     job = MaskingJob(
         manifest.without_samples(),
-        ThresholdedHeat(heat, THRESHOLD, odds_competition),
+        ThresholdedHeat(heat, THRESHOLD, normalised_odds),
         first_heat(supervision, params.pseudo_masks, train, len(manifest.classes) + 1),
         work,
         params.pseudo_masks,

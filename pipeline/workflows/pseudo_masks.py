@@ -29,7 +29,7 @@ from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.masks.sweep import THRESHOLDS, sweep
-from pipeline.masks.threshold import Competition, competition, label_map, upsample
+from pipeline.masks.threshold import Normalisation, label_map, normalised_scores, upsample
 from pipeline.params import PseudoMaskParams
 from pipeline.workflows.confidence import IMAGES
 from pipeline.workflows.confusion_file import write_confusion
@@ -45,7 +45,7 @@ class ThresholdedHeat:
 
     folder: Path  # of `HeatmapStore`
     threshold: float  # in use: given or chosen
-    compete: Competition = competition  # how heat and threshold become probabilities
+    normalise: Normalisation = normalised_scores  # how heat and threshold become probabilities
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def make_one(job: MaskingJob, sample: Sample) -> None:
         np.array(sample.labels, int),
         job.heat.threshold,
         job.params,
-        job.heat.compete,
+        job.heat.normalise,
     )
     write_mask(mask_path(job.work / "masks", sample), pseudo_mask.mask)
     write_mask(mask_path(job.work / "refined", sample), pseudo_mask.refined)
@@ -134,7 +134,7 @@ def mask_quality(job: MaskingJob, sample: Sample) -> MaskQuality:
     """The confidence of one published mask and its open pixels, by the heatmaps of `job.judge`."""
     mask, judge = load_mask(job.work / "masks", sample), job.judge
     stored = HeatmapStore(judge.folder).read(sample)
-    confidence = heat_confidence(mask, stored, np.array(sample.labels, int), judge.threshold, judge.compete)
+    confidence = heat_confidence(mask, stored, np.array(sample.labels, int), judge.threshold, judge.normalise)
     return MaskQuality(confidence, float((mask == IGNORE).mean()))
 
 

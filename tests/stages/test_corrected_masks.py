@@ -18,7 +18,7 @@ from pipeline.data.images import IGNORE, mask_png, read_mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_manifest
 from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
-from pipeline.masks.threshold import label_map, odds_competition, upsample
+from pipeline.masks.threshold import label_map, normalised_odds, upsample
 from pipeline.params import load_params
 from pipeline.stages import make_pseudo_masks, prepare, relabel, train_classifier
 from pipeline.workflows.preparation import DataError
@@ -169,7 +169,7 @@ def test_they_replace_relabelled_masks_too() -> None:
     manifest = correct("train-00002")
     write_heat(manifest)
     params, work = load_params().pseudo_masks, Path(".work/relabel/x")
-    heat = ThresholdedHeat(paths.HEATMAPS / "cam", 0.5, odds_competition)
+    heat = ThresholdedHeat(paths.HEATMAPS / "cam", 0.5, normalised_odds)
     job = MaskingJob(manifest.without_samples(), heat, ThresholdedHeat(heat.folder, 0.4), work, params)
     make_masks("relabel", "cam-relabelled", job, manifest.split("train"))
     made, hand = files(paths.MASKS / "cam-relabelled"), files(paths.CORRECTED)

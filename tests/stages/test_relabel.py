@@ -9,7 +9,7 @@ from pipeline import paths
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.heatmaps.store import write_index, write_shard
 from pipeline.masks.auto import POWER, heat_histogram, otsu
-from pipeline.masks.threshold import competition, odds_competition
+from pipeline.masks.threshold import normalised_odds, normalised_scores
 from pipeline.params import load_params
 from pipeline.stages import relabel
 from pipeline.workflows.pseudo_masks import MaskingJob
@@ -32,9 +32,9 @@ def test_shares_against_the_background_compete_by_their_odds_at_one_half(
     monkeypatch.setattr(relabel, "make_masks", lambda _stage, _target, job, _samples: jobs.append(job))
     relabel.main("cam-relabelled")
     (job,) = jobs
-    assert (job.heat.compete, job.heat.threshold) == (odds_competition, 0.5)
+    assert (job.heat.normalise, job.heat.threshold) == (normalised_odds, 0.5)
     assert job.params == load_params().pseudo_masks
     # The first masks' heatmaps and threshold say how sure the new ones are.
     assert job.judge.folder == paths.HEATMAPS / "cam" != job.heat.folder
-    assert job.judge.compete == competition
+    assert job.judge.normalise == normalised_scores
     assert job.judge.threshold == round(otsu(heat_histogram(heat), POWER), 4)

@@ -8,7 +8,7 @@ import pytest
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.heatmaps.store import write_index, write_shard
-from pipeline.masks.threshold import Competition, competition, odds_competition
+from pipeline.masks.threshold import Normalisation, normalised_odds, normalised_scores
 from pipeline.params import load_params
 from pipeline.report.results import read_confusion
 from pipeline.workflows.confusion_file import write_confusion
@@ -26,15 +26,15 @@ CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)
 
 # Heat 0.2 against 0.3. Scores: p(cat) = 0.2 / (0.2 + 0.3) = 0.4. Odds: 0.2 / 0.8 against 0.3 / 0.7 makes
 # 7 / (7 + 12), but for the half level.
-@pytest.mark.parametrize(("compete", "cat"), [(competition, 0.4), (odds_competition, 7 / 19)])
-def test_the_quality_of_one_mask_by_hand(tmp_path: Path, compete: Competition, cat: float) -> None:
+@pytest.mark.parametrize(("normalise", "cat"), [(normalised_scores, 0.4), (normalised_odds, 7 / 19)])
+def test_the_quality_of_one_mask_by_hand(tmp_path: Path, normalise: Normalisation, cat: float) -> None:
     heat = np.full((1, 4, 4), 51, np.uint8)
     write_shard(tmp_path / "heat", 0, {"a": heat})
     write_index(tmp_path / "heat", [["a"]])
     mask = np.ones((4, 4), np.uint8)  # without background, whose confidence is 1 - p(cat)
     mask[1] = 255
     write_mask(tmp_path / "work/masks/a.png", mask)
-    heat = ThresholdedHeat(tmp_path / "heat", 0.3, compete)
+    heat = ThresholdedHeat(tmp_path / "heat", 0.3, normalise)
     # What the mask was made of does not judge it.
     made_of = ThresholdedHeat(tmp_path / "other", 0.9)
     params, manifest = load_params(PARAMS).pseudo_masks, Manifest("", ("cat",), ())
