@@ -128,7 +128,7 @@ def _class_scores(own: Sequence[Finding], absent: Logits) -> dict[str, Any]:
     return (
         _means(own)
         | {"context": score_or_none(share), "pictures": len(own), "with_mask": len(known)}
-        | {"closely": sum(not np.isnan(finding.drop_hot) for finding in own)}
+        | {"detailed": sum(not np.isnan(finding.drop_hot) for finding in own)}
     )
 
 
@@ -181,7 +181,7 @@ def _flags(name: str, found: Mapping[str, Any]) -> list[str]:
                 f"`{name}`: pictures of `{other}` without it raise its score by {leak:.2f} on average."
             )
     if (
-        found["closely"] >= FEWEST
+        found["detailed"] >= FEWEST
         and found["drop_hot"] is not None
         and found["drop_hot"] <= found["drop_random"]
     ):

@@ -9,7 +9,7 @@ from pipeline.base.files import renew, write_json
 from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.evaluation.diagnosis import Finding, most_doubtful
-from pipeline.heatmaps.diagnosed_model import Patient
+from pipeline.heatmaps.diagnosed_model import DiagnosedModel
 from pipeline.heatmaps.perturbation import paint_over
 from pipeline.report.overlay import draw_heat
 from pipeline.report.panel import draw_panel
@@ -23,7 +23,7 @@ def write_diagnosis(found: Diagnosis, manifest: Manifest) -> None:
     """Write the folder anew, and print what is suspicious."""
     renew(paths.DIAGNOSIS)
     examples = list(write_examples(found, manifest))
-    summary = found.summary | {"method": found.patient.method, "examples": examples}
+    summary = found.summary | {"method": found.model.method, "examples": examples}
     write_json(paths.DIAGNOSIS / "diagnosis.json", summary)
     for sentence in found.summary["flags"] or ["nothing suspicious was found"]:
         print(f"diagnose: {sentence}")
@@ -36,15 +36,15 @@ def write_examples(found: Diagnosis, manifest: Manifest) -> Iterator[dict[str, o
         own = [finding for finding in found.findings if finding.label == label]
         for number, finding in enumerate(most_doubtful(own, EXAMPLES), 1):
             file = f"{label + 1:03d}-{number}.png"
-            tiles = example_tiles(found.patient, manifest, samples[finding.name], finding)
+            tiles = example_tiles(found.model, manifest, samples[finding.name], finding)
             write_image(paths.DIAGNOSIS / file, draw_panel(tiles))
             yield {"class": name, "name": finding.name, "file": file}
 
 
-def example_tiles(patient: Patient, manifest: Manifest, sample: Sample, finding: Finding) -> list[Tile]:
+def example_tiles(model: DiagnosedModel, manifest: Manifest, sample: Sample, finding: Finding) -> list[Tile]:
     """Photo, heat and, where there is a mask, the photo with all objects painted over; with the scores."""
     image, mask = manifest.image(sample), true_mask(sample)
-    heat = patient.heatmap_at(image, finding.label, shrink_photo(image).shape[:2])
+    heat = model.heatmap_at(image, finding.label, shrink_photo(image).shape[:2])
     name = manifest.classes[finding.label]
     tiles = [
         Tile(f"{name}: {finding.score:.2f}", shrink_photo(image)),
