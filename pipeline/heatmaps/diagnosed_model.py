@@ -14,7 +14,7 @@ from pipeline.data.manifest import Sample
 from pipeline.data.resize import image_tensor, resize
 from pipeline.data.stream import derive_seed
 from pipeline.engine.device import autocast, to_device
-from pipeline.evaluation.diagnosis import Finding
+from pipeline.evaluation.diagnosis import ImageDiagnosis
 from pipeline.evaluation.localisation import heat_shares, pointing_hit
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.fusion import fuse
@@ -107,8 +107,8 @@ def diagnose_image(
     mask: Mask | None,
     background: Tensor | None,
     detailed: Sequence[int],
-) -> list[Finding]:
-    """A finding for each class that the picture shows.
+) -> list[ImageDiagnosis]:
+    """A diagnosis for each class that the picture shows.
 
     Args:
         mask: the true mask, if it may be used.
@@ -124,7 +124,7 @@ def diagnose_image(
         for label, heat in zip(sample.labels, heatmaps, strict=True):
             where = {} if mask is None or background is None else localisation(mask, background, label, heat)
             what = faithfulness(model, sample, pixels, label, heat) if label in detailed else {}
-            found.append(Finding(sample.name, label, float(logits[label]), **where, **what))
+            found.append(ImageDiagnosis(sample.name, label, float(logits[label]), **where, **what))
     return found
 
 

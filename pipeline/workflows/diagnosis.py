@@ -12,7 +12,7 @@ from pipeline.classifier.network import load_classifier
 from pipeline.data.images import Mask
 from pipeline.data.manifest import Manifest, Sample, load_mask
 from pipeline.engine.device import pick_device, place
-from pipeline.evaluation.diagnosis import Finding, Logits, diagnose
+from pipeline.evaluation.diagnosis import ImageDiagnosis, Logits, diagnose
 from pipeline.heatmaps.diagnosed_model import (
     DiagnosedModel,
     background_logits,
@@ -27,7 +27,7 @@ class Diagnosis:
     """A diagnosed classifier."""
 
     model: DiagnosedModel
-    findings: list[Finding]
+    diagnoses: list[ImageDiagnosis]
     summary: dict[str, Any]  # per class and overall, with what is suspicious, see `diagnose`
 
 
@@ -36,22 +36,22 @@ def diagnose_classifier(manifest: Manifest, params: Params) -> Diagnosis:
     net = place(load_classifier(paths.CLASSIFIER), pick_device())
     model = make_diagnosed_model(net, net.fc, params.heatmaps.methods[0], params.data.long_side)
     val = manifest.split("val")
-    logits, backgrounds, findings = diagnose_images(model, manifest, val, params.diagnose.images)
+    logits, backgrounds, diagnoses = diagnose_images(model, manifest, val, params.diagnose.images)
     labels = np.array([[c in s.labels for c in range(len(manifest.classes))] for s in val], bool)
-    summary = diagnose(manifest.classes, labels, logits, backgrounds, findings)
-    return Diagnosis(model, findings, summary)
+    summary = diagnose(manifest.classes, labels, logits, backgrounds, diagnoses)
+    return Diagnosis(model, diagnoses, summary)
 
 
 def diagnose_images(
     model: DiagnosedModel, manifest: Manifest, samples: Sequence[Sample], images: int
-) -> tuple[Logits, Logits, list[Finding]]:
-    """Logits (N, C), those of the backgrounds, and findings.
+) -> tuple[Logits, Logits, list[ImageDiagnosis]]:
+    """Logits (N, C), those of the backgrounds, and a diagnosis of each class shown.
 
     `images` of each class are diagnosed in detail, the first ones. Without a true mask, the background is NaN.
     """
     logits = np.zeros((len(samples), len(manifest.classes)), np.float32)
     backgrounds = np.full_like(logits, np.nan)
-    findings: list[Finding] = []
+    diagnoses: list[ImageDiagnosis] = []
     left = [images] * len(manifest.classes)
     for row, sample in enumerate(tqdm(samples, "diagnose", unit="image")):
         image, mask, background = manifest.image(sample), true_mask(sample), None
@@ -62,8 +62,8 @@ def diagnose_images(
         detailed = [label for label in sample.labels if left[label] > 0]
         for label in detailed:
             left[label] -= 1
-        findings += diagnose_image(model, sample, image, mask, background, detailed)
-    return logits, backgrounds, findings
+        diagnoses += diagnose_image(model, sample, image, mask, background, detailed)
+    return logits, backgrounds, diagnoses
 
 
 def true_mask(sample: Sample) -> Mask | None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.data.manifest import Sample
-from pipeline.evaluation.diagnosis import Finding
+from pipeline.evaluation.diagnosis import ImageDiagnosis
 from pipeline.heatmaps.diagnosed_model import (
     DiagnosedModel,
     background_logits,
@@ -59,7 +59,7 @@ def sample(*labels: int) -> Sample:
 
 def looked(
     model: DiagnosedModel, shown: Sample, image: np.ndarray, mask: np.ndarray | None, detailed: list[int]
-) -> list[Finding]:
+) -> list[ImageDiagnosis]:
     background = None if mask is None else background_logits(model, image, mask)
     return diagnose_image(model, shown, image, mask, background, detailed)
 
