@@ -32,5 +32,7 @@ def summarise_quality(found: Sequence[MaskQuality]) -> dict[str, float | None]:
     """Means over the masks; null where there are none."""
     if not found:
         return {"confidence": None, "ignored": None}
-    confidence, ignored = np.mean([(q.confidence, q.ignored) for q in found], axis=0)
-    return {"confidence": float(confidence), "ignored": float(ignored)}
+    return {
+        "confidence": float(np.mean([quality.confidence for quality in found])),
+        "ignored": float(np.mean([quality.ignored for quality in found])),
+    }
