@@ -1,7 +1,7 @@
 """A tiny data set and networks whose answer is known, for runs of whole stages.
 
-All that reaches into the package is here: the stub encoder and the stub architecture enter by the library's own
-tables, so that stages build, save and load them as they do any other.
+All that reaches into the package is here. The stub encoder and the stub architecture enter by the tables of
+segmentation-models-pytorch: stages build, save and load them like any other.
 """
 
 import csv
@@ -36,8 +36,8 @@ SHIPPED = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("disc", "square", "triangle")
 LONG_SIDE = 64
 
-# Of the stub encoder: what each channel makes of normalised RGB, and of the pixel to the left. The step to the
-# left makes the mirrored image another one to the network, so that a missing flip is seen.
+# Of the stub encoder: what each channel makes of normalised RGB, of a pixel and of the one to its left. The left
+# one makes a mirrored image another one to the network, so that a missing flip is seen.
 COLOURS = (
     (1.0, -0.5, -0.5),
     (-0.5, 1.0, -0.5),
@@ -67,15 +67,17 @@ class Photo:
     score: bool = True
 
 
+# Training images have 1 or 2 times the sides of the working image, so that heat on their pixels is exact in
+# float32, and so are its ties with the threshold.
 PHOTOS = (
-    Photo("a", (0, 1), "train", (48, 72)),
+    Photo("a", (0, 1), "train", (96, 128)),
     Photo("b", (2,), "train", (64, 40)),
     Photo("c", (), "train", (56, 80)),
-    Photo("d", (0,), "train", (50, 70)),  # corrected by hand
+    Photo("d", (0,), "train", (80, 128)),  # corrected by hand
     Photo("e", (0, 2), "val", (44, 76)),
     Photo("f", (1,), "val", (72, 48)),
     Photo("g", (1, 2), "test", (40, 60)),
-    Photo("h", (1, 2), "train", (48, 72), score=False),  # its mask counts in no score
+    Photo("h", (1, 2), "train", (48, 64), score=False),  # its mask counts in no score
 )
 CORRECTED = "d"
 
@@ -154,10 +156,9 @@ def write_photos(folder: Path) -> None:
 
 
 def write_correction(folder: Path) -> None:
-    """The corrected mask: a frame of the photo's label, as no heatmap would give it."""
+    """The corrected mask: the true one moved to the right, so that it is another one than any other."""
     (photo,) = (photo for photo in PHOTOS if photo.name == CORRECTED)
-    mask = np.full(photo.size, photo.labels[0] + 1, np.uint8)
-    mask[5:-5, 5:-5] = 0
+    mask = np.roll(draw(photo)[1], 3, axis=1)
     mask[0] = 255
     folder.mkdir(parents=True)
     Image.fromarray(mask).save(folder / f"{photo.name}.png")
