@@ -31,16 +31,16 @@ def run(_arguments: argparse.Namespace) -> int:
     """Diagnose, and print the table and the suspicions."""
     from pipeline import paths
     from pipeline.base.files import read_json  # here, since these load torch
-    from pipeline.data.manifest import read_manifest
+    from pipeline.params import load_params
+    from pipeline.report.diagnosis_files import write_diagnosis
     from pipeline.report.diagnosis_section import COLUMNS, class_rows
     from pipeline.report.summary import three
-    from pipeline.stages import diagnose
+    from pipeline.workflows.diagnosis import diagnose_classifier
 
-    read_prepared()
+    params, manifest = load_params(), read_prepared()
     if not (paths.CLASSIFIER / "config.json").is_file():
         raise ValueError(f"{paths.CLASSIFIER}: there is no classifier yet. Run `make repro` first")
-    diagnose.main()
-    manifest = read_manifest(paths.PREPARED)
+    write_diagnosis(diagnose_classifier(manifest, params), manifest)
     found = read_json(paths.DIAGNOSIS / "diagnosis.json")
     rows = [[name, *map(three, scores)] for name, scores in class_rows(found, manifest.classes)]
     print(table(["class", *COLUMNS], rows))

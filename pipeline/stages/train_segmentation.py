@@ -1,17 +1,22 @@
 """Train the segmentation model on the pseudo-masks of a method, or on the true masks (`full`)."""
 
 import sys
-from collections.abc import Sequence
 
 from pipeline import paths
-from pipeline.base.files import write_csv, write_text
 from pipeline.base.work import publish, work_folder
-from pipeline.data.manifest import Sample, mask_path, read_manifest
+from pipeline.data.manifest import read_manifest
 from pipeline.engine.seed import seed_everything
-from pipeline.params import FULL, load_params
-from pipeline.segmentation.network import SegmentationConfig, make_segmentation_net, save_segmentation_net
+from pipeline.params import load_params
+from pipeline.segmentation.network import save_segmentation_net
 from pipeline.segmentation.segmentation_training import train_segmentation
 from pipeline.stages.running import stage
+from pipeline.workflows.supervision import (
+    new_net,
+    samples_with_mask,
+    skip_training,
+    trusted_names,
+    write_curve,
+)
 
 
 def main(supervision: str) -> None:
@@ -20,22 +25,11 @@ def main(supervision: str) -> None:
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
     masks = paths.MASKS / supervision
-    samples = [s for s in manifest.split("train") if mask_path(masks, s).exists()]
-    curve_file = paths.REPORTS / "segmentation" / supervision / "curve.csv"
+    samples = samples_with_mask(manifest, masks)
     if not samples:
-        note = f"{name}: skipped, since {masks} has no mask of a training image"
-        print(note)
-        write_text(paths.SEGMENTATION / supervision / paths.SKIPPED, note + "\n")
-        write_csv(curve_file, ("step", "loss", "lr"), [])
-        return
+        return skip_training(supervision)
     seed_everything(params.seed)
-    config = SegmentationConfig(manifest.classes, params.data.long_side)
-    net = make_segmentation_net(
-        params.segmentation,
-        config,
-        paths.CLASSIFIER / "model.safetensors",
-        pretrained=params.segmentation_is_pretrained(),
-    )
+    net = new_net(params, manifest.classes)
     section = params.segmentation.model_dump(exclude={"supervision"})
     work = work_folder(
         name,
@@ -50,15 +44,8 @@ def main(supervision: str) -> None:
     trusted = trusted_names(supervision, samples)
     curve = train_segmentation(net, manifest, samples, masks, trusted, params, work / "checkpoint.pt", name)
     save_segmentation_net(work / "model", net)
-    write_csv(curve_file, ("step", "loss", "lr"), curve)
+    write_curve(supervision, curve)
     publish(name, {work / "model": paths.SEGMENTATION / supervision})
-
-
-def trusted_names(supervision: str, samples: Sequence[Sample]) -> set[str]:
-    """The samples whose mask is true: of `full` all of them, of pseudo-masks those that a human made."""
-    if supervision == FULL:
-        return {sample.name for sample in samples}
-    return set((paths.MASKS / supervision / paths.BY_HAND).read_text(encoding="utf-8").splitlines())
 
 
 if __name__ == "__main__":

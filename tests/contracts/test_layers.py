@@ -63,6 +63,13 @@ def test_no_circles(module: str) -> None:
     assert module not in others_below(module)
 
 
+@pytest.mark.parametrize("module", [m for m in MODULES if room(m) != "stages"])
+def test_nobody_imports_a_stage(module: str) -> None:
+    # A stage is an entry: what a command does too is a workflow. All may use the frame of the stages.
+    stages = {other for other in imported_modules(module) if room(other) == "stages"}
+    assert stages <= {"pipeline/stages/__init__.py", "pipeline/stages/running.py"}
+
+
 @pytest.mark.parametrize("module", [m for m in MODULES if room(m) not in KNOW_PARAMS_FILE])
 def test_only_stages_and_commands_load_params(module: str) -> None:
     assert "pipeline.params.load_params" not in imported_names(module)

@@ -161,7 +161,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ma
     monkeypatch.chdir(tmp_path)
 
     def write(classes: tuple[str, ...] = ("cat", "dog"), masks: bool = True, count: int = 9) -> Manifest:
-        monkeypatch.setattr("pipeline.stages.report.load_segmentation_net", lambda folder: tiny_net(classes))
+        net = tiny_net(classes)
+        monkeypatch.setattr("pipeline.report.image_rows.load_segmentation_net", lambda folder: net)
         return write_project(tmp_path, classes, blocks(count, len(classes)), masks)
 
     return write

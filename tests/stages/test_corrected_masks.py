@@ -21,6 +21,7 @@ from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.threshold import label_map, odds_competition, upsample
 from pipeline.params import load_params
 from pipeline.stages import make_pseudo_masks, prepare, relabel, train_classifier
+from pipeline.workflows.preparation import DataError
 from pipeline.workflows.pseudo_masks import Job, make_masks
 
 SHIPPED = Path(__file__).parent.parent.parent / "params.yaml"
@@ -116,7 +117,7 @@ def test_prepare_refuses_what_does_not_fit_any_more() -> None:
     blank = mask_png(np.zeros(size, np.uint8))
     masks = {"val-00001": blank, "gone": blank, "train-00003": mask_png(np.zeros((3, 4), np.uint8))}
     store(paths.CORRECTIONS, masks, manifest.classes)
-    with pytest.raises(prepare.DataError) as refused:
+    with pytest.raises(DataError) as refused:
         prepare.main()
     said = str(refused.value)
     for part in (
@@ -234,7 +235,5 @@ def test_folders_have_them_too(photo_folder: Callable[..., Path]) -> None:
     assert manifest.samples[0].labels == (0, 1)
     labels = Path("data/photos/labels.csv")
     labels.write_text(labels.read_text().replace("photo-00.jpg,disc;square", "photo-00.jpg,disc"))
-    with pytest.raises(
-        prepare.DataError, match=r"expected the image-level labels of 'photo-00': disc, got square"
-    ):
+    with pytest.raises(DataError, match=r"expected the image-level labels of 'photo-00': disc, got square"):
         prepare.main()

@@ -1,0 +1,56 @@
+"""The folder `reports/diagnosis`: what was found in numbers, and example images of each class."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline import paths
+from pipeline.base.files import renew, write_json
+from pipeline.data.images import write_image
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.evaluation.diagnosis import Finding, most_doubtful
+from pipeline.heatmaps.diagnosed_model import Patient
+from pipeline.heatmaps.perturbation import paint_over
+from pipeline.report.overlay import draw_heat
+from pipeline.report.panel import draw_panel
+from pipeline.report.tiles import Tile, shrink_photo
+from pipeline.workflows.diagnosis import Diagnosis, true_mask
+
+EXAMPLES = 2  # images of each class
+
+
+def write_diagnosis(found: Diagnosis, manifest: Manifest) -> None:
+    """Write the folder anew, and print what is suspicious."""
+    renew(paths.DIAGNOSIS)
+    examples = list(write_examples(found, manifest))
+    summary = found.summary | {"method": found.patient.method, "examples": examples}
+    write_json(paths.DIAGNOSIS / "diagnosis.json", summary)
+    for sentence in found.summary["flags"] or ["nothing suspicious was found"]:
+        print(f"diagnose: {sentence}")
+
+
+def write_examples(found: Diagnosis, manifest: Manifest) -> Iterator[dict[str, object]]:
+    """A panel for each of the most doubtful images of each class, and what the page says of it."""
+    samples = {sample.name: sample for sample in manifest.samples}
+    for label, name in enumerate(manifest.classes):
+        own = [finding for finding in found.findings if finding.label == label]
+        for number, finding in enumerate(most_doubtful(own, EXAMPLES), 1):
+            file = f"{label + 1:03d}-{number}.png"
+            tiles = example_tiles(found.patient, manifest, samples[finding.name], finding)
+            write_image(paths.DIAGNOSIS / file, draw_panel(tiles))
+            yield {"class": name, "name": finding.name, "file": file}
+
+
+def example_tiles(patient: Patient, manifest: Manifest, sample: Sample, finding: Finding) -> list[Tile]:
+    """Photo, heat and, where there is a mask, the photo with all objects painted over; with the scores."""
+    image, mask = manifest.image(sample), true_mask(sample)
+    heat = patient.heatmap_at(image, finding.label, shrink_photo(image).shape[:2])
+    name = manifest.classes[finding.label]
+    tiles = [
+        Tile(f"{name}: {finding.score:.2f}", shrink_photo(image)),
+        Tile(f"heat of {name}", draw_heat(shrink_photo(image), heat)),
+    ]
+    if mask is not None and not np.isnan(finding.painted_logit):
+        painted = paint_over(image, mask != 0)
+        tiles.append(Tile(f"painted over: {finding.painted_score:.2f}", shrink_photo(painted)))
+    return tiles

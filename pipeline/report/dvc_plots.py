@@ -1,0 +1,28 @@
+"""What `dvc plots show` takes: a panel for each image, and the confusion matrices."""
+
+from collections.abc import Sequence
+
+from pipeline import paths
+from pipeline.base.files import inside, renew, write_bytes
+from pipeline.data.images import write_image
+from pipeline.report.panel import draw_panel
+from pipeline.report.plots import draw_confusion, to_png
+from pipeline.report.results import Results
+from pipeline.report.rows import Row
+
+PANELS, PLOTS = paths.REPORTS / "panels", paths.REPORTS / "plots"
+
+
+def write_panels(rows: Sequence[Row]) -> None:
+    """One PNG per image, in a new folder: `dvc plots show` takes all that it finds."""
+    renew(PANELS)
+    for row in rows:
+        write_image(inside(PANELS, f"{row.sample.name}.png"), draw_panel(row.tiles))
+
+
+def write_plots(results: Results) -> None:
+    """The confusion matrix of every supervision that has one, as PNG, in a new folder."""
+    renew(PLOTS)
+    for name, confusion in results.confusion.items():
+        if confusion.counts.any():
+            write_bytes(PLOTS / f"confusion-{name}.png", to_png(draw_confusion(confusion)))

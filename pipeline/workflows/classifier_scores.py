@@ -1,0 +1,57 @@
+"""How good a classifier is on `val`, and which labels it contradicts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.base.files import write_csv, write_json
+from pipeline.classifier.classifier_training import multi_hot, predict_probabilities
+from pipeline.classifier.network import Classifier
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.evaluation.doubts import doubtful_labels
+from pipeline.evaluation.means import mean_present, score_or_none
+from pipeline.evaluation.ranking import average_precision, f1_at
+
+DOUBTS = 100  # labels that are listed, at most
+
+
+def score_classifier(net: Classifier, manifest: Manifest, long_side: int, folder: Path) -> None:
+    """Write the scores of the `val` images, and the doubtful labels of these and of the training images."""
+    val, train = manifest.split("val"), manifest.split("train")
+    probabilities = predict_probabilities(net, manifest, (*val, *train), long_side)
+    write_scores(manifest, probabilities[: len(val)], folder)
+    write_doubts(manifest, (*val, *train), probabilities, folder)
+
+
+def write_scores(manifest: Manifest, probabilities: np.ndarray, folder: Path) -> None:
+    """Write average precision and F1 of each class, and their means, of the `val` samples."""
+    truth = np.stack([multi_hot(s.labels, len(manifest.classes)).numpy() for s in manifest.split("val")])
+    ap, f1 = average_precision(truth, probabilities), f1_at(truth, probabilities, 0.5)
+    write_json(
+        folder / "metrics.json",
+        {"map": score_or_none(mean_present(ap)), "f1": score_or_none(mean_present(f1))},
+    )
+    rows = [
+        {"class": name, "average_precision": score_or_none(a), "f1": score_or_none(f)}
+        for name, a, f in zip(manifest.classes, ap, f1, strict=True)
+    ]
+    write_csv(folder / "classes.csv", ("class", "average_precision", "f1"), rows)
+
+
+def write_doubts(
+    manifest: Manifest, samples: Sequence[Sample], probabilities: np.ndarray, folder: Path
+) -> None:
+    """Write the labels that the classifier contradicts most, of training and `val` images."""
+    labels = np.stack([multi_hot(s.labels, len(manifest.classes)).bool().numpy() for s in samples])
+    rows = [
+        {
+            "name": samples[doubt.image].name,
+            "split": samples[doubt.image].split,
+            "class": manifest.classes[doubt.label],
+            "given": int(doubt.given),
+            "probability": round(doubt.probability, 4),
+        }
+        for doubt in doubtful_labels(labels, probabilities, DOUBTS)
+    ]
+    write_csv(folder / "doubts.csv", ("name", "split", "class", "given", "probability"), rows)

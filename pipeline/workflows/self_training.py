@@ -1,0 +1,34 @@
+"""A round of self-training: what a segmentation model says of the training images, stored as heat."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.engine.device import pick_device, place
+from pipeline.heatmaps.store import shard_file, write_index, write_shard
+from pipeline.params import RelabelParams
+from pipeline.segmentation.network import load_segmentation_net
+from pipeline.segmentation.prediction import predict_heat
+
+SHARD = 64  # images that are stored, and after an interruption done again, together
+THRESHOLD = 0.5  # above it a label is more probable than the background
+
+
+def predict_all(
+    model: Path, manifest: Manifest, samples: Sequence[Sample], params: RelabelParams, folder: Path
+) -> None:
+    """Store what the model says of each image's labels, as if it were heat; shards that are there stay."""
+    net = place(load_segmentation_net(model), pick_device())
+    shards = [samples[start : start + SHARD] for start in range(0, len(samples), SHARD)]
+    with tqdm(total=len(samples), desc="relabel", unit="image") as bar:
+        for number, shard in enumerate(shards):
+            if not shard_file(folder, number).exists():
+                heat = {
+                    s.name: predict_heat(net, manifest.image(s), s.labels, params.scales, flip=params.flip)
+                    for s in shard
+                }
+                write_shard(folder, number, heat)
+            bar.update(len(shard))
+    write_index(folder, [[sample.name for sample in shard] for shard in shards])
