@@ -19,7 +19,11 @@ STAGES: dict[str, Any] = PIPELINE["stages"]
 # for every new key.
 NEVER_DEPS = {
     "pipeline/__init__.py",
-    "pipeline/params.py",
+    "pipeline/params/__init__.py",
+    "pipeline/params/read.py",
+    "pipeline/params/sections.py",
+    "pipeline/params/supervision.py",
+    "pipeline/params/whole.py",
     "pipeline/paths.py",
     "pipeline/stages/running.py",
 }
@@ -81,7 +85,7 @@ def reads_in(scope: ast.AST, names: set[str]) -> set[str]:
 
 def method_reads(name: str) -> set[str]:
     """What a method of `Params` reads."""
-    functions = (n for n in ast.walk(tree("pipeline/params.py")) if isinstance(n, ast.FunctionDef))
+    functions = (n for n in ast.walk(tree("pipeline/params/whole.py")) if isinstance(n, ast.FunctionDef))
     return reads_in(next(function for function in functions if function.name == name), {"self"})
 
 
