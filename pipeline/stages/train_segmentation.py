@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline import paths
-from pipeline.base.files import write_csv, write_text
+from pipeline.base.files import write_csv, write_json, write_text
 from pipeline.base.work import publish, work_folder
 from pipeline.data.manifest import Sample, mask_path, read_manifest
 from pipeline.engine.seed import seed_everything
@@ -22,6 +22,7 @@ def main(supervision: str) -> None:
     masks = paths.MASKS / supervision
     samples = [s for s in manifest.split("train") if mask_path(masks, s).exists()]
     curve_file = paths.REPORTS / "segmentation" / supervision / "curve.csv"
+    write_json(curve_file.with_name("metrics.json"), {"images": len(samples)})
     if not samples:
         note = f"{name}: skipped, since {masks} has no mask of a training image"
         print(note)
