@@ -11,7 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from pipeline.base.files import write_text
-from pipeline.params import Params, parse_params
+from pipeline.params import Params, parse_params, unknown_key
 
 
 def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[object, object]]:
@@ -79,7 +79,8 @@ def _leaves(
     """`section.key` and value of every value; a mapping that is a value itself stays whole."""
     for key, value in values.items():
         if key not in type(section).model_fields:
-            raise ValueError(f"{file}: params.yaml has no key {prefix}{key}. Correct or remove it")
+            dotted = f"{prefix}{key}"
+            raise ValueError(f"{file}: {dotted}: {unknown_key(dotted)}")
         inner = getattr(section, str(key))
         if isinstance(inner, BaseModel) and isinstance(value, dict):
             yield from _leaves(file, value, inner, f"{prefix}{key}.")

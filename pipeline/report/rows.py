@@ -7,6 +7,8 @@ from pipeline.data.manifest import Sample
 from pipeline.report.results import Scores
 from pipeline.report.tiles import Tile
 
+TRAIN, VAL = "Training images", "Val images"  # titles of the sections
+
 
 @dataclass(frozen=True)
 class Row:

@@ -15,7 +15,7 @@ from pipeline.workflows.supervision import (
     samples_with_mask,
     skip_training,
     trusted_names,
-    write_curve,
+    write_training,
 )
 
 
@@ -44,7 +44,7 @@ def main(supervision: str) -> None:
     trusted = trusted_names(supervision, samples)
     curve = train_segmentation(net, manifest, samples, masks, trusted, params, work / "checkpoint.pt", name)
     save_segmentation_net(work / "model", net)
-    write_curve(supervision, curve)
+    write_training(supervision, len(samples), curve)
     publish(name, {work / "model": paths.SEGMENTATION / supervision})
 
 

@@ -190,7 +190,7 @@ def test_presets_go_before_what_is_fitted_to_the_photos(photo_folder: PhotoFolde
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("classifier: {training: {step: 5}}", "params.yaml has no key classifier.training.step. Correct"),
+        ("classifier: {training: {step: 5}}", "classifier.training.step: unknown key. Correct"),
         ("- 1", "expected keys of params.yaml"),
         ("a: [", "expected a YAML file"),
         (None, "No such file"),

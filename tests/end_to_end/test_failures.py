@@ -12,6 +12,8 @@ from tests.end_to_end.conftest import Finished
 from tests.end_to_end.project import change_params, make_project, read_lock, run, run_stage
 from tests.photos import CLASSES, make_photo_folder, write_labels, write_photo
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photos(template: Path, tmp_path: Path) -> Path:

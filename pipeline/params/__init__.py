@@ -1,0 +1,58 @@
+"""`params.yaml` as frozen, validated values."""
+
+from pipeline.params.read import ParamsError, load_params, parse_params, unknown_key
+from pipeline.params.sections import (
+    ClassifierParams,
+    CrfParams,
+    DataParams,
+    DiagnoseParams,
+    ErasingParams,
+    EvaluationParams,
+    GainParams,
+    HeatmapMethod,
+    HeatmapParams,
+    PseudoMaskParams,
+    RelabelParams,
+    ReportParams,
+    ScenesParams,
+    Section,
+    SegmentationParams,
+    Source,
+    TeacherParams,
+    TrainingParams,
+    WalkParams,
+)
+from pipeline.params.supervision import FULL, RELABELLED, Method, Supervision, method_of
+from pipeline.params.whole import Params
+
+__all__ = [
+    "FULL",
+    "RELABELLED",
+    "ClassifierParams",
+    "CrfParams",
+    "DataParams",
+    "DiagnoseParams",
+    "ErasingParams",
+    "EvaluationParams",
+    "GainParams",
+    "HeatmapMethod",
+    "HeatmapParams",
+    "Method",
+    "Params",
+    "ParamsError",
+    "PseudoMaskParams",
+    "RelabelParams",
+    "ReportParams",
+    "ScenesParams",
+    "Section",
+    "SegmentationParams",
+    "Source",
+    "Supervision",
+    "TeacherParams",
+    "TrainingParams",
+    "WalkParams",
+    "load_params",
+    "method_of",
+    "parse_params",
+    "unknown_key",
+]
