@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from pipeline.base.files import write_bytes
+from pipeline.formats.palette import Colour, ids_of_colours, voc_colours, voc_palette
 
 IGNORE = 255
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -29,7 +30,6 @@ Image.MAX_IMAGE_PIXELS = None
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W)
-Colour = tuple[int, int, int]  # RGB, 0..255
 
 
 class PictureError(ValueError):
@@ -112,19 +112,6 @@ def photo_format(path: Path) -> tuple[str, bool]:
         return str(image.format), _orientation(image) != 1
 
 
-def voc_palette() -> NDArray[np.uint8]:
-    """The 256 colours of PASCAL VOC, uint8 (256, 3): the bits of the id, dealt out to R, G and B.
-
-    Source: VOCcode/VOClabelcolormap.m of the VOC development kit.
-    """
-    ids = np.arange(256)
-    palette = np.zeros((256, 3), np.uint8)
-    for bit in range(8):
-        for channel in range(3):
-            palette[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
-    return palette
-
-
 def _open(path: Path, max_megapixels: float) -> Image.Image:
     try:
         image = Image.open(path, formats=FORMATS)
@@ -174,12 +161,7 @@ def _alpha_is_full(image: Image.Image) -> bool:
 
 def _ids_of_colours(path: Path, image: Picture, colours: Mapping[Colour, int] | None) -> Mask:
     """Ids uint8 (H, W) of an RGB mask (H, W, 3); a table that does not know a colour is no guess."""
-    table = colours or {tuple(colour): i for i, colour in enumerate(voc_palette().tolist())}
-    known = np.full(2**24, -1, np.int16)
-    for (red, green, blue), i in table.items():
-        known[red << 16 | green << 8 | blue] = i
-    codes = image.astype(np.int32) @ np.array([2**16, 2**8, 1], np.int32)
-    ids = known[codes]
+    ids = ids_of_colours(image, colours or {colour: i for i, colour in enumerate(voc_colours())})
     if (ids < 0).any():
         row, column = np.argwhere(ids < 0)[0]
         colour = tuple(image[row, column].tolist())

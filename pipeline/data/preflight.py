@@ -12,10 +12,11 @@ from pipeline.base.files import inside
 from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem, listed
 from pipeline.data.duplicates import difference_hash
-from pipeline.data.images import IGNORE, Colour, Mask, PictureError, read_image, read_mask
+from pipeline.data.images import IGNORE, Mask, PictureError, read_image, read_mask
 from pipeline.data.outlines import draw_shapes
 from pipeline.data.sources.rows import Row
 from pipeline.data.sources.spelling import MISSING
+from pipeline.formats.palette import Colour
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.base.files import inside, write_text
-from pipeline.data.images import IGNORE, Mask, mask_png, voc_palette
+from pipeline.data.images import IGNORE, Mask, mask_png
 from pipeline.export.items import (
     Item,
     check_line,
@@ -19,6 +19,8 @@ from pipeline.export.items import (
     progress,
     write_confidence,
 )
+from pipeline.formats.label_map import format_label_map
+from pipeline.formats.palette import voc_colours, voc_palette
 
 BACKGROUND = "background"  # the name that CVAT takes for what is no label
 
@@ -64,10 +66,9 @@ def numbered(mask: Mask) -> Mask:
 
 def label_map(labels: Sequence[int], classes: Sequence[str]) -> str:
     """`name:red,green,blue:parts:actions`, one line per label after the background."""
-    named = [(BACKGROUND, 0), *((label_name(label, classes), label) for label in labels)]
-    colours = voc_palette()
-    lines = [f"{name}:{','.join(map(str, colours[label]))}::" for name, label in named]
-    return "\n".join(["# label:color_rgb:parts:actions", *lines, ""])
+    names = [BACKGROUND, *(label_name(label, classes) for label in labels)]
+    colours = voc_colours()
+    return format_label_map(zip(names, (colours[label] for label in (0, *labels)), strict=True))
 
 
 def label_list(labels: Sequence[int], classes: Sequence[str]) -> str:

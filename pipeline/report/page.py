@@ -11,8 +11,9 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pipeline.data.images import Picture, voc_palette
+from pipeline.data.images import Picture
 from pipeline.data.manifest import Manifest
+from pipeline.formats.palette import voc_palette
 from pipeline.params import FULL, RELABELLED
 from pipeline.report.diagnosis_section import Example, class_rows
 from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg

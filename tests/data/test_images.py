@@ -13,6 +13,7 @@ from PIL import Image
 
 from pipeline.data import images as pictures
 from pipeline.data.images import PictureError
+from pipeline.formats.palette import voc_palette
 
 IDS = np.array([[0, 1, 2], [3, 255, 1]], np.uint8)  # height 2, width 3
 RGB = np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10
@@ -197,7 +198,7 @@ def test_large_pictures_are_refused_before_they_are_decoded(tmp_path: Path) -> N
 
 
 def test_masks_in_voc_colours_become_ids(tmp_path: Path) -> None:
-    colours = pictures.voc_palette()[IDS]
+    colours = voc_palette()[IDS]
     np.testing.assert_array_equal(pictures.read_mask(save(tmp_path / "m.png", colours)), IDS)
     opaque = np.dstack([colours, np.full(IDS.shape, 255, np.uint8)])
     np.testing.assert_array_equal(pictures.read_mask(save(tmp_path / "n.png", opaque)), IDS)

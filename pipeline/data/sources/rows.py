@@ -8,8 +8,8 @@ from unicodedata import normalize
 
 from pipeline.base.files import inside
 from pipeline.base.problems import Place, Problem
-from pipeline.data.images import Colour
 from pipeline.data.manifest import Split
+from pipeline.formats.palette import Colour
 
 BACKGROUND = ("background", "_background", "_background_", "__background__")  # names that mean: no label
 
