@@ -8,7 +8,7 @@ from tests.contracts.modules import MODULES, ROOT, tree
 
 MOST_LINES = 250  # of a file
 MEDIAN_LINES = 12  # of a function, its docstring included
-# What each module of a kind has: stages and commands are started by these names, and each source is read by one.
+# Of each kind of module: stages and commands are started by these names, sources are read by one.
 OF_EVERY_KIND = {"main", "NAME", "add_parser", "run", "EXAMPLES", "read_folder"}
 
 
