@@ -23,7 +23,7 @@ def test_summary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     models = {name: score_predictions(name) for name in SUPERVISION}
     assert found.keys() == {
         "classifier", "corrected_masks", "heatmaps", "pseudo_masks",
-        "seconds", "segmentation", "supervision", "weak_to_full",
+        "segmentation", "supervision", "weak_to_full",
     }  # fmt: skip
     assert found["segmentation"].keys() == models.keys()
     for name, scores in models.items():
@@ -36,7 +36,6 @@ def test_summary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     assert found["weak_to_full"] == pytest.approx(models["cam"]["miou"] / models["full"]["miou"], abs=3e-6)
     assert found["supervision"] == list(SUPERVISION)
     assert found["corrected_masks"] == 1
-    assert found["seconds"] == {"prepare": 1.5, "make_pseudo_masks@cam": 2.0, "evaluate@full": 0.5}
     assert found["classifier"] == pytest.approx(classifier_scores(), abs=1e-6)
     assert found["heatmaps"] == {name: heatmap_scores(name) for name in METHODS}
     assert found["pseudo_masks"].keys() == set(MASKS)
