@@ -1,4 +1,4 @@
-"""What the stub networks should say of images, from the definitions: float64, without a line of the pipeline."""
+"""What the stub networks should say of images, by the definitions: float64, no line of the pipeline."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

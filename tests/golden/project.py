@@ -36,8 +36,8 @@ SHIPPED = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("disc", "square", "triangle")
 LONG_SIDE = 64
 
-# Of the stub encoder: what each channel makes of normalised RGB, of a pixel and of the one to its left. The left
-# one makes a mirrored image another one to the network, so that a missing flip is seen.
+# Of the stub encoder: what each channel makes of normalised RGB, of a pixel and of the one to its left. So a
+# mirrored image is another one to the network, and a missing flip is seen.
 COLOURS = (
     (1.0, -0.5, -0.5),
     (-0.5, 1.0, -0.5),
