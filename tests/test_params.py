@@ -1,5 +1,6 @@
 """params.yaml: the shipped file loads, and nothing misspelt or impossible does."""
 
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,16 @@ def test_text_that_is_no_params_is_refused(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(ParamsError, match=r"params\.yaml"):
             load_params(file)
+
+
+def test_params_are_checked_before_dvc_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = shipped()
+    written(tmp_path, values)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_module("pipeline.params", run_name="__main__")
+    written(tmp_path, {**values, "sede": 1})
+    with pytest.raises(SystemExit, match=r"camseg: params\.yaml: 1 problem\(s\):\n  sede: unknown key"):
+        runpy.run_module("pipeline.params", run_name="__main__")
 
 
 def test_params_cannot_be_changed() -> None:
