@@ -49,6 +49,7 @@ def _read_row(
     """The row of one task; new names get the next number."""
     shapes: list[Shape] = []
     sizes: set[tuple[int, int]] = set()
+    problems: list[Problem] = []
     for position, result in enumerate(results):
         if result.get("type") not in (BRUSH, *OTHERS):
             continue  # choices, texts and ratings are no part of a mask
@@ -65,9 +66,11 @@ def _read_row(
                 sizes.add((height, width))
             case _:
                 expected, advice = f"{at} painted with the brush and one label", "Paint it with the brush."
-                return None, [Problem(place.file, expected, "something else", advice, place)]
+                problems.append(Problem(place.file, expected, "something else", advice, place))
     if len(sizes) > 1:
-        return None, [Problem(place.file, "one size of the photo", "several", "Export it again.", place)]
+        problems.append(Problem(place.file, "one size of the photo", "several", "Export it again.", place))
+    if problems:
+        return None, problems
     reference, size = unquote(reference_of(task)), next(iter(sizes), None)
     return Row(_name(task) or reference, reference, (), place, mask=tuple(shapes), size=size), []
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.base.problems import Place, Problem
+from pipeline.base.problems import Place, Problem, listed
 from pipeline.data.images import IGNORE
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.rows import (
@@ -95,7 +95,7 @@ def _read_document(folder: Path, file: Path) -> Document:
     names = {entry["id"]: class_name(entry["name"]) for _, entry in categories}
     unknown = sorted(map(str, set(by_image) - {entry["id"] for _, entry in images}))
     if unknown:
-        got, advice = f"others, as {unknown[0][:40]}", "Export the file again."
+        got, advice = f"{len(unknown)} others: {listed(unknown)[:400]}", "Export the file again."
         problems.append(Problem(file, "annotations of its images", got, advice))
     ordered = dict(sorted(names.items(), key=lambda pair: (str(type(pair[0])), pair[0])))
     outlined = any(entry.get("segmentation") for _, entry in annotations)

@@ -73,19 +73,18 @@ def read_rows(folder: Path) -> tuple[list[Row], list[Problem]]:
     """
     file = folder / "labels.csv"
     try:
-        # strict: a quote that is never closed is an error, not a cell that swallows the rest of the file.
-        reader = csv.reader(io.StringIO(read_text_file(folder, file)), strict=True)
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
+        text = read_text_file(folder, file)
     except FileNotFoundError:
         return [], [
             Problem(file, "a table of the labels", "no such file", f"Write it with the columns {NEEDED}.")
         ]
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         return [], [Problem(file, "a CSV file in UTF-8", str(error), "Save it as comma-separated UTF-8.")]
+    lines, problems = _read_lines(file, text)
     header = lines[0][1] if lines else []
-    problems = _check_header(file, header)
-    if problems:
-        return [], problems
+    wrong = _check_header(file, header)
+    if wrong:
+        return [], problems or wrong  # without a header, the lines that could not be read say why
     rows = []
     for line, cells in lines[1:]:
         row, found = _read_row(folder, header, Place(file, f"line {line}"), cells)
@@ -93,6 +92,27 @@ def read_rows(folder: Path) -> tuple[list[Row], list[Problem]]:
         problems += found
     kept, repeated = _without_duplicates(file, rows)
     return kept, problems + repeated
+
+
+def _read_lines(file: Path, text: str) -> tuple[list[tuple[int, list[str]]], list[Problem]]:
+    """Number and stripped cells of each line that is not empty, and a problem for each that is no CSV."""
+    # strict: a quote that is never closed is an error, not a cell that swallows the rest of the file.
+    reader = csv.reader(io.StringIO(text), strict=True)
+    lines: list[tuple[int, list[str]]] = []
+    problems: list[Problem] = []
+    while True:
+        start = reader.line_num + 1
+        try:
+            cells = [cell.strip() for cell in next(reader)]
+        except StopIteration:
+            return lines, problems
+        except csv.Error as error:
+            advice = "Close the quotes around its cells, and double a quote that is part of a name."
+            place = Place(file, f"line {start}")
+            problems.append(Problem(file, "a line of CSV", str(error), advice, place))
+            continue
+        if any(cells):
+            lines.append((reader.line_num, cells))
 
 
 def _check_header(file: Path, header: Sequence[str]) -> list[Problem]:

@@ -88,8 +88,9 @@ def check_image(folder: Path, image: str, place: Place, below: str = "") -> Prob
 
 
 def stem(image: str) -> str:
-    """A file name without its suffix."""
-    return str(PurePosixPath(image).with_suffix(""))
+    """A file name without its suffix; what names no file, as `/`, as it is."""
+    path = PurePosixPath(image)
+    return str(path.with_suffix("")) if path.name else image
 
 
 def with_distinct_names(rows: Sequence[Row]) -> tuple[list[Row], list[Problem]]:
