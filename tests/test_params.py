@@ -164,21 +164,21 @@ def test_whole_numbers_stand_for_decimal_ones_and_lists_for_tuples(tmp_path: Pat
 
 
 def test_old_names_are_answered_with_the_new_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RENAMED_KEYS, "labels_anew", "relabel")
+    monkeypatch.setitem(RENAMED_KEYS, "labels_anew", "self_training")
     monkeypatch.setitem(RENAMED_KEYS, "classifier.training.learning_rate", "classifier.training.lr")
-    monkeypatch.setitem(RENAMED_VALUES, "cam-anew", "cam-relabelled")
+    monkeypatch.setitem(RENAMED_VALUES, "cam-anew", "cam-round1")
     values = shipped()
-    values["labels_anew"] = values.pop("relabel")
+    values["labels_anew"] = values.pop("self_training")
     values["classifier"]["training"]["learning_rate"] = values["classifier"]["training"].pop("lr")
     values["segmentation"]["supervision"] = ["cam", "cam-anew"]
     with pytest.raises(ParamsError) as caught:
         load_params(written(tmp_path, values))
     lines = str(caught.value).splitlines()
-    assert "  labels_anew: unknown key; it is called relabel now" in lines
+    assert "  labels_anew: unknown key; it is called self_training now" in lines
     assert (
         "  classifier.training.learning_rate: unknown key; it is called classifier.training.lr now" in lines
     )
-    assert "  segmentation.supervision.1: cam-anew is called cam-relabelled now" in lines
+    assert "  segmentation.supervision.1: cam-anew is called cam-round1 now" in lines
     assert not any("Field required" in line for line in lines), "the new key is named once"
 
 
@@ -198,29 +198,36 @@ def test_walk_needs_one_of_the_scales(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("supervision", "relabel", "message"),
+    ("supervision", "rounds", "message"),
     [
-        (["cam", "full"], ["gradcampp"], r"relabel\.supervision names \['gradcampp'\]"),
-        (["cam", "cam-relabelled"], [], r"needs \['cam'\] in relabel\.supervision"),
-        (
-            ["cam", "cam-relabelled", "cam-relabelled-relabelled"],
-            ["cam"],
-            r"needs \['cam-relabelled'\] in relabel\.supervision",
-        ),
-        (["cam", "cam-relabelled"], ["cam", "cam-relabelled-relabelled"], r"relabel\.supervision names"),
-        (["cam", "full"], ["full"], r"relabel\.supervision names \['full'\]"),
-        (["cam", "full-relabelled"], [], r"segmentation\.supervision\.1: String should match pattern"),
-        (["cam", "cam-relabelled-"], ["cam"], r"segmentation\.supervision\.1: String should match pattern"),
+        (["cam", "full"], {"gradcampp-round1": "gradcampp"}, r"the models \['gradcampp'\] in segmentation"),
+        (["cam", "cam-round1"], {}, r"needs \['cam-round1'\] in self_training\.rounds"),
+        (["cam", "cam-round1", "cam-round2"], {"cam-round1": "cam"}, r"needs \['cam-round2'\]"),
+        (["cam", "cam-round1"], {"cam-round1": "cam", "cam-round2": "cam"}, r"cam-round2 to be cam-round1"),
+        (["cam", "full"], {"cam-round1": "full"}, r"self_training\.rounds\.cam-round1 to be cam, got full"),
+        (["cam", "full"], {"cam": "cam"}, r"self_training\.rounds\.cam.*String should match pattern"),
+        (["cam", "full-round1"], {}, r"segmentation\.supervision\.1: String should match pattern"),
+        (["cam", "cam-round0"], {}, r"segmentation\.supervision\.1: String should match pattern"),
     ],
 )
-def test_relabelling_needs_a_model(
-    tmp_path: Path, supervision: list[str], relabel: list[str], message: str
+def test_a_round_of_self_training_needs_the_model_before_it(
+    tmp_path: Path, supervision: list[str], rounds: dict[str, str], message: str
 ) -> None:
     values = shipped()
     values["segmentation"]["supervision"] = supervision
-    values["relabel"]["supervision"] = relabel
+    values["self_training"]["rounds"] = rounds
     with pytest.raises(ParamsError, match=message):
         load_params(written(tmp_path, values))
+
+
+def test_the_old_names_of_self_training_are_answered(tmp_path: Path) -> None:
+    values = shipped()
+    values["relabel"] = {**values.pop("self_training"), "supervision": ["cam"]}
+    values["segmentation"]["supervision"] = ["cam", "cam-relabelled-relabelled"]
+    with pytest.raises(ParamsError) as caught:
+        load_params(written(tmp_path, values))
+    assert "relabel: unknown key; it is called self_training now" in str(caught.value)
+    assert "cam-relabelled-relabelled is called cam-round2 now" in str(caught.value)
 
 
 def test_1e_3_is_a_number(tmp_path: Path) -> None:

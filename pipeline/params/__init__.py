@@ -12,22 +12,22 @@ from pipeline.params.sections import (
     HeatmapMethod,
     HeatmapParams,
     PseudoMaskParams,
-    RelabelParams,
     ReportParams,
     ScenesParams,
     Section,
     SegmentationParams,
+    SelfTrainingParams,
     Source,
     TeacherParams,
     TrainingParams,
     WalkParams,
 )
-from pipeline.params.supervision import FULL, RELABELLED, Method, Supervision, method_of
+from pipeline.params.supervision import FULL, ROUND, Method, Supervision, method_of, model_before, round_name
 from pipeline.params.whole import Params
 
 __all__ = [
     "FULL",
-    "RELABELLED",
+    "ROUND",
     "ClassifierParams",
     "CrfParams",
     "DataParams",
@@ -41,11 +41,11 @@ __all__ = [
     "Params",
     "ParamsError",
     "PseudoMaskParams",
-    "RelabelParams",
     "ReportParams",
     "ScenesParams",
     "Section",
     "SegmentationParams",
+    "SelfTrainingParams",
     "Source",
     "Supervision",
     "TeacherParams",
@@ -53,6 +53,8 @@ __all__ = [
     "WalkParams",
     "load_params",
     "method_of",
+    "model_before",
     "parse_params",
+    "round_name",
     "unknown_key",
 ]

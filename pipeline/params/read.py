@@ -10,8 +10,8 @@ from ruamel.yaml.error import YAMLError
 from pipeline.params.whole import Params
 
 # What older versions called it: dotted keys, and values of any key.
-RENAMED_KEYS: dict[str, str] = {}
-RENAMED_VALUES: dict[str, str] = {}
+RENAMED_KEYS = {"relabel": "self_training"}
+RENAMED_VALUES = {"cam-relabelled": "cam-round1", "cam-relabelled-relabelled": "cam-round2"}
 
 
 class ParamsError(ValueError):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipeline.params.supervision import Supervision
+from pipeline.params.supervision import SelfTrained, Supervision
 
 T = TypeVar("T")
 # YAML has lists, and these are tuples; what is in them is as strict as everything else.
@@ -193,10 +193,10 @@ class SegmentationParams(Section):
     training: TrainingParams
 
 
-class RelabelParams(Section):
-    """Which models label the training images anew, and how they look at them."""
+class SelfTrainingParams(Section):
+    """Which models make new masks of the training images, and how they look at them."""
 
-    supervision: Many[Supervision]
+    rounds: dict[SelfTrained, Supervision]  # masks of the round: the model that makes them
     scales: Scales
     flip: bool
 

@@ -11,13 +11,13 @@ from pipeline.params.sections import (
     EvaluationParams,
     HeatmapParams,
     PseudoMaskParams,
-    RelabelParams,
     ReportParams,
     ScenesParams,
     Section,
     SegmentationParams,
+    SelfTrainingParams,
 )
-from pipeline.params.supervision import FULL, RELABELLED, method_of
+from pipeline.params.supervision import FULL, ROUND, method_of, model_before
 
 
 class Params(Section):
@@ -30,7 +30,7 @@ class Params(Section):
     heatmaps: HeatmapParams
     pseudo_masks: PseudoMaskParams
     segmentation: SegmentationParams
-    relabel: RelabelParams
+    self_training: SelfTrainingParams
     diagnose: DiagnoseParams
     evaluation: EvaluationParams
     report: ReportParams
@@ -42,21 +42,25 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _check_supervision(self) -> Self:
-        supervision, relabel = self.segmentation.supervision, self.relabel.supervision
+        supervision, rounds = self.segmentation.supervision, self.self_training.rounds
         missing = {method_of(name) for name in supervision if name != FULL} - set(self.heatmaps.methods)
         if missing:
             raise ValueError(
                 f"segmentation.supervision names {sorted(missing)}, which heatmaps.methods does not make"
             )
-        models = set(supervision) - {FULL}
-        if not set(relabel) <= models:
+        for masks, model in rounds.items():
+            if model != model_before(masks):
+                raise ValueError(
+                    f"expected self_training.rounds.{masks} to be {model_before(masks)}, got {model}"
+                )
+        untrained = set(rounds.values()) - set(supervision)
+        if untrained:
             raise ValueError(
-                f"relabel.supervision names {sorted(set(relabel) - models)}, which are not in "
-                "segmentation.supervision"
+                f"self_training.rounds needs the models {sorted(untrained)} in segmentation.supervision"
             )
-        unmade = {s.removesuffix(RELABELLED) for s in models if s.endswith(RELABELLED)} - set(relabel)
+        unmade = {name for name in supervision if ROUND in name} - set(rounds)
         if unmade:
-            raise ValueError(f"segmentation.supervision needs {sorted(unmade)} in relabel.supervision")
+            raise ValueError(f"segmentation.supervision needs {sorted(unmade)} in self_training.rounds")
         if self.segmentation.weights == "classifier" and self.segmentation.encoder != self.classifier.encoder:
             raise ValueError(
                 "segmentation.weights is `classifier`, so segmentation.encoder has to be "

@@ -14,7 +14,7 @@ from PIL import Image
 from pipeline.data.images import Picture
 from pipeline.data.manifest import Manifest
 from pipeline.formats.palette import voc_palette
-from pipeline.params import FULL, RELABELLED
+from pipeline.params import FULL, ROUND, model_before
 from pipeline.report.diagnosis_section import Example, class_rows
 from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
 from pipeline.report.results import Results, lead_masks, lead_method, lead_supervision
@@ -82,7 +82,7 @@ def render_page(
         colours=[
             f"rgb({red} {green} {blue})" for red, green, blue in voc_palette()[: len(manifest.classes) + 1]
         ],
-        relabelled=[name for name in results.pseudo_masks if name not in results.methods],
+        rounds=[name for name in results.pseudo_masks if name not in results.methods],
         ranked_by={
             TRAIN: ("refined mask", lead_masks(results.methods, results.supervision)),
             VAL: ("prediction", lead_supervision(results.supervision)),
@@ -174,9 +174,9 @@ def describe(results: Results, supervision: str) -> str:
     if supervision == FULL:
         return f"{labels}. The control, with full labels."
     source = f"the pseudo-masks from the {supervision} heatmaps"
-    if supervision.endswith(RELABELLED):
-        first = supervision.removesuffix(RELABELLED)
-        source = f"what the {first} model says of the training images, within their image-level labels"
+    if ROUND in supervision:
+        model = model_before(supervision)
+        source = f"what the {model} model says of the training images, within their image-level labels"
     if corrected_masks(results):
         return (
             f"{labels}, by way of {source}. The corrected masks took the place of those, and "

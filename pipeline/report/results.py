@@ -35,7 +35,7 @@ class Results:
     average_precision: Scores  # by class
     doubts: list[dict[str, str]]  # rows of doubts.csv: labels that the classifier contradicts
     diagnosis: Metrics
-    pseudo_masks: dict[str, Metrics]  # by method, then by relabelled masks
+    pseudo_masks: dict[str, Metrics]  # by method, then by round of self-training
     sweeps: dict[str, Points]  # by the same
     mask_confusion: dict[str, Confusion]  # of the refined masks, by the same
     evaluation: dict[str, Metrics]  # by supervision
@@ -64,9 +64,9 @@ def lead_masks(methods: Sequence[str], supervision: Sequence[str]) -> str:
 
 
 def read_results(
-    reports: Path, methods: tuple[str, ...], supervision: tuple[str, ...], relabelled: tuple[str, ...] = ()
+    reports: Path, methods: tuple[str, ...], supervision: tuple[str, ...], rounds: tuple[str, ...] = ()
 ) -> Results:
-    """Read the results of these methods, supervisions and relabelled masks; others are of earlier runs.
+    """Read the results of these methods, supervisions and rounds; others are of earlier runs.
 
     Raises:
         OSError: a stage has not written its results.
@@ -75,7 +75,7 @@ def read_results(
     curves = {"classifier": reports / "classifier" / "curve.csv"}
     curves |= {s: reports / "segmentation" / s / "curve.csv" for s in supervision}
     classes = read_table(reports / "classifier" / "classes.csv")
-    made, lead = (*methods, *relabelled), lead_supervision(supervision)
+    made, lead = (*methods, *rounds), lead_supervision(supervision)
     return Results(
         methods=methods,
         supervision=supervision,

@@ -33,8 +33,8 @@ class Heated:
 def pseudo_confidences(name: str, samples: Sequence[Sample]) -> list[float]:
     """Of the pseudo-masks `data/masks/NAME`, by the heatmaps of their method at its threshold.
 
-    Relabelled masks are held against the heatmaps that the first masks were made of: what two opinions share
-    is sure.
+    Masks of a self-training round are held against the heatmaps that the first masks were made of: what two
+    opinions share is sure.
 
     Raises:
         ValueError: heatmaps or threshold are missing, or do not fit.

@@ -31,7 +31,7 @@ from tests.data.folders import make_coco, write_json
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 PRESETS = SHIPPED.parent / "presets"
-TWICE_RELABELLED = ("cam-relabelled-relabelled", "cam-relabelled", "cam")
+TWO_ROUNDS = ("cam-round2", "cam-round1", "cam")
 PhotoFolder = Callable[..., Path]
 
 
@@ -152,8 +152,8 @@ def test_use_takes_the_depths_that_an_encoder_has(photo_folder: PhotoFolder) -> 
     ("quality", "supervision", "scales", "refine"),
     [
         ("fast", ("cam", "full"), (1.0,), "none"),
-        ("balanced", (*TWICE_RELABELLED, "full"), (1.0,), "none"),
-        ("best", (*TWICE_RELABELLED, "full"), (1.0, 0.75, 1.25), "crf"),
+        ("balanced", (*TWO_ROUNDS, "full"), (1.0,), "none"),
+        ("best", (*TWO_ROUNDS, "full"), (1.0, 0.75, 1.25), "crf"),
     ],
 )
 def test_quality_is_written_out(
@@ -168,7 +168,9 @@ def test_quality_is_written_out(
     assert main(["use", str(folder), "--quality", quality]) == 0
     params = load_params()
     assert params.segmentation.supervision == supervision
-    assert params.relabel.supervision == (() if quality == "fast" else ("cam", "cam-relabelled"))
+    assert params.self_training.rounds == (
+        {} if quality == "fast" else {"cam-round1": "cam", "cam-round2": "cam-round1"}
+    )
     assert params.evaluation.scales == scales
     assert params.evaluation.refine == refine
 

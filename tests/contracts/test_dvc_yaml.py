@@ -12,7 +12,7 @@ from pipeline.params import Params, Section, load_params
 from tests.contracts.modules import MODULES, ROOT, closure, only_docstring, tree
 
 PIPELINE: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
-STAGES: dict[str, Any] = PIPELINE["stages"]
+STAGES: dict[str, Any] = {name: spec.get("do", spec) for name, spec in PIPELINE["stages"].items()}
 
 # No stage lists these. They hold names, checks and messages, no mathematics: the values of params.yaml are
 # tracked by `params:`, and a path that moves moves in dvc.yaml too. As deps they would rerun the trainings
@@ -141,6 +141,10 @@ def test_reads_are_found() -> None:
     )
     assert "classifier.weights" in reads("pipeline/workflows/supervision.py")  # by a method of Params
     assert reads("pipeline/stages/make_pseudo_masks.py") == fields("pseudo_masks")
+
+
+def test_rounds_come_from_params() -> None:
+    assert PIPELINE["stages"]["self_train"]["foreach"] == "${self_training.rounds}"
 
 
 def test_matrix_values_come_from_params() -> None:

@@ -13,7 +13,7 @@ import pytest
 from pipeline.base.files import read_json
 from tests.end_to_end.conftest import Finished
 from tests.end_to_end.project import commit, file_bytes, read_lock, run
-from tests.end_to_end.test_repro import METHODS, RELABELLING, STAGES, SUPERVISION, stages_run
+from tests.end_to_end.test_repro import METHODS, SELF_TRAINING, STAGES, SUPERVISION, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ def said(project: Path, *command: str) -> Any:
 
 def test_threshold_leaves_the_classifier_alone(experiments: Experiments) -> None:
     weak = SUPERVISION - {"full"}
-    expected = {f"make_pseudo_masks@{method}" for method in METHODS} | RELABELLING
+    expected = {f"make_pseudo_masks@{method}" for method in METHODS} | SELF_TRAINING
     expected |= {f"{stage}@{name}" for stage in ("train_segmentation", "evaluate") for name in weak}
     first = experiments.first
     assert set(stages_run(first.process.stdout)) == expected | {"report"}

@@ -25,9 +25,9 @@ from tests.photos import make_photo_folder
 pytestmark = pytest.mark.slow
 
 METHODS = {"cam", "gradcampp"}
-RELABELLED = {"cam-relabelled", "cam-relabelled-relabelled"}
-RELABELLING = {"relabel@cam", "relabel@cam-relabelled"}
-SUPERVISION = {"cam", *RELABELLED, "full"}
+ROUNDS = {"cam-round1", "cam-round2"}
+SELF_TRAINING = {"self_train@cam-round1", "self_train@cam-round2"}
+SUPERVISION = {"cam", *ROUNDS, "full"}
 STAGES = {
     "prepare",
     "train_classifier",
@@ -39,7 +39,7 @@ STAGES = {
         for stage in ("train_segmentation", "evaluate")
         for supervision in SUPERVISION
     ),
-    *RELABELLING,
+    *SELF_TRAINING,
     "report",
 }
 
@@ -57,7 +57,7 @@ def require_summary(summary: Any, classes: set[str]) -> None:
     }
     assert set(summary["classifier"]) == {"map", "f1"}
     assert set(summary["heatmaps"]) == METHODS
-    assert set(summary["pseudo_masks"]) == METHODS | RELABELLED
+    assert set(summary["pseudo_masks"]) == METHODS | ROUNDS
     assert set(summary["segmentation"]) == set(summary["supervision"]) == SUPERVISION
     for scores in summary["heatmaps"].values():
         assert set(scores) == {"miou_best", "threshold_best", "miou_chosen", "threshold_chosen"}
@@ -141,10 +141,10 @@ def test_a_correction_retrains_the_classifier_only_where_it_is_trained_with_it(
     assert again.returncode == 0, again.stderr
     weak = SUPERVISION - {"full"}
     assert set(stages_run(again.stdout)) == {
-        *("prepare", "make_pseudo_masks@cam", "make_pseudo_masks@gradcampp", *RELABELLING, "report"),
+        *("prepare", "make_pseudo_masks@cam", "make_pseudo_masks@gradcampp", *SELF_TRAINING, "report"),
         *(f"{stage}@{name}" for stage in ("train_segmentation", "evaluate") for name in weak),
     }
-    for folder in METHODS | RELABELLED | {"corrected"}:
+    for folder in METHODS | ROUNDS | {"corrected"}:
         made = file_bytes(project / "data/masks" / folder, ".")
         assert all(made[name] == file_bytes(project / "data/corrections", ".")[name] for name in names)
     assert read_json(project / "reports/summary.json")["corrected_masks"] == 2

@@ -32,7 +32,7 @@ SLOW: dict[str, object] = {
     "heatmaps.scales": [1.0, 0.75, 1.5],
     "heatmaps.batch_size": 1,
     "segmentation.supervision": ["cam"],
-    "relabel.supervision": [],
+    "self_training.rounds": {},
     "pseudo_masks.crf.iterations": 50,
 }
 

@@ -103,7 +103,7 @@ CHANGES: dict[str, object] = {
     "segmentation.architecture": "Stub",
     "segmentation.decoder": {},
     **{f"segmentation.training.{key}": value for key, value in TRAINING.items()},
-    "relabel.supervision": ["cam"],
+    "self_training.rounds": {"cam-round1": "cam"},
     "diagnose.images": 0,
     "report.images": 4,
 }

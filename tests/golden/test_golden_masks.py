@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.stages import make_heatmaps, make_pseudo_masks, relabel
+from pipeline.stages import make_heatmaps, make_pseudo_masks, self_train
 from tests.end_to_end.project import change_params
 from tests.golden.masks_by_hand import (
     GRID,
@@ -118,14 +118,14 @@ def test_masks_at_the_threshold_that_suits_the_corrected_mask() -> None:
 
 @pytest.mark.parametrize(("scales", "flip"), [([1.0, 1.25, 1.5], True), ([0.75, 1.5], False)])
 def test_masks_by_a_model_within_the_labels_of_each_image(scales: list[float], flip: bool) -> None:
-    change_params(Path(), {"relabel.scales": scales, "relabel.flip": flip})
+    change_params(Path(), {"self_training.scales": scales, "self_training.flip": flip})
     write_segmentation("cam")
-    relabel.main("cam")
+    self_train.main("cam-round1")
     weights = read_tensors(Path("models/segmentation/cam/model.safetensors"))
-    looks = section("relabel")
+    looks = section("self_training")
     stored = {
         photo.name: label_shares(weights, draw(photo)[0], photo.labels, looks, LONG_SIDE)
         for photo in MADE
         if photo.labels
     }
-    check("cam-relabelled", stored, 0.5, odds=True)
+    check("cam-round1", stored, 0.5, odds=True)

@@ -14,7 +14,7 @@ from tests.golden.project import CLASSES, CORRECTED, PHOTOS
 from tests.golden.scores_by_hand import scores_by_hand
 from tests.golden.whole_run import METHODS, SUPERVISION, finished_run
 
-MASKS = (*METHODS, "cam-relabelled")
+MASKS = (*METHODS, "cam-round1")
 
 
 def test_summary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ from pipeline.stages import (
     evaluate,
     make_heatmaps,
     make_pseudo_masks,
-    relabel,
     report,
+    self_train,
     train_classifier,
     train_segmentation,
 )
@@ -21,14 +21,14 @@ from tests.end_to_end.project import change_params
 from tests.golden.project import make_project
 
 METHODS = ("cam", "gradcampp")
-SUPERVISION = ("cam", "cam-relabelled", "full")
+SUPERVISION = ("cam", "cam-round1", "full")
 CHANGES: dict[str, object] = {
     "pseudo_masks.refine": "none",  # a CRF knows one image alone
     "heatmaps.methods": list(METHODS),
     "segmentation.supervision": list(SUPERVISION),
     "segmentation.teacher.start": 0.5,
     "segmentation.teacher.confidence": 0.5,
-    "relabel.supervision": ["cam"],
+    "self_training.rounds": {"cam-round1": "cam"},
     "classifier.gain.supervision_weight": 10.0,  # corrected masks train the classifier
     "classifier.attention_from": 0.0,
     "diagnose.images": 1,
@@ -71,7 +71,7 @@ def run_stages(
         for method in METHODS:
             make_pseudo_masks.main(method)
         train_segmentation.main("cam")
-        relabel.main("cam")
+        self_train.main("cam-round1")
         for supervision in SUPERVISION[1:]:
             train_segmentation.main(supervision)
         for supervision in SUPERVISION:

@@ -136,7 +136,7 @@ def write_project(root: Path, classes: tuple[str, ...], scenes: list[Scene], mas
     samples = make_samples(scenes, masks)
     manifest = Manifest("data/prepared", classes, samples)
     listed = f"supervision: [{', '.join(SUPERVISION)}]"
-    text = re.sub(r"supervision: \[.*?\]", listed, PARAMS.read_text(), count=1)  # not that of `relabel`
+    text = re.sub(r"supervision: \[.*?\]", listed, PARAMS.read_text(), count=1)  # the first one
     write_text(root / "params.yaml", text)
     write_manifest(root / "data/prepared", manifest)
     write_data(root, scenes, samples, masks)

@@ -134,7 +134,7 @@ def test_worst_first_and_what_a_row_shows(project: Project, set_params: SetParam
     assert panels == sorted(found)
 
 
-def relabel(again: str) -> None:
+def add_round(again: str) -> None:
     """Add masks and a model of a second round to a finished run; they score train-00 worst."""
     for folder in (
         *("data/masks", "data/predictions", "models/segmentation"),
@@ -154,10 +154,10 @@ def test_the_masks_that_images_are_ranked_by_are_named(project: Project, set_par
     assert "Worst first, by the mIoU of the prediction of gradcampp." in page.text
     assert "what a segmentation model says" not in page.text
 
-    again = "gradcampp-relabelled"
-    relabel(again)
+    again = "gradcampp-round1"
+    add_round(again)
     set_params("supervision: [gradcampp, full]", f"supervision: [{again}, gradcampp, full]")
-    set_params("supervision: [] ", "supervision: [gradcampp] ")
+    set_params("rounds: {} ", "rounds: {gradcampp-round1: gradcampp} ")
     page = Page(render())
     assert list(rows(page))[:6] == [f"train-{i:02d}" for i in range(6)]
     assert f"Worst first, by the mIoU of the refined mask of {again}." in page.text

@@ -20,7 +20,7 @@ from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.threshold import label_map, odds_competition, upsample
 from pipeline.params import load_params
-from pipeline.stages import make_pseudo_masks, prepare, relabel, train_classifier
+from pipeline.stages import make_pseudo_masks, prepare, self_train, train_classifier
 from pipeline.workflows.preparation import DataError
 from pipeline.workflows.pseudo_masks import Job, make_masks
 
@@ -158,13 +158,13 @@ def test_they_replace_pseudo_masks_and_score_nothing() -> None:
     assert new["pseudo_masks"]["miou"] != old["pseudo_masks"]["miou"]
 
 
-def test_they_replace_relabelled_masks_too() -> None:
+def test_they_replace_masks_of_self_training_too() -> None:
     manifest = correct("train-00002")
     write_heat(manifest)
-    params, heat, work = load_params().pseudo_masks, paths.HEATMAPS / "cam", Path(".work/relabel/x")
+    params, heat, work = load_params().pseudo_masks, paths.HEATMAPS / "cam", Path(".work/self_train/x")
     job = Job(manifest.without_samples(), heat, work, params, 0.5, odds_competition)
-    make_masks("relabel", "cam-relabelled", job, manifest.split("train"))
-    made, hand = files(paths.MASKS / "cam-relabelled"), files(paths.CORRECTED)
+    make_masks("self_train", "cam-round1", job, manifest.split("train"))
+    made, hand = files(paths.MASKS / "cam-round1"), files(paths.CORRECTED)
     assert made["train-00002.png"] == hand["train-00002.png"]
     assert len(made) == 5
 
@@ -209,7 +209,7 @@ def test_nothing_to_calibrate_with() -> None:
     [
         (train_classifier, (), paths.ATTENTION),
         (make_pseudo_masks, ("cam",), paths.CORRECTED),
-        (relabel, ("cam",), paths.CORRECTED),
+        (self_train, ("cam-round1",), paths.CORRECTED),
     ],
 )
 def test_unfinished_work_of_other_corrections_is_not_taken(

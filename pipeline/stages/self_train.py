@@ -1,4 +1,4 @@
-"""Training images labelled anew: what a segmentation model says, within their image-level labels."""
+"""A round of self-training: masks of the training images by a segmentation model, within their labels."""
 
 import sys
 
@@ -7,20 +7,20 @@ from pipeline.base.work import work_folder
 from pipeline.data.manifest import read_manifest
 from pipeline.engine.device import describe, pick_device
 from pipeline.masks.threshold import odds_competition
-from pipeline.params import RELABELLED, load_params
+from pipeline.params import load_params, model_before
 from pipeline.stages.running import stage
 from pipeline.workflows.pseudo_masks import Job, make_masks
 from pipeline.workflows.self_training import THRESHOLD, predict_all
 
 
-def main(supervision: str) -> None:
-    """Read `models/segmentation/SUPERVISION`, write masks and scores of `SUPERVISION-relabelled`."""
-    name = f"relabel@{supervision}"
+def main(masks: str) -> None:
+    """Read the model of the round before, write `data/masks/MASKS` and `reports/pseudo_masks/MASKS`."""
+    name = f"self_train@{masks}"
     params = load_params()
-    manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / supervision
+    manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / model_before(masks)
     work = work_folder(
         name,
-        params.relabel,
+        params.self_training,
         params.pseudo_masks,
         describe(pick_device()),
         paths.PREPARED / "manifest.json",
@@ -28,11 +28,11 @@ def main(supervision: str) -> None:
         paths.CORRECTED,
     )
     train, heat = manifest.split("train"), work / "heat"
-    predict_all(model, manifest, [s for s in train if s.labels], params.relabel, heat)
+    predict_all(model, manifest, [s for s in train if s.labels], params.self_training, heat)
     job = Job(manifest.without_samples(), heat, work, params.pseudo_masks, THRESHOLD, odds_competition)
-    make_masks(name, supervision + RELABELLED, job, train)
+    make_masks(name, masks, job, train)
 
 
 if __name__ == "__main__":
-    with stage(f"relabel@{sys.argv[1]}"):
+    with stage(f"self_train@{sys.argv[1]}"):
         main(sys.argv[1])
