@@ -1,6 +1,6 @@
-"""Segmentation models of a few weights whose answer is known, in the place of the library's.
+"""Segmentation models of a few weights whose answer is known, in the place of the library's own.
 
-All that is replaced inside of the pipeline is replaced here: how the library makes and opens its models.
+The tests that use them replace nothing else: `create_model` and `from_pretrained` of the library, here.
 """
 
 import json
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import segmentation_models_pytorch as smp
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 HIDDEN = 5
@@ -86,16 +86,8 @@ def start_weights(rows: int, columns: int, seed: int) -> np.ndarray:
 
 
 def use_pixel_net(patch: pytest.MonkeyPatch) -> None:
-    """The library makes and opens a `PixelNet`, whatever the architecture."""
+    """The library makes a `PixelNet`, whatever the architecture."""
     patch.setattr(smp, "create_model", lambda *_, classes, **__: PixelNet(classes))
-
-    def opened(folder: str) -> PixelNet:
-        state = load_file(Path(folder) / "model.safetensors")
-        net = PixelNet(len(state["head"]))
-        net.load_state_dict(state)
-        return net
-
-    patch.setattr(smp, "from_pretrained", opened)
 
 
 def use_slanted_net(patch: pytest.MonkeyPatch, folder: Path, classes: list[str], long_side: int) -> None:
