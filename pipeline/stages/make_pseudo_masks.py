@@ -24,7 +24,14 @@ def main(method: str) -> None:
     params = load_params().pseudo_masks
     manifest = read_manifest(paths.PREPARED)
     train, heatmaps = manifest.split("train"), paths.HEATMAPS / method
-    work = work_folder(name, params, paths.PREPARED / "manifest.json", heatmaps, paths.CORRECTED)
+    work = work_folder(
+        name,
+        __file__,
+        params=params,
+        manifest=paths.PREPARED / "manifest.json",
+        heatmaps=heatmaps,
+        corrected=paths.CORRECTED,
+    )
     match params.threshold:
         case "auto":
             threshold = round(otsu(pooled_histogram(heatmaps, train), POWER), 4)

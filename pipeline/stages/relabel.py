@@ -29,12 +29,13 @@ def main(supervision: str) -> None:
     manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / supervision
     work = work_folder(
         name,
-        params.relabel,
-        params.pseudo_masks,
-        describe(pick_device()),
-        paths.PREPARED / "manifest.json",
-        model,
-        paths.CORRECTED,
+        __file__,
+        params=params.relabel,
+        masking=params.pseudo_masks,
+        device=describe(pick_device()),
+        manifest=paths.PREPARED / "manifest.json",
+        model=model,
+        corrected=paths.CORRECTED,
     )
     train, heat = manifest.split("train"), work / "heat"
     predict_all(model, manifest, [s for s in train if s.labels], params.relabel, heat)
