@@ -20,12 +20,13 @@ def main(masks: str) -> None:
     manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / model_before(masks)
     work = work_folder(
         name,
-        params.self_training,
-        params.pseudo_masks,
-        describe(pick_device()),
-        paths.PREPARED / "manifest.json",
-        model,
-        paths.CORRECTED,
+        __file__,
+        params=params.self_training,
+        masking=params.pseudo_masks,
+        device=describe(pick_device()),
+        manifest=paths.PREPARED / "manifest.json",
+        model=model,
+        corrected=paths.CORRECTED,
     )
     train, heat = manifest.split("train"), work / "heat"
     predict_all(model, manifest, [s for s in train if s.labels], params.self_training, heat)

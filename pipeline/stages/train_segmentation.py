@@ -5,6 +5,7 @@ import sys
 from pipeline import paths
 from pipeline.base.work import publish, work_folder
 from pipeline.data.manifest import read_manifest
+from pipeline.engine.device import describe, pick_device
 from pipeline.engine.seed import seed_everything
 from pipeline.params import load_params
 from pipeline.segmentation.network import save_segmentation_net
@@ -33,13 +34,15 @@ def main(supervision: str) -> None:
     section = params.segmentation.model_dump(exclude={"supervision"})
     work = work_folder(
         name,
-        params.seed,
-        params.classifier.weights,
-        params.data.long_side,
-        section,
-        paths.PREPARED / "manifest.json",
-        masks,
-        paths.CLASSIFIER,
+        __file__,
+        seed=params.seed,
+        classifier_weights=params.classifier.weights,
+        long_side=params.data.long_side,
+        params=section,
+        device=describe(pick_device()),
+        manifest=paths.PREPARED / "manifest.json",
+        masks=masks,
+        classifier=paths.CLASSIFIER,
     )
     trusted = trusted_names(supervision, samples)
     curve = train_segmentation(net, manifest, samples, masks, trusted, params, work / "checkpoint.pt", name)

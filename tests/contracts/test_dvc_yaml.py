@@ -8,25 +8,16 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.base.imports import OF_NO_CONSEQUENCE
 from pipeline.params import Params, Section, load_params
 from tests.contracts.modules import MODULES, ROOT, closure, only_docstring, tree
 
 PIPELINE: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES: dict[str, Any] = {name: spec.get("do", spec) for name, spec in PIPELINE["stages"].items()}
 
-# No stage lists these. They hold names, checks and messages, no mathematics: the values of params.yaml are
-# tracked by `params:`, and a path that moves moves in dvc.yaml too. As deps they would rerun the trainings
-# for every new key.
-NEVER_DEPS = {
-    "pipeline/__init__.py",
-    "pipeline/params/__init__.py",
-    "pipeline/params/read.py",
-    "pipeline/params/sections.py",
-    "pipeline/params/supervision.py",
-    "pipeline/params/whole.py",
-    "pipeline/paths.py",
-    "pipeline/stages/running.py",
-}
+# No stage lists these: the values of params.yaml are tracked by `params:`, and a path that moves moves in
+# dvc.yaml too. As deps they would rerun the trainings for every new key.
+NEVER_DEPS = {f"pipeline/{name}" for name in OF_NO_CONSEQUENCE}
 
 # Which models there are is the matrix; it changes none of them.
 NOT_DECLARED = {"train_segmentation": {"segmentation.supervision"}}

@@ -217,8 +217,8 @@ def test_unfinished_work_of_other_corrections_is_not_taken(
 ) -> None:
     prepare.main()
 
-    def stop(_stage: str, *parts: object) -> None:
-        assert folder in parts  # of the fingerprint, by content
+    def stop(_stage: str, _module: str, **parts: object) -> None:
+        assert folder in parts.values()  # of the fingerprint, by content
         raise InterruptedError
 
     monkeypatch.setattr(module, "work_folder", stop)
