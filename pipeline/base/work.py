@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pipeline
+from pipeline.base.files import remove, sync_folder
 
 WORK = Path(".work")
 
@@ -35,11 +36,15 @@ def work_folder(stage: str, *parts: object) -> Path:
 
 
 def publish(stage: str, folders: dict[Path, Path]) -> None:
-    """Move each finished folder (key) to its place among the outs (value), then clear the work of `stage`."""
+    """Move each finished folder (key) to its place among the outs (value), then clear the work of `stage`.
+
+    A link at that place is replaced; what it leads to stays as it is.
+    """
     for source, target in folders.items():
-        shutil.rmtree(target, ignore_errors=True)
+        remove(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source, target)
+        sync_folder(target.parent)
     shutil.rmtree(WORK / stage)
 
 
