@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline import paths
-from pipeline.base.files import write_csv, write_json
+from pipeline.base.files import note_if_empty, renew, write_csv, write_json
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, load_mask, mask_path, read_manifest
 from pipeline.engine.device import pick_device, place
@@ -24,10 +24,11 @@ def main(supervision: str) -> None:
     """Read `models/segmentation/SUPERVISION`, write `data/predictions/...` and `reports/evaluation/...`."""
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
-    (paths.PREDICTIONS / supervision).mkdir(parents=True, exist_ok=True)
+    renew(paths.PREDICTIONS / supervision)
     if not (paths.SEGMENTATION / supervision / paths.SKIPPED).exists():
         predict_val(supervision, manifest, params.evaluation, params.pseudo_masks.crf)
     score_val(supervision, manifest, params.evaluation)
+    note_if_empty(paths.PREDICTIONS / supervision, "There is no model to predict with.")
 
 
 def predict_val(supervision: str, manifest: Manifest, params: EvaluationParams, crf: CrfParams) -> None:

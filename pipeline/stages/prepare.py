@@ -5,25 +5,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.base.files import inside, renew, write_bytes, write_text
+from pipeline.base.files import inside, note_if_empty, renew, write_bytes, write_text
 from pipeline.data.corrections.store import inspect_store
 from pipeline.data.inspection import Inspection, inspect_folder, write_true_masks
 from pipeline.data.manifest import Manifest, write_manifest
+from pipeline.errors import UserError
 from pipeline.params import Params, Source, load_params
 from pipeline.scenes.source import write_scenes
 from pipeline.stages.running import stage
 
 NAME = "prepare"
+MASKS = (paths.TRUE_MASKS, paths.CORRECTED, paths.ATTENTION)  # any of them may be empty
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """The data cannot be used; the message lists every problem."""
 
 
 def main() -> None:
     """Write `data/prepared` (manifest, problems, rendered images), the true and the corrected masks."""
     params = load_params()
-    for folder in (paths.PREPARED, paths.TRUE_MASKS, paths.CORRECTED, paths.ATTENTION):
+    for folder in (paths.PREPARED, *MASKS):
         renew(folder)
     if params.data.source == "scenes":
         warnings: tuple[str, ...] = ()
@@ -38,6 +40,8 @@ def main() -> None:
     warnings += write_corrected_masks(manifest, params.data.max_megapixels, folders)
     write_text(paths.PREPARED / paths.PROBLEMS, "".join(f"{line}\n" for line in sorted(warnings)))
     write_manifest(paths.PREPARED, manifest)
+    for folder in MASKS:
+        note_if_empty(folder, "No image has such a mask.")
 
 
 def write_corrected_masks(
