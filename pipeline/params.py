@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pipeline.errors import UserError
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -29,7 +31,7 @@ def method_of(supervision: str) -> str:
     return supervision.partition(RELABELLED)[0]
 
 
-class ParamsError(ValueError):
+class ParamsError(UserError):
     """`params.yaml` cannot be used; the message lists every problem."""
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.data.images import IGNORE, Mask
 from pipeline.data.sources.rows import Shape
+from pipeline.errors import UserError
 from pipeline.formats.brush import BrushError, draw_brush
 
 FINE = 5  # points per pixel along a polygon, as pycocotools has it
@@ -17,7 +18,7 @@ MOST_TURNS = 200  # lengths of a boundary in sides of the picture; longer ones a
 MOST_PIXELS = 2e10  # outlines of a picture times its pixels: about a minute
 
 
-class OutlineError(ValueError):
+class OutlineError(UserError):
     """An outline that cannot be drawn; the message says which."""
 
 

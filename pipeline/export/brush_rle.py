@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import UserError
+
 CHANNELS = 4  # red, green, blue, opacity: the mask stands in each of them
 WORD = 8  # bits of a value
 SIZES = (3, 4, 8, 16)  # bits of a run's length; the header can say no more than 16
@@ -22,7 +24,7 @@ def encode_brush(region: NDArray[np.bool_]) -> list[int]:
     Source: rle-pack of thi.ng/umbrella, which Label Studio uses.
     """
     if region.size * CHANNELS > MOST:
-        raise ValueError(f"Expected at most {MOST // CHANNELS} pixels, got {region.size}: use another format")
+        raise UserError(f"Expected at most {MOST // CHANNELS} pixels, got {region.size}: use another format")
     header = f"{region.size * CHANNELS:032b}{WORD - 1:05b}" + "".join(f"{size - 1:04b}" for size in SIZES)
     flat = region.ravel()
     edges = np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1, [flat.size]])

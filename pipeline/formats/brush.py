@@ -3,13 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import UserError
+
 CHANNELS = 4  # red, green, blue, opacity: the last one is the mask
 WORD = 8  # bits of a value
 HEADER = 32 + 5 + 4 * 4  # bits: number of values, word size - 1, the four sizes of lengths - 1
 HALF = 128  # of opacity: the edge of a stroke is blended
 
 
-class BrushError(ValueError):
+class BrushError(UserError):
     """Run lengths that cannot be drawn; the message says why."""
 
 

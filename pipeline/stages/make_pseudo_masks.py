@@ -9,6 +9,7 @@ import numpy as np
 from pipeline import paths
 from pipeline.base.work import work_folder
 from pipeline.data.manifest import Sample, load_mask, mask_path, read_manifest
+from pipeline.errors import UserError
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.auto import POWER, Histogram, heat_histogram, otsu
 from pipeline.masks.sweep import THRESHOLDS, best_threshold, sweep
@@ -53,7 +54,7 @@ def calibrated(heatmaps: Path, samples: Sequence[Sample], labels: int) -> float:
     """
     corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
     if not corrected:
-        raise ValueError(
+        raise UserError(
             f"pseudo_masks.threshold: expected corrected masks for `calibrated`, got none in "
             f"{paths.CORRECTED}. Add some with `camseg corrections add`, or take `auto`"
         )
