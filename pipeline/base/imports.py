@@ -11,7 +11,13 @@ ROOT = Path(pipeline.__path__[0]).resolve()
 # They hold names, checks and messages, no mathematics: a change in them changes no result.
 PARAMS = ("__init__", "read", "sections", "supervision", "whole")
 OF_NO_CONSEQUENCE = frozenset(
-    {"__init__.py", "paths.py", "stages/running.py", *(f"params/{name}.py" for name in PARAMS)}
+    {
+        "errors.py",
+        "paths.py",
+        "stages/__init__.py",
+        "stages/running.py",
+        *(f"params/{name}.py" for name in PARAMS),
+    }
 )
 
 

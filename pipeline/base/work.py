@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pipeline.base.files import remove, sync_folder
 from pipeline.base.imports import imported_files
 
 WORK = Path(".work")
@@ -37,11 +38,15 @@ def work_folder(stage: str, module: str, **parts: Any) -> Path:
 
 
 def publish(stage: str, folders: dict[Path, Path]) -> None:
-    """Move each finished folder (key) to its place among the outs (value), then clear the work of `stage`."""
+    """Move each finished folder (key) to its place among the outs (value), then clear the work of `stage`.
+
+    A link at that place is replaced; what it leads to stays as it is.
+    """
     for source, target in folders.items():
-        shutil.rmtree(target, ignore_errors=True)
+        remove(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source, target)
+        sync_folder(target.parent)
     shutil.rmtree(WORK / stage)
 
 

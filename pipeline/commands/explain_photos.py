@@ -18,6 +18,7 @@ from pipeline.commands.models import Subject, load_subject
 from pipeline.data.images import Picture, PictureError, read_image, write_image
 from pipeline.data.resize import image_tensor, resize
 from pipeline.engine.device import pick_device
+from pipeline.errors import UserError
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.layers import find_target, named_layer
 from pipeline.heatmaps.library import library_names
@@ -98,7 +99,7 @@ def choose_classes(wanted: str, subject: Subject, scores: Tensor) -> list[int]:
     for name in dict.fromkeys(part.strip() for part in wanted.split(",")):
         if name not in subject.classes:
             near = get_close_matches(name, subject.classes, 5, 0.4) or subject.classes[:5]
-            raise ValueError(f"--classes: the model has no class {name!r}; near: {', '.join(near)}")
+            raise UserError(f"--classes: the model has no class {name!r}; near: {', '.join(near)}")
         found.append(subject.classes.index(name))
     return found
 
@@ -115,7 +116,7 @@ def named_methods(wanted: str) -> list[str]:
     for name in names:
         if name not in own and name not in library_names():
             known = ", ".join(("six", *own, *library_names()))
-            raise ValueError(f"--methods: expected some of {known}, got {name!r}")
+            raise UserError(f"--methods: expected some of {known}, got {name!r}")
     return names
 
 

@@ -15,6 +15,7 @@ from torchvision import models
 
 from pipeline.classifier.network import load_classifier
 from pipeline.engine.normalise import Normalise
+from pipeline.errors import UserError
 from pipeline.params import load_params
 
 LONG_SIDE = 224  # pixels, of networks that are not the pipeline's own
@@ -67,7 +68,7 @@ def class_names(count: int) -> tuple[str, ...]:
 
 def _own(folder: Path) -> Subject:
     if not (folder / "config.json").is_file():
-        raise ValueError(
+        raise UserError(
             f"{folder}: there is no classifier. Run `make repro` first, or name one: "
             "--model torchvision:resnet50, --model timm:NAME"
         )
@@ -78,7 +79,7 @@ def _own(folder: Path) -> Subject:
 def _torchvision(name: str, weights: str) -> nn.Module:
     known = models.list_models(module=models)
     if name not in known:
-        raise ValueError(f"--model: torchvision has no classifier {name!r}, but {', '.join(known)}")
+        raise UserError(f"--model: torchvision has no classifier {name!r}, but {', '.join(known)}")
     download = "DEFAULT" if weights == "imagenet" else None
     return _loaded(weights, lambda options: models.get_model(name, weights=download, **options))
 
@@ -93,7 +94,7 @@ def _loaded(weights: str, make: Callable[[dict[str, Any]], nn.Module]) -> nn.Mod
         net = make({})
     except (OSError, RuntimeError) as error:
         hint = "Give a file with --weights, or --weights none." if weights == "imagenet" else ""
-        raise ValueError(f"--model: {error}. {hint}") from error
+        raise UserError(f"--model: {error}. {hint}") from error
     if weights in ("imagenet", "none"):
         return net
     state = read_state(Path(weights))
@@ -103,7 +104,7 @@ def _loaded(weights: str, make: Callable[[dict[str, Any]], nn.Module]) -> nn.Mod
     try:
         net.load_state_dict(state)
     except RuntimeError as error:
-        raise ValueError(f"{weights}: does not fit the model: {str(error)[:500]}") from error
+        raise UserError(f"{weights}: does not fit the model: {str(error)[:500]}") from error
     return net
 
 
@@ -125,6 +126,6 @@ def read_state(path: Path) -> dict[str, Tensor]:
             load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
         )
     except (SafetensorError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{path}: cannot be read as weights: {error}") from error
+        raise UserError(f"{path}: cannot be read as weights: {error}") from error
     nested = raw.get("state_dict", raw.get("model", raw))
     return {k: v.float() if v.is_floating_point() else v for k, v in nested.items() if isinstance(v, Tensor)}

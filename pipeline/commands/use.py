@@ -10,6 +10,7 @@ from pipeline.commands.folder import add_source, inspect_for, is_current, proble
 from pipeline.commands.overview import fitting_long_side
 from pipeline.commands.params_file import read_preset, update_params
 from pipeline.data.manifest import Manifest
+from pipeline.errors import UserError
 from pipeline.params import FULL, ClassifierParams, Params, SegmentationParams, load_params, round_name
 from pipeline.report.results import lead_method
 
@@ -190,7 +191,7 @@ def choose_encoder(weights: str, wanted: str | None, params: Params) -> str:
         return wanted or params.classifier.encoder
     file = Path(weights)
     if file.suffix not in (".safetensors", ".pth") or not file.is_file():
-        raise ValueError(
+        raise UserError(
             f"--weights: expected imagenet, none, or a .safetensors or .pth file, got {weights!r}"
         )
     from pipeline.engine.weights import encoders_that_fit  # here, since it loads torch and all encoders
@@ -202,7 +203,7 @@ def choose_encoder(weights: str, wanted: str | None, params: Params) -> str:
     if wanted or not fitting:
         target = f"the encoder {wanted}" if wanted else "any encoder"
         others = f" It fits {', '.join(fitting)}." if fitting else ""
-        raise ValueError(f"--weights {weights}: does not fit {target}.{others}")
+        raise UserError(f"--weights {weights}: does not fit {target}.{others}")
     named = [name for name in fitting if name in file.stem]
     return [*named, *fitting][0]
 
@@ -211,7 +212,7 @@ def _check_encoder(name: str) -> None:
     from segmentation_models_pytorch.encoders import encoders  # here, since it loads torch
 
     if name not in encoders and not name.startswith("tu-"):
-        raise ValueError(
+        raise UserError(
             f"--encoder: expected one of {', '.join(sorted(encoders))} or tu-NAME of timm, got {name!r}"
         )
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from pipeline.base.files import write_bytes
 from pipeline.data.stream import Target, TrainingStream, derive_seed
 from pipeline.engine.device import autocast, pick_device, place, to_device
+from pipeline.errors import UserError
 from pipeline.params import TrainingParams
 
 RECORD_STEPS = 10  # steps that one row of the curve averages over
@@ -25,7 +26,7 @@ Net = TypeVar("Net", bound=nn.Module)
 Objective = Callable[[Net, Tensor, Any, int], Tensor]  # (net, images, targets, step) -> float32 scalar
 
 
-class TrainingError(ValueError):
+class TrainingError(UserError):
     """A training that cannot go on."""
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.base.files import inside, write_text
 from pipeline.data.images import IGNORE, Mask, mask_png
+from pipeline.errors import UserError
 from pipeline.export.items import (
     Item,
     check_line,
@@ -34,7 +35,7 @@ def export_cvat(items: Sequence[Item], classes: Sequence[str], folder: Path) -> 
     for name in classes:
         check_line(name, "class", forbidden=":")
         if name == BACKGROUND:
-            raise ValueError(f"class {name!r}: CVAT keeps this name for what is no class. Rename the class.")
+            raise UserError(f"class {name!r}: CVAT keeps this name for what is no class. Rename the class.")
     for item in items:
         check_line(item.name, "name of a photo")
     folder.mkdir(parents=True, exist_ok=True)

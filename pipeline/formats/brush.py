@@ -10,6 +10,8 @@ Source: rle-pack of thi.ng/umbrella, which Label Studio uses.
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import UserError
+
 CHANNELS = 4  # red, green, blue, opacity: the last one is the mask; where camseg writes, all four are
 WORD = 8  # bits of a value
 HEADER = 32 + 5 + 4 * 4  # bits: number of values, word size - 1, the four sizes of lengths - 1
@@ -19,7 +21,7 @@ LONGEST = 1 << SIZES[-1]  # values in one run
 MOST = 2**32 - 1  # values: the header counts them in 32 bits
 
 
-class BrushError(ValueError):
+class BrushError(UserError):
     """Run lengths that cannot be drawn; the message says why."""
 
 
@@ -48,7 +50,7 @@ def encode_brush(region: NDArray[np.bool_]) -> list[int]:
         ValueError: the picture has more values than the header can count.
     """
     if region.size * CHANNELS > MOST:
-        raise ValueError(f"Expected at most {MOST // CHANNELS} pixels, got {region.size}: use another format")
+        raise UserError(f"Expected at most {MOST // CHANNELS} pixels, got {region.size}: use another format")
     header = f"{region.size * CHANNELS:032b}{WORD - 1:05b}" + "".join(f"{size - 1:04b}" for size in SIZES)
     flat = region.ravel()
     edges = np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1, [flat.size]])

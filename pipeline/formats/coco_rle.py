@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as cocotools
 
+from pipeline.errors import UserError
+
 MOST_TURNS = 200  # lengths of a boundary in sides of the image; longer ones are no outline
 
 
-class OutlineError(ValueError):
+class OutlineError(UserError):
     """An outline that cannot be drawn; the message says why."""
 
 

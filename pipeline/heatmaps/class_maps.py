@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from pipeline.errors import UserError
 from pipeline.heatmaps.cam import cam, gradcam, gradcampp, hirescam, layercam, xgradcam
 from pipeline.heatmaps.hooks import (
     Captured,
@@ -87,7 +88,7 @@ def check_request(classes: Classes | None, count: int, methods: Sequence[str], t
         if method not in METHODS:
             raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
     if "cam" in methods and not target.linear_head:
-        raise ValueError(
+        raise UserError(
             "cam: the logits are not one linear layer of globally averaged features. Use gradcam: where "
             "both exist they are the same, but for negative values"
         )
@@ -118,7 +119,7 @@ def _map(method: str, activations: Tensor, gradients: Tensor) -> Tensor:
 def _checked_logits(logits: object, count: int) -> Tensor:
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != count:
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(f"expected logits ({count}, C) from the model, got {got}")
+        raise UserError(f"expected logits ({count}, C) from the model, got {got}")
     return logits
 
 

@@ -7,6 +7,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pipeline.errors import UserError
 from pipeline.params.whole import Params
 
 # What older versions called it: dotted keys, and values of any key.
@@ -14,7 +15,7 @@ RENAMED_KEYS = {"relabel": "self_training"}
 RENAMED_VALUES = {"cam-relabelled": "cam-round1", "cam-relabelled-relabelled": "cam-round2"}
 
 
-class ParamsError(ValueError):
+class ParamsError(UserError):
     """`params.yaml` cannot be used; the message lists every problem."""
 
 

@@ -14,6 +14,7 @@ from pipeline.base.files import read_json
 from pipeline.base.parallel import parallel_map
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.engine.device import pick_device, place
+from pipeline.errors import UserError
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence, mask_confidence
 from pipeline.params import EvaluationParams, method_of
@@ -43,7 +44,7 @@ def pseudo_confidences(name: str, samples: Sequence[Sample]) -> list[float]:
     metrics = paths.REPORTS / "pseudo_masks" / method / "metrics.json"
     for needed in (paths.HEATMAPS / method / "index.json", metrics):
         if not needed.is_file():
-            raise ValueError(
+            raise UserError(
                 f"{needed}: no such file, and the confidence of {paths.MASKS / name} comes from it. "
                 "Run `make repro` again"
             )
@@ -86,4 +87,4 @@ def naming(folder: Path, sample: Sample) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{folder}: {sample.name!r}: {error}. Run `make repro` again") from error
+        raise UserError(f"{folder}: {sample.name!r}: {error}. Run `make repro` again") from error

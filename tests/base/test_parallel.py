@@ -1,6 +1,8 @@
 """The parallel map: order, equality over worker counts, messages."""
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 from pipeline.base.parallel import WORKERS, parallel_map, parallel_stream, read_ahead, worker_count
+from pipeline.base.process import is_prepared
 
 
 def blurred_noise(seed: int) -> np.ndarray:
@@ -111,3 +114,19 @@ def test_an_error_while_reading_ahead_comes_in_its_turn() -> None:
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="item 3"):
         next(results)
+
+
+def prepared(_: int) -> bool:
+    return is_prepared()
+
+
+def test_workers_are_prepared_as_their_caller_is() -> None:
+    script = (
+        "from pipeline.base.process import prepare_process\n"
+        "from tests.base.test_parallel import parallel_map, prepared\n"
+        "for _ in range(2):\n"
+        "    print(set(parallel_map(prepared, range(4), workers=2, description='test')))\n"
+        "    prepare_process()\n"
+    )
+    done = subprocess.run((sys.executable, "-c", script), text=True, capture_output=True, check=False)
+    assert done.stdout == "{False}\n{True}\n", done.stderr

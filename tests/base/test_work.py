@@ -79,3 +79,37 @@ def test_publish_moves_and_clears_the_work() -> None:
     publish("stage", {folder / "model": Path("out")})
     assert [p.name for p in Path("out").iterdir()] == ["weights"]
     assert not folder.parent.exists()
+
+
+@pytest.mark.parametrize("kind", ["link to a folder", "broken link", "link to a file", "file"])
+def test_publish_replaces_what_is_in_its_place_and_leaves_alone_what_a_link_leads_to(kind: str) -> None:
+    folder = work_folder("stage", 1)
+    (folder / "model").mkdir()
+    (folder / "model" / "weights").write_text("new")
+    Path("elsewhere").mkdir()
+    Path("elsewhere/weights").write_text("old")
+    targets = {"link to a folder": "elsewhere", "broken link": "gone", "link to a file": "elsewhere/weights"}
+    if kind in targets:
+        Path("out").symlink_to(targets[kind])
+    else:
+        Path("out").write_text("old")
+    publish("stage", {folder / "model": Path("out")})
+    assert not Path("out").is_symlink()
+    assert [p.name for p in Path("out").iterdir()] == ["weights"]
+    assert Path("out/weights").read_text() == "new"
+    assert [p.name for p in Path("elsewhere").iterdir()] == ["weights"]
+    assert Path("elsewhere/weights").read_text() == "old"
+    assert not Path("gone").exists()
+
+
+def test_publish_says_what_it_may_not_remove(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    folder = work_folder("stage", 1)
+    (folder / "model").mkdir()
+    Path("out").mkdir()
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    with pytest.raises(PermissionError, match="out"):
+        publish("stage", {folder / "model": Path("out")})
+    assert (folder / "model").is_dir()

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -416,6 +417,12 @@ def test_commands_that_need_no_network_do_not_load_torch(photo_folder: PhotoFold
         command = [sys.executable, "-c", code, *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_bug_keeps_its_traceback(photo_folder: PhotoFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.commands.check.estimate", lambda *_: np.zeros(2) + np.zeros(3))
+    with pytest.raises(ValueError, match="could not be broadcast"):
+        main(["check", str(photo_folder())])
 
 
 def test_a_reader_that_has_gone_is_no_error(photo_folder: PhotoFolder) -> None:

@@ -8,6 +8,7 @@ from tests.contracts.modules import MODULES, imported_modules, imported_names, r
 
 LAYERS = (
     {"__init__"},
+    {"errors"},
     {"params"},
     {"paths"},
     {"base"},

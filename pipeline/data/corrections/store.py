@@ -12,6 +12,7 @@ from pipeline.data.corrections.read import CLASSES, listed_classes, read_pngs
 from pipeline.data.images import IGNORE
 from pipeline.data.manifest import Manifest
 from pipeline.data.sources.rows import Reading
+from pipeline.errors import UserError
 
 
 def read_store(folder: Path) -> Reading:
@@ -33,7 +34,7 @@ def stored_classes(folder: Path, classes: Sequence[str]) -> list[str]:
     known = listed_classes(folder)
     order = [*known, *(name for name in classes if name not in known)]
     if len(order) >= IGNORE:
-        raise ValueError(
+        raise UserError(
             f"{folder / CLASSES}: expected up to {IGNORE - 1} classes with those of the data set, got "
             f"{len(order)}. Export them (--masks corrected), empty the folder, and add them again"
         )
