@@ -56,7 +56,7 @@ def unknown_labels(reading: Reading, choice: Choice) -> list[Problem]:
         label: _advice(label, choice.classes) for label in choice.unknown
     }  # a comparison with each class
     return [
-        Problem(row.place.file, expected, repr(label), advice[label], row.place)
+        Problem(row.location.file, expected, repr(label), advice[label], row.location)
         for row in reading.rows
         for label in row.labels
         if label in choice.unknown

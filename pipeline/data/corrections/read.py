@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pipeline.base.problems import Place, Problem
+from pipeline.base.problems import Location, Problem
 from pipeline.data.corrections.labelstudio_results import read_brushes
 from pipeline.data.sources import coco
 from pipeline.data.sources.documents import read_text_file
@@ -65,7 +65,7 @@ def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> Reading:
     pictures, found = pictures_below(masks)
     below = "" if masks == folder else f"{masks.relative_to(folder).as_posix()}/"
     rows = [
-        Row(stem(name), name, (), Place(masks / name), mask=below + name)
+        Row(stem(name), name, (), Location(masks / name), mask=below + name)
         for name in pictures
         if name.lower().endswith(".png")
     ]

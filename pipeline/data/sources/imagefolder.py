@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.base.problems import Place, Problem, listed
+from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.listing import pictures_below
 from pipeline.data.sources.rows import (
     BACKGROUND,
@@ -45,7 +45,7 @@ def _row(folder: Path, name: str, depth: int) -> Row:
     label = class_name(parts[depth])
     labels = () if label in BACKGROUND else (label,)
     split = split_of(parts[0]) if depth else None
-    return Row(stem(name), name, labels, Place(folder / name), split)
+    return Row(stem(name), name, labels, Location(folder / name), split)
 
 
 def _loose(folder: Path, names: Sequence[str]) -> list[Problem]:
