@@ -12,7 +12,7 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.preflight import Reader, source_mask
 from pipeline.data.sources.labelmap import VOID
 from pipeline.data.sources.listing import ends, locate
-from pipeline.data.sources.rows import BACKGROUND, Reading, Row, stem
+from pipeline.data.sources.rows import BACKGROUND, ParsedSource, Row, stem
 
 UNKNOWN = -1
 RENEW = "and run `dvc repro prepare`"
@@ -30,7 +30,7 @@ class Corrections:
 
 
 def inspect_corrections(
-    reading: Reading, manifest: Manifest, order: Sequence[str], max_megapixels: float
+    parsed: ParsedSource, manifest: Manifest, order: Sequence[str], max_megapixels: float
 ) -> Corrections:
     """Decode and check every mask; all problems are listed, none stops the search.
 
@@ -38,22 +38,22 @@ def inspect_corrections(
         order: classes in the order of the ids of the PNGs that come out; has all of the manifest's.
         max_megapixels: of a mask; larger ones are refused before they are decoded.
     """
-    problems = [problem for problem in reading.problems if problem.fatal]
+    problems = [problem for problem in parsed.problems if problem.fatal]
     masks: dict[str, bytes] = {}
-    if len(reading.names) >= IGNORE:
+    if len(parsed.names) >= IGNORE:
         advice = "Give those of the data set only."
-        problems.append(Problem(reading.file, f"up to {IGNORE - 1} classes", str(len(reading.names)), advice))
+        problems.append(Problem(parsed.file, f"up to {IGNORE - 1} classes", str(len(parsed.names)), advice))
         return _corrections(masks, problems)
-    reader = Reader(reading.file, len(reading.names), reading.colours, max_megapixels)
-    table = _table(reading.names, manifest.classes)
+    reader = Reader(parsed.file, len(parsed.names), parsed.colours, max_megapixels)
+    table = _table(parsed.names, manifest.classes)
     ordered = np.arange(256, dtype=np.uint8)  # the last is 255, for UNKNOWN too
     ordered[1 : len(manifest.classes) + 1] = [order.index(name) + 1 for name in manifest.classes]
-    pairs, found = _match(reading.rows, manifest)
+    pairs, found = _match(parsed.rows, manifest)
     problems += found
     for row, sample in pairs:
         mask, found = _read(reader, row, sample)
         if mask is not None:
-            problems += _check_ids(mask, row, sample, table, reading.names, manifest.classes)
+            problems += _check_ids(mask, row, sample, table, parsed.names, manifest.classes)
             masks[sample.name] = mask_png(ordered[table[mask]])
         problems += found
     return _corrections(masks, problems)

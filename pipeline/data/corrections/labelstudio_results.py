@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from pipeline.base.problems import Location, Problem
 from pipeline.data.sources.labelstudio import annotation_of, read_tasks, reference_of
-from pipeline.data.sources.rows import Reading, Row, Shape, class_name
+from pipeline.data.sources.rows import ParsedSource, Row, Shape, class_name
 
 BRUSH = "brushlabels"
 OTHERS = ("bitmasklabels", "polygonlabels", "rectanglelabels", "ellipselabels", "keypointlabels", "brush")
@@ -15,7 +15,7 @@ OTHERS = ("bitmasklabels", "polygonlabels", "rectanglelabels", "ellipselabels", 
 Result = Mapping[str, Any]
 
 
-def read_brushes(folder: Path, files: Sequence[Path]) -> Reading:
+def read_brushes(folder: Path, files: Sequence[Path]) -> ParsedSource:
     """A row for each task with an annotation; where no task has one, for each with a prediction.
 
     Names are numbered as they come. A row's name is the `name` of the task's data, if it has one.
@@ -32,7 +32,7 @@ def read_brushes(folder: Path, files: Sequence[Path]) -> Reading:
         rows += [row] if row else []
         problems += found
     names = tuple(numbers)
-    return Reading(folder, tuple(rows), names, names, tuple(problems), folder)
+    return ParsedSource(folder, tuple(rows), names, names, tuple(problems), folder)
 
 
 def _prediction_of(task: Result) -> list[dict[str, Any]] | None:

@@ -10,7 +10,7 @@ from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import IGNORE
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.rows import (
-    Reading,
+    ParsedSource,
     Row,
     Shape,
     check_image,
@@ -36,12 +36,12 @@ class Document:
     outlined: bool = False  # some annotation has a segmentation
 
 
-def read_folder(folder: Path) -> Reading:
+def read_folder(folder: Path) -> ParsedSource:
     """The rows of all instances files in the folder."""
     return read_files(folder, json_files(folder))
 
 
-def read_files(folder: Path, files: Sequence[Path]) -> Reading:
+def read_files(folder: Path, files: Sequence[Path]) -> ParsedSource:
     """The rows of instances files in the folder; labels are the categories of an image's annotations.
 
     Masks come from the segmentations, where each annotation of an image has one; crowds are 255. The split is
@@ -65,7 +65,7 @@ def read_files(folder: Path, files: Sequence[Path]) -> Reading:
         advice = "Put the instances JSON there, or in annotations/."
         problems.append(Problem(folder, "an instances JSON", "none", advice))
     file = documents[0].file if len(documents) == 1 else folder
-    return Reading(file, tuple(rows), names, names, tuple(problems), file)
+    return ParsedSource(file, tuple(rows), names, names, tuple(problems), file)
 
 
 def json_files(folder: Path) -> list[Path]:

@@ -13,14 +13,14 @@ from pipeline.data.manifest import Split
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.labelmap import read_colours
 from pipeline.data.sources.listing import HIDDEN
-from pipeline.data.sources.rows import Reading, Row, check_image, class_name, stem
+from pipeline.data.sources.rows import ParsedSource, Row, check_image, class_name, stem
 from pipeline.params import DataParams
 
 COLUMNS = ("image", "labels", "split", "score")
 NEEDED = COLUMNS[:2]
 
 
-def read_folder(folder: Path, data: DataParams) -> Reading:
+def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     """The rows of labels.csv, the classes in the order of the masks' ids, and all problems of the files.
 
     The ids count the lines of classes.txt, without it `data.classes`, without both the sorted labels.
@@ -31,7 +31,7 @@ def read_folder(folder: Path, data: DataParams) -> Reading:
             "Make it, with the photos in images/ and their labels in labels.csv, or give a folder of another "
             "format (docs/data.md)."
         )
-        return Reading(
+        return ParsedSource(
             file, problems=(Problem(folder, "a folder with images/ in it", "no such folder", advice),)
         )
     rows, problems = read_rows(folder)
@@ -39,7 +39,7 @@ def read_folder(folder: Path, data: DataParams) -> Reading:
     problems += found
     colours, found = read_colours(folder, names)
     problems += found + _unclear_ids(folder, data) + unmatched(folder, rows)
-    return Reading(file, tuple(rows), names, names, tuple(problems), folder / "masks", colours)
+    return ParsedSource(file, tuple(rows), names, names, tuple(problems), folder / "masks", colours)
 
 
 def _names(folder: Path, data: DataParams, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[Problem]]:

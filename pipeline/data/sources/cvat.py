@@ -7,10 +7,10 @@ from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.documents import read_xml_file, text_of
 from pipeline.data.sources.labelstudio import find_image, labels_of
 from pipeline.data.sources.listing import ends, pictures_below
-from pipeline.data.sources.rows import Reading, Row, class_name, split_of, stem, with_distinct_names
+from pipeline.data.sources.rows import ParsedSource, Row, class_name, split_of, stem, with_distinct_names
 
 
-def read_folder(folder: Path) -> Reading:
+def read_folder(folder: Path) -> ParsedSource:
     """The labels of an image are those of its tags and shapes; the classes are in the order of the project.
 
     The splits are the subsets, where they are named so. Images without any label are background.
@@ -36,7 +36,7 @@ def read_folder(folder: Path) -> Reading:
     order = [name for _, root in roots for name in _project_labels(root)]
     names = tuple(dict.fromkeys([*(name for name in order if name in used), *used]))
     problems += repeated + _untagged(folder, distinct)
-    return Reading(folder, tuple(distinct), names, names, tuple(problems))
+    return ParsedSource(folder, tuple(distinct), names, names, tuple(problems))
 
 
 def _read_files(folder: Path, files: list[Path]) -> tuple[list[tuple[Path, Element]], list[Problem]]:

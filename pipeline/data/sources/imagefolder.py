@@ -7,7 +7,7 @@ from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.listing import pictures_below
 from pipeline.data.sources.rows import (
     BACKGROUND,
-    Reading,
+    ParsedSource,
     Row,
     class_name,
     split_of,
@@ -16,7 +16,7 @@ from pipeline.data.sources.rows import (
 )
 
 
-def read_folder(folder: Path) -> Reading:
+def read_folder(folder: Path) -> ParsedSource:
     """A row for each picture below `folder`/CLASS/ or `folder`/SPLIT/CLASS/, at any depth.
 
     The classes are the sorted names of the folders; `background` and `_background` mean: no label.
@@ -31,7 +31,7 @@ def read_folder(folder: Path) -> Reading:
     if not rows:
         advice = "Make a folder for each class and put its photos there."
         problems.append(Problem(folder, "photos in folders named as their class", "none", advice))
-    return Reading(folder, tuple(rows), names, names, tuple(problems))
+    return ParsedSource(folder, tuple(rows), names, names, tuple(problems))
 
 
 def has_splits(pictures: Sequence[str]) -> bool:

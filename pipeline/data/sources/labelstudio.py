@@ -8,14 +8,14 @@ from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.listing import ends, locate, pictures_below
-from pipeline.data.sources.rows import BACKGROUND, Reading, Row, class_name, stem, with_distinct_names
+from pipeline.data.sources.rows import BACKGROUND, ParsedSource, Row, class_name, stem, with_distinct_names
 
 CHOICES = ("choice", "choices", "label", "labels")  # controls of JSON-MIN whose values may be bare names
 
 Entry = tuple[Location, Mapping[str, Any]]
 
 
-def read_folder(folder: Path) -> Reading:
+def read_folder(folder: Path) -> ParsedSource:
     """A row for each task with an annotation; of several, the last one that was not cancelled counts.
 
     A task names its image by an address or a path of another machine: the file in the folder with the longest
@@ -45,7 +45,7 @@ def read_folder(folder: Path) -> Reading:
             f"{', '.join(CHOICES)}, export as JSON."
         )
         problems.append(Problem(folder, "an annotation in each task", got, advice, fatal=False))
-    return Reading(folder, tuple(distinct), names, names, tuple(problems + repeated))
+    return ParsedSource(folder, tuple(distinct), names, names, tuple(problems + repeated))
 
 
 def find_image(

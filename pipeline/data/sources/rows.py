@@ -39,7 +39,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedSource:
     """What a folder says, and everything that is wrong with how it says it."""
 
     file: Path  # where labels are, for messages on all of them

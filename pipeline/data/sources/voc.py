@@ -8,7 +8,7 @@ from pipeline.data.manifest import Split
 from pipeline.data.sources.documents import read_text_file, read_xml_file, text_of
 from pipeline.data.sources.labelmap import read_colours, read_labelmap
 from pipeline.data.sources.listing import pictures_below
-from pipeline.data.sources.rows import BACKGROUND, Reading, Row, check_image, class_name, split_of, stem
+from pipeline.data.sources.rows import BACKGROUND, ParsedSource, Row, check_image, class_name, split_of, stem
 from pipeline.params import DataParams
 
 # In the order of the ids of SegmentationClass.
@@ -39,7 +39,7 @@ AUGMENTED = ("train_aug", "trainaug")  # lists of VOC's and SBD's training image
 MASKS = ("SegmentationClass", "SegmentationClassAug")  # the first has the true borders
 
 
-def read_folder(folder: Path, data: DataParams) -> Reading:
+def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     """Labels from Annotations/, splits from ImageSets/, masks from SegmentationClass/ or its Aug.
 
     Without `data.difficult`, objects that are marked as difficult are no labels.
@@ -47,7 +47,7 @@ def read_folder(folder: Path, data: DataParams) -> Reading:
     if not (folder / "JPEGImages").is_dir() or not (folder / "Annotations").is_dir():
         advice = "Give the folder of the year, as VOCdevkit/VOC2012."
         problem = Problem(folder, "a folder with JPEGImages/ and Annotations/", "none", advice)
-        return Reading(folder, problems=(problem,))
+        return ParsedSource(folder, problems=(problem,))
     pictures, problems = pictures_below(folder / "JPEGImages")
     images = {stem(name): f"JPEGImages/{name}" for name in pictures}
     wanted, found = _read_lists(folder, images)
@@ -63,7 +63,7 @@ def read_folder(folder: Path, data: DataParams) -> Reading:
     used = {label for row in rows for label in row.labels}
     classes = tuple(name for name in names if name in used)
     problems += found + wrong
-    return Reading(folder, tuple(rows), names, classes, tuple(problems), folder / MASKS[0], colours)
+    return ParsedSource(folder, tuple(rows), names, classes, tuple(problems), folder / MASKS[0], colours)
 
 
 def _read_lists(
