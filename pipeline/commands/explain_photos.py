@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pipeline.base.files import write_npz
-from pipeline.commands.models import Subject, load_subject
+from pipeline.commands.models import LoadedClassifier, load_named_classifier
 from pipeline.data.images import Picture, PictureError, read_image, write_image
 from pipeline.data.resize import image_tensor, resize
 from pipeline.engine.device import pick_device
@@ -34,11 +34,11 @@ SIX = ("gradcam", "scorecam", "gradcampp", "ablationcam", "xgradcam", "eigencam"
 def explain_photos(arguments: argparse.Namespace) -> int:
     """Explain every photo; 1 if one could not be read."""
     named = named_methods(arguments.methods) if arguments.methods else None
-    subject = load_subject(arguments.model, arguments.weights)
+    classifier = load_named_classifier(arguments.model, arguments.weights)
     device = pick_device()
-    subject.net.to(device)
-    long_side = subject.long_side if arguments.long_side is None else arguments.long_side
-    layer = named_layer(subject.named, arguments.layer) if arguments.layer else None
+    classifier.net.to(device)
+    long_side = classifier.long_side if arguments.long_side is None else arguments.long_side
+    layer = named_layer(classifier.named, arguments.layer) if arguments.layer else None
     folders = output_folders(arguments.photos, arguments.out)
     broken = 0
     for photo, folder in tqdm(folders.items(), "explain", unit="photo"):
@@ -50,15 +50,15 @@ def explain_photos(arguments: argparse.Namespace) -> int:
             continue
         pixels = image_tensor(image, long_side)[None].to(device)
         with torch.inference_mode():
-            scores = subject.scores(subject.net(pixels))[0].cpu()
-        classes = choose_classes(arguments.classes, subject, scores)
-        methods = named or default_methods(subject, pixels, layer)
-        heatmaps = explain(subject.net, pixels, [classes], layer=layer, method=methods)
-        captions = [f"{subject.classes[c]} {scores[c]:.2f}" for c in classes]
+            scores = classifier.scores(classifier.net(pixels))[0].cpu()
+        classes = choose_classes(arguments.classes, classifier, scores)
+        methods = named or default_methods(classifier, pixels, layer)
+        heatmaps = explain(classifier.net, pixels, [classes], layer=layer, method=methods)
+        captions = [f"{classifier.classes[c]} {scores[c]:.2f}" for c in classes]
         found = {method: heat[0].cpu() for method, heat in heatmaps.items()}
-        write_pictures(folder, image, found, [subject.classes[c] for c in classes], captions)
+        write_pictures(folder, image, found, [classifier.classes[c] for c in classes], captions)
         if arguments.npz:
-            names = np.array([subject.classes[c] for c in classes])
+            names = np.array([classifier.classes[c] for c in classes])
             write_npz(folder / "heatmaps.npz", {"classes": names} | {m: h.numpy() for m, h in found.items()})
     print(f"{len(folders) - broken} photo(s) explained in {arguments.out}, {broken} skipped")
     return 1 if broken else 0
@@ -87,7 +87,7 @@ def distinct_names(wanted: Iterable[str]) -> list[str]:
     return found
 
 
-def choose_classes(wanted: str, subject: Subject, scores: Tensor) -> list[int]:
+def choose_classes(wanted: str, classifier: LoadedClassifier, scores: Tensor) -> list[int]:
     """Class indices of `topN` or of names.
 
     Raises:
@@ -97,10 +97,10 @@ def choose_classes(wanted: str, subject: Subject, scores: Tensor) -> list[int]:
         return [int(c) for c in scores.argsort(descending=True)[: max(1, int(top[1]))]]
     found = []
     for name in dict.fromkeys(part.strip() for part in wanted.split(",")):
-        if name not in subject.classes:
-            near = get_close_matches(name, subject.classes, 5, 0.4) or subject.classes[:5]
+        if name not in classifier.classes:
+            near = get_close_matches(name, classifier.classes, 5, 0.4) or classifier.classes[:5]
             raise UserError(f"--classes: the model has no class {name!r}; near: {', '.join(near)}")
-        found.append(subject.classes.index(name))
+        found.append(classifier.classes.index(name))
     return found
 
 
@@ -120,9 +120,9 @@ def named_methods(wanted: str) -> list[str]:
     return names
 
 
-def default_methods(subject: Subject, pixels: Tensor, layer: torch.nn.Module | None) -> list[str]:
+def default_methods(classifier: LoadedClassifier, pixels: Tensor, layer: torch.nn.Module | None) -> list[str]:
     """`DEFAULT`, without CAM where the head does not allow it."""
-    linear = find_target(subject.net, pixels, layer).linear_head
+    linear = find_target(classifier.net, pixels, layer).linear_head
     return [method for method in DEFAULT if method != "cam" or linear]
 
 

@@ -22,7 +22,7 @@ LONG_SIDE = 224  # pixels, of networks that are not the pipeline's own
 
 
 @dataclass(frozen=True)
-class Subject:
+class LoadedClassifier:
     """A classifier and what is known about it."""
 
     net: nn.Module  # images float32 (N, 3, H, W) in [0, 1] -> logits (N, C); in eval mode
@@ -36,7 +36,7 @@ class Subject:
         return logits.sigmoid() if self.multi_label else logits.softmax(1)
 
 
-def load_subject(model: str, weights: str) -> Subject:
+def load_named_classifier(model: str, weights: str) -> LoadedClassifier:
     """The classifier named on the command line.
 
     Args:
@@ -55,7 +55,7 @@ def load_subject(model: str, weights: str) -> Subject:
     else:
         return _own(Path(model))
     classes = class_names(head_of(net)[1])
-    return Subject(nn.Sequential(Normalise(), net).eval(), net, classes, LONG_SIDE, False)
+    return LoadedClassifier(nn.Sequential(Normalise(), net).eval(), net, classes, LONG_SIDE, False)
 
 
 def class_names(count: int) -> tuple[str, ...]:
@@ -66,14 +66,14 @@ def class_names(count: int) -> tuple[str, ...]:
     return tuple(info.index_to_description(index).split(",")[0] for index in range(count))
 
 
-def _own(folder: Path) -> Subject:
+def _own(folder: Path) -> LoadedClassifier:
     if not (folder / "config.json").is_file():
         raise UserError(
             f"{folder}: there is no classifier. Run `make repro` first, or name one: "
             "--model torchvision:resnet50, --model timm:NAME"
         )
     net = load_classifier(folder)
-    return Subject(net, net, net.config.classes, load_params().data.long_side, True)
+    return LoadedClassifier(net, net, net.config.classes, load_params().data.long_side, True)
 
 
 def _torchvision(name: str, weights: str) -> nn.Module:

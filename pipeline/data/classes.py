@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.problems import Problem, listed
 from pipeline.data.images import IGNORE
-from pipeline.data.sources.rows import Reading, Row
+from pipeline.data.sources.rows import ParsedSource, Row
 from pipeline.params import DataParams
 
 
@@ -33,31 +33,31 @@ class Choice:
         return table
 
 
-def choose_classes(reading: Reading, data: DataParams) -> tuple[Choice, list[Problem]]:
+def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[Choice, list[Problem]]:
     """The classes of `data.classes`, else all names of the source after `data.rename`.
 
     A name that is renamed to nothing, or to no class, is left out.
     """
-    used = [target for name in reading.classes if (target := data.rename.get(name, name))]
+    used = [target for name in parsed.classes if (target := data.rename.get(name, name))]
     classes = data.classes if data.classes is not None else tuple(dict.fromkeys(used))
-    problems = _check_classes(_file_of_classes(reading, data), data.classes or (), classes, reading.classes)
-    problems += _check_rename(reading, data)
-    labels = {label for row in reading.rows for label in row.labels}
-    targets = {name: data.rename.get(name, name) for name in (*reading.names, *sorted(labels))}
+    problems = _check_classes(_file_of_classes(parsed, data), data.classes or (), classes, parsed.classes)
+    problems += _check_rename(parsed, data)
+    labels = {label for row in parsed.rows for label in row.labels}
+    targets = {name: data.rename.get(name, name) for name in (*parsed.names, *sorted(labels))}
     kept = {name: target if target in classes else None for name, target in targets.items()}
-    unknown = labels - {*reading.names, *classes, *data.rename}
-    return Choice(classes, kept, reading.names, frozenset(unknown)), problems
+    unknown = labels - {*parsed.names, *classes, *data.rename}
+    return Choice(classes, kept, parsed.names, frozenset(unknown)), problems
 
 
-def unknown_labels(reading: Reading, choice: Choice) -> list[Problem]:
+def unknown_labels(parsed: ParsedSource, choice: Choice) -> list[Problem]:
     """A problem for each label that is unknown, with the class that it resembles."""
     expected = f"labels of the classes {listed(choice.classes)}"
     advice = {
         label: _advice(label, choice.classes) for label in choice.unknown
     }  # a comparison with each class
     return [
-        Problem(row.place.file, expected, repr(label), advice[label], row.place)
-        for row in reading.rows
+        Problem(row.location.file, expected, repr(label), advice[label], row.location)
+        for row in parsed.rows
         for label in row.labels
         if label in choice.unknown
     ]
@@ -69,13 +69,13 @@ def _advice(label: str, classes: Sequence[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else otherwise
 
 
-def relabelled(reading: Reading, choice: Choice) -> tuple[list[Row], list[Problem]]:
+def relabelled(parsed: ParsedSource, choice: Choice) -> tuple[list[Row], list[Problem]]:
     """The rows with classes as labels, without those that show nothing but what is left out.
 
     Those are no background: a model that learnt them as such would learn not to see what is in them.
     """
     rows, dropped = [], []
-    for row in reading.rows:
+    for row in parsed.rows:
         targets = [choice.targets[label] for label in row.labels]
         labels = tuple(dict.fromkeys(target for target in targets if target is not None))
         # A row with an unknown label is an error already.
@@ -88,14 +88,14 @@ def relabelled(reading: Reading, choice: Choice) -> tuple[list[Row], list[Proble
     got = f"{len(dropped)} without one: {listed(dropped)}"
     advice = "They are left out, since they show other things than background."
     expected = "a chosen class in each image that has labels"
-    return rows, [Problem(reading.file, expected, got, advice, fatal=False)]
+    return rows, [Problem(parsed.file, expected, got, advice, fatal=False)]
 
 
-def _file_of_classes(reading: Reading, data: DataParams) -> Path:
-    listing = reading.file.parent / "classes.txt"
+def _file_of_classes(parsed: ParsedSource, data: DataParams) -> Path:
+    listing = parsed.file.parent / "classes.txt"
     if data.classes is not None:
         return Path("params.yaml")
-    return listing if listing.exists() else reading.file
+    return listing if listing.exists() else parsed.file
 
 
 def _check_classes(
@@ -115,9 +115,9 @@ def _check_classes(
     return problems
 
 
-def _check_rename(reading: Reading, data: DataParams) -> list[Problem]:
+def _check_rename(parsed: ParsedSource, data: DataParams) -> list[Problem]:
     """A warning on names that the data do not have: often they are misspelt."""
-    names = {*reading.names, *(label for row in reading.rows for label in row.labels)}
+    names = {*parsed.names, *(label for row in parsed.rows for label in row.labels)}
     unknown = sorted(set(data.rename) - names)
     if not unknown:
         return []

@@ -15,7 +15,7 @@ from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample, Split, mask_path
 from pipeline.data.preflight import Finding, Reader, examine_all, source_mask
 from pipeline.data.sources.read import read_source
-from pipeline.data.sources.rows import Reading, Row
+from pipeline.data.sources.rows import ParsedSource, Row
 from pipeline.data.sources.spelling import as_on_disk, with_likely_names
 from pipeline.data.val_split import choose_val
 from pipeline.params import DataParams, Source
@@ -50,20 +50,20 @@ def inspect_folder(
     `val`, a share of those without a split (of all in `train`, if every row has one) is moved there; else
     rows without a split are in `train`.
     """
-    reading = read_source(source, path, data)
-    if not reading.rows and any(problem.fatal for problem in reading.problems):
-        return _inspection(reading.problems)
-    choice, found = choose_classes(reading, data)
-    problems = [*reading.problems, *found, *unknown_labels(reading, choice)]
-    rows, found = relabelled(reading, choice)
+    parsed = read_source(source, path, data)
+    if not parsed.rows and any(problem.fatal for problem in parsed.problems):
+        return _inspection(parsed.problems)
+    choice, found = choose_classes(parsed, data)
+    problems = [*parsed.problems, *found, *unknown_labels(parsed, choice)]
+    rows, found = relabelled(parsed, choice)
     rows = as_on_disk(path, rows)
     problems += found
-    reader = Reader(path, len(choice.names), reading.colours, data.max_megapixels)
+    reader = Reader(path, len(choice.names), parsed.colours, data.max_megapixels)
     rows, findings, found = _readable(rows, examine_all(reader, rows, workers), data)
     found = with_likely_names(path, found)
-    splits, missing = _assign_splits(reading.file, rows, data.val_share, seed)
-    problems += missing + _unseen_classes(reading.file, rows, choice.classes, splits) + found
-    problems += _surprising_masks(reading, rows, findings, choice)
+    splits, missing = _assign_splits(parsed.file, rows, data.val_share, seed)
+    problems += missing + _unseen_classes(parsed.file, rows, choice.classes, splits) + found
+    problems += _surprising_masks(parsed, rows, findings, choice)
     if any(problem.fatal for problem in problems):
         return _inspection(problems)
     samples = [
@@ -152,10 +152,10 @@ def _unseen_classes(
 
 
 def _surprising_masks(
-    reading: Reading, rows: Sequence[Row], findings: Sequence[Finding], choice: Choice
+    parsed: ParsedSource, rows: Sequence[Row], findings: Sequence[Finding], choice: Choice
 ) -> list[Problem]:
     """A warning where masks show classes that their labels deny: often the ids are in another order."""
-    unclear = {row.name for row in reading.rows if choice.unknown & set(row.labels)}  # an error already
+    unclear = {row.name for row in parsed.rows if choice.unknown & set(row.labels)}  # an error already
     names = [
         row.name
         for row, finding in zip(rows, findings, strict=True)
@@ -165,7 +165,7 @@ def _surprising_masks(
         return []
     got = f"{len(names)} with others: {listed(names)}"
     advice = "Check that the ids are in the order of the classes; scores use the masks as they are."
-    return [Problem(reading.masks, "masks with the classes of their labels only", got, advice, fatal=False)]
+    return [Problem(parsed.masks, "masks with the classes of their labels only", got, advice, fatal=False)]
 
 
 def _shown(finding: Finding, choice: Choice) -> set[str]:

@@ -82,8 +82,8 @@ def _examine_mask(
     reader: Reader, row: Row, size: tuple[int, int]
 ) -> tuple[tuple[int, ...] | None, list[Problem]]:
     if isinstance(row.mask, tuple) and row.size != size:  # before anything is drawn at that size
-        return None, [_other_size(row.place.file, row.size, size, row)]
-    file = reader.folder / row.mask if isinstance(row.mask, str) else row.place.file
+        return None, [_other_size(row.location.file, row.size, size, row)]
+    file = reader.folder / row.mask if isinstance(row.mask, str) else row.location.file
     try:
         mask = source_mask(reader, row)
     except (ValueError, OSError, MemoryError) as error:
@@ -95,21 +95,22 @@ def _examine_mask(
     unknown = [i for i in ids if reader.ids < i < IGNORE]
     if unknown:
         advice = "Check the order and number of the classes (data.classes, classes.txt)."
-        problems.append(Problem(file, f"ids 0..{reader.ids} or {IGNORE}", listed(unknown), advice, row.place))
+        expected = f"ids 0..{reader.ids} or {IGNORE}"
+        problems.append(Problem(file, expected, listed(unknown), advice, row.location))
     return ids, problems
 
 
 def _other_size(file: Path, found: tuple[int, ...] | None, size: tuple[int, int], row: Row) -> Problem:
     got = f"{found[0]} x {found[1]}" if found else "none"
     advice = "Export the mask at the size of its upright image, without interpolation."
-    return Problem(file, f"the image's height x width {size[0]} x {size[1]}", got, advice, row.place)
+    return Problem(file, f"the image's height x width {size[0]} x {size[1]}", got, advice, row.location)
 
 
 def _unreadable(file: Path, expected: str, error: Exception, row: Row) -> Problem:
     message = str(error).removeprefix(f"{file}: ").rstrip(".")
-    said = row.place.file.name
+    said = row.location.file.name
     entry = "its line in labels.csv" if said == "labels.csv" else f"its entry in {said}"
     if not file.exists():
-        return Problem(file, expected, MISSING, f"Put it there, or delete {entry}.", row.place)
-    also = "" if row.place.file == file else f", and {entry}"
-    return Problem(file, expected, f"an error: {message}", f"Replace or delete the file{also}.", row.place)
+        return Problem(file, expected, MISSING, f"Put it there, or delete {entry}.", row.location)
+    also = "" if row.location.file == file else f", and {entry}"
+    return Problem(file, expected, f"an error: {message}", f"Replace or delete the file{also}.", row.location)

@@ -35,7 +35,7 @@ SEED = 0  # of the random weights and of the random parts
 
 
 @dataclass(frozen=True)
-class Explained:
+class ModelAndTarget:
     """A network and the layer that its heatmaps are made of."""
 
     net: nn.Module  # images float32 (N, 3, H, W) in [0, 1] -> logits (N, C); in eval mode
@@ -46,9 +46,9 @@ class Explained:
 class Patient:
     """The classifier under diagnosis, and twins of it with random weights."""
 
-    trained: Explained
-    random_head: Explained
-    random_all: Explained
+    trained: ModelAndTarget
+    random_head: ModelAndTarget
+    random_all: ModelAndTarget
     method: str  # of the heatmaps
     long_side: int  # pixels
 
@@ -72,7 +72,7 @@ class Patient:
             found: Tensor = self.net(self.pixels(image)[None])[0].float().cpu()
         return found
 
-    def heatmaps(self, by: Explained, pixels: Tensor, labels: Sequence[int]) -> Tensor:
+    def heatmaps(self, by: ModelAndTarget, pixels: Tensor, labels: Sequence[int]) -> Tensor:
         """Heatmaps (P, h, w) in [0, 1] of the labels by one of the networks, at one scale, mirrored too."""
 
         def make_maps(images: Tensor) -> dict[str, Tensor]:
@@ -94,8 +94,8 @@ def make_patient(net: nn.Module, head: nn.Module, method: str, long_side: int) -
     noise = torch.rand((1, 3, long_side, long_side), generator=generator).to(next(net.parameters()).device)
     target = find_target(net, noise, None)
     twins = (with_random_weights(net, SEED, only=head), with_random_weights(net, SEED))
-    random_head, random_all = (Explained(twin, same_target(target, net, twin)) for twin in twins)
-    return Patient(Explained(net, target), random_head, random_all, method, long_side)
+    random_head, random_all = (ModelAndTarget(twin, same_target(target, net, twin)) for twin in twins)
+    return Patient(ModelAndTarget(net, target), random_head, random_all, method, long_side)
 
 
 def examine(

@@ -12,7 +12,7 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.preflight import Reader, source_mask
 from pipeline.data.sources.labelmap import VOID
 from pipeline.data.sources.listing import ends, locate
-from pipeline.data.sources.rows import BACKGROUND, Reading, Row, stem
+from pipeline.data.sources.rows import BACKGROUND, ParsedSource, Row, stem
 
 UNKNOWN = -1
 RENEW = "and run `dvc repro prepare`"
@@ -30,7 +30,7 @@ class Corrections:
 
 
 def inspect_corrections(
-    reading: Reading, manifest: Manifest, order: Sequence[str], max_megapixels: float
+    parsed: ParsedSource, manifest: Manifest, order: Sequence[str], max_megapixels: float
 ) -> Corrections:
     """Decode and check every mask; all problems are listed, none stops the search.
 
@@ -38,22 +38,22 @@ def inspect_corrections(
         order: classes in the order of the ids of the PNGs that come out; has all of the manifest's.
         max_megapixels: of a mask; larger ones are refused before they are decoded.
     """
-    problems = [problem for problem in reading.problems if problem.fatal]
+    problems = [problem for problem in parsed.problems if problem.fatal]
     masks: dict[str, bytes] = {}
-    if len(reading.names) >= IGNORE:
+    if len(parsed.names) >= IGNORE:
         advice = "Give those of the data set only."
-        problems.append(Problem(reading.file, f"up to {IGNORE - 1} classes", str(len(reading.names)), advice))
+        problems.append(Problem(parsed.file, f"up to {IGNORE - 1} classes", str(len(parsed.names)), advice))
         return _corrections(masks, problems)
-    reader = Reader(reading.file, len(reading.names), reading.colours, max_megapixels)
-    table = _table(reading.names, manifest.classes)
+    reader = Reader(parsed.file, len(parsed.names), parsed.colours, max_megapixels)
+    table = _table(parsed.names, manifest.classes)
     ordered = np.arange(256, dtype=np.uint8)  # the last is 255, for UNKNOWN too
     ordered[1 : len(manifest.classes) + 1] = [order.index(name) + 1 for name in manifest.classes]
-    pairs, found = _match(reading.rows, manifest)
+    pairs, found = _match(parsed.rows, manifest)
     problems += found
     for row, sample in pairs:
         mask, found = _read(reader, row, sample)
         if mask is not None:
-            problems += _check_ids(mask, row, sample, table, reading.names, manifest.classes)
+            problems += _check_ids(mask, row, sample, table, parsed.names, manifest.classes)
             masks[sample.name] = mask_png(ordered[table[mask]])
         problems += found
     return _corrections(masks, problems)
@@ -104,19 +104,19 @@ def _located(row: Row, by_end: dict[str, list[str]]) -> Sequence[str]:
 
 
 def _check_match(row: Row, samples: Sequence[Sample], taken: Mapping[str, Row]) -> Problem | None:
-    file, expected = row.place.file, f"a training image for {row.name[:200]!r}"
+    file, expected = row.location.file, f"a training image for {row.name[:200]!r}"
     if len(samples) != 1:
         got = f"{len(samples)}: {listed([s.name for s in samples])}" if samples else "none of that name"
         advice = "Name masks like the images of the data set, or take this one out."
-        return Problem(file, expected, got, advice, row.place)
+        return Problem(file, expected, got, advice, row.location)
     sample = samples[0]
     if sample.split != "train":
         advice = "Take it out: a mask that trains must not score. Name the image's split, if it should train."
-        return Problem(file, expected, f"one of {sample.split}", advice, row.place)
+        return Problem(file, expected, f"one of {sample.split}", advice, row.location)
     if sample.name in taken:
-        other = taken[sample.name].place
+        other = taken[sample.name].location
         got, advice = f"a second mask of it, after {other.file.name} {other.at}".rstrip(), "Keep one."
-        return Problem(file, f"one mask for {sample.name!r}", got, advice, row.place)
+        return Problem(file, f"one mask for {sample.name!r}", got, advice, row.location)
     return None
 
 
@@ -130,13 +130,13 @@ def _read(reader: Reader, row: Row, sample: Sample) -> tuple[Mask | None, list[P
     try:
         mask = source_mask(reader, row)
     except (ValueError, OSError, MemoryError) as error:
-        message = str(error).removeprefix(f"{row.place.file}: ").rstrip(".")
+        message = str(error).removeprefix(f"{row.location.file}: ").rstrip(".")
         expected, advice = f"a mask for {sample.name!r}", "Export it again, or take it out."
-        return None, [Problem(row.place.file, expected, f"an error: {message}", advice, row.place)]
+        return None, [Problem(row.location.file, expected, f"an error: {message}", advice, row.location)]
     if mask is None:
         advice = "Draw it, or take the image out."
         return None, [
-            Problem(row.place.file, f"a mask for {sample.name!r}", "labels only", advice, row.place)
+            Problem(row.location.file, f"a mask for {sample.name!r}", "labels only", advice, row.location)
         ]
     return (mask, []) if mask.shape == size else (None, [_other_size(row, sample, mask.shape)])
 
@@ -145,7 +145,7 @@ def _other_size(row: Row, sample: Sample, found: Sequence[int] | None) -> Proble
     expected = f"the {sample.height} x {sample.width} pixels (height x width) of {sample.name!r}"
     got = f"{found[0]} x {found[1]}" if found else "none"
     advice = "Export the mask at the size of its upright image, without interpolation."
-    return Problem(row.place.file, expected, got, advice, row.place)
+    return Problem(row.location.file, expected, got, advice, row.location)
 
 
 def _check_ids(
@@ -158,16 +158,16 @@ def _check_ids(
     shown = [classes[table[i] - 1] for i in ids if 0 < table[i] < IGNORE]
     denied = [name for name in shown if name not in labels]
     missing = [name for name in labels if name not in shown]
-    file, problems = row.place.file, []
+    file, problems = row.location.file, []
     if unknown:
         expected, advice = f"the classes {listed(classes)}", "Correct the names or ids, or data.classes."
-        problems.append(Problem(file, expected, listed(unknown), advice, row.place))
+        problems.append(Problem(file, expected, listed(unknown), advice, row.location))
     if denied:
         expected = f"the image-level labels of {sample.name!r}: {listed(labels) or 'background'}"
         advice = f"Correct the labels of the image (labels.csv) {RENEW}, or correct the mask."
-        problems.append(Problem(file, expected, listed(denied), advice, row.place))
+        problems.append(Problem(file, expected, listed(denied), advice, row.location))
     if missing and not unknown:
         expected, advice = f"each label of {sample.name!r}", "Right, if it is in no pixel."
         got = f"none of {listed(missing)}"
-        problems.append(Problem(file, expected, got, advice, row.place, fatal=False))
+        problems.append(Problem(file, expected, got, advice, row.location, fatal=False))
     return problems

@@ -11,11 +11,11 @@ from pipeline.data.corrections.inspection import Corrections, inspect_correction
 from pipeline.data.corrections.read import CLASSES, listed_classes, read_pngs
 from pipeline.data.images import IGNORE
 from pipeline.data.manifest import Manifest
-from pipeline.data.sources.rows import Reading
+from pipeline.data.sources.rows import ParsedSource
 from pipeline.errors import UserError
 
 
-def read_store(folder: Path) -> Reading:
+def read_store(folder: Path) -> ParsedSource:
     """The masks in `folder`, not yet decoded."""
     return read_pngs(folder, folder, listed_classes(folder))
 

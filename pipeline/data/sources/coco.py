@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.base.problems import Place, Problem, listed
+from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import IGNORE
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.rows import (
-    Reading,
+    ParsedSource,
     Row,
     Shape,
     check_image,
@@ -36,12 +36,12 @@ class Document:
     outlined: bool = False  # some annotation has a segmentation
 
 
-def read_folder(folder: Path) -> Reading:
+def read_folder(folder: Path) -> ParsedSource:
     """The rows of all instances files in the folder."""
     return read_files(folder, json_files(folder))
 
 
-def read_files(folder: Path, files: Sequence[Path]) -> Reading:
+def read_files(folder: Path, files: Sequence[Path]) -> ParsedSource:
     """The rows of instances files in the folder; labels are the categories of an image's annotations.
 
     Masks come from the segmentations, where each annotation of an image has one; crowds are 255. The split is
@@ -65,7 +65,7 @@ def read_files(folder: Path, files: Sequence[Path]) -> Reading:
         advice = "Put the instances JSON there, or in annotations/."
         problems.append(Problem(folder, "an instances JSON", "none", advice))
     file = documents[0].file if len(documents) == 1 else folder
-    return Reading(file, tuple(rows), names, names, tuple(problems), file)
+    return ParsedSource(file, tuple(rows), names, names, tuple(problems), file)
 
 
 def json_files(folder: Path) -> list[Path]:
@@ -111,8 +111,9 @@ def _entries(
         if isinstance(value, dict) and all(_is_good(key, value.get(key)) for key in keys):
             found.append((position, value))
         else:
-            expected, place = f"an object with {keys[0]} and {keys[1]}", Place(file, f"{part}[{position}]")
-            problems.append(Problem(file, expected, "something else", "Export the file again.", place))
+            expected = f"an object with {keys[0]} and {keys[1]}"
+            location = Location(file, f"{part}[{position}]")
+            problems.append(Problem(file, expected, "something else", "Export the file again.", location))
     return found
 
 
@@ -127,12 +128,12 @@ def _read_rows(folder: Path, document: Document, names: Sequence[str]) -> tuple[
     order = {name: i + 1 for i, name in enumerate(names)}
     ids = {number: order.get(name, 0) for number, name in document.categories.items()}  # 0: never used
     for position, entry in document.images:
-        place = Place(document.file, f"images[{position}]")
-        image, problem = _find(folder, document.file, entry["file_name"], place)
+        location = Location(document.file, f"images[{position}]")
+        image, problem = _find(folder, document.file, entry["file_name"], location)
         unknown = _unknown_categories(document, document.annotations.get(entry["id"], ()))
         problems += ([problem] if problem else []) + unknown
         if not problem and not unknown:
-            rows.append(_row(folder, document, entry, image, ids, place))
+            rows.append(_row(folder, document, entry, image, ids, location))
     return rows, problems
 
 
@@ -140,7 +141,7 @@ def _unknown_categories(document: Document, annotations: Sequence[Entry]) -> lis
     expected, advice, file = "a category_id of the categories", "Export the file again.", document.file
     wrong = [(i, a["category_id"]) for i, a in annotations if a["category_id"] not in document.categories]
     return [
-        Problem(file, expected, str(number)[:40], advice, Place(file, f"annotations[{i}]"))
+        Problem(file, expected, str(number)[:40], advice, Location(file, f"annotations[{i}]"))
         for i, number in wrong
     ]
 
@@ -151,7 +152,7 @@ def _row(
     entry: Mapping[str, Any],
     image: str,
     ids: Mapping[Any, int],
-    place: Place,
+    location: Location,
 ) -> Row:
     annotations = document.annotations.get(entry["id"], ())
     labels = dict.fromkeys(document.categories[a["category_id"]] for _, a in annotations)
@@ -167,7 +168,7 @@ def _row(
     if split is None and document.file.parent != folder:
         split = split_of(document.file.parent.name)
     return Row(
-        stem(image), image, tuple(labels), place, split, mask=shapes if known else None, size=_size(entry)
+        stem(image), image, tuple(labels), location, split, mask=shapes if known else None, size=_size(entry)
     )
 
 
@@ -178,7 +179,7 @@ def _size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
     return height, width
 
 
-def _find(folder: Path, file: Path, name: str, place: Place) -> tuple[str, Problem | None]:
+def _find(folder: Path, file: Path, name: str, location: Location) -> tuple[str, Problem | None]:
     """The image relative to `folder`: beside the JSON, below images/, or in a folder named as its file.
 
     Names of other folders are tried as they are; only what lies in `folder` is looked at.
@@ -186,7 +187,7 @@ def _find(folder: Path, file: Path, name: str, place: Place) -> tuple[str, Probl
     where = file.parent.relative_to(folder).as_posix()
     word = file.stem.rpartition("_")[2]  # train2017 of instances_train2017
     bases = ["" if where == "." else where, "", "images", word, f"images/{word}"]
-    problem = check_image(folder, name, place)
+    problem = check_image(folder, name, location)
     if problem:
         return name, problem
     candidates = [str(PurePosixPath(base) / name) for base in bases]

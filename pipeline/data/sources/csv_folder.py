@@ -7,20 +7,20 @@ from pathlib import Path, PurePosixPath
 from typing import get_args
 from unicodedata import normalize
 
-from pipeline.base.problems import Place, Problem, listed
+from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import SUFFIXES
 from pipeline.data.manifest import Split
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.labelmap import read_colours
 from pipeline.data.sources.listing import HIDDEN
-from pipeline.data.sources.rows import Reading, Row, check_image, class_name, stem
+from pipeline.data.sources.rows import ParsedSource, Row, check_image, class_name, stem
 from pipeline.params import DataParams
 
 COLUMNS = ("image", "labels", "split", "score")
 NEEDED = COLUMNS[:2]
 
 
-def read_folder(folder: Path, data: DataParams) -> Reading:
+def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     """The rows of labels.csv, the classes in the order of the masks' ids, and all problems of the files.
 
     The ids count the lines of classes.txt, without it `data.classes`, without both the sorted labels.
@@ -31,7 +31,7 @@ def read_folder(folder: Path, data: DataParams) -> Reading:
             "Make it, with the photos in images/ and their labels in labels.csv, or give a folder of another "
             "format (docs/data.md)."
         )
-        return Reading(
+        return ParsedSource(
             file, problems=(Problem(folder, "a folder with images/ in it", "no such folder", advice),)
         )
     rows, problems = read_rows(folder)
@@ -39,7 +39,7 @@ def read_folder(folder: Path, data: DataParams) -> Reading:
     problems += found
     colours, found = read_colours(folder, names)
     problems += found + _unclear_ids(folder, data) + unmatched(folder, rows)
-    return Reading(file, tuple(rows), names, names, tuple(problems), folder / "masks", colours)
+    return ParsedSource(file, tuple(rows), names, names, tuple(problems), folder / "masks", colours)
 
 
 def _names(folder: Path, data: DataParams, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[Problem]]:
@@ -87,7 +87,7 @@ def read_rows(folder: Path) -> tuple[list[Row], list[Problem]]:
         return [], problems or wrong  # without a header, the lines that could not be read say why
     rows = []
     for line, cells in lines[1:]:
-        row, found = _read_row(folder, header, Place(file, f"line {line}"), cells)
+        row, found = _read_row(folder, header, Location(file, f"line {line}"), cells)
         rows += [row] if row else []
         problems += found
     kept, repeated = _without_duplicates(file, rows)
@@ -108,8 +108,8 @@ def _read_lines(file: Path, text: str) -> tuple[list[tuple[int, list[str]]], lis
             return lines, problems
         except csv.Error as error:
             advice = "Close the quotes around its cells, and double a quote that is part of a name."
-            place = Place(file, f"line {start}")
-            problems.append(Problem(file, "a line of CSV", str(error), advice, place))
+            location = Location(file, f"line {start}")
+            problems.append(Problem(file, "a line of CSV", str(error), advice, location))
             continue
         if any(cells):
             lines.append((reader.line_num, cells))
@@ -126,52 +126,52 @@ def _check_header(file: Path, header: Sequence[str]) -> list[Problem]:
             f"one column `{column}`",
             f"the columns {list(header)}",
             advice,
-            Place(file, "line 1"),
+            Location(file, "line 1"),
         )
         for column in wrong
     ]
 
 
 def _read_row(
-    folder: Path, header: Sequence[str], place: Place, cells: Sequence[str]
+    folder: Path, header: Sequence[str], location: Location, cells: Sequence[str]
 ) -> tuple[Row | None, list[Problem]]:
     if len(cells) != len(header):
         advice = "Put cells that hold a comma in double quotes."
-        return None, [Problem(place.file, f"{len(header)} cells", str(len(cells)), advice, place)]
+        return None, [Problem(location.file, f"{len(header)} cells", str(len(cells)), advice, location)]
     cell = dict(zip(header, cells, strict=True))
-    outside = check_image(folder, cell["image"], place, "images/")
+    outside = check_image(folder, cell["image"], location, "images/")
     if outside:
         return None, [outside]
-    labels, problems = _read_labels(cell["labels"], place)
-    split, found = _read_split(cell.get("split", ""), place)
-    problems += found + _check_score(cell.get("score", ""), place)
+    labels, problems = _read_labels(cell["labels"], location)
+    split, found = _read_split(cell.get("split", ""), location)
+    problems += found + _check_score(cell.get("score", ""), location)
     image = str(PurePosixPath(cell["image"]))
     mask = f"masks/{stem(image)}.png"
-    row = Row(stem(image), f"images/{image}", labels, place, split, cell.get("score") != "0", mask)
+    row = Row(stem(image), f"images/{image}", labels, location, split, cell.get("score") != "0", mask)
     return row, problems
 
 
-def _read_split(cell: str, place: Place) -> tuple[Split | None, list[Problem]]:
+def _read_split(cell: str, location: Location) -> tuple[Split | None, list[Problem]]:
     """An unknown split counts as train, so that it is one problem and not two."""
     if cell and cell not in get_args(Split):
         advice = "Correct it or leave it empty."
-        return "train", [Problem(place.file, "split train, val or test", repr(cell), advice, place)]
+        return "train", [Problem(location.file, "split train, val or test", repr(cell), advice, location)]
     return next((known for known in get_args(Split) if known == cell), None), []
 
 
-def _check_score(cell: str, place: Place) -> list[Problem]:
+def _check_score(cell: str, location: Location) -> list[Problem]:
     advice = "Correct it or leave it empty for 1."
     wrong = cell not in ("", "0", "1")
-    return [Problem(place.file, "score 1 or 0", repr(cell), advice, place)] if wrong else []
+    return [Problem(location.file, "score 1 or 0", repr(cell), advice, location)] if wrong else []
 
 
-def _read_labels(cell: str, place: Place) -> tuple[tuple[str, ...], list[Problem]]:
+def _read_labels(cell: str, location: Location) -> tuple[tuple[str, ...], list[Problem]]:
     labels = [class_name(label) for label in cell.split(";") if label.strip()]
     unique = tuple(dict.fromkeys(labels))
     if len(unique) == len(labels):
         return unique, []
     advice = "It counts once."
-    return unique, [Problem(place.file, "each label once", repr(cell), advice, place, fatal=False)]
+    return unique, [Problem(location.file, "each label once", repr(cell), advice, location, fatal=False)]
 
 
 def _without_duplicates(file: Path, rows: Sequence[Row]) -> tuple[list[Row], list[Problem]]:
@@ -182,9 +182,9 @@ def _without_duplicates(file: Path, rows: Sequence[Row]) -> tuple[list[Row], lis
         other = first.setdefault(row.name, row)
         if other is not row:
             one, two = (r.image.removeprefix("images/") for r in (row, other))
-            got = f"{one!r} after {two!r} in {other.place.at}"
+            got = f"{one!r} after {two!r} in {other.location.at}"
             advice = "Join the labels of one image with `;`, and rename files that differ in suffix only."
-            problems.append(Problem(file, "each image name once", got, advice, row.place))
+            problems.append(Problem(file, "each image name once", got, advice, row.location))
     return list(first.values()), problems
 
 

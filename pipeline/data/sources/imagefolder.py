@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.base.problems import Place, Problem, listed
+from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.listing import pictures_below
 from pipeline.data.sources.rows import (
     BACKGROUND,
-    Reading,
+    ParsedSource,
     Row,
     class_name,
     split_of,
@@ -16,7 +16,7 @@ from pipeline.data.sources.rows import (
 )
 
 
-def read_folder(folder: Path) -> Reading:
+def read_folder(folder: Path) -> ParsedSource:
     """A row for each picture below `folder`/CLASS/ or `folder`/SPLIT/CLASS/, at any depth.
 
     The classes are the sorted names of the folders; `background` and `_background` mean: no label.
@@ -31,7 +31,7 @@ def read_folder(folder: Path) -> Reading:
     if not rows:
         advice = "Make a folder for each class and put its photos there."
         problems.append(Problem(folder, "photos in folders named as their class", "none", advice))
-    return Reading(folder, tuple(rows), names, names, tuple(problems))
+    return ParsedSource(folder, tuple(rows), names, names, tuple(problems))
 
 
 def has_splits(pictures: Sequence[str]) -> bool:
@@ -45,7 +45,7 @@ def _row(folder: Path, name: str, depth: int) -> Row:
     label = class_name(parts[depth])
     labels = () if label in BACKGROUND else (label,)
     split = split_of(parts[0]) if depth else None
-    return Row(stem(name), name, labels, Place(folder / name), split)
+    return Row(stem(name), name, labels, Location(folder / name), split)
 
 
 def _loose(folder: Path, names: Sequence[str]) -> list[Problem]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.base.problems import Place, Problem, listed
+from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import IGNORE
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.rows import BACKGROUND, class_name
@@ -31,11 +31,11 @@ def read_labelmap(folder: Path) -> tuple[dict[str, Colour], list[Problem]]:
     for number, line, entry in parse_label_map(text):
         name, colour = (class_name(entry[0]), entry[1]) if entry else ("", None)
         if colour is None or name in table or colour in table.values():
-            expected, place = (
+            expected, location = (
                 "`name:red,green,blue`, each name and colour once",
-                Place(file, f"line {number}"),
+                Location(file, f"line {number}"),
             )
-            problems.append(Problem(file, expected, repr(line), "Correct the line.", place))
+            problems.append(Problem(file, expected, repr(line), "Correct the line.", location))
         else:
             table[name] = colour
     return table, problems
