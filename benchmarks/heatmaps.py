@@ -29,7 +29,7 @@ from pipeline.engine.device import autocast, describe, pick_device, place, to_de
 from pipeline.engine.folding import fold_batch_norm
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.class_maps import class_maps
-from pipeline.heatmaps.dataset import make_heatmaps
+from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
 from pipeline.heatmaps.fusion import normalise
 from pipeline.heatmaps.layers import find_target
 from pipeline.params import HeatmapParams, Params, load_params
@@ -232,7 +232,7 @@ def pipeline_speed(
             fresh = folder / f"heatmaps-{next(turns)}"
             out = {method: fresh / method for method in heatmaps.methods}
             side, train = params.data.long_side, manifest.split("train")
-            make_heatmaps(net, target, net.encoder, manifest, train, heatmaps, side, out)
+            make_heatmaps(HeatmapMaker(net, target, net.encoder, heatmaps, side), manifest, train, out)
 
         still = params.heatmaps.walk.model_copy(update={"restart": 1.0})
         rows: dict[str, Callable[[], object]] = {

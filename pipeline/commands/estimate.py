@@ -58,7 +58,7 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     taught = sum(name != FULL for name in section.supervision) * (section.teacher.confidence < 1)
     heatmaps = _passes(params.heatmaps.scales, params.heatmaps.flip) * _working_area(train, side)
     passes = _passes(params.evaluation.scales, params.evaluation.flip)
-    val = passes * _working_area(manifest.split("val"), side)
+    evaluated = passes * _working_area(manifest.split(params.evaluation.split), side)
     again = len(params.self_training.rounds) * _passes(params.self_training.scales, params.self_training.flip)
     return {
         "train_classifier": classifier,
@@ -66,7 +66,7 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
         "make_pseudo_masks": masks * _crf(train, params.pseudo_masks.crf, params.pseudo_masks.refine),
         "self_train": SEGMENTATION_FORWARD * again * _working_area(train, side),
         "train_segmentation": models * model + taught * teacher,
-        "evaluate": models * SEGMENTATION_FORWARD * val,
+        "evaluate": models * SEGMENTATION_FORWARD * evaluated,
     }
 
 
@@ -75,7 +75,8 @@ def _bytes(manifest: Manifest, params: Params) -> float:
     models = _models(manifest, params)
     values = 1e6 * sum(len(s.labels) * _working_area([s], side) for s in train) / HEATMAP_STRIDE**2
     true_masks = _area(s for s in manifest.samples if s.mask)
-    masks = true_masks + _mask_sets(params) * _area(train) + models * _area(manifest.split("val"))
+    predictions = models * _area(manifest.split(params.evaluation.split))
+    masks = true_masks + _mask_sets(params) * _area(train) + predictions
     return len(params.heatmaps.methods) * values + 1e6 * masks * MASK_BYTES + (1 + models) * MODEL_BYTES
 
 

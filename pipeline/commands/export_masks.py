@@ -9,7 +9,6 @@ from pipeline import paths
 from pipeline.base.files import inside
 from pipeline.commands.outputs import new_folder
 from pipeline.commands.prepared import read_prepared
-from pipeline.commands.segmentation_model import load_model
 from pipeline.data.manifest import Manifest, Sample, mask_path
 from pipeline.errors import UserError
 from pipeline.export.coco import export_coco
@@ -21,7 +20,7 @@ from pipeline.export.png import export_png
 from pipeline.export.voc import export_voc
 from pipeline.params import Params, load_params
 from pipeline.report.results import lead_masks
-from pipeline.workflows.confidence import predicted_confidences, pseudo_confidences
+from pipeline.workflows.confidence import MaskConfidence, read_confidences
 
 SHOWN = 5  # masks, on the terminal
 
@@ -48,8 +47,7 @@ def export_masks(arguments: argparse.Namespace) -> int:
         manifest = read_prepared()
         source = find_source(arguments, params)
         samples = samples_with_mask(manifest, source)
-        sure = confidences(manifest, source, samples, params)
-        items = correction_order(make_items(manifest, source, samples, sure))
+        items = correction_order(make_items(manifest, source, samples, confidences(source, samples)))
         write_format(arguments.format, items, manifest.classes, folder, source.name)
     print(f"{len(items)} mask(s) of {source.folder} written to {arguments.out}; to correct first:")
     for item in items[:SHOWN]:
@@ -104,23 +102,19 @@ def samples_with_mask(manifest: Manifest, source: Source) -> list[Sample]:
     return samples
 
 
-def confidences(
-    manifest: Manifest, source: Source, samples: Sequence[Sample], params: Params
-) -> Sequence[float]:
-    """How sure each mask is, in [0, 1]; true and corrected masks are not doubted."""
-    if source.predicted:
-        net = load_model(paths.SEGMENTATION / source.name)
-        return predicted_confidences(net, manifest, source.name, samples, params.evaluation)
+def confidences(source: Source, samples: Sequence[Sample]) -> Sequence[MaskConfidence]:
+    """The confidence of each mask; true and corrected masks are made by a human."""
     if source.folder in (paths.TRUE_MASKS, paths.CORRECTED):
-        return [1.0] * len(samples)
-    return pseudo_confidences(source.name, samples)
+        return [MaskConfidence(1.0, corrected=True)] * len(samples)
+    reports = "evaluation" if source.predicted else "pseudo_masks"
+    return read_confidences(paths.REPORTS / reports / source.name, samples)
 
 
 def make_items(
-    manifest: Manifest, source: Source, samples: Sequence[Sample], sure: Sequence[float]
+    manifest: Manifest, source: Source, samples: Sequence[Sample], found: Sequence[MaskConfidence]
 ) -> Iterator[Item]:
     """The files of each sample, with its confidence."""
-    for sample, confidence in zip(samples, sure, strict=True):
+    for sample, mask in zip(samples, found, strict=True):
         yield Item(
             name=sample.name,
             photo=inside(Path(manifest.root), sample.image),
@@ -129,5 +123,6 @@ def make_items(
             width=sample.width,
             split=sample.split,
             labels=sample.labels,
-            confidence=round(confidence, 4),
+            confidence=round(mask.confidence, 4),
+            corrected=mask.corrected,
         )

@@ -1,4 +1,4 @@
-"""What is handed over: a photo, its mask, and how sure the mask is."""
+"""What is handed over: a photo, its mask, and the confidence of the mask."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ from pipeline.errors import UserError
 
 OPEN = "ignore"  # the label of pixels that the mask leaves open, in formats that know labels only
 JPEGS = ("JPEG", "MPO")  # MPO: of phones, a JPEG with more pictures behind the first
-COLUMNS = ("name", "split", "confidence")
+COLUMNS = ("name", "split", "confidence", "corrected")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Item:
     split: Split
     labels: tuple[int, ...]  # class indices
     confidence: float  # in [0, 1], see `pipeline.masks.confidence`
+    corrected: bool  # the mask is made by a human: nothing is left to correct
 
 
 def progress(items: Sequence[Item], format: str) -> Iterable[Item]:
@@ -120,9 +121,9 @@ def copy_photo(item: Item, folder: Path, *, jpeg: bool = False) -> str:
 
 
 def write_confidence(file: Path, items: Sequence[Item]) -> None:
-    """Write name, split and confidence of each item, in their order."""
-    rows = [{"name": i.name, "split": i.split, "confidence": i.confidence} for i in items]
-    write_csv(file, COLUMNS, rows)
+    """Write name, split and confidence of each item, and whether it was corrected, in their order."""
+    rows = [(item.name, item.split, item.confidence, int(item.corrected)) for item in items]
+    write_csv(file, COLUMNS, (dict(zip(COLUMNS, row, strict=True)) for row in rows))
 
 
 def write_classes(file: Path, classes: Sequence[str]) -> None:

@@ -9,17 +9,17 @@ BACKGROUND = -1  # beside class indices
 
 
 def correction_order(items: Iterable[Item]) -> tuple[Item, ...]:
-    """The classes in turn, of each the most doubtful mask that is left; then masks that are sure, by name.
+    """The classes in turn, of each the most doubtful mask that is left; then settled masks, by name.
 
     So a few masks from the top are of all classes. It is the turn of the class that came up least so far, of
     several the one with the most doubtful mask. A photo counts for each of its labels, one without labels for
-    the background, and so do the sure ones, which somebody may have corrected before.
+    the background, and so do the settled ones.
     """
     given = sorted(items, key=_doubt)
-    sure = [item for item in given if item.confidence == 1]
-    turns = Counter(label for item in sure for label in _turns_of(item))
+    settled = sorted((item for item in given if _is_settled(item)), key=lambda item: item.name)
+    turns = Counter(label for item in settled for label in _turns_of(item))
     waiting: dict[int, deque[Item]] = defaultdict(deque)
-    for item in given[: len(given) - len(sure)]:
+    for item in (item for item in given if not _is_settled(item)):
         for label in _turns_of(item):
             waiting[label].append(item)
     taken: dict[str, Item] = {}
@@ -31,7 +31,12 @@ def correction_order(items: Iterable[Item]) -> tuple[Item, ...]:
             turns.update(_turns_of(item))
         if not waiting[label]:
             del waiting[label]
-    return (*taken.values(), *sure)
+    return (*taken.values(), *settled)
+
+
+def _is_settled(item: Item) -> bool:
+    """Corrected, or background by the labels and nothing else: there is nothing to correct."""
+    return item.corrected or (not item.labels and item.confidence == 1)
 
 
 def _doubt(item: Item) -> tuple[float, str]:

@@ -1,15 +1,19 @@
 """Heatmaps of several scales and flips, fused."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.heatmaps.class_maps import ClassMaps
+
 STRIDE = 4  # pixels of the working picture per cell of a stored heatmap
 
 # Images (N, 3, h, w) in [0, 1] -> for each method, maps (N, P, h', w') of any positive scale.
 MapMaker = Callable[[Tensor], dict[str, Tensor]]
+DepthsMaker = Callable[[Tensor], ClassMaps]  # the same, and maps of earlier layers
 
 
 def grid_size(height: int, width: int) -> tuple[int, int]:
@@ -35,26 +39,35 @@ def fuse(
     Raises:
         ArithmeticError: a map is not finite.
     """
-    total: dict[str, Tensor] = {}
+    return fuse_depths(lambda images: ClassMaps(make_maps(images), ()), pyramid, size, flip=flip).maps
+
+
+def fuse_depths(
+    make_maps: DepthsMaker, pyramid: Sequence[Tensor], size: tuple[int, int], *, flip: bool
+) -> ClassMaps:
+    """`fuse` of the maps by each method and of those of each earlier layer, every one by itself."""
+    total: ClassMaps | None = None
     for images in pyramid:
-        maps = _positive(make_maps(images), size)
+        found = _each(lambda heat: _positive(heat, size), make_maps(images))
         if flip:
-            mirrored = _positive(make_maps(images.flip(-1)), size)
-            maps = {method: heat + mirrored[method].flip(-1) for method, heat in maps.items()}
-        total = {method: total[method] + heat if total else heat for method, heat in maps.items()}
-    return {method: normalise(heat) for method, heat in total.items()}
+            mirrored = _each(lambda heat: _positive(heat, size).flip(-1), make_maps(images.flip(-1)))
+            found = _sum(found, mirrored)
+        total = _sum(total, found) if total else found
+    if total is None:
+        raise ValueError("expected images at one scale at least, got none")
+    return _each(normalise, total)
 
 
-def add_depths(maps: Mapping[str, Tensor], methods: Sequence[str]) -> dict[str, Tensor]:
-    """The map of each method plus all maps that belong to none, divided by its maximum.
+def add_depths(found: ClassMaps) -> dict[str, Tensor]:
+    """The map of each method plus those of all earlier layers, divided by its maximum.
 
     Args:
-        maps: float32 (N, P, h, w) in [0, 1], of `methods` and of earlier layers.
+        found: maps float32 (N, P, h, w) in [0, 1], all of one size.
     """
-    earlier = [heat for name, heat in maps.items() if name not in methods]
-    if not earlier:
-        return dict(maps)
-    return {method: normalise(maps[method] + torch.stack(earlier).sum(0)) for method in methods}
+    if not found.earlier:
+        return found.maps
+    earlier = torch.stack(found.earlier).sum(0)
+    return {method: normalise(heat + earlier) for method, heat in found.maps.items()}
 
 
 def normalise(heat: Tensor) -> Tensor:
@@ -69,8 +82,16 @@ def normalise(heat: Tensor) -> Tensor:
     return heat / torch.where(peak > 0, peak, 1)
 
 
-def _positive(maps: dict[str, Tensor], size: tuple[int, int]) -> dict[str, Tensor]:
-    return {
-        method: functional.interpolate(heat, size, mode="bilinear", align_corners=False).relu_()
-        for method, heat in maps.items()
-    }
+def _positive(heat: Tensor, size: tuple[int, int]) -> Tensor:
+    return functional.interpolate(heat, size, mode="bilinear", align_corners=False).relu_()
+
+
+def _each(function: Callable[[Tensor], Tensor], found: ClassMaps) -> ClassMaps:
+    maps = {method: function(heat) for method, heat in found.maps.items()}
+    return replace(found, maps=maps, earlier=tuple(function(heat) for heat in found.earlier))
+
+
+def _sum(one: ClassMaps, other: ClassMaps) -> ClassMaps:
+    maps = {method: heat + other.maps[method] for method, heat in one.maps.items()}
+    earlier = tuple(a + b for a, b in zip(one.earlier, other.earlier, strict=True))
+    return replace(one, maps=maps, earlier=earlier)

@@ -1,10 +1,10 @@
-"""How sure a mask is, without a true mask to compare it with."""
+"""The confidence of a mask, without a true mask to compare it with."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.images import IGNORE, Mask
-from pipeline.masks.threshold import Classes, Competition, Stored, competition, label_ids, upsample
+from pipeline.masks.threshold import Classes, Normalisation, Stored, label_ids, normalised_scores, upsample
 
 Probabilities = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per id
 
@@ -18,7 +18,7 @@ def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> floa
 
     Args:
         mask: uint8 (H, W).
-        probabilities: float32 (P, H, W) in [0, 1] of the ids, e.g. `competition` of heatmaps.
+        probabilities: float32 (P, H, W) in [0, 1] of the ids, e.g. `normalised_scores` of heatmaps.
         ids: uint8 (P,) distinct; 0 is the background.
 
     Returns:
@@ -38,9 +38,13 @@ def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> floa
 
 
 def heat_confidence(
-    mask: Mask, stored: Stored, classes: Classes, threshold: float, compete: Competition = competition
+    mask: Mask,
+    stored: Stored,
+    classes: Classes,
+    threshold: float,
+    normalise: Normalisation = normalised_scores,
 ) -> float:
-    """`mask_confidence` by heatmaps, whose probabilities are those of `compete`.
+    """`mask_confidence` by heatmaps, whose probabilities are those of `normalise`.
 
     Args:
         mask: uint8 (H, W).
@@ -49,10 +53,10 @@ def heat_confidence(
         threshold: the background score in (0, 1).
 
     Raises:
-        ValueError: see `mask_confidence`, `label_ids` and `compete`.
+        ValueError: see `mask_confidence`, `label_ids` and `normalise`.
     """
     heat = upsample(stored, (mask.shape[0], mask.shape[1]))
-    return mask_confidence(mask, compete(heat, threshold), label_ids(heat, classes))
+    return mask_confidence(mask, normalise(heat, threshold), label_ids(heat, classes))
 
 
 def _mean(values: NDArray[np.float32]) -> float:

@@ -8,11 +8,11 @@ from pipeline.data.images import IGNORE, Mask, Picture
 from pipeline.masks.crf import dense_crf
 from pipeline.masks.threshold import (
     Classes,
-    Competition,
+    Normalisation,
     Stored,
-    competition,
     label_ids,
     label_map,
+    normalised_scores,
     uncertain,
     upsample,
 )
@@ -34,7 +34,7 @@ def make_pseudo_mask(
     classes: Classes,
     threshold: float,
     params: PseudoMaskParams,
-    compete: Competition = competition,
+    normalise: Normalisation = normalised_scores,
 ) -> PseudoMask:
     """Threshold the heatmaps, refine the labels, and leave open what is uncertain.
 
@@ -47,14 +47,14 @@ def make_pseudo_mask(
         classes: (P,) distinct class indices of the image-level labels.
         threshold: the background score in (0, 1).
         params: refinement and band; its own threshold is not read (it may be `auto`).
-        compete: makes the CRF's probabilities of the heatmaps and the threshold.
+        normalise: makes the CRF's probabilities of the heatmaps and the threshold.
 
     Raises:
         ValueError, CrfMissingError, ArithmeticError: see `label_map` and `dense_crf`.
     """
     heat = upsample(stored, image.shape[:2])
     ids = label_ids(heat, classes)
-    probabilities = compete(heat, threshold)
+    probabilities = normalise(heat, threshold)
     if params.refine == "crf":
         probabilities = dense_crf(image, probabilities, params.crf)
     refined: Mask = ids[np.argmax(probabilities, axis=0)]

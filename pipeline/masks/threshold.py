@@ -17,7 +17,7 @@ from pipeline.data.images import IGNORE, Mask
 Heat = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per class of the image
 Stored = NDArray[np.uint8]  # (P, h, w), heat * 255 at a lower resolution
 Classes = NDArray[np.integer[Any]]  # (P,) class indices; label id = index + 1
-Competition = Callable[[Heat, float], Heat]  # heat and threshold -> probabilities (P + 1, H, W)
+Normalisation = Callable[[Heat, float], Heat]  # heat and threshold -> probabilities (P + 1, H, W)
 
 HALF_LEVEL = 0.5 / 255  # what rounding to a stored level takes off a score, or adds to it, at most
 LOWEST, HIGHEST = 0.01, 0.99  # the band never pushes a threshold further out: heat is 0 to 1
@@ -100,7 +100,7 @@ def with_background(heat: Heat, threshold: float) -> Heat:
     return scores
 
 
-def competition(heat: Heat, threshold: float) -> Heat:
+def normalised_scores(heat: Heat, threshold: float) -> Heat:
     """[threshold, heat...] divided by its sum: the labels' probabilities, float32 (P + 1, H, W).
 
     Against `(1 - max heat)^alpha` as background score the constant gave better masks after a dense CRF.
@@ -110,7 +110,7 @@ def competition(heat: Heat, threshold: float) -> Heat:
     return scores
 
 
-def odds_competition(heat: Heat, threshold: float) -> Heat:
+def normalised_odds(heat: Heat, threshold: float) -> Heat:
     """The odds s / (1 - s) of [threshold, heat...], divided by their sum: float32 (P + 1, H, W).
 
     For scores that are probabilities against the background, p_c / (p_c + p_background), as those of a model

@@ -202,8 +202,9 @@ class SelfTrainingParams(Section):
 
 
 class EvaluationParams(Section):
-    """How the segmentation model is tested."""
+    """How the segmentation model is tested, and on which images."""
 
+    split: Literal["val", "test"]
     scales: Scales
     flip: bool
     refine: Literal["none", "crf"]

@@ -12,7 +12,7 @@ from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.params import CrfParams, EvaluationParams
 from pipeline.report.results import Results, lead_method
-from pipeline.report.rows import TRAIN, VAL, Row, share_out, worst_first
+from pipeline.report.rows import TRAIN, Row, share_out, worst_first
 from pipeline.report.tiles import Tile, cut_heat, heat_tiles, mask_tiles, shrink_mask, shrink_photo
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.workflows.prediction import predict
@@ -24,19 +24,21 @@ def make_rows(
     manifest: Manifest, results: Results, count: int, params: EvaluationParams, crf: CrfParams
 ) -> dict[str, list[Row]]:
     """`count` images, half of each split and the worst of it first, by the title of their section."""
-    train, val = share_out(
+    train, unseen = share_out(
         count,
         worst_first(manifest.split("train"), results.train_scores),
-        worst_first(manifest.split("val"), results.val_scores),
+        worst_first(manifest.split(params.split), results.val_scores),
     )
     predicted = predict_train(manifest, train, results.supervision, params, crf)
-    stored = read_val(val, results.supervision)
+    stored = read_predictions(unseen, results.supervision)
     return {
         TRAIN: [
             Row(s, results.train_scores.get(s.name), train_tiles(manifest, s, results, predicted))
             for s in train
         ],
-        VAL: [Row(s, results.val_scores.get(s.name), val_tiles(manifest, s, stored)) for s in val],
+        unseen_title(params.split): [
+            Row(s, results.val_scores.get(s.name), unseen_tiles(manifest, s, stored)) for s in unseen
+        ],
     }
 
 
@@ -61,7 +63,7 @@ def predict_train(
     return found
 
 
-def read_val(samples: Sequence[Sample], supervision: Sequence[str]) -> Predictions:
+def read_predictions(samples: Sequence[Sample], supervision: Sequence[str]) -> Predictions:
     """The predictions that `evaluate` wrote."""
     return {name: read_masks(paths.PREDICTIONS / name, samples) for name in supervision}
 
@@ -90,7 +92,7 @@ def train_tiles(
     return (Tile("photo", photo), *heat_tiles(photo, heatmaps), *mask_tiles(photo, masks))
 
 
-def val_tiles(manifest: Manifest, sample: Sample, predictions: Predictions) -> tuple[Tile, ...]:
+def unseen_tiles(manifest: Manifest, sample: Sample, predictions: Predictions) -> tuple[Tile, ...]:
     """Photo, truth, predictions."""
     photo = shrink_photo(manifest.image(sample))
     return (Tile("photo", photo), *mask_tiles(photo, truth_and_predictions(sample, predictions)))

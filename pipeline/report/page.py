@@ -18,8 +18,8 @@ from pipeline.params import FULL, ROUND, model_before
 from pipeline.report.diagnosis_section import Example, class_rows
 from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
 from pipeline.report.results import Results, lead_masks, lead_method, lead_supervision
-from pipeline.report.rows import TRAIN, VAL, Row
-from pipeline.report.summary import corrected_masks, labels_of, three, weak_to_full
+from pipeline.report.rows import TRAIN, Row
+from pipeline.report.summary import corrected_masks, labels_of, scored_split, three, weak_to_full
 
 SHOWN_PROBLEMS = 40
 QUALITY = 85  # of WebP, 0..100
@@ -71,6 +71,7 @@ def render_page(
         headlines=headlines(results, how),
         supervision={s: describe(results, s) for s in results.supervision},
         known=is_known(results),
+        split=scored_split(results),
         models=results.supervision if is_known(results) else (),
         plots=plots(results),
         sections=rows,
@@ -125,7 +126,9 @@ def _model_headline(results: Results, supervision: str) -> Headline:
     if not results.trained_on[supervision]:
         meaning = "Not trained: there were no masks to train on."
     elif miou is None:
-        meaning = f"The {supervision} model cannot be scored: no val image has a true mask."
+        meaning = (
+            f"The {supervision} model cannot be scored: no {scored_split(results)} image has a true mask."
+        )
     elif supervision == FULL:
         meaning = f"The same model trained on {labels_of(results, FULL)}: the control."
     else:
@@ -133,7 +136,8 @@ def _model_headline(results: Results, supervision: str) -> Headline:
             "Overlap with the true masks of unseen images after training on "
             f"{labels_of(results, supervision)} ({supervision}). 1 is perfect."
         )
-    return Headline(f"{FULL if supervision == FULL else 'weak'}, mIoU on val", three(miou), meaning)
+    name = f"{FULL if supervision == FULL else 'weak'}, mIoU on {scored_split(results)}"
+    return Headline(name, three(miou), meaning)
 
 
 def _ratio_headline(results: Results) -> Headline:
@@ -205,13 +209,13 @@ def plots(results: Results) -> list[Plot]:
         bars = draw_classes(
             results.confusion[scored[0]].names, {s: results.evaluation[s]["iou_per_class"] for s in scored}
         )
-        found.append(Plot("Classes", "IoU on val of each segmentation model.", bars))
+        found.append(Plot("Classes", f"IoU on {scored_split(results)} of each segmentation model.", bars))
     meaning = "Of the true pixels of a label (row), the share that {} (column); {}."
     lead = lead_masks(results.methods, results.supervision)
     if results.mask_confusion[lead].counts.any():
         said = meaning.format("the refined pseudo-masks give to each label", "training images")
         found.append(Plot(f"Confusion, {lead} masks", said, draw_confusion(results.mask_confusion[lead])))
-    said = meaning.format("was predicted as each label", "val")
+    said = meaning.format("was predicted as each label", scored_split(results))
     return found + [Plot(f"Confusion, {s}", said, draw_confusion(results.confusion[s])) for s in scored]
 
 

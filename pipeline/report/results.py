@@ -43,7 +43,7 @@ class Results:
     trained_on: dict[str, int]  # by supervision: how many training images have a mask there
     curves: dict[str, Points]  # `classifier`, then by supervision
     train_scores: Scores  # mIoU of `lead_masks`
-    val_scores: Scores  # mIoU of the predictions of `lead_supervision`
+    val_scores: Scores  # mIoU of the predictions of `lead_supervision`, on `evaluation.split`
 
 
 def lead_supervision(supervision: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from pipeline.data.manifest import Sample
 from pipeline.report.results import Scores
 from pipeline.report.tiles import Tile
 
-TRAIN, VAL = "Training images", "Val images"  # titles of the sections
+TRAIN = "Training images"  # title of their section
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,11 @@ class Row:
     sample: Sample
     score: float | None  # mIoU in [0, 1]; None without a true mask
     tiles: tuple[Tile, ...]
+
+
+def unseen_title(split: str) -> str:
+    """The title of the section of images that no model was trained on."""
+    return f"{split.capitalize()} images"
 
 
 def worst_first(samples: Iterable[Sample], scores: Scores) -> list[Sample]:

@@ -20,10 +20,17 @@ def summarise(results: Results) -> dict[str, Any]:
             m: pick(found.get("pseudo_masks", {}), PSEUDO_MASK_SCORES) for m, found in masks.items()
         },
         "segmentation": {s: pick(found, SEGMENTATION_SCORES) for s, found in models.items()},
+        "split": scored_split(results),
         "weak_to_full": weak_to_full(results),
         "supervision": list(results.supervision),
         "corrected_masks": corrected_masks(results),
     }
+
+
+def scored_split(results: Results) -> str | None:
+    """The split that the segmentation models were scored on: `val` or `test`."""
+    split: str | None = results.evaluation[lead_supervision(results.supervision)].get("split")
+    return split
 
 
 def corrected_masks(results: Results) -> int:
@@ -79,7 +86,8 @@ def summary_table(results: Results, how: str) -> str:
         ),
     ]
     rows += [
-        (f"val mIoU, {s}", three(found["miou"]), note(s, results)) for s, found in results.evaluation.items()
+        (f"{found['split']} mIoU, {s}", three(found["miou"]), note(s, results))
+        for s, found in results.evaluation.items()
     ]
     rows.append(("weak / full", three(weak_to_full(results)), "share of the control's mIoU"))
     return "\n".join(f"{name:<28} {value:>5}  {remark}".rstrip() for name, value, remark in rows)

@@ -6,7 +6,7 @@ from pipeline.classifier.network import load_classifier
 from pipeline.data.manifest import read_manifest
 from pipeline.engine.device import describe, pick_device, place
 from pipeline.engine.folding import fold_batch_norm
-from pipeline.heatmaps.dataset import make_heatmaps
+from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
 from pipeline.heatmaps.layers import Target
 from pipeline.params import load_params
 from pipeline.stages.running import stage
@@ -34,7 +34,8 @@ def main() -> None:
     folders = {str(method): work / method for method in params.heatmaps.methods}
     train = manifest.split("train")
     target = Target(net.pool, "input", pooled=net.fc, linear_head=True)
-    make_heatmaps(net, target, net.encoder, manifest, train, params.heatmaps, params.data.long_side, folders)
+    maker = HeatmapMaker(net, target, net.encoder, params.heatmaps, params.data.long_side)
+    make_heatmaps(maker, manifest, train, folders)
     size = sum(file.stat().st_size for file in work.rglob("*.safetensors"))
     print(f"{NAME}: {size / 1e6:.1f} MB for {len(train)} images, {size / 1e3 / len(train):.1f} kB per image")
     publish(NAME, {folder: paths.HEATMAPS / method for method, folder in folders.items()})

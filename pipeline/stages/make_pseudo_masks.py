@@ -5,11 +5,10 @@ import sys
 from pipeline import paths
 from pipeline.base.work import work_folder
 from pipeline.data.manifest import read_manifest
-from pipeline.masks.threshold import competition
 from pipeline.params import load_params
 from pipeline.stages.running import stage
 from pipeline.workflows.heatmap_threshold import find_threshold
-from pipeline.workflows.pseudo_masks import Job, make_masks
+from pipeline.workflows.pseudo_masks import MaskingJob, ThresholdedHeat, make_masks
 
 
 def main(method: str) -> None:
@@ -28,7 +27,8 @@ def main(method: str) -> None:
     )
     threshold = find_threshold(params, heatmaps, train, len(manifest.classes) + 1)
     print(f"{name}: threshold {threshold:.2f} ({params.threshold})")
-    job = Job(manifest.without_samples(), heatmaps, work, params, threshold, competition)
+    heat = ThresholdedHeat(heatmaps, threshold)
+    job = MaskingJob(manifest.without_samples(), heat, heat, work, params)
     make_masks(name, method, job, train)
 
 

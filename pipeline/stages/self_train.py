@@ -6,11 +6,11 @@ from pipeline import paths
 from pipeline.base.work import work_folder
 from pipeline.data.manifest import read_manifest
 from pipeline.engine.device import describe, pick_device
-from pipeline.masks.threshold import odds_competition
+from pipeline.masks.threshold import normalised_odds
 from pipeline.params import load_params, model_before
 from pipeline.stages.running import stage
-from pipeline.workflows.pseudo_masks import Job, make_masks
-from pipeline.workflows.self_training import THRESHOLD, predict_all
+from pipeline.workflows.pseudo_masks import MaskingJob, ThresholdedHeat, make_masks
+from pipeline.workflows.self_training import THRESHOLD, first_heat, predict_all
 
 
 def main(masks: str) -> None:
@@ -30,7 +30,13 @@ def main(masks: str) -> None:
     )
     train, heat = manifest.split("train"), work / "heat"
     predict_all(model, manifest, [s for s in train if s.labels], params.self_training, heat)
-    job = Job(manifest.without_samples(), heat, work, params.pseudo_masks, THRESHOLD, odds_competition)
+    job = MaskingJob(
+        manifest.without_samples(),
+        ThresholdedHeat(heat, THRESHOLD, normalised_odds),
+        first_heat(masks, params.pseudo_masks, train, len(manifest.classes) + 1),
+        work,
+        params.pseudo_masks,
+    )
     make_masks(name, masks, job, train)
 
 

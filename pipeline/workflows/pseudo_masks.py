@@ -29,25 +29,38 @@ from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.masks.sweep import THRESHOLDS, sweep
-from pipeline.masks.threshold import Competition, label_map, upsample
+from pipeline.masks.threshold import Normalisation, label_map, normalised_scores, upsample
 from pipeline.params import PseudoMaskParams
+from pipeline.workflows.confidence import IMAGES
 from pipeline.workflows.confusion_file import write_confusion
+
+ImageScores = tuple[float | None, float | None]  # mIoU before and after refinement
+
+COLUMNS = ("name", "confidence", "corrected", "miou_before", "miou_after")  # of the images
 
 
 @dataclass(frozen=True)
-class Job:
+class ThresholdedHeat:
+    """Heatmaps and the background score that they compete with."""
+
+    folder: Path  # of `HeatmapStore`
+    threshold: float  # in use: given or chosen
+    normalise: Normalisation = normalised_scores  # how heat and threshold become probabilities
+
+
+@dataclass(frozen=True)
+class MaskingJob:
     """What the workers need besides the sample: paths and values, no arrays."""
 
     manifest: Manifest
-    heatmaps: Path  # a folder of `HeatmapStore`
+    heat: ThresholdedHeat  # what the masks are made of
+    judge: ThresholdedHeat  # what their confidence comes from: what two opinions share is sure
     work: Path  # for unfinished work
     params: PseudoMaskParams
-    threshold: float  # in use: given or chosen
-    compete: Competition  # how heat and threshold become probabilities
 
 
 @dataclass(frozen=True)
-class Noise:
+class MaskQuality:
     """What one published mask says of itself; no true mask is needed."""
 
     confidence: float  # in [0, 1], see `mask_confidence`
@@ -55,7 +68,7 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Counted:
+class ImageCounts:
     """Pixel counts of one image against its true mask; each is additive over images."""
 
     name: str
@@ -65,80 +78,97 @@ class Counted:
     mask: Counts  # (L, L + 1) of the published mask, open pixels last
 
 
-def make_masks(stage: str, target: str, job: Job, samples: Sequence[Sample]) -> None:
+def make_masks(stage: str, target: str, job: MaskingJob, samples: Sequence[Sample]) -> None:
     """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`."""
     corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
-    made = [sample for sample in samples if not mask_path(paths.CORRECTED, sample).exists()]
+    uncorrected = [sample for sample in samples if not mask_path(paths.CORRECTED, sample).exists()]
     done = (job.work / "masks", job.work / "refined")  # both: one without the other was killed in `publish`
-    todo = [sample for sample in made if not all(mask_path(folder, sample).exists() for folder in done)]
+    todo = [
+        sample for sample in uncorrected if not all(mask_path(folder, sample).exists() for folder in done)
+    ]
     parallel_map(partial(make_one, job), todo, description=f"pseudo-masks ({target})")
     for sample in corrected:
         content = mask_path(paths.CORRECTED, sample).read_bytes()
         write_bytes(mask_path(job.work / "masks", sample), content)
     names = "".join(f"{sample.name}\n" for sample in corrected)
     write_text(job.work / "masks" / paths.BY_HAND, names)
-    noise = list(parallel_stream(partial(find_noise, job), made, description="noise"))
-    notes = {"corrected": len(corrected), "noise": summarise_noise(noise)}
-    scored = [sample for sample in made if sample.score]
-    write_scores(job, scored, notes, paths.REPORTS / "pseudo_masks" / target)
+    quality = parallel_map(partial(mask_quality, job), uncorrected, description="confidence")
+    folder = paths.REPORTS / "pseudo_masks" / target
+    metrics, scores = write_scores(job, [sample for sample in uncorrected if sample.score], folder)
+    notes = {"corrected": len(corrected), "quality": summarise_quality(quality)}
+    write_json(folder / "metrics.json", {**notes, **metrics})
+    confidences = {s.name: q.confidence for s, q in zip(uncorrected, quality, strict=True)}
+    write_csv(folder / IMAGES, COLUMNS, [image_row(s, confidences, scores) for s in samples])
     publish(stage, {job.work / "masks": paths.MASKS / target})
 
 
-def make_one(job: Job, sample: Sample) -> None:
+def image_row(
+    sample: Sample, confidences: Mapping[str, float], scores: Mapping[str, ImageScores]
+) -> dict[str, object]:
+    """What is written of one image; a mask without a confidence of its own was corrected by hand."""
+    before, after = scores.get(sample.name, (None, None))
+    return {
+        "name": sample.name,
+        "confidence": round(confidences.get(sample.name, 1.0), 6),
+        "corrected": int(sample.name not in confidences),
+        "miou_before": before,
+        "miou_after": after,
+    }
+
+
+def make_one(job: MaskingJob, sample: Sample) -> None:
     """Write the pseudo-mask of one image and its refined labels, which are for the scores."""
-    made = make_pseudo_mask(
+    pseudo_mask = make_pseudo_mask(
         job.manifest.image(sample),
-        HeatmapStore(job.heatmaps).read(sample),
+        HeatmapStore(job.heat.folder).read(sample),
         np.array(sample.labels, int),
-        job.threshold,
+        job.heat.threshold,
         job.params,
-        job.compete,
+        job.heat.normalise,
     )
-    write_mask(mask_path(job.work / "masks", sample), made.mask)
-    write_mask(mask_path(job.work / "refined", sample), made.refined)
+    write_mask(mask_path(job.work / "masks", sample), pseudo_mask.mask)
+    write_mask(mask_path(job.work / "refined", sample), pseudo_mask.refined)
 
 
-def find_noise(job: Job, sample: Sample) -> Noise:
-    """How sure one published mask is of its labels, by the heatmaps that it was made of."""
-    mask = load_mask(job.work / "masks", sample)
-    stored = HeatmapStore(job.heatmaps).read(sample)
-    sure = heat_confidence(mask, stored, np.array(sample.labels, int), job.threshold, job.compete)
-    return Noise(sure, float((mask == IGNORE).mean()))
+def mask_quality(job: MaskingJob, sample: Sample) -> MaskQuality:
+    """The confidence of one published mask and its open pixels, by the heatmaps of `job.judge`."""
+    mask, judge = load_mask(job.work / "masks", sample), job.judge
+    stored = HeatmapStore(judge.folder).read(sample)
+    confidence = heat_confidence(mask, stored, np.array(sample.labels, int), judge.threshold, judge.normalise)
+    return MaskQuality(confidence, float((mask == IGNORE).mean()))
 
 
-def count_one(job: Job, sample: Sample) -> Counted:
+def evaluate_image(job: MaskingJob, sample: Sample) -> ImageCounts:
     """Compare one image's heatmaps and masks with its true mask."""
     truth, labels = load_mask(paths.TRUE_MASKS, sample), len(job.manifest.classes) + 1
     classes = np.array(sample.labels, int)
-    heat = upsample(HeatmapStore(job.heatmaps).read(sample), truth.shape)
-    return Counted(
+    heat = upsample(HeatmapStore(job.heat.folder).read(sample), truth.shape)
+    return ImageCounts(
         sample.name,
         sweep(truth, heat, classes, labels),
-        confusion_matrix(truth, label_map(heat, classes, job.threshold), labels),
+        confusion_matrix(truth, label_map(heat, classes, job.heat.threshold), labels),
         confusion_matrix(truth, load_mask(job.work / "refined", sample), labels),
         pseudo_mask_counts(truth, load_mask(job.work / "masks", sample), labels),
     )
 
 
-def write_scores(job: Job, scored: Sequence[Sample], notes: Mapping[str, object], folder: Path) -> None:
-    """Write the threshold sweep, the scores before and after refinement and of each image, and `notes`."""
+def write_scores(
+    job: MaskingJob, scored: Sequence[Sample], folder: Path
+) -> tuple[dict[str, object], dict[str, ImageScores]]:
+    """Write the threshold sweep and the confusion matrix; the metrics, and the scores by sample name."""
     labels = len(job.manifest.classes) + 1
     swept = np.zeros((len(THRESHOLDS), labels, labels), np.int64)
     seed, refined = np.zeros((labels, labels), np.int64), np.zeros((labels, labels), np.int64)
     masks = np.zeros((labels, labels + 1), np.int64)
-    rows = []
-    for counted in parallel_stream(partial(count_one, job), scored, description="scores"):
-        swept += counted.sweep
-        seed += counted.seed
-        refined += counted.refined
-        masks += counted.mask
-        before, after = mean_iou(counted.seed), mean_iou(counted.refined)
-        rows.append(
-            {"name": counted.name, "miou_before": score_or_none(before), "miou_after": score_or_none(after)}
-        )
+    scores: dict[str, ImageScores] = {}
+    for counts in parallel_stream(partial(evaluate_image, job), scored, description="scores"):
+        swept += counts.sweep
+        seed += counts.seed
+        refined += counts.refined
+        masks += counts.mask
+        before, after = mean_iou(counts.seed), mean_iou(counts.refined)
+        scores[counts.name] = score_or_none(before), score_or_none(after)
     curve = np.array([mean_iou(confusion) for confusion in swept])
-    metrics = summarise(job.threshold, curve, seed, refined, masks)
-    write_json(folder / "metrics.json", {**notes, **metrics})
     write_confusion(folder / "confusion.csv", job.manifest.classes, refined)
     points = [
         {"threshold": round(float(t), 2), "miou": score_or_none(miou)}
@@ -146,7 +176,7 @@ def write_scores(job: Job, scored: Sequence[Sample], notes: Mapping[str, object]
         if scored
     ]
     write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
-    write_csv(folder / "images.csv", ("name", "miou_before", "miou_after"), rows)
+    return summarise(job.heat.threshold, curve, seed, refined, masks), scores
 
 
 def summarise(
@@ -172,9 +202,9 @@ def summarise(
     }
 
 
-def summarise_noise(noise: Sequence[Noise]) -> dict[str, float | None]:
+def summarise_quality(found: Sequence[MaskQuality]) -> dict[str, float | None]:
     """Means over the masks; null where there are none."""
-    if not noise:
+    if not found:
         return {"confidence": None, "ignored": None}
-    sure, open_share = [n.confidence for n in noise], [n.ignored for n in noise]
-    return {"confidence": float(np.mean(sure)), "ignored": float(np.mean(open_share))}
+    confidence, ignored = np.mean([(q.confidence, q.ignored) for q in found], axis=0)
+    return {"confidence": float(confidence), "ignored": float(ignored)}

@@ -5,12 +5,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipeline import paths
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
-from pipeline.params import SelfTrainingParams
+from pipeline.params import PseudoMaskParams, SelfTrainingParams, method_of
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.segmentation.prediction import predict_heat
+from pipeline.workflows.heatmap_threshold import find_threshold
+from pipeline.workflows.pseudo_masks import ThresholdedHeat
 
 SHARD = 64  # images that are stored, and after an interruption done again, together
 THRESHOLD = 0.5  # above it a label is more probable than the background
@@ -32,3 +35,16 @@ def predict_all(
                 write_shard(folder, number, heat)
             bar.update(len(shard))
     write_index(folder, [[sample.name for sample in shard] for shard in shards])
+
+
+def first_heat(
+    supervision: str, params: PseudoMaskParams, samples: Sequence[Sample], labels: int
+) -> ThresholdedHeat:
+    """The heatmaps that the first masks of `supervision` were made of, at their threshold.
+
+    Args:
+        samples: all training images.
+        labels: L, the background counted.
+    """
+    folder = paths.HEATMAPS / method_of(supervision)
+    return ThresholdedHeat(folder, find_threshold(params, folder, samples, labels))

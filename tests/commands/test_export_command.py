@@ -10,21 +10,19 @@ import onnxruntime
 import pytest
 import segmentation_models_pytorch as smp
 import torch
-from torch import nn
 from torchvision.datasets import VOCSegmentation
 
 from pipeline.__main__ import main
-from pipeline.base.files import write_json
+from pipeline.base.files import write_csv
 from pipeline.data.images import read_mask, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
-from pipeline.heatmaps.store import write_index, write_shard
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, save_segmentation_net
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("cat", "dog")
 SIZE = (24, 40)
-# name, labels, heat of each label in its half of the picture: by how much it beats the threshold of 0.5
-PHOTOS = {"sub/sure": ((0,), 1.0), "sub/doubtful": ((1,), 0.55), "plain": ((), 0.0), "missed": ((0, 1), 0.9)}
+# name, labels, confidence
+PHOTOS = {"sub/sure": ((0,), 0.8), "sub/doubtful": ((1,), 0.6), "plain": ((), 1.0), "missed": ((0, 1), 0.3)}
 
 
 def half(value: int) -> np.ndarray:
@@ -35,13 +33,13 @@ def half(value: int) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Photos, heatmaps, masks, predictions and a model as the current folder."""
+    """Photos, masks with their confidence, predictions and a model as the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CAMSEG_WORKERS", "1")
     params = SHIPPED.read_text()
     Path("params.yaml").write_text(params)
-    samples, heat = [], {}
-    for name, (labels, value) in sorted(PHOTOS.items()):
+    samples = []
+    for name, (labels, _) in sorted(PHOTOS.items()):
         image = np.random.default_rng(0).integers(256, size=(*SIZE, 3)).astype(np.uint8)
         write_image(Path(f"photos/{name}.png"), image)
         samples.append(Sample(name, f"{name}.png", "", *SIZE, labels, "train", True, True))
@@ -49,18 +47,24 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_mask(Path(f"data/masks/cam-round1/{name}.png"), half(labels[0] + 1 if labels else 0))
         write_mask(Path(f"data/masks/full/{name}.png"), half(0))
         write_mask(Path(f"data/predictions/cam/{name}.png"), half(1))
-        if labels:
-            heat[name] = np.zeros((len(labels), 6, 10), np.uint8)
-            heat[name][0, :, :5] = round(255 * value)
     write_manifest(Path("data/prepared"), Manifest("photos", CLASSES, tuple(samples)))
-    write_shard(Path("data/heatmaps/cam"), 0, heat)
-    write_index(Path("data/heatmaps/cam"), [list(heat)])
-    write_json(Path("reports/pseudo_masks/cam/metrics.json"), {"threshold": 0.5})
+    for masks in ("cam", "cam-relabelled"):
+        write_confidences(masks)
     torch.manual_seed(0)
     model = smp.create_model("Unet", "resnet18", encoder_weights=None, classes=3)
     save_segmentation_net(
         Path("models/segmentation/cam"), SegmentationNet(model, SegmentationConfig(CLASSES, 64))
     )
+
+
+def write_confidences(masks: str, *corrected: str) -> None:
+    """The table of a stage that made masks."""
+    columns = ("name", "confidence", "corrected", "miou_before", "miou_after")
+    rows = [
+        {"name": name, "confidence": 1.0 if name in corrected else value, "corrected": int(name in corrected)}
+        for name, (_, value) in PHOTOS.items()
+    ]
+    write_csv(Path(f"reports/pseudo_masks/{masks}/images.csv"), columns, rows)
 
 
 def read_confidence(out: str = "out") -> dict[str, float]:
@@ -75,37 +79,23 @@ def test_classes_come_in_turn_the_most_doubtful_first(
     assert main(["export", "png", "out", *options]) == 0
     found = read_confidence()
     assert list(found) == ["missed", "sub/doubtful", "sub/sure", "plain"]
-    # The heat is uneven only where it is resized, in the 4 columns around the middle.
-    assert found["plain"] == 1
-    assert found["sub/sure"] == pytest.approx(1 / 1.5, abs=0.03)
-    assert found["sub/doubtful"] == pytest.approx(0.55 / 1.05, abs=0.04)
-    assert found["missed"] == pytest.approx((0.9 / 1.4 + 0) / 2, abs=0.03)
+    assert found == {name: confidence for name, (_, confidence) in PHOTOS.items()}
     said = capsys.readouterr().out
     assert said.startswith(f"4 mask(s) of data/masks/{(options or ['', 'cam'])[1]} written to out")
     assert f"  {found['missed']:.2f}  missed\n" in said
     assert np.array_equal(read_mask(Path("out/masks/sub/sure.png")), half(1))
 
 
-def test_predictions_are_held_against_the_probabilities_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Fixed(nn.Module):
-        """Scores of 0, 1 and -1 everywhere."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.tensor([0.0, 1.0, -1.0]).view(1, 3, 1, 1))
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return self.weight.expand(len(images), 3, *images.shape[-2:])
-
-    net = SegmentationNet(Fixed(), SegmentationConfig(CLASSES, 64)).eval()
-    monkeypatch.setattr("pipeline.commands.export_masks.load_model", lambda folder: net)
+def test_predictions_have_the_confidence_that_evaluate_wrote() -> None:
+    rows = [{"name": name, "confidence": 0.25, "miou": None} for name in PHOTOS]
+    write_csv(Path("reports/evaluation/cam/images.csv"), ("name", "confidence", "miou"), rows)
     assert main(["export", "png", "out", "--predictions", "cam"]) == 0
-    # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652
-    assert list(read_confidence().values()) == pytest.approx([0.6652] * 4, abs=1e-3)
+    assert list(read_confidence().values()) == [0.25] * 4
 
 
 def test_corrected_masks_are_sure_and_come_last() -> None:
-    write_mask(Path("data/masks/corrected/missed.png"), half(2))  # the most doubtful otherwise
+    write_mask(Path("data/masks/corrected/missed.png"), half(2))
+    write_confidences("cam", "missed")  # the most doubtful otherwise
     assert main(["export", "png", "out"]) == 0
     found = read_confidence()
     assert list(found) == ["sub/doubtful", "sub/sure", "missed", "plain"]  # equal ones by name
@@ -180,15 +170,18 @@ def test_a_failed_export_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> N
         (["png", "out", "--masks", "camm"], "", "data/masks: expected one of cam, cam-round1, full, got"),
         (["png", "out", "--masks", "../masks/cam"], "", "data/masks: expected one of cam"),
         (["png", "out", "--predictions", "full"], "", "data/predictions: expected one of cam, got no 'full'"),
-        (["png", "out"], "data/heatmaps/cam/index.json", "data/heatmaps/cam/index.json: no such file"),
-        (["png", "out"], "reports/pseudo_masks/cam/metrics.json", "metrics.json: no such file"),
+        (
+            ["png", "out"],
+            "reports/pseudo_masks/cam/images.csv",
+            "reports/pseudo_masks/cam/images.csv: no such",
+        ),
         (["png", "out"], "data/prepared/manifest.json", "there is no data set yet. Run `make repro` first"),
         (["png", "out", "--model", "models"], "", "png takes masks: --masks NAME or --predictions NAME"),
         (["onnx", "out.onnx", "--masks", "cam"], "", "onnx takes a model: --model FOLDER"),
         (["onnx", "out"], "", "out: expected a new file that ends with .onnx"),
         (["onnx", "m.onnx"], "models/segmentation/cam/camseg.json", "got no camseg.json. Run `make repro`"),
         (["onnx", "m.onnx", "--model", "none"], "", "none: expected a segmentation model"),
-        (["png", "out", "--predictions", "cam"], "models/segmentation/cam/config.json", "got no config.json"),
+        (["png", "out", "--predictions", "cam"], "", "reports/evaluation/cam/images.csv: no such file"),
     ],
 )
 def test_wrong_requests_say_what_is_missing(
@@ -201,10 +194,16 @@ def test_wrong_requests_say_what_is_missing(
     assert not Path(options[1]).exists()
 
 
-def test_a_mask_that_its_labels_deny_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    write_mask(Path("data/masks/cam/sub/sure.png"), half(2))
+@pytest.mark.parametrize("row", ["", "sub/sure,,0,,\n"])
+def test_a_mask_without_a_confidence_is_named(row: str, capsys: pytest.CaptureFixture[str]) -> None:
+    table = Path("reports/pseudo_masks/cam/images.csv")
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(row if line.startswith("sub/sure") else line for line in lines))
     assert main(["export", "png", "out"]) == 2
-    assert "data/masks/cam: 'sub/sure': Expected the ids [0, 1] or 255" in capsys.readouterr().err
+    assert (
+        "images.csv: expected a confidence for each mask, got none for 1 of 4, the first of them 'sub/sure'"
+        in (capsys.readouterr().err)
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"not safetensors"])

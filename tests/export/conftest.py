@@ -54,7 +54,7 @@ def items(tmp_path: Path) -> tuple[Item, ...]:
         flat[: height // 2] = 255 - flat[: height // 2]
         save_photo(photo, flat.astype(np.uint8), turned=name == "turned")
         write_mask(mask, blocks(rng, height, width))
-        made.append(Item(name, photo, mask, height, width, split, (0,), confidence))
+        made.append(Item(name, photo, mask, height, width, split, (0,), confidence, False))
     return correction_order(made)
 
 

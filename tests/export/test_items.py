@@ -26,7 +26,7 @@ Items = tuple[Item, ...]
 def test_confidence_is_written_in_order(items: Items, tmp_path: Path) -> None:
     write_confidence(tmp_path / "confidence.csv", items)
     rows = list(csv.DictReader((tmp_path / "confidence.csv").read_text(encoding="utf-8").splitlines()))
-    assert rows[1] == {"name": "b/über all", "split": "val", "confidence": "0.5"}
+    assert rows[1] == {"name": "b/über all", "split": "val", "confidence": "0.5", "corrected": "0"}
     assert [float(row["confidence"]) for row in rows] == [0.3, 0.5, 0.7, 0.7, 0.9]
 
 
@@ -58,7 +58,7 @@ def test_photos_are_copied_as_they_are(items: Items, tmp_path: Path) -> None:
 def test_the_turned_photo_is_written_upright(items: Items, tmp_path: Path, jpeg: bool) -> None:
     item = next(item for item in items if item.name == "turned")
     file = tmp_path / "out" / copy_photo(item, tmp_path / "out", jpeg=jpeg)
-    again = Item(item.name, file, item.mask, item.height, item.width, item.split, (0,), 1)
+    again = Item(item.name, file, item.mask, item.height, item.width, item.split, (0,), 1, False)
     assert np.abs(read_image(file).astype(int) - read_image(item.photo)).mean() < 3
     # Upright as stored: a second copy has nothing to turn.
     assert (tmp_path / "two" / copy_photo(again, tmp_path / "two")).read_bytes() == file.read_bytes()

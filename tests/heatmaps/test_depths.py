@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from pipeline.engine.folding import fold_batch_norm
 from pipeline.heatmaps.cam import layercam
-from pipeline.heatmaps.class_maps import class_maps
-from pipeline.heatmaps.fusion import add_depths
+from pipeline.heatmaps.class_maps import ClassMaps, class_maps
+from pipeline.heatmaps.fusion import add_depths, fuse_depths
 from pipeline.heatmaps.layers import Target, depth_layers, earlier_layers
 from tests.heatmaps.nets import GapNet
 
@@ -103,9 +103,23 @@ def test_an_encoder_of_one_size_is_an_error() -> None:
 
 def test_depths_are_added_by_hand() -> None:
     # cam + both depths: 0.2 + 0.1 + 0.7, 1 + 1 + 0.5, 0 + 0 + 0 -> divided by 2.5
-    maps = {"cam": [0.2, 1.0, 0.0], "depth 0": [0.1, 1.0, 0.0], "depth 1": [0.7, 0.5, 0.0]}
-    tensors = {name: torch.tensor(row).reshape(1, 1, 1, 3) for name, row in maps.items()}
-    (method, heat), *others = add_depths(tensors, ["cam"]).items()
-    assert (method, others) == ("cam", [])
-    assert torch.allclose(heat.flatten(), torch.tensor([0.4, 1.0, 0.0]))
-    assert add_depths({"cam": tensors["cam"]}, ["cam"]) == {"cam": tensors["cam"]}
+    last, *earlier = (
+        torch.tensor(row).reshape(1, 1, 1, 3) for row in ([0.2, 1.0, 0.0], [0.1, 1.0, 0.0], [0.7, 0.5, 0.0])
+    )
+    found = add_depths(ClassMaps({"cam": last}, [(0,)], tuple(earlier)))
+    assert list(found) == ["cam"]
+    assert torch.allclose(found["cam"].flatten(), torch.tensor([0.4, 1.0, 0.0]))
+    assert add_depths(ClassMaps({"cam": last}, [(0,)])) == {"cam": last}
+
+
+def test_each_depth_is_fused_by_itself() -> None:
+    # Of cam [4, 0] + [2, 6] mirrored, of the depth [1, 1] + [0, 4] mirrored: each divided by its own maximum.
+    answers = iter([([4.0, 0.0], [1.0, 1.0]), ([6.0, 2.0], [4.0, 0.0])])
+
+    def make_maps(_images: Tensor) -> ClassMaps:
+        last, early = (torch.tensor(row).reshape(1, 1, 1, 2) for row in next(answers))
+        return ClassMaps({"cam": last}, [(0,)], (early,))
+
+    found = fuse_depths(make_maps, [torch.zeros(1, 3, 4, 8)], (1, 2), flip=True)
+    assert torch.allclose(found.maps["cam"].flatten(), torch.tensor([1.0, 1.0]))
+    assert torch.allclose(found.earlier[0].flatten(), torch.tensor([1 / 5, 1.0]))

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.masks.threshold import (
-    Competition,
+    Normalisation,
     band_limits,
-    competition,
     label_map,
-    odds_competition,
+    normalised_odds,
+    normalised_scores,
     uncertain,
     upsample,
 )
@@ -83,33 +83,33 @@ def test_image_without_labels_is_background() -> None:
     assert not uncertain(nothing, 0.3, 0.1).any()
 
 
-def test_competition_by_hand() -> None:
+def test_normalised_scores_by_hand() -> None:
     # [0.5, 0.5, 1.0] / 2 and [0.5, 0, 0] / 0.5
     heat = np.array([[[0.5, 0]], [[1, 0]]], np.float32)
     expected = [[[0.25, 1]], [[0.25, 0]], [[0.5, 0]]]
-    np.testing.assert_allclose(competition(heat, 0.5), expected)
+    np.testing.assert_allclose(normalised_scores(heat, 0.5), expected)
 
 
-def test_competition_of_odds_by_hand() -> None:
+def test_normalised_odds_by_hand() -> None:
     # Odds of 0.5: 0.5 / (0.5 + 1 / 510) = 255 / 256; of 1: 510; of 0: 0. Left: 255 / 256 twice, and 510.
     heat = np.array([[[0.5, 0]], [[1, 0]]], np.float32)
     expected = [[[1 / 514, 1]], [[1 / 514, 0]], [[256 / 257, 0]]]
-    np.testing.assert_allclose(odds_competition(heat, 0.5), expected, rtol=1e-4)
+    np.testing.assert_allclose(normalised_odds(heat, 0.5), expected, rtol=1e-4)
 
 
-def test_competition_of_odds_gives_back_the_probabilities_of_a_model() -> None:
+def test_normalised_odds_gives_back_the_probabilities_of_a_model() -> None:
     background, first, second = 0.3, 0.6, 0.1
     shares = [p / (p + background) for p in (first, second)]
-    found = odds_competition(np.array(shares, np.float32).reshape(2, 1, 1), 0.5).ravel()
+    found = normalised_odds(np.array(shares, np.float32).reshape(2, 1, 1), 0.5).ravel()
     np.testing.assert_allclose(found, [background, first, second], atol=2e-3)
 
 
-@pytest.mark.parametrize("compete", [competition, odds_competition])
+@pytest.mark.parametrize("normalise", [normalised_scores, normalised_odds])
 @given(heat=HEAT, threshold=st.floats(0.01, 0.99))
-def test_competition_has_the_winners_of_the_label_map(
-    compete: Competition, heat: np.ndarray, threshold: float
+def test_normalised_scores_has_the_winners_of_the_label_map(
+    normalise: Normalisation, heat: np.ndarray, threshold: float
 ) -> None:
-    probabilities = compete(heat, threshold)
+    probabilities = normalise(heat, threshold)
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, rtol=1e-6)
     by_id = probabilities[[0, 2, 3, 1]]  # maps of the ids 0, 1, 3, 5
     winner = np.searchsorted([0, 1, 3, 5], label_map(heat, CLASSES, threshold))

@@ -98,8 +98,8 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
         heat |= {"miou_chosen": known(0.53), "threshold_chosen": 0.32}
         published = {"miou": known(0.6), "precision": known(0.8), "coverage": known(0.9)}
         found = {"corrected": 0, "heatmaps": heat, "pseudo_masks": published, "threshold": 0.32}
-        noise = {"confidence": 0.71, "ignored": 0.04}
-        write_json(folder / "metrics.json", found | {"noise": noise})
+        quality = {"confidence": 0.71, "ignored": 0.04}
+        write_json(folder / "metrics.json", found | {"quality": quality})
         write_confusion(folder / "confusion.csv", classes, cells)
         points = [{"threshold": t / 50, "miou": 0.55 - (t / 50 - 0.4) ** 2} for t in range(1, 50) if masks]
         write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
@@ -111,7 +111,12 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
     for name, miou in zip(SUPERVISION, (0.6, 0.8), strict=True):
         folder = reports / "evaluation" / name
         per_class = {label: known(miou) for label in names}
-        metrics = {"miou": known(miou), "iou_per_class": per_class, "boundary_iou": known(miou / 2)}
+        metrics = {
+            "split": "val",
+            "miou": known(miou),
+            "iou_per_class": per_class,
+            "boundary_iou": known(miou / 2),
+        }
         write_json(folder / "metrics.json", metrics)
         write_confusion(folder / "confusion.csv", classes, cells)
         val = [s for s in samples if s.split == "val" and masks]

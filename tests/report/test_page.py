@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.base.files import read_json, write_json
 from pipeline.data.images import read_image, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.report.rows import share_out, worst_first
@@ -193,6 +194,22 @@ def test_masks_that_no_model_learns_from_are_not_said_to(project: Project, set_p
     assert "refined cam masks of the training images agree" in Page(render()).text
 
 
+def test_the_page_names_the_split_that_was_scored(project: Project, set_params: SetParams) -> None:
+    manifest = project()
+    moved = [replace(s, split="test") if s.name in ("val-07", "val-08") else s for s in manifest.samples]
+    write_manifest(Path("data/prepared"), replace(manifest, samples=tuple(moved)))
+    for model in ("gradcampp", "full"):
+        file = Path("reports/evaluation", model, "metrics.json")
+        write_json(file, read_json(file) | {"split": "test"})
+    set_params("  split: val ", "  split: test ")
+    page = Page(render())
+    assert [name for name in rows(page) if not name.startswith("train")] == ["val-08", "val-07"]
+    assert "Test images" in page.text
+    assert "Val images" not in page.text
+    assert "weak, mIoU on test" in page.text
+    assert read_json(Path("reports/summary.json"))["split"] == "test"
+
+
 def test_doubtful_labels_are_listed_where_there_are_some(project: Project) -> None:
     project()
     assert "<td>train-05</td><td>train</td><td>cat</td><td>present</td><td>0.03</td>" in render()
@@ -200,7 +217,7 @@ def test_doubtful_labels_are_listed_where_there_are_some(project: Project) -> No
     assert "Labels to look at again" not in render()
 
 
-def test_the_noise_of_the_masks_is_shown(project: Project) -> None:
+def test_the_quality_of_the_masks_is_shown(project: Project) -> None:
     project()
     with_masks = render()
     assert "<td>0.900</td><td>0.710</td></tr>" in with_masks  # coverage, confidence

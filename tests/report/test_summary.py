@@ -40,7 +40,7 @@ def make_results(
         sweeps={},
         mask_confusion={},
         evaluation={
-            s: {"miou": scores[s], "iou_per_class": {"a": scores[s]}, "boundary_iou": 0.2}
+            s: {"split": "test", "miou": scores[s], "iou_per_class": {"a": scores[s]}, "boundary_iou": 0.2}
             for s in supervision
         },
         confusion={},
@@ -62,6 +62,7 @@ def test_summary_by_hand() -> None:
             "cam": {"miou": 0.6, "iou_per_class": {"a": 0.6}, "boundary_iou": 0.2},
             "full": {"miou": 0.8, "iou_per_class": {"a": 0.8}, "boundary_iou": 0.2},
         },
+        "split": "test",
         "weak_to_full": 0.75,  # 0.6 / 0.8
         "supervision": ["cam", "full"],
         "corrected_masks": 0,
@@ -79,6 +80,7 @@ def test_missing_scores_are_null() -> None:
     )
     assert summary["pseudo_masks"]["cam"] == {"miou": None, "precision": None, "coverage": None}
     assert summary["segmentation"] == {"cam": {"miou": None, "iou_per_class": None, "boundary_iou": None}}
+    assert summary["split"] is None
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_leading_method_is_that_of_the_leading_model() -> None:
 def test_table_has_the_headline_numbers() -> None:
     lines = [line.split() for line in summary_table(make_results(0.6, None), "given").splitlines()]
     assert lines[-1][:4] == ["weak", "/", "full", "–"]  # noqa: RUF001
-    assert lines[3][:4] == ["val", "mIoU,", "cam", "0.600"]
+    assert lines[3][:4] == ["test", "mIoU,", "cam", "0.600"]
     assert "0.40" in lines[1]  # the oracle's threshold
 
 

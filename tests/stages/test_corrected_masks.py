@@ -18,11 +18,11 @@ from pipeline.data.images import IGNORE, mask_png, read_mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_manifest
 from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
-from pipeline.masks.threshold import label_map, odds_competition, upsample
+from pipeline.masks.threshold import label_map, normalised_odds, upsample
 from pipeline.params import load_params
 from pipeline.stages import make_pseudo_masks, prepare, self_train, train_classifier
 from pipeline.workflows.preparation import DataError
-from pipeline.workflows.pseudo_masks import Job, make_masks
+from pipeline.workflows.pseudo_masks import MaskingJob, ThresholdedHeat, make_masks
 
 SHIPPED = Path(__file__).parent.parent.parent / "params.yaml"
 
@@ -145,7 +145,14 @@ def test_they_replace_pseudo_masks_and_score_nothing() -> None:
     assert list(before) == list(after)
     assert (old["corrected"], new["corrected"]) == (0, 2)
     with (paths.REPORTS / "pseudo_masks/cam/images.csv").open() as file:
-        assert [row["name"] for row in csv.DictReader(file)] == ["train-00001", "train-00003", "train-00005"]
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert list(rows) == [f"train-{i:05d}" for i in range(1, 6)]
+    marked = {name for name, row in rows.items() if row["corrected"] == "1"}
+    assert {f"{name}.png" for name in marked} == changed
+    assert {rows[name]["confidence"] for name in marked} == {"1.0"}
+    assert {name for name, row in rows.items() if not row["miou_after"]} == marked
+    sure = [float(row["confidence"]) for name, row in rows.items() if name not in marked]
+    assert new["quality"]["confidence"] == pytest.approx(np.mean(sure), abs=1e-6)
     # The scores are those of the three others alone.
     labels = len(manifest.classes) + 1
     confusion = np.zeros((labels, labels), np.int64)
@@ -160,8 +167,9 @@ def test_they_replace_pseudo_masks_and_score_nothing() -> None:
 def test_they_replace_masks_of_self_training_too() -> None:
     manifest = correct("train-00002")
     write_heat(manifest)
-    params, heat, work = load_params().pseudo_masks, paths.HEATMAPS / "cam", Path(".work/self_train/x")
-    job = Job(manifest.without_samples(), heat, work, params, 0.5, odds_competition)
+    params, work = load_params().pseudo_masks, Path(".work/self_train/x")
+    heat = ThresholdedHeat(paths.HEATMAPS / "cam", 0.5, normalised_odds)
+    job = MaskingJob(manifest.without_samples(), heat, ThresholdedHeat(heat.folder, 0.4), work, params)
     make_masks("self_train", "cam-round1", job, manifest.split("train"))
     made, hand = files(paths.MASKS / "cam-round1"), files(paths.CORRECTED)
     assert made["train-00002.png"] == hand["train-00002.png"]

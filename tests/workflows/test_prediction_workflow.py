@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pipeline.params import load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from pipeline.segmentation.prediction import predict_mask
-from pipeline.workflows.prediction import predict
+from pipeline.workflows.prediction import predict, predict_with_confidence
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 
@@ -58,3 +58,36 @@ def test_the_crf_finds_the_outline_and_keeps_the_ids(
     assert found.dtype == np.uint8
     assert set(np.unique(found)) == {0, 2}
     assert (found != truth).sum() < 0.2 * (alone != truth).sum()
+
+
+class Fixed(nn.Module):
+    """Scores of 0, 1 and -1 everywhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([0.0, 1.0, -1.0]).view(1, 3, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.weight.expand(len(images), 3, *images.shape[-2:])
+
+
+def test_the_confidence_is_by_the_probabilities_of_the_model() -> None:
+    net = SegmentationNet(Fixed(), SegmentationConfig(("a", "b"), 64)).eval()
+    found = predict_with_confidence(
+        net, np.zeros((24, 40, 3), np.uint8), PARAMS.evaluation, PARAMS.pseudo_masks.crf
+    )
+    assert (found.mask == 1).all()
+    # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652
+    assert found.confidence == pytest.approx(0.6652, abs=1e-4)
+
+
+@pytest.mark.parametrize("refine", ["none", "crf"])
+def test_masks_are_those_of_predict(
+    net: SegmentationNet, square: tuple[np.ndarray, np.ndarray], refine: str
+) -> None:
+    if refine == "crf" and not find_spec("pydensecrf"):
+        pytest.skip("pydensecrf is not installed")
+    params = PARAMS.evaluation.model_copy(update={"refine": refine})
+    found = predict_with_confidence(net, square[0], params, PARAMS.pseudo_masks.crf)
+    assert np.array_equal(found.mask, predict(net, square[0], params, PARAMS.pseudo_masks.crf))
+    assert 0.5 < found.confidence < 1

@@ -8,11 +8,17 @@ import pytest
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.heatmaps.store import write_index, write_shard
-from pipeline.masks.threshold import Competition, competition, odds_competition
+from pipeline.masks.threshold import Normalisation, normalised_odds, normalised_scores
 from pipeline.params import load_params
 from pipeline.report.results import read_confusion
 from pipeline.workflows.confusion_file import write_confusion
-from pipeline.workflows.pseudo_masks import Job, Noise, find_noise, summarise_noise
+from pipeline.workflows.pseudo_masks import (
+    MaskingJob,
+    MaskQuality,
+    ThresholdedHeat,
+    mask_quality,
+    summarise_quality,
+)
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)
@@ -20,30 +26,27 @@ CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)
 
 # Heat 0.2 against 0.3. Scores: p(cat) = 0.2 / (0.2 + 0.3) = 0.4. Odds: 0.2 / 0.8 against 0.3 / 0.7 makes
 # 7 / (7 + 12), but for the half level.
-@pytest.mark.parametrize(("compete", "cat"), [(competition, 0.4), (odds_competition, 7 / 19)])
-def test_the_noise_of_one_mask_by_hand(tmp_path: Path, compete: Competition, cat: float) -> None:
+@pytest.mark.parametrize(("normalise", "cat"), [(normalised_scores, 0.4), (normalised_odds, 7 / 19)])
+def test_the_quality_of_one_mask_by_hand(tmp_path: Path, normalise: Normalisation, cat: float) -> None:
     heat = np.full((1, 4, 4), 51, np.uint8)
     write_shard(tmp_path / "heat", 0, {"a": heat})
     write_index(tmp_path / "heat", [["a"]])
     mask = np.ones((4, 4), np.uint8)  # without background, whose confidence is 1 - p(cat)
     mask[1] = 255
     write_mask(tmp_path / "work/masks/a.png", mask)
-    job = Job(
-        Manifest("", ("cat",), ()),
-        tmp_path / "heat",
-        tmp_path / "work",
-        load_params(PARAMS).pseudo_masks,
-        0.3,
-        compete,
-    )
-    found = find_noise(job, CAT)
+    heat = ThresholdedHeat(tmp_path / "heat", 0.3, normalise)
+    # What the mask was made of does not judge it.
+    made_of = ThresholdedHeat(tmp_path / "other", 0.9)
+    params, manifest = load_params(PARAMS).pseudo_masks, Manifest("", ("cat",), ())
+    job = MaskingJob(manifest, made_of, heat, tmp_path / "work", params)
+    found = mask_quality(job, CAT)
     assert found.ignored == 0.25
     assert found.confidence == pytest.approx(cat, abs=1e-3)
 
 
 def test_means_over_the_masks() -> None:
-    assert summarise_noise([]) == {"confidence": None, "ignored": None}
-    found = summarise_noise([Noise(0.25, 0.5), Noise(0.75, 0.0)])
+    assert summarise_quality([]) == {"confidence": None, "ignored": None}
+    found = summarise_quality([MaskQuality(0.25, 0.5), MaskQuality(0.75, 0.0)])
     assert found == {"confidence": 0.5, "ignored": 0.25}
 
 

@@ -1,0 +1,76 @@
+"""Which images a segmentation model is scored on."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pipeline import paths
+from pipeline.base.files import read_json
+from pipeline.data.images import write_image, write_mask
+from pipeline.data.manifest import Manifest, Sample, Split, write_manifest
+from pipeline.params import load_params
+from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
+from pipeline.stages import evaluate
+from pipeline.workflows.evaluation import Evaluation
+
+SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SPLITS: dict[str, Split] = {"a": "train", "b": "val", "c": "test", "d": "test"}
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One image of `train` and `val`, two of `test`, of which one has no mask; a model that says `cat`."""
+    monkeypatch.chdir(tmp_path)
+    samples = []
+    for name, split in SPLITS.items():
+        write_image(Path(f"{name}.png"), np.full((32, 40, 3), 90, np.uint8))
+        samples.append(Sample(name, f"{name}.png", "", 32, 40, (0,), split, name != "d", name != "d"))
+    truth = np.ones((32, 40), np.uint8)
+    write_mask(paths.TRUE_MASKS / "b.png", truth)
+    truth[:, :10] = 0
+    write_mask(paths.TRUE_MASKS / "c.png", truth)
+    write_manifest(paths.PREPARED, Manifest("", ("cat",), tuple(samples)))
+    layer = nn.Conv2d(3, 2, 1)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.copy_(torch.tensor([0.0, 1.0]))
+    net = SegmentationNet(layer, SegmentationConfig(("cat",), 32)).eval()
+    monkeypatch.setattr("pipeline.workflows.evaluation.load_segmentation_net", lambda folder: net)
+
+
+def run(split: str) -> tuple[dict[str, object], list[dict[str, str]], list[str]]:
+    text = SHIPPED.read_text()
+    assert "  split: val " in text
+    Path("params.yaml").write_text(text.replace("  split: val ", f"  split: {split} "))
+    evaluate.main("cam")
+    with Path("reports/evaluation/cam/images.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    masks = sorted(path.stem for path in Path("data/predictions/cam").iterdir())
+    return read_json(Path("reports/evaluation/cam/metrics.json")), rows, masks
+
+
+def test_val_as_shipped() -> None:
+    metrics, rows, masks = run("val")
+    assert (metrics["split"], metrics["miou"]) == ("val", 1.0)
+    sure = "0.731059"  # softmax of (0, 1)
+    assert rows == [{"name": "b", "confidence": sure, "miou": "1.0"}]
+    assert masks == ["b"]
+
+
+def test_the_split_test_is_predicted_and_scored() -> None:
+    metrics, rows, masks = run("test")
+    # Of `c` a quarter is background, which is never found: IoU 0 and 3 / 4.
+    assert (metrics["split"], metrics["miou"]) == ("test", 0.375)
+    assert [(row["name"], row["miou"]) for row in rows] == [("c", "0.375"), ("d", "")]
+    assert masks == ["c", "d"]
+
+
+def test_a_split_without_images_is_an_error() -> None:
+    params = load_params(SHIPPED)
+    chosen = params.evaluation.model_copy(update={"split": "test"})
+    with pytest.raises(ValueError, match=r"evaluation.split: expected images of the split `test`"):
+        _ = Evaluation("cam", Manifest("", ("cat",), ()), chosen, params.pseudo_masks.crf).samples
