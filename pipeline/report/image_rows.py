@@ -12,7 +12,7 @@ from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.params import CrfParams, EvaluationParams
 from pipeline.report.results import Results, lead_method
-from pipeline.report.rows import TRAIN, Row, share_out, worst_first
+from pipeline.report.rows import TRAIN, Row, share_out, unseen_title, worst_first
 from pipeline.report.tiles import Tile, cut_heat, heat_tiles, mask_tiles, shrink_mask, shrink_photo
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.workflows.prediction import predict

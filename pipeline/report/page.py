@@ -18,7 +18,7 @@ from pipeline.params import FULL, ROUND, model_before
 from pipeline.report.diagnosis_section import Example, class_rows
 from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
 from pipeline.report.results import Results, lead_masks, lead_method, lead_supervision
-from pipeline.report.rows import TRAIN, Row
+from pipeline.report.rows import TRAIN, Row, unseen_title
 from pipeline.report.summary import corrected_masks, labels_of, scored_split, three, weak_to_full
 
 SHOWN_PROBLEMS = 40
@@ -86,7 +86,7 @@ def render_page(
         rounds=[name for name in results.pseudo_masks if name not in results.methods],
         ranked_by={
             TRAIN: ("refined mask", lead_masks(results.methods, results.supervision)),
-            VAL: ("prediction", lead_supervision(results.supervision)),
+            unseen_title(scored_split(results)): ("prediction", lead_supervision(results.supervision)),
         },
     )
 

@@ -14,10 +14,10 @@ def main(supervision: str) -> None:
     """Read `models/segmentation/SUPERVISION`, write `data/predictions/...` and `reports/evaluation/...`."""
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
-    recreate = paths.PREDICTIONS / supervision
-    renew(recreate)
+    predictions = paths.PREDICTIONS / supervision
+    renew(predictions)
     evaluate(Evaluation(supervision, manifest, params.evaluation, params.pseudo_masks.crf))
-    note_if_empty(recreate, "There is no model to predict with.")
+    note_if_empty(predictions, "There is no model to predict with.")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_mask(Path(f"data/masks/full/{name}.png"), half(0))
         write_mask(Path(f"data/predictions/cam/{name}.png"), half(1))
     write_manifest(Path("data/prepared"), Manifest("photos", CLASSES, tuple(samples)))
-    for masks in ("cam", "cam-relabelled"):
+    for masks in ("cam", "cam-round1"):
         write_confidences(masks)
     torch.manual_seed(0)
     model = smp.create_model("Unet", "resnet18", encoder_weights=None, classes=3)
