@@ -8,7 +8,7 @@ import pytest
 from pipeline.data.classes import choose_classes
 from pipeline.data.images import read_mask
 from pipeline.data.inspection import write_true_masks
-from pipeline.data.sources.rows import ParsedSource
+from pipeline.data.sources.records import ParsedSource
 from tests.data.folders import add_photos, inspect, labels
 from tests.photos import data_params, make_photo_folder
 
