@@ -15,7 +15,7 @@ from pipeline.params import DataParams
 
 
 @dataclass(frozen=True)
-class Choice:
+class ClassMapping:
     """The classes, and what becomes of each name of the source."""
 
     classes: tuple[str, ...]
@@ -33,7 +33,7 @@ class Choice:
         return table
 
 
-def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[Choice, list[Problem]]:
+def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[ClassMapping, list[Problem]]:
     """The classes of `data.classes`, else all names of the source after `data.rename`.
 
     A name that is renamed to nothing, or to no class, is left out.
@@ -46,20 +46,20 @@ def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[Choice, list
     targets = {name: data.rename.get(name, name) for name in (*parsed.names, *sorted(labels))}
     kept = {name: target if target in classes else None for name, target in targets.items()}
     unknown = labels - {*parsed.names, *classes, *data.rename}
-    return Choice(classes, kept, parsed.names, frozenset(unknown)), problems
+    return ClassMapping(classes, kept, parsed.names, frozenset(unknown)), problems
 
 
-def unknown_labels(parsed: ParsedSource, choice: Choice) -> list[Problem]:
+def unknown_labels(parsed: ParsedSource, mapping: ClassMapping) -> list[Problem]:
     """A problem for each label that is unknown, with the class that it resembles."""
-    expected = f"labels of the classes {listed(choice.classes)}"
+    expected = f"labels of the classes {listed(mapping.classes)}"
     advice = {
-        label: _advice(label, choice.classes) for label in choice.unknown
+        label: _advice(label, mapping.classes) for label in mapping.unknown
     }  # a comparison with each class
     return [
         Problem(record.location.file, expected, repr(label), advice[label], record.location)
         for record in parsed.records
         for label in record.labels
-        if label in choice.unknown
+        if label in mapping.unknown
     ]
 
 
@@ -69,17 +69,17 @@ def _advice(label: str, classes: Sequence[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else otherwise
 
 
-def relabelled(parsed: ParsedSource, choice: Choice) -> tuple[list[SourceRecord], list[Problem]]:
+def relabelled(parsed: ParsedSource, mapping: ClassMapping) -> tuple[list[SourceRecord], list[Problem]]:
     """The records with classes as labels, without those that show nothing but what is left out.
 
     Those are no background: a model that learnt them as such would learn not to see what is in them.
     """
     records, dropped = [], []
     for record in parsed.records:
-        targets = [choice.targets[label] for label in record.labels]
+        targets = [mapping.targets[label] for label in record.labels]
         labels = tuple(dict.fromkeys(target for target in targets if target is not None))
         # A record with an unknown label is an error already.
-        if labels or not (record.labels or record.more) or choice.unknown & set(record.labels):
+        if labels or not (record.labels or record.more) or mapping.unknown & set(record.labels):
             records.append(replace(record, labels=labels))
         else:
             dropped.append(record.name)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem, listed
-from pipeline.data.classes import Choice, choose_classes, relabelled, unknown_labels
+from pipeline.data.classes import ClassMapping, choose_classes, relabelled, unknown_labels
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample, Split, mask_path
 from pipeline.data.preflight import Finding, Reader, examine_all, source_mask
@@ -53,28 +53,28 @@ def inspect_folder(
     parsed = read_source(source, path, data)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
         return _inspection(parsed.problems)
-    choice, found = choose_classes(parsed, data)
-    problems = [*parsed.problems, *found, *unknown_labels(parsed, choice)]
-    records, found = relabelled(parsed, choice)
+    mapping, found = choose_classes(parsed, data)
+    problems = [*parsed.problems, *found, *unknown_labels(parsed, mapping)]
+    records, found = relabelled(parsed, mapping)
     records = as_on_disk(path, records)
     problems += found
-    reader = Reader(path, len(choice.names), parsed.colours, data.max_megapixels)
+    reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels)
     records, findings, found = _readable(records, examine_all(reader, records, workers), data)
     found = with_likely_names(path, found)
     splits, missing = _assign_splits(parsed.file, records, data.val_share, seed)
-    problems += missing + _unseen_classes(parsed.file, records, choice.classes, splits) + found
-    problems += _surprising_masks(parsed, records, findings, choice)
+    problems += missing + _unseen_classes(parsed.file, records, mapping.classes, splits) + found
+    problems += _surprising_masks(parsed, records, findings, mapping)
     if any(problem.fatal for problem in problems):
         return _inspection(problems)
     samples = [
-        _sample(record, f, choice.classes, splits[record.name])
+        _sample(record, f, mapping.classes, splits[record.name])
         for record, f in zip(records, findings, strict=True)
     ]
     samples.sort(key=lambda sample: sample.name)
     return replace(
         _inspection(problems),
-        manifest=Manifest(path.as_posix(), choice.classes, tuple(samples)),
-        masks=TrueMasks(reader, {record.name: record for record in records}, choice.table()),
+        manifest=Manifest(path.as_posix(), mapping.classes, tuple(samples)),
+        masks=TrueMasks(reader, {record.name: record for record in records}, mapping.table()),
         hashes={record.name: f.hash for record, f in zip(records, findings, strict=True)},
     )
 
@@ -153,16 +153,16 @@ def _unseen_classes(
 
 
 def _surprising_masks(
-    parsed: ParsedSource, records: Sequence[SourceRecord], findings: Sequence[Finding], choice: Choice
+    parsed: ParsedSource, records: Sequence[SourceRecord], findings: Sequence[Finding], mapping: ClassMapping
 ) -> list[Problem]:
     """A warning where masks show classes that their labels deny: often the ids are in another order."""
     unclear = {
-        record.name for record in parsed.records if choice.unknown & set(record.labels)
+        record.name for record in parsed.records if mapping.unknown & set(record.labels)
     }  # an error already
     names = [
         record.name
         for record, finding in zip(records, findings, strict=True)
-        if _shown(finding, choice) - set(record.labels) and record.name not in unclear
+        if _shown(finding, mapping) - set(record.labels) and record.name not in unclear
     ]
     if not names:
         return []
@@ -171,10 +171,10 @@ def _surprising_masks(
     return [Problem(parsed.masks, "masks with the classes of their labels only", got, advice, fatal=False)]
 
 
-def _shown(finding: Finding, choice: Choice) -> set[str]:
+def _shown(finding: Finding, mapping: ClassMapping) -> set[str]:
     """The classes in a mask."""
-    names = [choice.names[i - 1] for i in finding.ids or () if 1 <= i <= len(choice.names)]
-    return {target for name in names if (target := choice.targets[name]) is not None}
+    names = [mapping.names[i - 1] for i in finding.ids or () if 1 <= i <= len(mapping.names)]
+    return {target for name in names if (target := mapping.targets[name]) is not None}
 
 
 def _sample(record: SourceRecord, finding: Finding, classes: Sequence[str], split: Split) -> Sample:
