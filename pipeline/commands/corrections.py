@@ -108,7 +108,7 @@ def read_masks(
     with opened(path) as place:
         parsed = read_corrections(place, format or find_format(place), manifest.classes)
         found = inspect_corrections(parsed, manifest, order, max_megapixels)
-    if not parsed.rows and not found.errors:
+    if not parsed.records and not found.errors:
         raise UserError(f"{path}: expected masks, got none. Check the path, or name its --format")
     errors = tuple(line.replace(str(place), str(path)) for line in found.errors)
     return replace(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.images import IGNORE, Mask
-from pipeline.data.sources.rows import Shape
+from pipeline.data.sources.records import Shape
 from pipeline.formats.brush import BrushError, draw_brush
 from pipeline.formats.coco_rle import OutlineError, decode_runs, draw_polygons
 

@@ -68,7 +68,7 @@ def test_a_name_of_a_voc_list_that_is_no_file_hides_no_other(tmp_path: Path) -> 
     (tmp_path / "ImageSets/Main").mkdir(parents=True)
     (tmp_path / "ImageSets/Main/train.txt").write_text("/JPEGImages// x\n/JPEGImages/. x\na\n")
     found = voc.read_folder(tmp_path, data_params())
-    assert [record.name for record in found.rows] == ["a"]
+    assert [record.name for record in found.records] == ["a"]
     first, second = map(str, found.problems)
     assert "train.txt, line 1: expected an image below JPEGImages/" in first
     assert "Annotations/..xml: expected XML" in second
@@ -86,8 +86,8 @@ def test_a_broken_quote_of_labels_csv_hides_no_other_line(tmp_path: Path) -> Non
         "e.jpg,cat",
     ]
     (tmp_path / "labels.csv").write_text("\n".join(lines))
-    rows, problems = csv_folder.read_rows(tmp_path)
-    assert [(row.name, row.labels) for row in rows] == [("b", ("cat",)), ("c", ("dog",))]
+    records, problems = csv_folder.read_records(tmp_path)
+    assert [(record.name, record.labels) for record in records] == [("b", ("cat",)), ("c", ("dog",))]
     # The quote in line 6 is never closed: nothing after it can be told apart.
     assert [str(p).split(": ")[0].rpartition(", ")[2] for p in problems] == ["line 2", "line 4", "line 6"]
     assert all("expected a line of CSV" in str(problem) for problem in problems)
@@ -102,7 +102,7 @@ def test_all_annotations_without_an_image_are_counted(tmp_path: Path) -> None:
     }
     (tmp_path / "instances.json").write_text(json.dumps(document))
     found = coco.read_folder(tmp_path)
-    assert [record.labels for record in found.rows] == [("cat",)]
+    assert [record.labels for record in found.records] == [("cat",)]
     said = [str(problem) for problem in found.problems]
     for part in ("images[1]", "categories[1]", "annotations[3]", "others: 8, 9", "images[2]"):
         assert sum(part in line for line in said) == 1, part

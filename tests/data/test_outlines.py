@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.data.outlines import draw_outline, draw_shapes
-from pipeline.data.sources.rows import Shape
+from pipeline.data.sources.records import Shape
 from pipeline.formats.brush import BrushError
 from pipeline.formats.coco_rle import OutlineError
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from pipeline.base.problems import Location, Problem
 from pipeline.data.sources.labelstudio import annotation_of, read_tasks, reference_of
-from pipeline.data.sources.rows import ParsedSource, Row, Shape, class_name
+from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, class_name
 
 BRUSH = "brushlabels"
 OTHERS = ("bitmasklabels", "polygonlabels", "rectanglelabels", "ellipselabels", "keypointlabels", "brush")
@@ -16,23 +16,23 @@ Result = Mapping[str, Any]
 
 
 def read_brushes(folder: Path, files: Sequence[Path]) -> ParsedSource:
-    """A row for each task with an annotation; where no task has one, for each with a prediction.
+    """A record for each task with an annotation; where no task has one, for each with a prediction.
 
-    Names are numbered as they come. A row's name is the `name` of the task's data, if it has one.
+    Names are numbered as they come. A record's name is the `name` of the task's data, if it has one.
     """
     tasks, problems = read_tasks(folder, files)
     annotated = any(annotation_of(task) is not None for _, task in tasks)
-    rows: list[Row] = []
+    records: list[SourceRecord] = []
     numbers: dict[str, int] = {}
     for location, task in tasks:
         results = annotation_of(task) if annotated else _prediction_of(task)
         if results is None:
             continue
-        row, found = _read_row(task, results, location, numbers)
-        rows += [row] if row else []
+        record, found = _read_record(task, results, location, numbers)
+        records += [record] if record else []
         problems += found
     names = tuple(numbers)
-    return ParsedSource(folder, tuple(rows), names, names, tuple(problems), folder)
+    return ParsedSource(folder, tuple(records), names, names, tuple(problems), folder)
 
 
 def _prediction_of(task: Result) -> list[dict[str, Any]] | None:
@@ -43,10 +43,10 @@ def _prediction_of(task: Result) -> list[dict[str, Any]] | None:
     return annotation_of({"annotations": predictions[-1:]})
 
 
-def _read_row(
+def _read_record(
     task: Result, results: Sequence[Result], location: Location, numbers: dict[str, int]
-) -> tuple[Row | None, list[Problem]]:
-    """The row of one task; new names get the next number."""
+) -> tuple[SourceRecord | None, list[Problem]]:
+    """The record of one task; new names get the next number."""
     shapes: list[Shape] = []
     sizes: set[tuple[int, int]] = set()
     problems: list[Problem] = []
@@ -73,7 +73,7 @@ def _read_row(
     if problems:
         return None, problems
     reference, size = unquote(reference_of(task)), next(iter(sizes), None)
-    return Row(_name(task) or reference, reference, (), location, mask=tuple(shapes), size=size), []
+    return SourceRecord(_name(task) or reference, reference, (), location, mask=tuple(shapes), size=size), []
 
 
 def _name(task: Result) -> str:

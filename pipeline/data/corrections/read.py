@@ -1,4 +1,4 @@
-"""Corrected masks as rows, from each format that masks are exported in, and as tools hand them back."""
+"""Corrected masks as records, from each format that masks are exported in, and as tools hand them back."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.labelmap import read_labelmap
 from pipeline.data.sources.listing import pictures_below
 from pipeline.data.sources.read import head
-from pipeline.data.sources.rows import BACKGROUND, ParsedSource, Row, class_name, stem
+from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, class_name, stem
 
 Format = Literal["png", "voc", "coco", "cvat", "labelstudio"]
 CLASSES = "classes.txt"
@@ -50,22 +50,25 @@ def read_corrections(path: Path, format: Format, classes: Sequence[str]) -> Pars
         case "coco":
             parsed = coco.read_files(folder, files)
             # Without any annotation in the file, nothing says that its photos are background but the file.
-            rows = [row if row.mask or row.labels else replace(row, mask=()) for row in parsed.rows]
-            return replace(parsed, rows=tuple(rows))
+            records = [
+                record if record.mask or record.labels else replace(record, mask=())
+                for record in parsed.records
+            ]
+            return replace(parsed, records=tuple(records))
         case "labelstudio":
             return read_brushes(folder, files)
 
 
 def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> ParsedSource:
-    """A row for each PNG below `masks`, a folder in `folder`; ids count `names`.
+    """A record for each PNG below `masks`, a folder in `folder`; ids count `names`.
 
     RGB masks have the colours of labelmap.txt beside or below `folder`, whose names then count.
     """
     table, problems = read_labelmap(masks.parent if masks.name == MASKS else folder)
     pictures, found = pictures_below(masks)
     below = "" if masks == folder else f"{masks.relative_to(folder).as_posix()}/"
-    rows = [
-        Row(stem(name), name, (), Location(masks / name), mask=below + name)
+    records = [
+        SourceRecord(stem(name), name, (), Location(masks / name), mask=below + name)
         for name in pictures
         if name.lower().endswith(".png")
     ]
@@ -73,7 +76,7 @@ def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> ParsedSource:
         names = [name for name in table if name not in BACKGROUND]
     colours = {c: 0 if name in BACKGROUND else names.index(name) + 1 for name, c in table.items()}
     return ParsedSource(
-        folder, tuple(rows), tuple(names), tuple(names), (*problems, *found), masks, colours or None
+        folder, tuple(records), tuple(names), tuple(names), (*problems, *found), masks, colours or None
     )
 
 

@@ -11,7 +11,7 @@ from pipeline.data.corrections.inspection import Corrections, inspect_correction
 from pipeline.data.corrections.read import CLASSES, listed_classes, read_pngs
 from pipeline.data.images import IGNORE
 from pipeline.data.manifest import Manifest
-from pipeline.data.sources.rows import ParsedSource
+from pipeline.data.sources.records import ParsedSource
 from pipeline.errors import UserError
 
 
@@ -54,7 +54,7 @@ def store(folder: Path, masks: Mapping[str, bytes], order: Sequence[str]) -> Non
 
 def stored_names(folder: Path) -> list[str]:
     """The samples that have a mask in `folder`, sorted."""
-    return sorted(row.name for row in read_store(folder).rows)
+    return sorted(record.name for record in read_store(folder).records)
 
 
 def remove(folder: Path, names: Iterable[str]) -> None:

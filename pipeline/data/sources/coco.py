@@ -9,10 +9,10 @@ from typing import Any
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import IGNORE
 from pipeline.data.sources.documents import read_json_file
-from pipeline.data.sources.rows import (
+from pipeline.data.sources.records import (
     ParsedSource,
-    Row,
     Shape,
+    SourceRecord,
     check_image,
     class_name,
     split_of,
@@ -37,12 +37,12 @@ class Document:
 
 
 def read_folder(folder: Path) -> ParsedSource:
-    """The rows of all instances files in the folder."""
+    """The records of all instances files in the folder."""
     return read_files(folder, json_files(folder))
 
 
 def read_files(folder: Path, files: Sequence[Path]) -> ParsedSource:
-    """The rows of instances files in the folder; labels are the categories of an image's annotations.
+    """The records of instances files in the folder; labels are the categories of an image's annotations.
 
     Masks come from the segmentations, where each annotation of an image has one; crowds are 255. The split is
     that of the file's name or folder (instances_val2017.json, valid/_annotations.coco.json).
@@ -50,22 +50,22 @@ def read_files(folder: Path, files: Sequence[Path]) -> ParsedSource:
     documents = [_read_document(folder, file) for file in files]
     used = {a["category_id"] for d in documents for found in d.annotations.values() for _, a in found}
     names = tuple(dict.fromkeys(n for d in documents for i, n in d.categories.items() if i in used))
-    rows: list[Row] = []
+    records: list[SourceRecord] = []
     problems = [problem for d in documents for problem in d.problems]
     if len(names) >= IGNORE and any(d.outlined for d in documents):
         got, advice = str(len(names)), "Masks are left out: 8 bits hold no more. Labels are read."
         problems.append(Problem(folder, f"masks of up to {IGNORE - 1} categories", got, advice, fatal=False))
     for document in documents:
-        read, found = _read_rows(folder, document, names)
-        rows += read
+        read, found = _read_records(folder, document, names)
+        records += read
         problems += found
-    rows, repeated = with_distinct_names(rows)
+    records, repeated = with_distinct_names(records)
     problems += repeated
     if not documents:
         advice = "Put the instances JSON there, or in annotations/."
         problems.append(Problem(folder, "an instances JSON", "none", advice))
     file = documents[0].file if len(documents) == 1 else folder
-    return ParsedSource(file, tuple(rows), names, names, tuple(problems), file)
+    return ParsedSource(file, tuple(records), names, names, tuple(problems), file)
 
 
 def json_files(folder: Path) -> list[Path]:
@@ -123,8 +123,10 @@ def _is_good(key: str, value: Any) -> bool:
     return type(value) in (int, str)
 
 
-def _read_rows(folder: Path, document: Document, names: Sequence[str]) -> tuple[list[Row], list[Problem]]:
-    rows, problems = [], []
+def _read_records(
+    folder: Path, document: Document, names: Sequence[str]
+) -> tuple[list[SourceRecord], list[Problem]]:
+    records, problems = [], []
     order = {name: i + 1 for i, name in enumerate(names)}
     ids = {number: order.get(name, 0) for number, name in document.categories.items()}  # 0: never used
     for position, entry in document.images:
@@ -133,8 +135,8 @@ def _read_rows(folder: Path, document: Document, names: Sequence[str]) -> tuple[
         unknown = _unknown_categories(document, document.annotations.get(entry["id"], ()))
         problems += ([problem] if problem else []) + unknown
         if not problem and not unknown:
-            rows.append(_row(folder, document, entry, image, ids, location))
-    return rows, problems
+            records.append(_record(folder, document, entry, image, ids, location))
+    return records, problems
 
 
 def _unknown_categories(document: Document, annotations: Sequence[Entry]) -> list[Problem]:
@@ -146,14 +148,14 @@ def _unknown_categories(document: Document, annotations: Sequence[Entry]) -> lis
     ]
 
 
-def _row(
+def _record(
     folder: Path,
     document: Document,
     entry: Mapping[str, Any],
     image: str,
     ids: Mapping[Any, int],
     location: Location,
-) -> Row:
+) -> SourceRecord:
     annotations = document.annotations.get(entry["id"], ())
     labels = dict.fromkeys(document.categories[a["category_id"]] for _, a in annotations)
     known = document.outlined and all(a.get("segmentation") for _, a in annotations)
@@ -167,7 +169,7 @@ def _row(
     split = split_of(document.file.stem.rpartition("_")[2])
     if split is None and document.file.parent != folder:
         split = split_of(document.file.parent.name)
-    return Row(
+    return SourceRecord(
         stem(image), image, tuple(labels), location, split, mask=shapes if known else None, size=_size(entry)
     )
 

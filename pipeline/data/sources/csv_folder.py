@@ -13,7 +13,7 @@ from pipeline.data.manifest import Split
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.labelmap import read_colours
 from pipeline.data.sources.listing import HIDDEN
-from pipeline.data.sources.rows import ParsedSource, Row, check_image, class_name, stem
+from pipeline.data.sources.records import ParsedSource, SourceRecord, check_image, class_name, stem
 from pipeline.params import DataParams
 
 COLUMNS = ("image", "labels", "split", "score")
@@ -21,7 +21,7 @@ NEEDED = COLUMNS[:2]
 
 
 def read_folder(folder: Path, data: DataParams) -> ParsedSource:
-    """The rows of labels.csv, the classes in the order of the masks' ids, and all problems of the files.
+    """The records of labels.csv, the classes in the order of the masks' ids, and all problems of the files.
 
     The ids count the lines of classes.txt, without it `data.classes`, without both the sorted labels.
     """
@@ -34,15 +34,17 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
         return ParsedSource(
             file, problems=(Problem(folder, "a folder with images/ in it", "no such folder", advice),)
         )
-    rows, problems = read_rows(folder)
-    names, found = _names(folder, data, rows)
+    records, problems = read_records(folder)
+    names, found = _names(folder, data, records)
     problems += found
     colours, found = read_colours(folder, names)
-    problems += found + _unclear_ids(folder, data) + unmatched(folder, rows)
-    return ParsedSource(file, tuple(rows), names, names, tuple(problems), folder / "masks", colours)
+    problems += found + _unclear_ids(folder, data) + unmatched(folder, records)
+    return ParsedSource(file, tuple(records), names, names, tuple(problems), folder / "masks", colours)
 
 
-def _names(folder: Path, data: DataParams, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[Problem]]:
+def _names(
+    folder: Path, data: DataParams, records: Sequence[SourceRecord]
+) -> tuple[tuple[str, ...], list[Problem]]:
     file = folder / "classes.txt"
     if file.exists():
         try:
@@ -52,7 +54,7 @@ def _names(folder: Path, data: DataParams, rows: Sequence[Row]) -> tuple[tuple[s
         return tuple(class_name(line) for line in lines if line.strip()), []
     if data.classes is not None and not data.rename:
         return data.classes, []
-    return tuple(sorted({label for row in rows for label in row.labels})), []
+    return tuple(sorted({label for record in records for label in record.labels})), []
 
 
 def _unclear_ids(folder: Path, data: DataParams) -> list[Problem]:
@@ -65,11 +67,11 @@ def _unclear_ids(folder: Path, data: DataParams) -> list[Problem]:
     ]
 
 
-def read_rows(folder: Path) -> tuple[list[Row], list[Problem]]:
-    """The rows of `folder/labels.csv` that name an image, and all problems of the file.
+def read_records(folder: Path) -> tuple[list[SourceRecord], list[Problem]]:
+    """The records of `folder/labels.csv` that name an image, and all problems of the file.
 
     UTF-8 with or without byte order mark. Cells are stripped; a cell that cannot be read is a problem, and
-    the row's other cells are still checked.
+    the record's other cells are still checked.
     """
     file = folder / "labels.csv"
     try:
@@ -85,12 +87,12 @@ def read_rows(folder: Path) -> tuple[list[Row], list[Problem]]:
     wrong = _check_header(file, header)
     if wrong:
         return [], problems or wrong  # without a header, the lines that could not be read say why
-    rows = []
+    records = []
     for line, cells in lines[1:]:
-        row, found = _read_row(folder, header, Location(file, f"line {line}"), cells)
-        rows += [row] if row else []
+        record, found = _read_record(folder, header, Location(file, f"line {line}"), cells)
+        records += [record] if record else []
         problems += found
-    kept, repeated = _without_duplicates(file, rows)
+    kept, repeated = _without_duplicates(file, records)
     return kept, problems + repeated
 
 
@@ -132,9 +134,9 @@ def _check_header(file: Path, header: Sequence[str]) -> list[Problem]:
     ]
 
 
-def _read_row(
+def _read_record(
     folder: Path, header: Sequence[str], location: Location, cells: Sequence[str]
-) -> tuple[Row | None, list[Problem]]:
+) -> tuple[SourceRecord | None, list[Problem]]:
     if len(cells) != len(header):
         advice = "Put cells that hold a comma in double quotes."
         return None, [Problem(location.file, f"{len(header)} cells", str(len(cells)), advice, location)]
@@ -147,8 +149,10 @@ def _read_row(
     problems += found + _check_score(cell.get("score", ""), location)
     image = str(PurePosixPath(cell["image"]))
     mask = f"masks/{stem(image)}.png"
-    row = Row(stem(image), f"images/{image}", labels, location, split, cell.get("score") != "0", mask)
-    return row, problems
+    record = SourceRecord(
+        stem(image), f"images/{image}", labels, location, split, cell.get("score") != "0", mask
+    )
+    return record, problems
 
 
 def _read_split(cell: str, location: Location) -> tuple[Split | None, list[Problem]]:
@@ -174,23 +178,25 @@ def _read_labels(cell: str, location: Location) -> tuple[tuple[str, ...], list[P
     return unique, [Problem(location.file, "each label once", repr(cell), advice, location, fatal=False)]
 
 
-def _without_duplicates(file: Path, rows: Sequence[Row]) -> tuple[list[Row], list[Problem]]:
-    """The first row of each name; two suffixes of one stem would share a mask, so they are duplicates too."""
-    first: dict[str, Row] = {}
+def _without_duplicates(
+    file: Path, records: Sequence[SourceRecord]
+) -> tuple[list[SourceRecord], list[Problem]]:
+    """The first record of each name; files that differ in suffix only would share a mask: duplicates too."""
+    first: dict[str, SourceRecord] = {}
     problems = []
-    for row in rows:
-        other = first.setdefault(row.name, row)
-        if other is not row:
-            one, two = (r.image.removeprefix("images/") for r in (row, other))
+    for record in records:
+        other = first.setdefault(record.name, record)
+        if other is not record:
+            one, two = (r.image.removeprefix("images/") for r in (record, other))
             got = f"{one!r} after {two!r} in {other.location.at}"
             advice = "Join the labels of one image with `;`, and rename files that differ in suffix only."
-            problems.append(Problem(file, "each image name once", got, advice, row.location))
+            problems.append(Problem(file, "each image name once", got, advice, record.location))
     return list(first.values()), problems
 
 
-def unmatched(folder: Path, rows: Sequence[Row]) -> list[Problem]:
+def unmatched(folder: Path, records: Sequence[SourceRecord]) -> list[Problem]:
     """Warnings on images that labels.csv does not name, and on masks that belong to no image."""
-    named = {normalize("NFC", str(file)) for row in rows for file in (row.image, row.mask)}
+    named = {normalize("NFC", str(file)) for record in records for file in (record.image, record.mask)}
     unnamed, unused = (
         [name for name in _pictures(folder / part) if normalize("NFC", f"{part}/{name}") not in named]
         for part in ("images", "masks")

@@ -7,7 +7,14 @@ from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.documents import read_xml_file, text_of
 from pipeline.data.sources.labelstudio import find_image, labels_of
 from pipeline.data.sources.listing import ends, pictures_below
-from pipeline.data.sources.rows import ParsedSource, Row, class_name, split_of, stem, with_distinct_names
+from pipeline.data.sources.records import (
+    ParsedSource,
+    SourceRecord,
+    class_name,
+    split_of,
+    stem,
+    with_distinct_names,
+)
 
 
 def read_folder(folder: Path) -> ParsedSource:
@@ -19,7 +26,7 @@ def read_folder(folder: Path) -> ParsedSource:
     pictures, found = pictures_below(folder)
     problems += found
     known, by_end = frozenset(pictures), ends(pictures)
-    rows = []
+    records = []
     for file, root in roots:
         for position, element in enumerate(root.iter("image")):
             location = Location(file, f"image {position + 1}")
@@ -30,9 +37,11 @@ def read_folder(folder: Path) -> ParsedSource:
                 problems.append(problem)
             else:
                 labels = labels_of([child.get("label", "") for child in element])
-                rows.append(Row(stem(image), image, labels, location, split_of(element.get("subset", ""))))
-    distinct, repeated = with_distinct_names(rows)
-    used = sorted({label for row in rows for label in row.labels})
+                records.append(
+                    SourceRecord(stem(image), image, labels, location, split_of(element.get("subset", "")))
+                )
+    distinct, repeated = with_distinct_names(records)
+    used = sorted({label for record in records for label in record.labels})
     order = [name for _, root in roots for name in _project_labels(root)]
     names = tuple(dict.fromkeys([*(name for name in order if name in used), *used]))
     problems += repeated + _untagged(folder, distinct)
@@ -60,8 +69,8 @@ def _project_labels(root: Element) -> list[str]:
     return [class_name(text_of(label, "name")) for label in root.iterfind("meta//labels/label")]
 
 
-def _untagged(folder: Path, rows: list[Row]) -> list[Problem]:
-    names = [row.name for row in rows if not row.labels]
+def _untagged(folder: Path, records: list[SourceRecord]) -> list[Problem]:
+    names = [record.name for record in records if not record.labels]
     if not names:
         return []
     got, advice = f"{len(names)} without: {listed(names)}", "They count as background."

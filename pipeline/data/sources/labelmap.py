@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import IGNORE
 from pipeline.data.sources.documents import read_text_file
-from pipeline.data.sources.rows import BACKGROUND, class_name
+from pipeline.data.sources.records import BACKGROUND, class_name
 from pipeline.formats.label_map import parse_label_map
 from pipeline.formats.palette import Colour
 

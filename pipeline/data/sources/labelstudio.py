@@ -8,7 +8,14 @@ from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.listing import ends, locate, pictures_below
-from pipeline.data.sources.rows import BACKGROUND, ParsedSource, Row, class_name, stem, with_distinct_names
+from pipeline.data.sources.records import (
+    BACKGROUND,
+    ParsedSource,
+    SourceRecord,
+    class_name,
+    stem,
+    with_distinct_names,
+)
 
 CHOICES = ("choice", "choices", "label", "labels")  # controls of JSON-MIN whose values may be bare names
 
@@ -16,7 +23,7 @@ Entry = tuple[Location, Mapping[str, Any]]
 
 
 def read_folder(folder: Path) -> ParsedSource:
-    """A row for each task with an annotation; of several, the last one that was not cancelled counts.
+    """A record for each task with an annotation; of several, the last one that was not cancelled counts.
 
     A task names its image by an address or a path of another machine: the file in the folder with the longest
     common end is taken. Its labels are what was chosen, and those of boxes, polygons and brushes. A choice
@@ -26,7 +33,7 @@ def read_folder(folder: Path) -> ParsedSource:
     pictures, found = pictures_below(folder)
     problems += found
     by_end = ends(pictures)
-    rows, undone = [], []
+    records, undone = [], []
     for location, task in tasks:
         reference, choices = reference_of(task), _choices(task)
         image, problem = find_image(folder, reference, by_end, location)
@@ -35,9 +42,9 @@ def read_folder(folder: Path) -> ParsedSource:
         elif problem:
             problems.append(problem)
         else:
-            rows.append(Row(stem(image), image, labels_of(choices), location))
-    distinct, repeated = with_distinct_names(rows)
-    names = tuple(sorted({label for row in rows for label in row.labels}))
+            records.append(SourceRecord(stem(image), image, labels_of(choices), location))
+    distinct, repeated = with_distinct_names(records)
+    names = tuple(sorted({label for record in records for label in record.labels}))
     if undone:
         got = f"{len(undone)} without: {listed(undone)}"
         advice = (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.base.problems import Problem
 from pipeline.data.sources import coco, csv_folder, cvat, imagefolder, labelstudio, voc
-from pipeline.data.sources.rows import ParsedSource
+from pipeline.data.sources.records import ParsedSource
 from pipeline.params import DataParams, Source
 
 HEAD = 4096  # bytes of a file that tell what it is

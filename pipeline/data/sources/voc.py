@@ -8,7 +8,15 @@ from pipeline.data.manifest import Split
 from pipeline.data.sources.documents import read_text_file, read_xml_file, text_of
 from pipeline.data.sources.labelmap import read_colours, read_labelmap
 from pipeline.data.sources.listing import pictures_below
-from pipeline.data.sources.rows import BACKGROUND, ParsedSource, Row, check_image, class_name, split_of, stem
+from pipeline.data.sources.records import (
+    BACKGROUND,
+    ParsedSource,
+    SourceRecord,
+    check_image,
+    class_name,
+    split_of,
+    stem,
+)
 from pipeline.params import DataParams
 
 # In the order of the ids of SegmentationClass.
@@ -52,18 +60,18 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     images = {stem(name): f"JPEGImages/{name}" for name in pictures}
     wanted, found = _read_lists(folder, images)
     problems += found
-    rows = []
+    records = []
     for name, (split, location) in wanted.items():
         image = images.get(name, f"JPEGImages/{name}.jpg")
-        row, found = _read_row(folder, name, image, split, location, data)
-        rows += [row] if row else []
+        record, found = _read_record(folder, name, image, split, location, data)
+        records += [record] if record else []
         problems += found
-    names, found = _names(folder, rows)
+    names, found = _names(folder, records)
     colours, wrong = read_colours(folder, names)
-    used = {label for row in rows for label in row.labels}
+    used = {label for record in records for label in record.labels}
     classes = tuple(name for name in names if name in used)
     problems += found + wrong
-    return ParsedSource(folder, tuple(rows), names, classes, tuple(problems), folder / MASKS[0], colours)
+    return ParsedSource(folder, tuple(records), names, classes, tuple(problems), folder / MASKS[0], colours)
 
 
 def _read_lists(
@@ -126,9 +134,9 @@ def _listed_name(line: str, images: Container[str]) -> str:
     return word
 
 
-def _read_row(
+def _read_record(
     folder: Path, name: str, image: str, split: Split | None, location: Location, data: DataParams
-) -> tuple[Row | None, list[Problem]]:
+) -> tuple[SourceRecord | None, list[Problem]]:
     file = folder / "Annotations" / f"{name}.xml"
     problem = check_image(folder, f"{name}.xml", location, "Annotations/")
     if problem:
@@ -143,13 +151,15 @@ def _read_row(
         problem = Problem(file, "a name in each object", "none", "Name it, or delete the object.")
         return None, [problem]
     mask = next((f"{kind}/{name}.png" for kind in MASKS if (folder / kind / f"{name}.png").exists()), None)
-    return Row(name, image, labels, Location(file), split, mask=mask, more=len(kept) < len(objects)), []
+    return SourceRecord(
+        name, image, labels, Location(file), split, mask=mask, more=len(kept) < len(objects)
+    ), []
 
 
-def _names(folder: Path, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[Problem]]:
+def _names(folder: Path, records: Sequence[SourceRecord]) -> tuple[tuple[str, ...], list[Problem]]:
     """The classes in the order of the ids: of labelmap.txt, else VOC's, else the sorted labels."""
     table, problems = read_labelmap(folder)
-    labels = {label for row in rows for label in row.labels}
+    labels = {label for record in records for label in record.labels}
     if table:
         named = [name for name in table if name not in BACKGROUND]
         return (*named, *sorted(labels - set(named))), []

@@ -24,7 +24,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Row:
+class SourceRecord:
     """What a source says of one image."""
 
     name: str  # of the sample: unique, becomes a file name
@@ -43,7 +43,7 @@ class ParsedSource:
     """What a folder says, and everything that is wrong with how it says it."""
 
     file: Path  # where labels are, for messages on all of them
-    rows: tuple[Row, ...] = ()
+    records: tuple[SourceRecord, ...] = ()
     names: tuple[str, ...] = ()  # the classes in the order of the ids of its masks
     classes: tuple[str, ...] = ()  # those of `names` that are used unless data.classes says otherwise
     problems: tuple[Problem, ...] = ()
@@ -93,15 +93,18 @@ def stem(image: str) -> str:
     return str(path.with_suffix("")) if path.name else image
 
 
-def with_distinct_names(rows: Sequence[Row]) -> tuple[list[Row], list[Problem]]:
+def with_distinct_names(records: Sequence[SourceRecord]) -> tuple[list[SourceRecord], list[Problem]]:
     """Names keep the suffix where two images differ in nothing else; what is still the same is a problem."""
-    counts = Counter(row.name for row in rows)
-    named = [replace(row, name=row.image) if counts[row.name] > 1 else row for row in rows]
-    first: dict[str, Row] = {}
+    counts = Counter(record.name for record in records)
+    named = [replace(record, name=record.image) if counts[record.name] > 1 else record for record in records]
+    first: dict[str, SourceRecord] = {}
     problems = []
-    for row in named:
-        other = first.setdefault(row.name, row)
-        if other is not row:
-            got, advice = f"{row.image!r} again", f"It is in {other.location.file} too ({other.location.at})."
-            problems.append(Problem(row.location.file, "each image once", got, advice, row.location))
+    for record in named:
+        other = first.setdefault(record.name, record)
+        if other is not record:
+            got, advice = (
+                f"{record.image!r} again",
+                f"It is in {other.location.file} too ({other.location.at}).",
+            )
+            problems.append(Problem(record.location.file, "each image once", got, advice, record.location))
     return list(first.values()), problems
