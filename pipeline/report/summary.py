@@ -27,10 +27,9 @@ def summarise(results: Results) -> dict[str, Any]:
     }
 
 
-def scored_split(results: Results) -> str | None:
+def scored_split(results: Results) -> str:
     """The split that the segmentation models were scored on: `val` or `test`."""
-    split: str | None = results.evaluation[lead_supervision(results.supervision)].get("split")
-    return split
+    return str(results.evaluation[lead_supervision(results.supervision)]["split"])
 
 
 def corrected_masks(results: Results) -> int:
