@@ -23,7 +23,7 @@ MultiHot = NDArray[np.bool_]  # (N, C)
 
 
 @dataclass(frozen=True)
-class Finding:
+class ImageDiagnosis:
     """What was measured for one class that one picture shows; NaN or None where it was not."""
 
     name: str  # of the sample
@@ -50,18 +50,18 @@ class Finding:
         return _sigmoid(self.painted_logit)
 
 
-def most_doubtful(findings: Sequence[Finding], count: int) -> list[Finding]:
+def most_doubtful(diagnoses: Sequence[ImageDiagnosis], count: int) -> list[ImageDiagnosis]:
     """Those most like the class with all objects painted over; without masks, where the heat counts least."""
 
-    def key(finding: Finding) -> tuple[float, float, str]:
-        painted, gain = finding.painted_logit, finding.drop_hot - finding.drop_random
+    def key(diagnosis: ImageDiagnosis) -> tuple[float, float, str]:
+        painted, gain = diagnosis.painted_logit, diagnosis.drop_hot - diagnosis.drop_random
         return (
             np.inf if np.isnan(painted) else -painted,
             np.inf if np.isnan(gain) else gain,
-            finding.name,
+            diagnosis.name,
         )
 
-    return sorted(findings, key=key)[:count]
+    return sorted(diagnoses, key=key)[:count]
 
 
 def diagnose(
@@ -69,7 +69,7 @@ def diagnose(
     labels: MultiHot,
     logits: Logits,
     backgrounds: Logits,
-    findings: Sequence[Finding],
+    diagnoses: Sequence[ImageDiagnosis],
 ) -> dict[str, Any]:
     """The diagnosis as it is written: per class and overall, and the sentences of what is suspicious.
 
@@ -78,16 +78,16 @@ def diagnose(
         labels: (N, C), what each picture shows.
         logits: (N, C), what the classifier says of it.
         backgrounds: (N, C), what it says with all objects painted over; NaN without a true mask.
-        findings: one for each class that a picture shows.
+        diagnoses: one for each class that a picture shows.
     """
     scores = 1 / (1 + np.exp(-logits))
     per_class = {}
     for index, name in enumerate(classes):
-        own = [finding for finding in findings if finding.label == index]
+        own = [diagnosis for diagnosis in diagnoses if diagnosis.label == index]
         per_class[name] = _class_scores(own, backgrounds[~labels[:, index], index])
         per_class[name]["leaks"] = _leaks(index, classes, labels, scores)
-    overall = _means(findings) | {"random_head": _mean(findings, "random_head")}
-    overall["random_all"] = _mean(findings, "random_all")
+    overall = _means(diagnoses) | {"random_head": _mean(diagnoses, "random_head")}
+    overall["random_all"] = _mean(diagnoses, "random_all")
     flags = [sentence for name, found in per_class.items() for sentence in _flags(name, found)]
     return {
         "classes": per_class,
@@ -118,34 +118,34 @@ def context_share(absent: Logits, shown: Logits, painted: Logits) -> float:
     return float((painted.mean() - absent.mean()) / evidence) if evidence > 0 else NAN
 
 
-def _class_scores(own: Sequence[Finding], absent: Logits) -> dict[str, Any]:
+def _class_scores(own: Sequence[ImageDiagnosis], absent: Logits) -> dict[str, Any]:
     """All means of a class; `absent` are its logits on backgrounds of pictures without it."""
     absent = absent[~np.isnan(absent)]
-    known = [finding for finding in own if not np.isnan(finding.painted_logit)]
-    shown = np.array([finding.logit for finding in known])
-    painted = np.array([finding.painted_logit for finding in known])
+    known = [diagnosis for diagnosis in own if not np.isnan(diagnosis.painted_logit)]
+    shown = np.array([diagnosis.logit for diagnosis in known])
+    painted = np.array([diagnosis.painted_logit for diagnosis in known])
     share = context_share(absent, shown, painted)
     return (
         _means(own)
         | {"context": score_or_none(share), "pictures": len(own), "with_mask": len(known)}
-        | {"closely": sum(not np.isnan(finding.drop_hot) for finding in own)}
+        | {"detailed": sum(not np.isnan(diagnosis.drop_hot) for diagnosis in own)}
     )
 
 
-def _means(findings: Sequence[Finding]) -> dict[str, Any]:
-    hits = np.array([NAN if finding.hit is None else finding.hit for finding in findings], np.float64)
-    shares = np.array([finding.shares for finding in findings], np.float64).reshape(-1, len(REGIONS))
+def _means(diagnoses: Sequence[ImageDiagnosis]) -> dict[str, Any]:
+    hits = np.array([NAN if diagnosis.hit is None else diagnosis.hit for diagnosis in diagnoses], np.float64)
+    shares = np.array([diagnosis.shares for diagnosis in diagnoses], np.float64).reshape(-1, len(REGIONS))
     names = ("insertion", "deletion", "drop_hot", "drop_random")
     return {
         "pointing_game": score_or_none(mean_present(hits)),
         "heat": {
             name: score_or_none(mean_present(column)) for name, column in zip(REGIONS, shares.T, strict=True)
         },
-    } | {name: _mean(findings, name) for name in names}
+    } | {name: _mean(diagnoses, name) for name in names}
 
 
-def _mean(findings: Sequence[Finding], field: str) -> float | None:
-    return score_or_none(mean_present(np.array([getattr(f, field) for f in findings], np.float64)))
+def _mean(diagnoses: Sequence[ImageDiagnosis], field: str) -> float | None:
+    return score_or_none(mean_present(np.array([getattr(f, field) for f in diagnoses], np.float64)))
 
 
 def _leaks(index: int, classes: Sequence[str], labels: MultiHot, scores: Logits) -> dict[str, float]:
@@ -181,7 +181,7 @@ def _flags(name: str, found: Mapping[str, Any]) -> list[str]:
                 f"`{name}`: pictures of `{other}` without it raise its score by {leak:.2f} on average."
             )
     if (
-        found["closely"] >= FEWEST
+        found["detailed"] >= FEWEST
         and found["drop_hot"] is not None
         and found["drop_hot"] <= found["drop_random"]
     ):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.evaluation.confusion import Counts, Scores, divide
+from pipeline.evaluation.confusion import Scores
 
 MultiHot = NDArray[np.bool_] | NDArray[np.integer[Any]] | NDArray[np.floating[Any]]  # (N, C) of 0 and 1
 Probabilities = NDArray[np.floating[Any]]  # (N, C)
@@ -26,11 +26,13 @@ def average_precision(truth: MultiHot, scores: Probabilities) -> Scores:
     Raises:
         ValueError: the shapes differ, the truth is not 0 or 1, or a score is not finite.
 
-    Source: the definition of sklearn.metrics.average_precision_score, without interpolation.
+    Source: sklearn.metrics.average_precision_score, which does not interpolate.
     """
-    positive = _check(truth, scores)
-    columns = zip(positive.T, scores.T, strict=True)
-    return np.array([_average_precision(*column) for column in columns], np.float64)
+    from sklearn.metrics import average_precision_score  # here, since it takes seconds to load
+
+    columns = zip(_check(truth, scores).T, scores.T, strict=True)
+    found = [average_precision_score(shown, column) if shown.any() else np.nan for shown, column in columns]
+    return np.array(found, np.float64)
 
 
 def f1_at(truth: MultiHot, probabilities: Probabilities, threshold: float = 0.5) -> Scores:
@@ -47,23 +49,11 @@ def f1_at(truth: MultiHot, probabilities: Probabilities, threshold: float = 0.5)
     Raises:
         ValueError: the shapes differ, the truth is not 0 or 1, or a probability is not finite.
     """
-    positive = _check(truth, probabilities)
-    predicted = probabilities >= threshold
-    hits: Counts = np.count_nonzero(positive & predicted, axis=0)
-    total: Counts = np.count_nonzero(positive, axis=0) + np.count_nonzero(predicted, axis=0)
-    return divide(2 * hits, total)
+    from sklearn.metrics import f1_score  # here, see above
 
-
-def _average_precision(positive: NDArray[np.bool_], scores: NDArray[np.floating[Any]]) -> float:
-    if not positive.any():
-        return float("nan")
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    last_of_tie = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
-    hits = np.cumsum(positive[order])[last_of_tie]
-    precision = hits / (last_of_tie + 1)
-    recall_steps = np.diff(hits, prepend=0) / hits[-1]
-    return float(recall_steps @ precision)
+    columns = zip(_check(truth, probabilities).T, (probabilities >= threshold).T, strict=True)
+    found = [f1_score(shown, named) if (shown | named).any() else np.nan for shown, named in columns]
+    return np.array(found, np.float64)
 
 
 def _check(truth: MultiHot, scores: Probabilities) -> NDArray[np.bool_]:

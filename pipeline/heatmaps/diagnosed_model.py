@@ -14,7 +14,7 @@ from pipeline.data.manifest import Sample
 from pipeline.data.resize import image_tensor, resize
 from pipeline.data.stream import derive_seed
 from pipeline.engine.device import autocast, to_device
-from pipeline.evaluation.diagnosis import Finding
+from pipeline.evaluation.diagnosis import ImageDiagnosis
 from pipeline.evaluation.localisation import heat_shares, pointing_hit
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.fusion import fuse
@@ -43,8 +43,8 @@ class ModelAndTarget:
 
 
 @dataclass(frozen=True)
-class Patient:
-    """The classifier under diagnosis, and twins of it with random weights."""
+class DiagnosedModel:
+    """The classifier under diagnosis, and copies of it with random weights."""
 
     trained: ModelAndTarget
     random_head: ModelAndTarget
@@ -88,50 +88,52 @@ class Patient:
         return np.asarray(resize(heat, size)[0].cpu().numpy(), np.float32)
 
 
-def make_patient(net: nn.Module, head: nn.Module, method: str, long_side: int) -> Patient:
-    """`net` and its twins; `head` is the last layer of it."""
+def make_diagnosed_model(net: nn.Module, head: nn.Module, method: str, long_side: int) -> DiagnosedModel:
+    """`net` and its randomized copies; `head` is the last layer of it."""
     generator = torch.Generator().manual_seed(SEED)
     noise = torch.rand((1, 3, long_side, long_side), generator=generator).to(next(net.parameters()).device)
     target = find_target(net, noise, None)
-    twins = (with_random_weights(net, SEED, only=head), with_random_weights(net, SEED))
-    random_head, random_all = (ModelAndTarget(twin, same_target(target, net, twin)) for twin in twins)
-    return Patient(ModelAndTarget(net, target), random_head, random_all, method, long_side)
+    randomized_models = (with_random_weights(net, SEED, only=head), with_random_weights(net, SEED))
+    random_head, random_all = (
+        ModelAndTarget(randomized, same_target(target, net, randomized)) for randomized in randomized_models
+    )
+    return DiagnosedModel(ModelAndTarget(net, target), random_head, random_all, method, long_side)
 
 
-def examine(
-    patient: Patient,
+def diagnose_image(
+    model: DiagnosedModel,
     sample: Sample,
     image: Picture,
     mask: Mask | None,
     background: Tensor | None,
-    closely: Sequence[int],
-) -> list[Finding]:
-    """A finding for each class that the picture shows.
+    detailed: Sequence[int],
+) -> list[ImageDiagnosis]:
+    """A diagnosis for each class that the picture shows.
 
     Args:
         mask: the true mask, if it may be used.
         background: then the logits (C,) with all objects painted over, see `background_logits`.
-        closely: the classes whose curves, erasures and random twins are computed: most of the work.
+        detailed: the classes whose curves, erasures and randomized models are computed: most of the work.
     """
     if not sample.labels:
         return []
-    pixels, logits = patient.pixels(image), patient.logits(image)
-    with autocast(patient.device):
-        heatmaps = patient.heatmaps(patient.trained, pixels, sample.labels)
+    pixels, logits = model.pixels(image), model.logits(image)
+    with autocast(model.device):
+        heatmaps = model.heatmaps(model.trained, pixels, sample.labels)
         found = []
         for label, heat in zip(sample.labels, heatmaps, strict=True):
-            where = {} if mask is None or background is None else locate(mask, background, label, heat)
-            what = probe(patient, sample, pixels, label, heat) if label in closely else {}
-            found.append(Finding(sample.name, label, float(logits[label]), **where, **what))
+            where = {} if mask is None or background is None else localisation(mask, background, label, heat)
+            what = faithfulness(model, sample, pixels, label, heat) if label in detailed else {}
+            found.append(ImageDiagnosis(sample.name, label, float(logits[label]), **where, **what))
     return found
 
 
-def background_logits(patient: Patient, image: Picture, mask: Mask) -> Tensor:
+def background_logits(model: DiagnosedModel, image: Picture, mask: Mask) -> Tensor:
     """Logits (C,) of a picture with all its objects, those that are not scored too, painted over."""
-    return patient.logits(paint_over(image, mask != 0))
+    return model.logits(paint_over(image, mask != 0))
 
 
-def locate(mask: Mask, background: Tensor, label: int, heat: Tensor) -> dict[str, Any]:
+def localisation(mask: Mask, background: Tensor, label: int, heat: Tensor) -> dict[str, Any]:
     """Where the heat lies at the size of the mask, and the logit of the background."""
     at_size = resize(heat[None], (mask.shape[0], mask.shape[1]))[0].cpu().numpy()
     objects = mask == label + 1
@@ -144,18 +146,20 @@ def locate(mask: Mask, background: Tensor, label: int, heat: Tensor) -> dict[str
     }
 
 
-def probe(patient: Patient, sample: Sample, pixels: Tensor, label: int, heat: Tensor) -> dict[str, Any]:
+def faithfulness(
+    model: DiagnosedModel, sample: Sample, pixels: Tensor, label: int, heat: Tensor
+) -> dict[str, Any]:
     """What the score does when parts are taken away, and what the heat does when weights are."""
     generator = torch.Generator().manual_seed(derive_seed(SEED, label, *sample.name.encode()))
-    hot, random = score_drops(patient.net, pixels, label, heat, ERASED, generator)
-    twins = {"random_head": patient.random_head, "random_all": patient.random_all}
+    hot, random = score_drops(model.net, pixels, label, heat, ERASED, generator)
+    randomized_models = {"random_head": model.random_head, "random_all": model.random_all}
     correlations = {
-        name: rank_correlation(heat, patient.heatmaps(twin, pixels, [label])[0])
-        for name, twin in twins.items()
+        name: rank_correlation(heat, model.heatmaps(randomized, pixels, [label])[0])
+        for name, randomized in randomized_models.items()
     }
     return {
-        "insertion": area_under(insertion_curve(patient.net, pixels, label, heat, STEPS)),
-        "deletion": area_under(deletion_curve(patient.net, pixels, label, heat, STEPS)),
+        "insertion": area_under(insertion_curve(model.net, pixels, label, heat, STEPS)),
+        "deletion": area_under(deletion_curve(model.net, pixels, label, heat, STEPS)),
         "drop_hot": hot,
         "drop_random": random,
         **correlations,

@@ -8,8 +8,8 @@ from pipeline import paths
 from pipeline.base.files import renew, write_json
 from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.evaluation.diagnosis import Finding, most_doubtful
-from pipeline.heatmaps.diagnosed_model import Patient
+from pipeline.evaluation.diagnosis import ImageDiagnosis, most_doubtful
+from pipeline.heatmaps.diagnosed_model import DiagnosedModel
 from pipeline.heatmaps.perturbation import paint_over
 from pipeline.report.overlay import draw_heat
 from pipeline.report.panel import draw_panel
@@ -23,7 +23,7 @@ def write_diagnosis(found: Diagnosis, manifest: Manifest) -> None:
     """Write the folder anew, and print what is suspicious."""
     renew(paths.DIAGNOSIS)
     examples = list(write_examples(found, manifest))
-    summary = found.summary | {"method": found.patient.method, "examples": examples}
+    summary = found.summary | {"method": found.model.method, "examples": examples}
     write_json(paths.DIAGNOSIS / "diagnosis.json", summary)
     for sentence in found.summary["flags"] or ["nothing suspicious was found"]:
         print(f"diagnose: {sentence}")
@@ -33,24 +33,26 @@ def write_examples(found: Diagnosis, manifest: Manifest) -> Iterator[dict[str, o
     """A panel for each of the most doubtful images of each class, and what the page says of it."""
     samples = {sample.name: sample for sample in manifest.samples}
     for label, name in enumerate(manifest.classes):
-        own = [finding for finding in found.findings if finding.label == label]
-        for number, finding in enumerate(most_doubtful(own, EXAMPLES), 1):
+        own = [diagnosis for diagnosis in found.diagnoses if diagnosis.label == label]
+        for number, diagnosis in enumerate(most_doubtful(own, EXAMPLES), 1):
             file = f"{label + 1:03d}-{number}.png"
-            tiles = example_tiles(found.patient, manifest, samples[finding.name], finding)
+            tiles = example_tiles(found.model, manifest, samples[diagnosis.name], diagnosis)
             write_image(paths.DIAGNOSIS / file, draw_panel(tiles))
-            yield {"class": name, "name": finding.name, "file": file}
+            yield {"class": name, "name": diagnosis.name, "file": file}
 
 
-def example_tiles(patient: Patient, manifest: Manifest, sample: Sample, finding: Finding) -> list[Tile]:
+def example_tiles(
+    model: DiagnosedModel, manifest: Manifest, sample: Sample, diagnosis: ImageDiagnosis
+) -> list[Tile]:
     """Photo, heat and, where there is a mask, the photo with all objects painted over; with the scores."""
     image, mask = manifest.image(sample), true_mask(sample)
-    heat = patient.heatmap_at(image, finding.label, shrink_photo(image).shape[:2])
-    name = manifest.classes[finding.label]
+    heat = model.heatmap_at(image, diagnosis.label, shrink_photo(image).shape[:2])
+    name = manifest.classes[diagnosis.label]
     tiles = [
-        Tile(f"{name}: {finding.score:.2f}", shrink_photo(image)),
+        Tile(f"{name}: {diagnosis.score:.2f}", shrink_photo(image)),
         Tile(f"heat of {name}", draw_heat(shrink_photo(image), heat)),
     ]
-    if mask is not None and not np.isnan(finding.painted_logit):
+    if mask is not None and not np.isnan(diagnosis.painted_logit):
         painted = paint_over(image, mask != 0)
-        tiles.append(Tile(f"painted over: {finding.painted_score:.2f}", shrink_photo(painted)))
+        tiles.append(Tile(f"painted over: {diagnosis.painted_score:.2f}", shrink_photo(painted)))
     return tiles

@@ -33,7 +33,7 @@ class Results:
     supervision: tuple[str, ...]
     classifier: Metrics
     average_precision: Scores  # by class
-    doubts: list[dict[str, str]]  # rows of doubts.csv: labels that the classifier contradicts
+    label_issues: list[dict[str, str]]  # rows of label_issues.csv: labels that the classifier contradicts
     diagnosis: Metrics
     pseudo_masks: dict[str, Metrics]  # by method, then by round of self-training
     sweeps: dict[str, Points]  # by the same
@@ -81,7 +81,7 @@ def read_results(
         supervision=supervision,
         classifier=read_json(reports / "classifier" / "metrics.json"),
         average_precision={row["class"]: to_number(row["average_precision"]) for row in classes},
-        doubts=read_table(reports / "classifier" / "doubts.csv"),
+        label_issues=read_table(reports / "classifier" / "label_issues.csv"),
         diagnosis=read_json(reports / "diagnosis" / "diagnosis.json"),
         pseudo_masks={m: read_json(masks / m / "metrics.json") for m in made},
         sweeps={m: read_points(masks / m / "thresholds.csv", "threshold", "miou") for m in made},

@@ -8,7 +8,8 @@ from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import stage
 from pipeline.workflows.heatmap_threshold import find_threshold
-from pipeline.workflows.pseudo_masks import MaskingJob, ThresholdedHeat, make_masks
+from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
+from pipeline.workflows.pseudo_masks import make_masks
 
 
 def main(method: str) -> None:

@@ -9,7 +9,8 @@ from pipeline.engine.device import describe, pick_device
 from pipeline.masks.threshold import normalised_odds
 from pipeline.params import load_params, model_before
 from pipeline.stages.running import stage
-from pipeline.workflows.pseudo_masks import MaskingJob, ThresholdedHeat, make_masks
+from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
+from pipeline.workflows.pseudo_masks import make_masks
 from pipeline.workflows.self_training import THRESHOLD, first_heat, predict_all
 
 

@@ -1,4 +1,4 @@
-"""Train the classifier on image-level labels, score it on `val`, and list the labels that it doubts."""
+"""Train the classifier on image-level labels, score it on `val`, and list the label issues it finds."""
 
 from pipeline import paths
 from pipeline.base.files import write_csv

@@ -9,19 +9,19 @@ from pipeline.base.files import write_csv, write_json
 from pipeline.classifier.classifier_training import multi_hot, predict_probabilities
 from pipeline.classifier.network import Classifier
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.evaluation.doubts import doubtful_labels
+from pipeline.evaluation.label_issues import find_label_issues
 from pipeline.evaluation.means import mean_present, score_or_none
 from pipeline.evaluation.ranking import average_precision, f1_at
 
-DOUBTS = 100  # labels that are listed, at most
+LISTED = 100  # labels that are listed, at most
 
 
 def score_classifier(net: Classifier, manifest: Manifest, long_side: int, folder: Path) -> None:
-    """Write the scores of the `val` images, and the doubtful labels of these and of the training images."""
+    """Write the scores of the `val` images, and the label issues of these and of the training images."""
     val, train = manifest.split("val"), manifest.split("train")
     probabilities = predict_probabilities(net, manifest, (*val, *train), long_side)
     write_scores(manifest, probabilities[: len(val)], folder)
-    write_doubts(manifest, (*val, *train), probabilities, folder)
+    write_label_issues(manifest, (*val, *train), probabilities, folder)
 
 
 def write_scores(manifest: Manifest, probabilities: np.ndarray, folder: Path) -> None:
@@ -39,19 +39,19 @@ def write_scores(manifest: Manifest, probabilities: np.ndarray, folder: Path) ->
     write_csv(folder / "classes.csv", ("class", "average_precision", "f1"), rows)
 
 
-def write_doubts(
+def write_label_issues(
     manifest: Manifest, samples: Sequence[Sample], probabilities: np.ndarray, folder: Path
 ) -> None:
     """Write the labels that the classifier contradicts most, of training and `val` images."""
     labels = np.stack([multi_hot(s.labels, len(manifest.classes)).bool().numpy() for s in samples])
     rows = [
         {
-            "name": samples[doubt.image].name,
-            "split": samples[doubt.image].split,
-            "class": manifest.classes[doubt.label],
-            "given": int(doubt.given),
-            "probability": round(doubt.probability, 4),
+            "name": samples[issue.image].name,
+            "split": samples[issue.image].split,
+            "class": manifest.classes[issue.label],
+            "given": int(issue.given),
+            "probability": round(issue.probability, 4),
         }
-        for doubt in doubtful_labels(labels, probabilities, DOUBTS)
+        for issue in find_label_issues(labels, probabilities, LISTED)
     ]
-    write_csv(folder / "doubts.csv", ("name", "split", "class", "given", "probability"), rows)
+    write_csv(folder / "label_issues.csv", ("name", "split", "class", "given", "probability"), rows)

@@ -12,8 +12,13 @@ from pipeline.classifier.network import load_classifier
 from pipeline.data.images import Mask
 from pipeline.data.manifest import Manifest, Sample, load_mask
 from pipeline.engine.device import pick_device, place
-from pipeline.evaluation.diagnosis import Finding, Logits, diagnose
-from pipeline.heatmaps.diagnosed_model import Patient, background_logits, examine, make_patient
+from pipeline.evaluation.diagnosis import ImageDiagnosis, Logits, diagnose
+from pipeline.heatmaps.diagnosed_model import (
+    DiagnosedModel,
+    background_logits,
+    diagnose_image,
+    make_diagnosed_model,
+)
 from pipeline.params import Params
 
 
@@ -21,44 +26,44 @@ from pipeline.params import Params
 class Diagnosis:
     """A diagnosed classifier."""
 
-    patient: Patient
-    findings: list[Finding]
+    model: DiagnosedModel
+    diagnoses: list[ImageDiagnosis]
     summary: dict[str, Any]  # per class and overall, with what is suspicious, see `diagnose`
 
 
 def diagnose_classifier(manifest: Manifest, params: Params) -> Diagnosis:
     """Diagnose `models/classifier` on the `val` images, by the first of `heatmaps.methods`."""
     net = place(load_classifier(paths.CLASSIFIER), pick_device())
-    patient = make_patient(net, net.fc, params.heatmaps.methods[0], params.data.long_side)
+    model = make_diagnosed_model(net, net.fc, params.heatmaps.methods[0], params.data.long_side)
     val = manifest.split("val")
-    logits, backgrounds, findings = examine_all(patient, manifest, val, params.diagnose.images)
+    logits, backgrounds, diagnoses = diagnose_images(model, manifest, val, params.diagnose.images)
     labels = np.array([[c in s.labels for c in range(len(manifest.classes))] for s in val], bool)
-    summary = diagnose(manifest.classes, labels, logits, backgrounds, findings)
-    return Diagnosis(patient, findings, summary)
+    summary = diagnose(manifest.classes, labels, logits, backgrounds, diagnoses)
+    return Diagnosis(model, diagnoses, summary)
 
 
-def examine_all(
-    patient: Patient, manifest: Manifest, samples: Sequence[Sample], images: int
-) -> tuple[Logits, Logits, list[Finding]]:
-    """Logits (N, C), those of the backgrounds, and findings.
+def diagnose_images(
+    model: DiagnosedModel, manifest: Manifest, samples: Sequence[Sample], images: int
+) -> tuple[Logits, Logits, list[ImageDiagnosis]]:
+    """Logits (N, C), those of the backgrounds, and a diagnosis of each class shown.
 
-    `images` of each class are examined closely, the first ones. Without a true mask, the background is NaN.
+    The first `images` of each class are diagnosed in detail. Without a true mask, the background is NaN.
     """
     logits = np.zeros((len(samples), len(manifest.classes)), np.float32)
     backgrounds = np.full_like(logits, np.nan)
-    findings: list[Finding] = []
+    diagnoses: list[ImageDiagnosis] = []
     left = [images] * len(manifest.classes)
     for row, sample in enumerate(tqdm(samples, "diagnose", unit="image")):
         image, mask, background = manifest.image(sample), true_mask(sample), None
-        logits[row] = patient.logits(image).numpy()
+        logits[row] = model.logits(image).numpy()
         if mask is not None:
-            background = background_logits(patient, image, mask)
+            background = background_logits(model, image, mask)
             backgrounds[row] = background.numpy()
-        closely = [label for label in sample.labels if left[label] > 0]
-        for label in closely:
+        detailed = [label for label in sample.labels if left[label] > 0]
+        for label in detailed:
             left[label] -= 1
-        findings += examine(patient, sample, image, mask, background, closely)
-    return logits, backgrounds, findings
+        diagnoses += diagnose_image(model, sample, image, mask, background, detailed)
+    return logits, backgrounds, diagnoses
 
 
 def true_mask(sample: Sample) -> Mask | None:

@@ -13,7 +13,7 @@ from pipeline.params import PseudoMaskParams, SelfTrainingParams, method_of
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.segmentation.prediction import predict_heat
 from pipeline.workflows.heatmap_threshold import find_threshold
-from pipeline.workflows.pseudo_masks import ThresholdedHeat
+from pipeline.workflows.masking_job import ThresholdedHeat
 
 SHARD = 64  # images that are stored, and after an interruption done again, together
 THRESHOLD = 0.5  # above it a label is more probable than the background

@@ -1,4 +1,4 @@
-"""From findings on single pictures to suspicions, with numbers worked out by hand."""
+"""From diagnoses on single pictures to suspicions, with numbers worked out by hand."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.evaluation.diagnosis import FEWEST, Finding, context_share, diagnose, most_doubtful
+from pipeline.evaluation.diagnosis import FEWEST, ImageDiagnosis, context_share, diagnose, most_doubtful
 
 CLASSES = ("cat", "boat")
 N = 2 * FEWEST
@@ -17,17 +17,19 @@ SOUND = (0.6, 0.0, 0.1, 0.1, 0.2)  # shares of the heat
 def made(
     *, painted: float = -3.0, shares: Sequence[float] = SOUND, random: float = 0.1, same: float = 0.1
 ) -> dict[str, Any]:
-    """A diagnosis of N pictures of cats, then N of boats, of which only the boats' findings vary."""
+    """A diagnosis of N pictures of cats, then N of boats, of which only the boats' diagnoses vary."""
     labels = np.repeat(np.eye(2, dtype=bool), N, axis=0)
     logits = np.where(labels, 4.0, -4.0)
-    findings = [
-        Finding(f"cat-{i}", 0, 4.0, -4.0, True, SOUND, 0.9, 0.1, 0.5, 0.1, 0.1, 0.1) for i in range(N)
+    diagnoses = [
+        ImageDiagnosis(f"cat-{i}", 0, 4.0, -4.0, True, SOUND, 0.9, 0.1, 0.5, 0.1, 0.1, 0.1) for i in range(N)
     ]
-    findings += [
-        Finding(f"boat-{i}", 1, 4.0, painted, i % 4 > 0, tuple(shares), 0.8, 0.2, 0.3, random, 0.2, same)
+    diagnoses += [
+        ImageDiagnosis(
+            f"boat-{i}", 1, 4.0, painted, i % 4 > 0, tuple(shares), 0.8, 0.2, 0.3, random, 0.2, same
+        )
         for i in range(N)
     ]
-    return diagnose(CLASSES, labels, logits, np.full_like(logits, -4), findings)
+    return diagnose(CLASSES, labels, logits, np.full_like(logits, -4), diagnoses)
 
 
 def test_context_share_by_hand() -> None:
@@ -85,23 +87,30 @@ def test_leaks_between_classes_that_come_together() -> None:
 
 def test_few_pictures_say_nothing() -> None:
     labels = np.array([[0, 1]] * (FEWEST - 1) + [[0, 0]] * N, bool)
-    findings = [Finding(str(i), 1, 4.0, 4.0, False, (0, 1, 0, 0, 0), 0, 1, 0, 1) for i in range(FEWEST - 1)]
+    diagnoses = [
+        ImageDiagnosis(str(i), 1, 4.0, 4.0, False, (0, 1, 0, 0, 0), 0, 1, 0, 1) for i in range(FEWEST - 1)
+    ]
     logits = np.where(labels, 4.0, -4.0)
-    assert diagnose(CLASSES, labels, logits, -abs(logits), findings)["flags"] == []
+    assert diagnose(CLASSES, labels, logits, -abs(logits), diagnoses)["flags"] == []
 
 
 def test_without_masks_the_scores_are_null_and_json_takes_them() -> None:
     labels = np.array([[1, 0], [0, 1]], bool)
     unknown = np.full((2, 2), np.nan)
-    found = diagnose(CLASSES, labels, np.zeros((2, 2)), unknown, [Finding("a", 0, 0.0), Finding("b", 1, 0.0)])
+    found = diagnose(
+        CLASSES, labels, np.zeros((2, 2)), unknown, [ImageDiagnosis("a", 0, 0.0), ImageDiagnosis("b", 1, 0.0)]
+    )
     assert found["classes"]["cat"]["context"] is None
     assert found["overall"]["heat"]["object"] is None
     json.dumps(found, allow_nan=False)
 
 
 def test_doubtful_pictures_come_first() -> None:
-    seen, gone = Finding("a", 0, 3.0, painted_logit=2.0), Finding("b", 0, 3.0, painted_logit=-2.0)
-    weak = Finding("c", 0, 3.0, drop_hot=0.1, drop_random=0.3)
-    strong = Finding("d", 0, 3.0, drop_hot=0.9, drop_random=0.1)
-    unknown = Finding("e", 0, 3.0)
+    seen, gone = (
+        ImageDiagnosis("a", 0, 3.0, painted_logit=2.0),
+        ImageDiagnosis("b", 0, 3.0, painted_logit=-2.0),
+    )
+    weak = ImageDiagnosis("c", 0, 3.0, drop_hot=0.1, drop_random=0.3)
+    strong = ImageDiagnosis("d", 0, 3.0, drop_hot=0.9, drop_random=0.1)
+    unknown = ImageDiagnosis("e", 0, 3.0)
     assert most_doubtful([unknown, strong, weak, gone, seen], 4) == [seen, gone, weak, strong]

@@ -8,8 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.data.manifest import Sample
-from pipeline.evaluation.diagnosis import Finding
-from pipeline.heatmaps.diagnosed_model import Patient, background_logits, examine, make_patient
+from pipeline.evaluation.diagnosis import ImageDiagnosis
+from pipeline.heatmaps.diagnosed_model import (
+    DiagnosedModel,
+    background_logits,
+    diagnose_image,
+    make_diagnosed_model,
+)
 
 RED, BLUE = 0, 1  # classes: the first network's logit 0 grows with red, its logit 1 with blue
 
@@ -33,9 +38,9 @@ class ColourReader(nn.Module):
 
 
 @pytest.fixture
-def patient() -> Patient:
+def model() -> DiagnosedModel:
     net = ColourReader().eval()
-    return make_patient(net, net.fc, "cam", 80)
+    return make_diagnosed_model(net, net.fc, "cam", 80)
 
 
 def red_disc_on_water() -> tuple[np.ndarray, np.ndarray]:
@@ -53,15 +58,15 @@ def sample(*labels: int) -> Sample:
 
 
 def looked(
-    patient: Patient, shown: Sample, image: np.ndarray, mask: np.ndarray | None, closely: list[int]
-) -> list[Finding]:
-    background = None if mask is None else background_logits(patient, image, mask)
-    return examine(patient, shown, image, mask, background, closely)
+    model: DiagnosedModel, shown: Sample, image: np.ndarray, mask: np.ndarray | None, detailed: list[int]
+) -> list[ImageDiagnosis]:
+    background = None if mask is None else background_logits(model, image, mask)
+    return diagnose_image(model, shown, image, mask, background, detailed)
 
 
-def test_a_reader_of_the_object(patient: Patient) -> None:
+def test_a_reader_of_the_object(model: DiagnosedModel) -> None:
     image, mask = red_disc_on_water()
-    (found,) = looked(patient, sample(RED), image, mask, closely=[RED])
+    (found,) = looked(model, sample(RED), image, mask, detailed=[RED])
     # One cell in ten is red: 40 * 0.9 * 0.1 - 2, and nothing is left of it without the object.
     assert found.logit == pytest.approx(40 * 230 / 255 * 24 * 16 / (48 * 80) - 2, abs=1e-4)
     assert found.painted_logit == pytest.approx(-2, abs=0.3)
@@ -71,48 +76,48 @@ def test_a_reader_of_the_object(patient: Patient) -> None:
     assert found.insertion > 0.8
 
 
-def test_a_reader_of_the_surroundings(patient: Patient) -> None:
+def test_a_reader_of_the_surroundings(model: DiagnosedModel) -> None:
     image, mask = red_disc_on_water()
-    (found,) = looked(patient, sample(BLUE), image, np.where(mask, 2, 0).astype(np.uint8), closely=[BLUE])
+    (found,) = looked(model, sample(BLUE), image, np.where(mask, 2, 0).astype(np.uint8), detailed=[BLUE])
     assert found.painted_logit > found.logit  # the water closes over the object
     assert found.hit is False
     assert found.shares[0] < 0.05
 
 
-def test_the_background_is_what_no_object_and_nothing_unscored_covers(patient: Patient) -> None:
+def test_the_background_is_what_no_object_and_nothing_unscored_covers(model: DiagnosedModel) -> None:
     image, mask = red_disc_on_water()
     bare = np.zeros_like(image)
     bare[..., 2] = 200
     mask[mask > 0] = 2  # of another class
     mask[16:32, 32:44] = 255
-    expected = patient.logits(bare)
-    assert torch.allclose(background_logits(patient, image, mask), expected, atol=0.3)
-    assert torch.equal(background_logits(patient, bare, np.zeros_like(mask)), expected)
+    expected = model.logits(bare)
+    assert torch.allclose(background_logits(model, image, mask), expected, atol=0.3)
+    assert torch.equal(background_logits(model, bare, np.zeros_like(mask)), expected)
 
 
-def test_random_weights_change_the_heat_of_both_twins(patient: Patient) -> None:
+def test_random_weights_change_the_heat_of_both_twins(model: DiagnosedModel) -> None:
     image, mask = red_disc_on_water()
     image[:8] = (0, 200, 0)
-    (found,) = looked(patient, sample(RED), image, mask, closely=[RED])
+    (found,) = looked(model, sample(RED), image, mask, detailed=[RED])
     assert abs(found.random_all) < 0.95
     assert found.random_head != found.random_all
-    assert torch.equal(patient.net.fc.weight[0], torch.tensor([40.0, 0, 0]))  # type: ignore[union-attr,index]
+    assert torch.equal(model.net.fc.weight[0], torch.tensor([40.0, 0, 0]))  # type: ignore[union-attr,index]
 
 
-def test_only_what_is_asked_for_is_measured(patient: Patient) -> None:
+def test_only_what_is_asked_for_is_measured(model: DiagnosedModel) -> None:
     image, mask = red_disc_on_water()
-    (quick,) = looked(patient, sample(RED), image, mask, closely=[])
+    (quick,) = looked(model, sample(RED), image, mask, detailed=[])
     assert math.isnan(quick.insertion)
     assert quick.hit
-    (blind,) = looked(patient, sample(RED), image, None, closely=[])
+    (blind,) = looked(model, sample(RED), image, None, detailed=[])
     assert blind.hit is None
     assert math.isnan(blind.painted_logit)
-    (absent,) = looked(patient, sample(BLUE), image, mask, closely=[])  # labelled, but not in the mask
+    (absent,) = looked(model, sample(BLUE), image, mask, detailed=[])  # labelled, but not in the mask
     assert absent.hit is None
-    assert looked(patient, sample(), image, mask, closely=[]) == []
+    assert looked(model, sample(), image, mask, detailed=[]) == []
 
 
-def test_same_numbers_again(patient: Patient) -> None:
+def test_same_numbers_again(model: DiagnosedModel) -> None:
     image, mask = red_disc_on_water()
-    first, second = (repr(looked(patient, sample(RED), image, mask, [RED])) for _ in range(2))
+    first, second = (repr(looked(model, sample(RED), image, mask, [RED])) for _ in range(2))
     assert first == second  # as text, since NaN differs from itself

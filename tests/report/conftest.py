@@ -84,8 +84,8 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
     write_json(reports / "classifier/metrics.json", {"map": 0.91, "f1": 0.8})
     rows = [{"class": name, "average_precision": 0.9, "f1": 0.8} for name in classes]
     write_csv(reports / "classifier/classes.csv", ("class", "average_precision", "f1"), rows)
-    doubts = [{"name": "train-05", "split": "train", "class": names[1], "given": 1, "probability": 0.03}]
-    write_csv(reports / "classifier/doubts.csv", tuple(doubts[0]), doubts)
+    issues = [{"name": "train-05", "split": "train", "class": names[1], "given": 1, "probability": 0.03}]
+    write_csv(reports / "classifier/label_issues.csv", tuple(issues[0]), issues)
     write_csv(reports / "classifier/curve.csv", ("step", "loss", "lr"), curve)
 
     def known(value: float) -> float | None:

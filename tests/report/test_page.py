@@ -210,10 +210,10 @@ def test_the_page_names_the_split_that_was_scored(project: Project, set_params: 
     assert read_json(Path("reports/summary.json"))["split"] == "test"
 
 
-def test_doubtful_labels_are_listed_where_there_are_some(project: Project) -> None:
+def test_label_issues_are_listed_where_there_are_some(project: Project) -> None:
     project()
     assert "<td>train-05</td><td>train</td><td>cat</td><td>present</td><td>0.03</td>" in render()
-    Path("reports/classifier/doubts.csv").write_text("name,split,class,given,probability\n")
+    Path("reports/classifier/label_issues.csv").write_text("name,split,class,given,probability\n")
     assert "Labels to look at again" not in render()
 
 

@@ -32,7 +32,7 @@ def make_results(
         supervision=supervision,
         classifier={"map": 0.9, "f1": None, "extra": 1},
         average_precision={},
-        doubts=[],
+        label_issues=[],
         diagnosis={},
         pseudo_masks={
             "cam": {"corrected": corrected, "heatmaps": heat, "pseudo_masks": masks, "threshold": 0.3}

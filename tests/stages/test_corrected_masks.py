@@ -21,8 +21,9 @@ from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.threshold import label_map, normalised_odds, upsample
 from pipeline.params import load_params
 from pipeline.stages import make_pseudo_masks, prepare, self_train, train_classifier
+from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
 from pipeline.workflows.preparation import DataError
-from pipeline.workflows.pseudo_masks import MaskingJob, ThresholdedHeat, make_masks
+from pipeline.workflows.pseudo_masks import make_masks
 
 SHIPPED = Path(__file__).parent.parent.parent / "params.yaml"
 

@@ -12,7 +12,7 @@ from pipeline.masks.auto import POWER, heat_histogram, otsu
 from pipeline.masks.threshold import normalised_odds, normalised_scores
 from pipeline.params import load_params
 from pipeline.stages import self_train
-from pipeline.workflows.pseudo_masks import MaskingJob
+from pipeline.workflows.masking_job import MaskingJob
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 

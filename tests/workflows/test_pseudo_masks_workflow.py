@@ -12,13 +12,8 @@ from pipeline.masks.threshold import Normalisation, normalised_odds, normalised_
 from pipeline.params import load_params
 from pipeline.report.results import read_confusion
 from pipeline.workflows.confusion_file import write_confusion
-from pipeline.workflows.pseudo_masks import (
-    MaskingJob,
-    MaskQuality,
-    ThresholdedHeat,
-    mask_quality,
-    summarise_quality,
-)
+from pipeline.workflows.mask_quality import MaskQuality, mask_quality, summarise_quality
+from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CONTRADICTED = 0.5  # probability of the opposite above which a label is doubted
+CONTRADICTED = 0.5  # probability of the opposite above which a label is an issue
 
 
 @dataclass(frozen=True)
-class Doubt:
+class LabelIssue:
     """One label of one image that the classifier contradicts."""
 
     image: int  # row
@@ -19,9 +19,9 @@ class Doubt:
     probability: float  # of the class, [0, 1]
 
 
-def doubtful_labels(
+def find_label_issues(
     labels: NDArray[np.bool_], probabilities: NDArray[np.floating[Any]], count: int
-) -> list[Doubt]:
+) -> list[LabelIssue]:
     """The labels with the largest `|label - probability|` above 0.5, the largest first, at most `count`.
 
     Args:
@@ -35,6 +35,6 @@ def doubtful_labels(
     images, classes = np.nonzero(distance > CONTRADICTED)
     order = np.argsort(-distance[images, classes], kind="stable")[:count]
     return [
-        Doubt(int(i), int(c), bool(labels[i, c]), float(probabilities[i, c]))
+        LabelIssue(int(i), int(c), bool(labels[i, c]), float(probabilities[i, c]))
         for i, c in zip(images[order], classes[order], strict=True)
     ]

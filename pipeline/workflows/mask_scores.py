@@ -1,0 +1,104 @@
+"""The scores of heatmaps and masks against the true masks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import paths
+from pipeline.base.files import write_csv
+from pipeline.base.parallel import parallel_stream
+from pipeline.data.manifest import Sample, load_mask
+from pipeline.evaluation.confusion import (
+    Counts,
+    Scores,
+    confusion_matrix,
+    mean_iou,
+    pseudo_mask_counts,
+    score_pseudo_masks,
+)
+from pipeline.evaluation.means import score_or_none
+from pipeline.heatmaps.store import HeatmapStore
+from pipeline.masks.sweep import THRESHOLDS, sweep
+from pipeline.masks.threshold import label_map, upsample
+from pipeline.workflows.confusion_file import write_confusion
+from pipeline.workflows.masking_job import MaskingJob
+
+ImageScores = tuple[float | None, float | None]  # mIoU before and after refinement
+
+
+@dataclass(frozen=True)
+class ImageCounts:
+    """Pixel counts of one image against its true mask; each is additive over images."""
+
+    name: str
+    sweep: Counts  # (T, L, L) of the heatmaps
+    seed: Counts  # (L, L) at the threshold in use
+    refined: Counts  # (L, L) after refinement
+    mask: Counts  # (L, L + 1) of the published mask, open pixels last
+
+
+def evaluate_image(job: MaskingJob, sample: Sample) -> ImageCounts:
+    """Compare one image's heatmaps and masks with its true mask."""
+    truth, labels = load_mask(paths.TRUE_MASKS, sample), len(job.manifest.classes) + 1
+    classes = np.array(sample.labels, int)
+    heat = upsample(HeatmapStore(job.heat.folder).read(sample), truth.shape)
+    return ImageCounts(
+        sample.name,
+        sweep(truth, heat, classes, labels),
+        confusion_matrix(truth, label_map(heat, classes, job.heat.threshold), labels),
+        confusion_matrix(truth, load_mask(job.work / "refined", sample), labels),
+        pseudo_mask_counts(truth, load_mask(job.work / "masks", sample), labels),
+    )
+
+
+def write_scores(
+    job: MaskingJob, scored: Sequence[Sample], folder: Path
+) -> tuple[dict[str, object], dict[str, ImageScores]]:
+    """Write the threshold sweep and the confusion matrix; the metrics, and the scores by sample name."""
+    labels = len(job.manifest.classes) + 1
+    swept = np.zeros((len(THRESHOLDS), labels, labels), np.int64)
+    seed, refined = np.zeros((labels, labels), np.int64), np.zeros((labels, labels), np.int64)
+    masks = np.zeros((labels, labels + 1), np.int64)
+    scores: dict[str, ImageScores] = {}
+    for counts in parallel_stream(partial(evaluate_image, job), scored, description="scores"):
+        swept += counts.sweep
+        seed += counts.seed
+        refined += counts.refined
+        masks += counts.mask
+        before, after = mean_iou(counts.seed), mean_iou(counts.refined)
+        scores[counts.name] = score_or_none(before), score_or_none(after)
+    curve = np.array([mean_iou(confusion) for confusion in swept])
+    write_confusion(folder / "confusion.csv", job.manifest.classes, refined)
+    points = [
+        {"threshold": round(float(t), 2), "miou": score_or_none(miou)}
+        for t, miou in zip(THRESHOLDS, curve, strict=True)
+        if scored
+    ]
+    write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
+    return summarise(job.heat.threshold, curve, seed, refined, masks), scores
+
+
+def summarise(
+    threshold: float, curve: Scores, seed: Counts, refined: Counts, masks: Counts
+) -> dict[str, object]:
+    """The metrics of one method; the scores are null where no training image has a mask to score with."""
+    known = bool(seed.any())
+    best = int(np.nanargmax(curve)) if known else 0
+    published = score_pseudo_masks(masks)
+    return {
+        "threshold": threshold,
+        "heatmaps": {
+            "threshold_chosen": threshold,
+            "miou_chosen": score_or_none(mean_iou(seed)),
+            "threshold_best": round(float(THRESHOLDS[best]), 2) if known else None,
+            "miou_best": score_or_none(curve[best]),
+        },
+        "pseudo_masks": {
+            "miou": score_or_none(mean_iou(refined)),
+            "precision": score_or_none(published.precision),
+            "coverage": score_or_none(published.coverage),
+        },
+    }
