@@ -1,5 +1,7 @@
 """Ids of masks in colours, against a look-up pixel by pixel."""
 
+import tracemalloc
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,3 +32,15 @@ def test_every_id_comes_back() -> None:
     ids = np.arange(256).reshape(8, 32)
     table = {colour: i for i, colour in enumerate(voc_colours())}
     np.testing.assert_array_equal(ids_of_colours(voc_palette()[ids], table), ids)
+
+
+def test_a_small_mask_takes_little_memory() -> None:
+    table = {colour: i for i, colour in enumerate(voc_colours())}
+    image = voc_palette()[np.arange(12).reshape(3, 4)]
+    tracemalloc.start()
+    try:
+        ids_of_colours(image, table)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 200_000  # a table of all colours takes 32 MB
