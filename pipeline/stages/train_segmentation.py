@@ -11,7 +11,7 @@ from pipeline.engine.device import describe, pick_device
 from pipeline.engine.seed import seed_everything
 from pipeline.params import FULL, load_params
 from pipeline.segmentation.network import SegmentationConfig, make_segmentation_net, save_segmentation_net
-from pipeline.segmentation.segmentation_training import train_segmentation
+from pipeline.segmentation.segmentation_training import MaskedSamples, train_segmentation
 from pipeline.stages.running import stage
 
 
@@ -50,8 +50,8 @@ def main(supervision: str) -> None:
         masks=masks,
         classifier=paths.CLASSIFIER,
     )
-    trusted = trusted_names(supervision, samples)
-    curve = train_segmentation(net, manifest, samples, masks, trusted, params, work / "checkpoint.pt", name)
+    given = MaskedSamples(manifest, samples, masks, trusted_names(supervision, samples))
+    curve = train_segmentation(net, given, params, work / "checkpoint.pt", name)
     save_segmentation_net(work / "model", net)
     write_csv(curve_file, ("step", "loss", "lr"), curve)
     publish(name, {work / "model": paths.SEGMENTATION / supervision})
