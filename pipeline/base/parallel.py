@@ -70,13 +70,29 @@ def worker_count(workers: int | None = None) -> int:
     Raises:
         UserError: `workers`, or `CAMSEG_WORKERS` where it is None, is no number of at least 1.
     """
-    given = str(workers) if workers is not None else os.environ.get(WORKERS, "")
-    if not given:
-        return int(cpu_count())
-    if not given.isdecimal() or int(given) < 1:
-        raise UserError(
-            f"number of workers ({WORKERS}): expected a whole number of at least 1, got {given!r}"
-        )
+    if workers is None:
+        return process_count(WORKERS, default=int(cpu_count()), least=1)
+    return whole_number(str(workers), f"number of workers ({WORKERS})", least=1)
+
+
+def process_count(variable: str, *, default: int, least: int) -> int:
+    """The number of processes in an environment variable, `default` where it is not set or empty.
+
+    Raises:
+        UserError: it is no number of at least `least`.
+    """
+    given = os.environ.get(variable, "")
+    return whole_number(given, variable, least=least) if given else default
+
+
+def whole_number(given: str, name: str, *, least: int) -> int:
+    """`given` as a number.
+
+    Raises:
+        UserError: it is no number of at least `least`; the message names it.
+    """
+    if not given.isdecimal() or int(given) < least:
+        raise UserError(f"{name}: expected a whole number of at least {least}, got {given!r}")
     return int(given)
 
 

@@ -9,7 +9,7 @@ from pipeline.engine.device import describe, pick_device
 from pipeline.engine.seed import seed_everything
 from pipeline.params import load_params
 from pipeline.segmentation.network import save_segmentation_net
-from pipeline.segmentation.segmentation_training import train_segmentation
+from pipeline.segmentation.segmentation_training import MaskedSamples, train_segmentation
 from pipeline.stages.running import stage
 from pipeline.workflows.supervision import (
     new_net,
@@ -44,8 +44,8 @@ def main(supervision: str) -> None:
         masks=masks,
         classifier=paths.CLASSIFIER,
     )
-    trusted = trusted_names(supervision, samples)
-    curve = train_segmentation(net, manifest, samples, masks, trusted, params, work / "checkpoint.pt", name)
+    given = MaskedSamples(manifest, samples, masks, trusted_names(supervision, samples))
+    curve = train_segmentation(net, given, params, work / "checkpoint.pt", name)
     save_segmentation_net(work / "model", net)
     write_training(supervision, len(samples), curve)
     publish(name, {work / "model": paths.SEGMENTATION / supervision})

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.base.parallel import WORKERS, parallel_map, parallel_stream, read_ahead, worker_count
+from pipeline.base.parallel import (
+    WORKERS,
+    parallel_map,
+    parallel_stream,
+    process_count,
+    read_ahead,
+    worker_count,
+)
 from pipeline.base.process import is_prepared
 
 
@@ -88,6 +95,18 @@ def test_impossible_workers_are_refused(monkeypatch: pytest.MonkeyPatch, given: 
     monkeypatch.setenv(WORKERS, given)
     with pytest.raises(ValueError, match=f"CAMSEG_WORKERS.*got '{given}'"):
         parallel_map(str, [1], description="test")
+
+
+def test_another_count_of_processes_is_read_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMSEG_LOADERS", "0")
+    assert process_count("CAMSEG_LOADERS", default=4, least=0) == 0
+    monkeypatch.setenv("CAMSEG_LOADERS", "")
+    assert process_count("CAMSEG_LOADERS", default=4, least=0) == 4
+    monkeypatch.setenv("CAMSEG_LOADERS", "two")
+    with pytest.raises(
+        ValueError, match=r"^CAMSEG_LOADERS: expected a whole number of at least 0, got 'two'$"
+    ):
+        process_count("CAMSEG_LOADERS", default=4, least=0)
 
 
 def test_reading_ahead_keeps_the_order_and_reads_in_a_thread_no_more_than_asked_for() -> None:
