@@ -21,16 +21,23 @@ endef
 
 .PHONY: help
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: repro
 repro: $(READY) ## run the pipeline; stages that are up to date are skipped
+	@.venv/bin/python -m pipeline.params
 	@scripts/check_setup.sh git || .venv/bin/dvc config --local core.no_scm true
 	@.venv/bin/dvc repro $(ARGS)
 
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses auto --dist loadfile
+
 .PHONY: test
 test: $(READY) ## run the tests; one file: make test ARGS=tests/heatmaps/test_cam.py
-	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(READY) ## run the long tests: the pipeline from end to end, and kills
+	@$(PYTEST) -m slow $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## check style, format and types

@@ -1,6 +1,6 @@
 """What limits a run: parts of its training masks are replaced by the truth, and a model is trained on each.
 
-    python -m benchmarks.oracle PROJECT [--masks cam-relabelled]
+    python -m benchmarks.oracle PROJECT [--masks cam-round1]
 
 PROJECT is the folder of a finished run with true masks, such as .work/accuracy/photos/shipped-0. New masks of
 its training images are written to data/masks/NAME there, models and scores beside the others:
@@ -48,7 +48,7 @@ def main() -> None:
         "benchmarks.oracle", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("project", type=Path, metavar="PROJECT")
-    parser.add_argument("--masks", default="cam-relabelled", metavar="NAME", help="what limits it, of these")
+    parser.add_argument("--masks", default="cam-round1", metavar="NAME", help="what limits it, of these")
     parser.add_argument("--only-masks", action="store_true", help="score the masks, train nothing")
     given = parser.parse_args()
     os.chdir(given.project)

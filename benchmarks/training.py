@@ -17,9 +17,8 @@ from benchmarks.heatmaps import timed
 from pipeline.engine.device import autocast, describe, pick_device, place, to_device
 from pipeline.engine.training_loop import make_optimizer
 from pipeline.params import Params, load_params
-from pipeline.segmentation.loss import balanced_cross_entropy
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
-from pipeline.segmentation.teacher import Student, correct
+from pipeline.segmentation.teacher import TrainableSegmentation
 
 CONFIG = SegmentationConfig(tuple("abcdef"), 320)
 FPN = {"architecture": "FPN", "decoder": {"pyramid_channels": 128, "segmentation_channels": 64}}
@@ -61,17 +60,15 @@ def step(
 ) -> Callable[[], None]:
     """One step of the training with a teacher, on the same pictures each time."""
     section = params.segmentation
-    student = place(Student(net, section.teacher), device).train()
-    optimizer = make_optimizer(student, section.training, [])
+    objective = place(TrainableSegmentation(net, section, 0, taught=True), device).train()
+    optimizer = make_optimizer(objective, section.training, [])
     images = to_device(torch.rand(batch, 3, side, side), device)
     masks = torch.randint(len(CONFIG.classes) + 1, (batch, side, side), device=device)
     allowed = torch.ones(batch, len(CONFIG.classes) + 1, dtype=torch.bool, device=device)
 
     def run() -> None:
-        student.teacher.update_parameters(net)
         with autocast(device):
-            taught = correct(masks, student.taught(images), allowed, section.teacher.confidence)
-            loss = balanced_cross_entropy(net(images).float(), taught)
+            loss = objective(images, (masks, allowed), section.training.steps)  # when the teacher corrects
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(net.parameters(), section.training.clip_norm)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.commands import check, corrections, diagnose, download, explain, export, predict, use
+from pipeline.errors import UserError
 from pipeline.stages.running import ADVICE, is_out_of_memory
 
 REFUSED = 2  # what is given cannot be used; argparse ends with it too
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # of `camseg check ... | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end of Python
         return UNREAD
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         if given.debug:
             raise
         print(f"camseg: {error}", file=sys.stderr)

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from pipeline.base.parallel import REPLACED
+from pipeline.base.process import REPLACED, prepare_process
 from tests.photos import make_photo_folder
+
+prepare_process()  # the networks of the tests compute as in stages; no module has loaded torch yet
 
 
 def pytest_configure(config: pytest.Config) -> None:

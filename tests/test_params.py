@@ -1,5 +1,6 @@
 """params.yaml: the shipped file loads, and nothing misspelt or impossible does."""
 
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.params import ParamsError, load_params
+from pipeline.params.read import RENAMED_KEYS, RENAMED_VALUES
 
 SHIPPED = Path(__file__).parent.parent / "params.yaml"
 
@@ -51,7 +53,7 @@ def test_each_misspelt_key_is_refused(tmp_path: Path, path: tuple[str, ...]) -> 
         load_params(written(tmp_path, values))
     lines = str(caught.value).splitlines()
     assert f"  {'.'.join(path)}: Field required" in lines
-    assert f"  {'.'.join(path)}x: Extra inputs are not permitted" in lines
+    assert f"  {'.'.join(path)}x: unknown key. Correct or remove it" in lines
 
 
 def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
@@ -101,6 +103,85 @@ def test_impossible_values_are_refused(tmp_path: Path, path: str, value: object)
         load_params(written(tmp_path, values))
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("seed", False, "valid integer, got False"),
+        ("classifier.training.lr", "2e-3", "valid number, got '2e-3'"),
+        ("classifier.training.lr", True, "valid number, got True"),
+        ("classifier.training.steps", "500", "valid integer, got '500'"),
+        ("classifier.training.steps", True, "valid integer, got True"),
+        ("classifier.training.steps", 500.0, "valid integer, got 500.0"),
+        ("classifier.training.scale", {0.75: 1, 1.25: 1}, "a list"),
+        ("classifier.training.scale", [0.5, 1.0, 1.5], "List should have at most 2 items"),
+        ("classifier.output_stride", "32", "8, 16 or 32, got '32'"),
+        ("heatmaps.flip", "yes", "valid boolean, got 'yes'"),
+        ("heatmaps.flip", 1, "valid boolean, got 1"),
+        ("heatmaps.methods", "cam", "a list, got 'cam'"),
+        ("data.path", 7, "valid string, got 7"),
+    ],
+)
+def test_no_value_stands_for_one_of_another_type(tmp_path: Path, path: str, value: object, said: str) -> None:
+    values = shipped()
+    keys = tuple(path.split("."))
+    section_of(values, keys)[keys[-1]] = value
+    with pytest.raises(ParamsError) as caught:
+        load_params(written(tmp_path, values))
+    (line,) = str(caught.value).splitlines()[1:]
+    assert line.startswith(f"  {path}: ")
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("heatmaps.scales", [1.0, "1.5"], "heatmaps.scales.1: Input should be a valid number, got '1.5'"),
+        ("data.classes", ["cat", 1], "data.classes.1: Input should be a valid string, got 1"),
+        ("pseudo_masks.threshold", "0.4", "constrained-float: Input should be a valid number, got '0.4'"),
+        ("segmentation.decoder", {"depth": "3"}, "constrained-int: Input should be a valid integer, got '3'"),
+    ],
+)
+def test_what_is_in_a_list_is_as_strict(tmp_path: Path, path: str, value: object, problem: str) -> None:
+    values = shipped()
+    keys = tuple(path.split("."))
+    section_of(values, keys)[keys[-1]] = value
+    with pytest.raises(ParamsError) as caught:
+        load_params(written(tmp_path, values))
+    assert f"  {path}" in str(caught.value)
+    assert problem in str(caught.value)
+
+
+def test_whole_numbers_stand_for_decimal_ones_and_lists_for_tuples(tmp_path: Path) -> None:
+    values = shipped()
+    values["classifier"]["training"] |= {"lr": 1, "scale": [1, 2]}
+    values["segmentation"]["decoder"] = {"depth": 3, "channels": [64, 32]}
+    values["data"]["classes"] = ["cat", "dog"]
+    params = load_params(written(tmp_path, values))
+    assert isinstance(params.classifier.training.lr, float)
+    assert params.classifier.training.scale == (1.0, 2.0)
+    assert params.segmentation.decoder == {"depth": 3, "channels": (64, 32)}
+    assert params.data.classes == ("cat", "dog")
+
+
+def test_old_names_are_answered_with_the_new_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RENAMED_KEYS, "labels_anew", "self_training")
+    monkeypatch.setitem(RENAMED_KEYS, "classifier.training.learning_rate", "classifier.training.lr")
+    monkeypatch.setitem(RENAMED_VALUES, "cam-anew", "cam-round1")
+    values = shipped()
+    values["labels_anew"] = values.pop("self_training")
+    values["classifier"]["training"]["learning_rate"] = values["classifier"]["training"].pop("lr")
+    values["segmentation"]["supervision"] = ["cam", "cam-anew"]
+    with pytest.raises(ParamsError) as caught:
+        load_params(written(tmp_path, values))
+    lines = str(caught.value).splitlines()
+    assert "  labels_anew: unknown key; it is called self_training now" in lines
+    assert (
+        "  classifier.training.learning_rate: unknown key; it is called classifier.training.lr now" in lines
+    )
+    assert "  segmentation.supervision.1: cam-anew is called cam-round1 now" in lines
+    assert not any("Field required" in line for line in lines), "the new key is named once"
+
+
 def test_supervision_needs_its_heatmaps(tmp_path: Path) -> None:
     values = shipped()
     values["heatmaps"]["methods"] = ["cam"]
@@ -117,29 +198,36 @@ def test_walk_needs_one_of_the_scales(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("supervision", "relabel", "message"),
+    ("supervision", "rounds", "message"),
     [
-        (["cam", "full"], ["gradcampp"], r"relabel\.supervision names \['gradcampp'\]"),
-        (["cam", "cam-relabelled"], [], r"needs \['cam'\] in relabel\.supervision"),
-        (
-            ["cam", "cam-relabelled", "cam-relabelled-relabelled"],
-            ["cam"],
-            r"needs \['cam-relabelled'\] in relabel\.supervision",
-        ),
-        (["cam", "cam-relabelled"], ["cam", "cam-relabelled-relabelled"], r"relabel\.supervision names"),
-        (["cam", "full"], ["full"], r"relabel\.supervision names \['full'\]"),
-        (["cam", "full-relabelled"], [], r"segmentation\.supervision\.1: String should match pattern"),
-        (["cam", "cam-relabelled-"], ["cam"], r"segmentation\.supervision\.1: String should match pattern"),
+        (["cam", "full"], {"gradcampp-round1": "gradcampp"}, r"the models \['gradcampp'\] in segmentation"),
+        (["cam", "cam-round1"], {}, r"needs \['cam-round1'\] in self_training\.rounds"),
+        (["cam", "cam-round1", "cam-round2"], {"cam-round1": "cam"}, r"needs \['cam-round2'\]"),
+        (["cam", "cam-round1"], {"cam-round1": "cam", "cam-round2": "cam"}, r"cam-round2 to be cam-round1"),
+        (["cam", "full"], {"cam-round1": "full"}, r"self_training\.rounds\.cam-round1 to be cam, got full"),
+        (["cam", "full"], {"cam": "cam"}, r"self_training\.rounds\.cam.*String should match pattern"),
+        (["cam", "full-round1"], {}, r"segmentation\.supervision\.1: String should match pattern"),
+        (["cam", "cam-round0"], {}, r"segmentation\.supervision\.1: String should match pattern"),
     ],
 )
-def test_relabelling_needs_a_model(
-    tmp_path: Path, supervision: list[str], relabel: list[str], message: str
+def test_a_round_of_self_training_needs_the_model_before_it(
+    tmp_path: Path, supervision: list[str], rounds: dict[str, str], message: str
 ) -> None:
     values = shipped()
     values["segmentation"]["supervision"] = supervision
-    values["relabel"]["supervision"] = relabel
+    values["self_training"]["rounds"] = rounds
     with pytest.raises(ParamsError, match=message):
         load_params(written(tmp_path, values))
+
+
+def test_the_old_names_of_self_training_are_answered(tmp_path: Path) -> None:
+    values = shipped()
+    values["relabel"] = {**values.pop("self_training"), "supervision": ["cam"]}
+    values["segmentation"]["supervision"] = ["cam", "cam-relabelled-relabelled"]
+    with pytest.raises(ParamsError) as caught:
+        load_params(written(tmp_path, values))
+    assert "relabel: unknown key; it is called self_training now" in str(caught.value)
+    assert "cam-relabelled-relabelled is called cam-round2 now" in str(caught.value)
 
 
 def test_1e_3_is_a_number(tmp_path: Path) -> None:
@@ -156,6 +244,16 @@ def test_text_that_is_no_params_is_refused(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(ParamsError, match=r"params\.yaml"):
             load_params(file)
+
+
+def test_params_are_checked_before_dvc_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = shipped()
+    written(tmp_path, values)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_module("pipeline.params", run_name="__main__")
+    written(tmp_path, {**values, "sede": 1})
+    with pytest.raises(SystemExit, match=r"camseg: params\.yaml: 1 problem\(s\):\n  sede: unknown key"):
+        runpy.run_module("pipeline.params", run_name="__main__")
 
 
 def test_params_cannot_be_changed() -> None:

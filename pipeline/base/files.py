@@ -4,8 +4,8 @@ import csv
 import io
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import UserError
+
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader, or a killed run, never sees half a file."""
+    """Write `content` to `path` so that a reader, a killed run or a lost machine never leaves half a file.
+
+    Raises:
+        OSError: it cannot be written; the message names `path`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    half = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with half.open("xb") as file:
             file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+            file.flush()
+            os.fsync(file.fileno())  # else the name can reach the disk before the content does
+        half.replace(path)
+    except BaseException as error:
+        half.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # of a full disk, say
+            need = f"{error.strerror}, in writing {len(content) / 1e6:.3f} MB"
+            raise OSError(error.errno, need, str(path)) from error
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Let what was renamed into `folder` reach the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -46,8 +65,15 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: expected JSON in UTF-8: {error}") from error
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -59,24 +85,38 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
     write_text(path, text.getvalue())
 
 
+def remove(path: Path) -> None:
+    """Remove a file, a folder with all that it holds, or a link but not what it leads to, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def renew(folder: Path) -> None:
     """Make `folder` an empty folder: nothing of an earlier run stays behind."""
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     folder.mkdir(parents=True)
+
+
+def note_if_empty(folder: Path, note: str) -> None:
+    """Write `note` as `README.txt` if `folder` is empty: DVC warns of it wherever it is used."""
+    if not any(folder.iterdir()):
+        write_text(folder / "README.txt", f"{note}\n")
 
 
 def inside(folder: Path, relative: str) -> Path:
     """`folder / relative`, if that does not leave `folder`.
 
     Raises:
-        ValueError: `relative` is absolute, climbs out with `..`, is a link to somewhere else or in a circle,
+        UserError: `relative` is absolute, climbs out with `..`, is a link to somewhere else or in a circle,
             or no name of a file.
     """
     path = folder / relative
     try:
         resolved = path.resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{relative!r} cannot be a file: {error}") from error
+        raise UserError(f"{relative!r} cannot be a file: {error}") from error
     if not resolved.is_relative_to(folder.resolve()):
-        raise ValueError(f"{relative!r} leaves the folder {folder}")
+        raise UserError(f"{relative!r} leaves the folder {folder}")
     return path

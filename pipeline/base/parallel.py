@@ -6,7 +6,6 @@ writes to it, which then costs the network more than the reading does.
 
 import os
 import sys
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,14 +17,13 @@ import cv2
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from tqdm import tqdm
 
+from pipeline.base.process import is_prepared, prepare_process
+from pipeline.errors import UserError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 WORKERS = "CAMSEG_WORKERS"
-
-# loky replaces a worker that grew by 300 MB, as by loading torch after its first item. Nothing is lost.
-REPLACED = "A worker stopped while some jobs were given to the executor"
-warnings.filterwarnings("ignore", message=REPLACED, category=UserWarning)
 
 
 def parallel_map(
@@ -70,15 +68,31 @@ def worker_count(workers: int | None = None) -> int:
     """The number of processes to use, at least 1.
 
     Raises:
-        ValueError: `workers`, or `CAMSEG_WORKERS` where it is None, is no number of at least 1.
+        UserError: `workers`, or `CAMSEG_WORKERS` where it is None, is no number of at least 1.
     """
-    given = str(workers) if workers is not None else os.environ.get(WORKERS, "")
-    if not given:
-        return int(cpu_count())
-    if not given.isdecimal() or int(given) < 1:
-        raise ValueError(
-            f"number of workers ({WORKERS}): expected a whole number of at least 1, got {given!r}"
-        )
+    if workers is None:
+        return process_count(WORKERS, default=int(cpu_count()), least=1)
+    return whole_number(str(workers), f"number of workers ({WORKERS})", least=1)
+
+
+def process_count(variable: str, *, default: int, least: int) -> int:
+    """The number of processes in an environment variable, `default` where it is not set or empty.
+
+    Raises:
+        UserError: it is no number of at least `least`.
+    """
+    given = os.environ.get(variable, "")
+    return whole_number(given, variable, least=least) if given else default
+
+
+def whole_number(given: str, name: str, *, least: int) -> int:
+    """`given` as a number.
+
+    Raises:
+        UserError: it is no number of at least `least`; the message names it.
+    """
+    if not given.isdecimal() or int(given) < least:
+        raise UserError(f"{name}: expected a whole number of at least {least}, got {given!r}")
     return int(given)
 
 
@@ -88,12 +102,14 @@ def _results(function: Callable[[T], R], items: Iterable[T], workers: int) -> It
     # The processes are the parallelism: BLAS and OpenMP in each of them stay at one thread.
     with parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = Parallel(n_jobs=workers, return_as="generator")
-    folder = Path.cwd()
-    results: Iterable[R] = parallel(delayed(_call_in)(folder, function, item) for item in items)
+    folder, prepared = Path.cwd(), is_prepared()
+    results: Iterable[R] = parallel(delayed(_call_in)(folder, prepared, function, item) for item in items)
     return results
 
 
-def _call_in(folder: Path, function: Callable[[T], R], item: T) -> R:
+def _call_in(folder: Path, prepared: bool, function: Callable[[T], R], item: T) -> R:
+    if prepared:  # as the caller is; a worker inherits the environment alone
+        prepare_process()
     os.chdir(folder)  # workers are kept from map to map, and paths are relative to where the caller is now
     return _call(function, item)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where a data set says something of an image."""
 
     file: Path
@@ -21,15 +21,15 @@ class Problem:
     expected: str
     got: str
     advice: str
-    place: Place | None = None  # in `file`, or in the file that names it
+    location: Location | None = None  # in `file`, or in the file that names it
     fatal: bool = True
 
     def __str__(self) -> str:
         where = f"{self.file}"
-        if self.place and self.place.file == self.file:
-            where += f", {self.place.at}" if self.place.at else ""
-        elif self.place:
-            where += f" ({', '.join(filter(None, (self.place.file.name, self.place.at)))})"
+        if self.location and self.location.file == self.file:
+            where += f", {self.location.at}" if self.location.at else ""
+        elif self.location:
+            where += f" ({', '.join(filter(None, (self.location.file.name, self.location.at)))})"
         return printable(f"{where}: expected {self.expected}, got {self.got}. {self.advice}")
 
 

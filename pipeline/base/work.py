@@ -6,26 +6,29 @@ killed goes on only with work that is exactly its own.
 """
 
 import hashlib
+import json
 import shutil
-from functools import cache
 from pathlib import Path
+from typing import Any
 
-import pipeline
+from pydantic import BaseModel
+
+from pipeline.base.files import remove, sync_folder
+from pipeline.base.imports import imported_files
 
 WORK = Path(".work")
 
 
-def work_folder(stage: str, *parts: object) -> Path:
+def work_folder(stage: str, module: str, **parts: Any) -> Path:
     """The folder for unfinished work of `stage`, made if it is missing.
 
     Args:
         stage: name of the stage, with its matrix value where it has one.
-        parts: all that decides the result besides the code: params by their `repr`, a `Path` by content.
+        module: `__file__` of the stage: the result depends on the code of all that it imports.
+        parts: all else that decides the result: values that JSON has, sections of the params, and a `Path`
+            for the content of the file or folder.
     """
-    digest = hashlib.sha256(code_digest().encode())
-    for part in parts:
-        digest.update(file_digest(part).encode() if isinstance(part, Path) else repr(part).encode())
-    folder = WORK / stage / digest.hexdigest()[:16]
+    folder = WORK / stage / fingerprint(module, parts)
     for half in folder.rglob(".*.part"):  # of a run killed in the middle of `write_bytes`; else published
         half.unlink()
     if folder.is_dir() and any(folder.iterdir()):
@@ -35,22 +38,25 @@ def work_folder(stage: str, *parts: object) -> Path:
 
 
 def publish(stage: str, folders: dict[Path, Path]) -> None:
-    """Move each finished folder (key) to its place among the outs (value), then clear the work of `stage`."""
+    """Move each finished folder (key) to its place among the outs (value), then clear the work of `stage`.
+
+    A link at that place is replaced; what it leads to stays as it is.
+    """
     for source, target in folders.items():
-        shutil.rmtree(target, ignore_errors=True)
+        remove(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source, target)
+        sync_folder(target.parent)
     shutil.rmtree(WORK / stage)
 
 
-@cache
-def code_digest() -> str:
-    """SHA-256 over all modules of the package."""
-    root = Path(pipeline.__path__[0])
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
+def fingerprint(module: str, parts: dict[str, Any]) -> str:
+    """16 hexadecimal digits of all that a result depends on; see `work_folder`.
+
+    As JSON, each part has its name and its end: no two lists of parts are written alike.
+    """
+    code = {path: digest(content) for path, content in imported_files(Path(module)).items()}
+    return digest(json.dumps([code, parts], sort_keys=True, default=_plain).encode())[:16]
 
 
 def file_digest(path: Path) -> str:
@@ -58,7 +64,20 @@ def file_digest(path: Path) -> str:
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    digest = hashlib.sha256()
-    for file_path in sorted(p for p in path.rglob("*") if p.is_file()):
-        digest.update(file_path.relative_to(path).as_posix().encode() + file_digest(file_path).encode())
-    return digest.hexdigest()
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    return digest(json.dumps([(f.relative_to(path).as_posix(), file_digest(f)) for f in files]).encode())
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _plain(part: object) -> object:
+    """What JSON has in the place of a part that it does not have."""
+    match part:
+        case Path():
+            return {"sha256": file_digest(part)}
+        case BaseModel():
+            return part.model_dump(mode="json")
+    raise TypeError(f"Expected a value of JSON, a section of the params or a Path, got {part!r}")

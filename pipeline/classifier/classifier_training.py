@@ -6,7 +6,7 @@ Corrected masks supervise its heatmaps where that is asked for.
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -54,8 +54,7 @@ def train_classifier(
     )
     pretrained = [] if section.weights == "none" else list(net.encoder.parameters())
     return fit(
-        Learner(net, section),
-        objective,
+        TrainableClassifier(net, section),
         stream,
         section.training,
         pretrained=pretrained,
@@ -77,8 +76,8 @@ def known_mask(folder: Path, sample: Sample) -> Mask:
     return np.full((sample.height, sample.width), IGNORE, np.uint8)
 
 
-class Learner(nn.Module):
-    """The classifier, and for erasing an average of its past weights; both are part of a checkpoint."""
+class TrainableClassifier(nn.Module):
+    """The loss of the classifier; with it, for erasing, an average of its past weights."""
 
     def __init__(self, net: Classifier, params: ClassifierParams) -> None:
         super().__init__()
@@ -89,39 +88,44 @@ class Learner(nn.Module):
             average = get_ema_multi_avg_fn(params.erasing.decay)  # type: ignore[no-untyped-call]
             self.average = AveragedModel(net, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
 
-    def train(self, mode: bool = True) -> "Learner":
+    def train(self, mode: bool = True) -> "TrainableClassifier":
         super().train(mode)
         if self.average is not None:
             self.average.eval()
         return self
 
+    def forward(self, images: Tensor, targets: Target, step: int) -> Tensor:
+        """Binary cross-entropy, on erased images where they are asked for, plus the losses of GAIN; a scalar.
 
-def objective(learner: Learner, images: Tensor, targets: Target, step: int) -> Tensor:
-    """Binary cross-entropy, on erased pictures where they are asked for, plus the losses of GAIN; a scalar.
+        Args:
+            targets: labels float32 (N, C), or with `gain.supervision_weight` these and masks int64 (N, H, W).
+        """
+        net, gain = self.net, self.params.gain
+        labels, masks = (targets, None) if isinstance(targets, Tensor) else targets
+        started = step >= self.params.attention_from * self.params.training.steps
+        if self.average is not None:
+            self.average.update_parameters(net)
+            images = self._erased(images, labels) if started else images
+        activations = net.features(images)[-1]
+        loss = functional.binary_cross_entropy_with_logits(net.head(activations), labels)
+        if gain.weight and started:
+            heat = attention(net, activations)
+            loss = loss + gain.weight * attention_mining(net, images, heat, labels, gain)
+        if masks is not None and started:
+            heat = attention(net, activations)
+            loss = loss + gain.supervision_weight * attention_error(heat, masks, labels)
+        return loss
 
-    Args:
-        targets: labels float32 (N, C), or with `gain.supervision_weight` these and masks int64 (N, H, W).
-    """
-    net, params = learner.net, learner.params
-    labels, masks = (targets, None) if isinstance(targets, Tensor) else targets
-    started = step >= params.attention_from * params.training.steps
-    if learner.average is not None:
-        learner.average.update_parameters(net)
-        if started:
-            with torch.no_grad():
-                past = cast(Classifier, learner.average.module)
-                heat = attention(past, past.features(images)[-1])
-            images = erase(images, heat, labels, params.erasing)
-    activations = net.features(images)[-1]
-    loss = functional.binary_cross_entropy_with_logits(net.head(activations), labels)
-    gain = params.gain
-    if gain.weight and started:
-        heat = attention(net, activations)
-        loss = loss + gain.weight * attention_mining(net, images, heat, labels, gain)
-    if masks is not None and started:
-        heat = attention(net, activations)
-        loss = loss + gain.supervision_weight * attention_error(heat, masks, labels)
-    return loss
+    def _erased(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The images without what the average of past weights looks at, or without the rest."""
+        past = cast(Classifier, cast(AveragedModel, self.average).module)
+        with torch.no_grad():
+            heat = attention(past, past.features(images)[-1])
+        return erase(images, heat, labels, self.params.erasing)
+
+    if TYPE_CHECKING:  # nn.Module leaves the type of a call open
+
+        def __call__(self, images: Tensor, targets: Target, step: int, /) -> Tensor: ...
 
 
 def predict_probabilities(

@@ -1,1 +1,5 @@
-"""One module per subcommand of `camseg`."""
+"""One module per subcommand of `camseg`, in a process that is prepared for it."""
+
+from pipeline.base.process import prepare_process
+
+prepare_process()  # here, since this module is imported before any that loads torch

@@ -20,6 +20,7 @@ from pipeline.commands.params_file import with_values
 from pipeline.commands.tables import duration, table
 from pipeline.commands.use import QUALITY, photo_values, quality_values
 from pipeline.data.manifest import Manifest
+from pipeline.errors import UserError
 from pipeline.params import Params, load_params
 
 LARGEST_MATRIX = 12  # classes; beyond it the most frequent pairs are listed
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: there is no such folder.
     """
     if not arguments.path.is_dir():
-        raise ValueError(f"{arguments.path}: expected a folder of photos, got none. Check the path")
+        raise UserError(f"{arguments.path}: expected a folder of photos, got none. Check the path")
     params = load_params()
     source = source_of(arguments.path, params, arguments.source)
     found = inspect_for(source, arguments.path, params)

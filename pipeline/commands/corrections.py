@@ -17,6 +17,7 @@ from pipeline.data.corrections.inspection import Corrections, inspect_correction
 from pipeline.data.corrections.read import CVAT_ZIP, Format, find_format, read_corrections
 from pipeline.data.corrections.store import remove, store, stored_classes, stored_names
 from pipeline.data.manifest import Manifest
+from pipeline.errors import UserError
 from pipeline.params import load_params
 
 EXAMPLES = """
@@ -86,7 +87,7 @@ def add_masks(arguments: argparse.Namespace) -> int:
     exported = read(arguments.exported, None).masks if arguments.exported else {}
     masks = {name: mask for name, mask in found.masks.items() if mask != exported.get(name)}
     if not masks:
-        raise ValueError(f"{arguments.path}: expected masks that differ from {arguments.exported}, got none")
+        raise UserError(f"{arguments.path}: expected masks that differ from {arguments.exported}, got none")
     new = set(masks) - set(stored_names(paths.CORRECTIONS))
     store(paths.CORRECTIONS, masks, order)
     same = f", {len(found.masks) - len(masks)} as they were exported left out" if arguments.exported else ""
@@ -105,10 +106,10 @@ def read_masks(
         ValueError: there are no masks.
     """
     with opened(path) as place:
-        reading = read_corrections(place, format or find_format(place), manifest.classes)
-        found = inspect_corrections(reading, manifest, order, max_megapixels)
-    if not reading.rows and not found.errors:
-        raise ValueError(f"{path}: expected masks, got none. Check the path, or name its --format")
+        parsed = read_corrections(place, format or find_format(place), manifest.classes)
+        found = inspect_corrections(parsed, manifest, order, max_megapixels)
+    if not parsed.records and not found.errors:
+        raise UserError(f"{path}: expected masks, got none. Check the path, or name its --format")
     errors = tuple(line.replace(str(place), str(path)) for line in found.errors)
     return replace(
         found, errors=errors, warnings=tuple(w.replace(str(place), str(path)) for w in found.warnings)
@@ -134,7 +135,7 @@ def remove_masks(arguments: argparse.Namespace) -> int:
     known = set(stored_names(paths.CORRECTIONS))
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(
+        raise UserError(
             f"{paths.CORRECTIONS}: expected names of `camseg corrections list`, got {', '.join(unknown)}"
         )
     remove(paths.CORRECTIONS, names)
@@ -157,4 +158,4 @@ def opened(path: Path) -> Iterator[Path]:
             unpack(file, Path(folder))
             yield Path(folder)
     else:
-        raise ValueError(f"{path}: expected a folder, a .zip or a .json, got neither. Check the path")
+        raise UserError(f"{path}: expected a folder, a .zip or a .json, got neither. Check the path")

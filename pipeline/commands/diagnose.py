@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.commands.prepared import read_prepared
 from pipeline.commands.tables import table
+from pipeline.errors import UserError
 
 EXAMPLES = """
 Does what the stage `diagnose` of the pipeline does, with what lies in this project: models/classifier, the
@@ -39,7 +40,7 @@ def run(_arguments: argparse.Namespace) -> int:
 
     params, manifest = load_params(), read_prepared()
     if not (paths.CLASSIFIER / "config.json").is_file():
-        raise ValueError(f"{paths.CLASSIFIER}: there is no classifier yet. Run `make repro` first")
+        raise UserError(f"{paths.CLASSIFIER}: there is no classifier yet. Run `make repro` first")
     write_diagnosis(diagnose_classifier(manifest, params), manifest)
     found = read_json(paths.DIAGNOSIS / "diagnosis.json")
     rows = [[name, *map(three, scores)] for name, scores in class_rows(found, manifest.classes)]

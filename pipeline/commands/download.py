@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands.outputs import new_folder
+from pipeline.errors import UserError
 
 SECONDS = 5  # for an answer of the server
 
@@ -60,7 +61,7 @@ def fetch(url: str, archive: Path, md5: str) -> None:
     try:
         download_url(url, str(archive.parent), archive.name, md5)
     except (RuntimeError, OSError) as error:
-        raise ValueError(f"{archive}: {error} Delete it and try again.") from error
+        raise UserError(f"{archive}: {error} Delete it and try again.") from error
 
 
 def unpack(archive: Path, folder: Path, base: str) -> None:
@@ -85,7 +86,7 @@ def require_answer(url: str) -> None:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=SECONDS):
             return
     except OSError as error:
-        raise ValueError(
+        raise UserError(
             f"{url}: cannot be reached ({error}). Check the network, or put the whole archive into FOLDER: "
             "it is then unpacked."
         ) from error

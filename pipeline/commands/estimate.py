@@ -59,12 +59,12 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     heatmaps = _passes(params.heatmaps.scales, params.heatmaps.flip) * _working_area(train, side)
     passes = _passes(params.evaluation.scales, params.evaluation.flip)
     evaluated = passes * _working_area(manifest.split(params.evaluation.split), side)
-    again = len(params.relabel.supervision) * _passes(params.relabel.scales, params.relabel.flip)
+    again = len(params.self_training.rounds) * _passes(params.self_training.scales, params.self_training.flip)
     return {
         "train_classifier": classifier,
         "make_heatmaps": CLASSIFIER_FORWARD * (1 + DEPTH * (params.heatmaps.depths - 1)) * heatmaps,
         "make_pseudo_masks": masks * _crf(train, params.pseudo_masks.crf, params.pseudo_masks.refine),
-        "relabel": SEGMENTATION_FORWARD * again * _working_area(train, side),
+        "self_train": SEGMENTATION_FORWARD * again * _working_area(train, side),
         "train_segmentation": models * model + taught * teacher,
         "evaluate": models * SEGMENTATION_FORWARD * evaluated,
     }
@@ -87,8 +87,8 @@ def _models(manifest: Manifest, params: Params) -> int:
 
 
 def _mask_sets(params: Params) -> int:
-    """How many pseudo-masks a training image gets: one by each method, and those of relabelling."""
-    return len(params.heatmaps.methods) + len(params.relabel.supervision)
+    """How many pseudo-masks a training image gets: one by each method, and those of self-training."""
+    return len(params.heatmaps.methods) + len(params.self_training.rounds)
 
 
 def _area(samples: Iterable[Sample]) -> float:

@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
@@ -14,9 +14,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pipeline.base.files import write_npz
-from pipeline.commands.models import Subject, load_subject
+from pipeline.commands.models import LoadedClassifier, load_named_classifier
 from pipeline.data.images import Picture, PictureError, read_image, write_image
 from pipeline.data.resize import image_tensor, resize
+from pipeline.engine.device import pick_device
+from pipeline.errors import UserError
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.layers import find_target, named_layer
 from pipeline.heatmaps.library import library_names
@@ -32,9 +34,11 @@ SIX = ("gradcam", "scorecam", "gradcampp", "ablationcam", "xgradcam", "eigencam"
 def explain_photos(arguments: argparse.Namespace) -> int:
     """Explain every photo; 1 if one could not be read."""
     named = named_methods(arguments.methods) if arguments.methods else None
-    subject = load_subject(arguments.model, arguments.weights)
-    long_side = subject.long_side if arguments.long_side is None else arguments.long_side
-    layer = named_layer(subject.named, arguments.layer) if arguments.layer else None
+    classifier = load_named_classifier(arguments.model, arguments.weights)
+    device = pick_device()
+    classifier.net.to(device)
+    long_side = classifier.long_side if arguments.long_side is None else arguments.long_side
+    layer = named_layer(classifier.named, arguments.layer) if arguments.layer else None
     folders = output_folders(arguments.photos, arguments.out)
     broken = 0
     for photo, folder in tqdm(folders.items(), "explain", unit="photo"):
@@ -44,17 +48,17 @@ def explain_photos(arguments: argparse.Namespace) -> int:
             tqdm.write(f"skipped: {error}", file=sys.stderr)
             broken += 1
             continue
-        pixels = image_tensor(image, long_side)[None]
+        pixels = image_tensor(image, long_side)[None].to(device)
         with torch.inference_mode():
-            scores = subject.scores(subject.net(pixels))[0]
-        classes = choose_classes(arguments.classes, subject, scores)
-        methods = named or default_methods(subject, pixels, layer)
-        heatmaps = explain(subject.net, pixels, [classes], layer=layer, method=methods)
-        captions = [f"{subject.classes[c]} {scores[c]:.2f}" for c in classes]
-        found = {method: heat[0] for method, heat in heatmaps.items()}
-        write_pictures(folder, image, found, [subject.classes[c] for c in classes], captions)
+            scores = classifier.scores(classifier.net(pixels))[0].cpu()
+        classes = choose_classes(arguments.classes, classifier, scores)
+        methods = named or default_methods(classifier, pixels, layer)
+        heatmaps = explain(classifier.net, pixels, [classes], layer=layer, method=methods)
+        captions = [f"{classifier.classes[c]} {scores[c]:.2f}" for c in classes]
+        found = {method: heat[0].cpu() for method, heat in heatmaps.items()}
+        write_pictures(folder, image, found, [classifier.classes[c] for c in classes], captions)
         if arguments.npz:
-            names = np.array([subject.classes[c] for c in classes])
+            names = np.array([classifier.classes[c] for c in classes])
             write_npz(folder / "heatmaps.npz", {"classes": names} | {m: h.numpy() for m, h in found.items()})
     print(f"{len(folders) - broken} photo(s) explained in {arguments.out}, {broken} skipped")
     return 1 if broken else 0
@@ -62,16 +66,28 @@ def explain_photos(arguments: argparse.Namespace) -> int:
 
 def output_folders(photos: Sequence[Path], out: Path) -> dict[Path, Path]:
     """A folder for each photo, named after it; numbered where two photos have one name."""
-    folders: dict[Path, Path] = {}
-    for photo in photos:
-        name, number = photo.stem, 2
-        while out / name in folders.values():
-            name, number = f"{photo.stem}-{number}", number + 1
-        folders[photo] = out / name
-    return folders
+    distinct = list(dict.fromkeys(photos))
+    names = distinct_names(photo.stem for photo in distinct)
+    return {photo: out / name for photo, name in zip(distinct, names, strict=True)}
 
 
-def choose_classes(wanted: str, subject: Subject, scores: Tensor) -> list[int]:
+def distinct_names(wanted: Iterable[str]) -> list[str]:
+    """The names in their order, with a number behind those that would overwrite another one.
+
+    Large and small letters count the same, as they do on some disks.
+    """
+    found: list[str] = []
+    taken: set[str] = set()
+    for name in wanted:
+        free, number = name, 2
+        while free.casefold() in taken:
+            free, number = f"{name}-{number}", number + 1
+        taken.add(free.casefold())
+        found.append(free)
+    return found
+
+
+def choose_classes(wanted: str, classifier: LoadedClassifier, scores: Tensor) -> list[int]:
     """Class indices of `topN` or of names.
 
     Raises:
@@ -80,11 +96,11 @@ def choose_classes(wanted: str, subject: Subject, scores: Tensor) -> list[int]:
     if top := re.fullmatch(r"top(\d+)", wanted):
         return [int(c) for c in scores.argsort(descending=True)[: max(1, int(top[1]))]]
     found = []
-    for name in (part.strip() for part in wanted.split(",")):
-        if name not in subject.classes:
-            near = get_close_matches(name, subject.classes, 5, 0.4) or subject.classes[:5]
-            raise ValueError(f"--classes: the model has no class {name!r}; near: {', '.join(near)}")
-        found.append(subject.classes.index(name))
+    for name in dict.fromkeys(part.strip() for part in wanted.split(",")):
+        if name not in classifier.classes:
+            near = get_close_matches(name, classifier.classes, 5, 0.4) or classifier.classes[:5]
+            raise UserError(f"--classes: the model has no class {name!r}; near: {', '.join(near)}")
+        found.append(classifier.classes.index(name))
     return found
 
 
@@ -95,18 +111,18 @@ def named_methods(wanted: str) -> list[str]:
         ValueError: there is no such method, or its package is not installed.
     """
     parts = [part.strip() for part in wanted.split(",")]
-    names = [name for part in parts for name in (SIX if part == "six" else [part])]
+    names = list(dict.fromkeys(name for part in parts for name in (SIX if part == "six" else [part])))
     own = get_args(HeatmapMethod)
     for name in names:
         if name not in own and name not in library_names():
             known = ", ".join(("six", *own, *library_names()))
-            raise ValueError(f"--methods: expected some of {known}, got {name!r}")
+            raise UserError(f"--methods: expected some of {known}, got {name!r}")
     return names
 
 
-def default_methods(subject: Subject, pixels: Tensor, layer: torch.nn.Module | None) -> list[str]:
+def default_methods(classifier: LoadedClassifier, pixels: Tensor, layer: torch.nn.Module | None) -> list[str]:
     """`DEFAULT`, without CAM where the head does not allow it."""
-    linear = find_target(subject.net, pixels, layer).linear_head
+    linear = find_target(classifier.net, pixels, layer).linear_head
     return [method for method in DEFAULT if method != "cam" or linear]
 
 
@@ -117,12 +133,12 @@ def write_pictures(
     folder.mkdir(parents=True, exist_ok=True)
     small = shrink_photo(image)
     rows = []
-    for j, (name, caption) in enumerate(zip(classes, captions, strict=True)):
+    files = distinct_names(re.sub(r"[^\w.-]+", "_", name) for name in classes)
+    for j, (file, caption) in enumerate(zip(files, captions, strict=True)):
         tiles = [Tile(caption, small)]
-        slug = re.sub(r"[^\w.-]+", "_", name)
         for method, heat in heatmaps.items():
             over = draw_heat(image, at_size(heat[j], image))
-            write_image(folder / f"{method}-{slug}.png", over)
+            write_image(folder / f"{method}-{file}.png", over)
             tiles.append(Tile(method, draw_heat(small, at_size(heat[j], small))))
         rows.append(tiles)
     write_image(folder / "grid.png", draw_grid(rows))

@@ -10,6 +10,7 @@ from pipeline.base.files import inside
 from pipeline.commands.outputs import new_folder
 from pipeline.commands.prepared import read_prepared
 from pipeline.data.manifest import Manifest, Sample, mask_path
+from pipeline.errors import UserError
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
 from pipeline.export.items import Item
@@ -40,7 +41,7 @@ def export_masks(arguments: argparse.Namespace) -> int:
         ValueError, OSError: what is asked for is not there, or cannot be written in this format.
     """
     if arguments.model:
-        raise ValueError(f"--model: {arguments.format} takes masks: --masks NAME or --predictions NAME")
+        raise UserError(f"--model: {arguments.format} takes masks: --masks NAME or --predictions NAME")
     params = load_params()
     with new_folder(arguments.out) as folder:
         manifest = read_prepared()
@@ -85,7 +86,7 @@ def find_source(arguments: argparse.Namespace, params: Params) -> Source:
     known = sorted(path.name for path in above.iterdir() if path.is_dir()) if above.is_dir() else []
     if name not in known:
         there = f"one of {', '.join(known)}" if known else "masks"
-        raise ValueError(f"{above}: expected {there}, got no {name!r}. Run `make repro`, or name another one")
+        raise UserError(f"{above}: expected {there}, got no {name!r}. Run `make repro`, or name another one")
     return Source(inside(above, name), name, predicted)
 
 
@@ -97,7 +98,7 @@ def samples_with_mask(manifest: Manifest, source: Source) -> list[Sample]:
     """
     samples = [sample for sample in manifest.samples if mask_path(source.folder, sample).is_file()]
     if not samples:
-        raise ValueError(f"{source.folder}: expected masks, got none. Run `make repro`, or name another one")
+        raise UserError(f"{source.folder}: expected masks, got none. Run `make repro`, or name another one")
     return samples
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.commands.segmentation_model import lead_model, load_model
+from pipeline.errors import UserError
 from pipeline.export.onnx import export_onnx
 from pipeline.params import load_params
 
@@ -16,9 +17,9 @@ def export_model(arguments: argparse.Namespace) -> int:
     """
     out: Path = arguments.out
     if arguments.masks or arguments.predictions:
-        raise ValueError("--masks, --predictions: onnx takes a model: --model FOLDER")
+        raise UserError("--masks, --predictions: onnx takes a model: --model FOLDER")
     if out.suffix != ".onnx" or out.exists():
-        raise ValueError(f"{out}: expected a new file that ends with .onnx. Name another one")
+        raise UserError(f"{out}: expected a new file that ends with .onnx. Name another one")
     model = arguments.model or lead_model(load_params())
     difference = export_onnx(load_model(model), out)
     print(f"{model} written to {out}")

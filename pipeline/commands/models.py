@@ -15,13 +15,14 @@ from torchvision import models
 
 from pipeline.classifier.network import load_classifier
 from pipeline.engine.normalise import Normalise
+from pipeline.errors import UserError
 from pipeline.params import load_params
 
 LONG_SIDE = 224  # pixels, of networks that are not the pipeline's own
 
 
 @dataclass(frozen=True)
-class Subject:
+class LoadedClassifier:
     """A classifier and what is known about it."""
 
     net: nn.Module  # images float32 (N, 3, H, W) in [0, 1] -> logits (N, C); in eval mode
@@ -35,7 +36,7 @@ class Subject:
         return logits.sigmoid() if self.multi_label else logits.softmax(1)
 
 
-def load_subject(model: str, weights: str) -> Subject:
+def load_named_classifier(model: str, weights: str) -> LoadedClassifier:
     """The classifier named on the command line.
 
     Args:
@@ -54,7 +55,7 @@ def load_subject(model: str, weights: str) -> Subject:
     else:
         return _own(Path(model))
     classes = class_names(head_of(net)[1])
-    return Subject(nn.Sequential(Normalise(), net).eval(), net, classes, LONG_SIDE, False)
+    return LoadedClassifier(nn.Sequential(Normalise(), net).eval(), net, classes, LONG_SIDE, False)
 
 
 def class_names(count: int) -> tuple[str, ...]:
@@ -65,20 +66,20 @@ def class_names(count: int) -> tuple[str, ...]:
     return tuple(info.index_to_description(index).split(",")[0] for index in range(count))
 
 
-def _own(folder: Path) -> Subject:
+def _own(folder: Path) -> LoadedClassifier:
     if not (folder / "config.json").is_file():
-        raise ValueError(
+        raise UserError(
             f"{folder}: there is no classifier. Run `make repro` first, or name one: "
             "--model torchvision:resnet50, --model timm:NAME"
         )
     net = load_classifier(folder)
-    return Subject(net, net, net.config.classes, load_params().data.long_side, True)
+    return LoadedClassifier(net, net, net.config.classes, load_params().data.long_side, True)
 
 
 def _torchvision(name: str, weights: str) -> nn.Module:
     known = models.list_models(module=models)
     if name not in known:
-        raise ValueError(f"--model: torchvision has no classifier {name!r}, but {', '.join(known)}")
+        raise UserError(f"--model: torchvision has no classifier {name!r}, but {', '.join(known)}")
     download = "DEFAULT" if weights == "imagenet" else None
     return _loaded(weights, lambda options: models.get_model(name, weights=download, **options))
 
@@ -93,7 +94,7 @@ def _loaded(weights: str, make: Callable[[dict[str, Any]], nn.Module]) -> nn.Mod
         net = make({})
     except (OSError, RuntimeError) as error:
         hint = "Give a file with --weights, or --weights none." if weights == "imagenet" else ""
-        raise ValueError(f"--model: {error}. {hint}") from error
+        raise UserError(f"--model: {error}. {hint}") from error
     if weights in ("imagenet", "none"):
         return net
     state = read_state(Path(weights))
@@ -103,7 +104,7 @@ def _loaded(weights: str, make: Callable[[dict[str, Any]], nn.Module]) -> nn.Mod
     try:
         net.load_state_dict(state)
     except RuntimeError as error:
-        raise ValueError(f"{weights}: does not fit the model: {str(error)[:500]}") from error
+        raise UserError(f"{weights}: does not fit the model: {str(error)[:500]}") from error
     return net
 
 
@@ -125,6 +126,6 @@ def read_state(path: Path) -> dict[str, Tensor]:
             load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
         )
     except (SafetensorError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{path}: cannot be read as weights: {error}") from error
+        raise UserError(f"{path}: cannot be read as weights: {error}") from error
     nested = raw.get("state_dict", raw.get("model", raw))
     return {k: v.float() if v.is_floating_point() else v for k, v in nested.items() if isinstance(v, Tensor)}

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.base.files import renew
+from pipeline.errors import UserError
 
 
 def check_new(out: Path) -> None:
@@ -16,7 +17,7 @@ def check_new(out: Path) -> None:
     """
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         what = "one with files" if out.is_dir() else "a file"
-        raise ValueError(f"{out}: expected a new or an empty folder, got {what}. Name another one")
+        raise UserError(f"{out}: expected a new or an empty folder, got {what}. Name another one")
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from pipeline.base.files import write_text
-from pipeline.params import Params, parse_params
+from pipeline.errors import UserError
+from pipeline.params import Params, parse_params, unknown_key
 
 
 def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[object, object]]:
@@ -58,9 +59,9 @@ def read_preset(file: Path, params: Params) -> dict[str, object]:
     try:
         document = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, YAMLError) as error:
-        raise ValueError(f"{file}: expected a YAML file: {error}") from error
+        raise UserError(f"{file}: expected a YAML file: {error}") from error
     if not isinstance(document, dict):
-        raise ValueError(f"{file}: expected keys of params.yaml with their values")
+        raise UserError(f"{file}: expected keys of params.yaml with their values")
     return dict(_leaves(file, document, params, ""))
 
 
@@ -79,7 +80,8 @@ def _leaves(
     """`section.key` and value of every value; a mapping that is a value itself stays whole."""
     for key, value in values.items():
         if key not in type(section).model_fields:
-            raise ValueError(f"{file}: params.yaml has no key {prefix}{key}. Correct or remove it")
+            dotted = f"{prefix}{key}"
+            raise UserError(f"{file}: {dotted}: {unknown_key(dotted)}")
         inner = getattr(section, str(key))
         if isinstance(inner, BaseModel) and isinstance(value, dict):
             yield from _leaves(file, value, inner, f"{prefix}{key}.")

@@ -29,6 +29,7 @@ from pipeline.data.images import (
 )
 from pipeline.data.sources.listing import HIDDEN
 from pipeline.engine.device import pick_device, place
+from pipeline.errors import UserError
 from pipeline.export.cvat import label_map
 from pipeline.params import Params, load_params
 from pipeline.report.overlay import draw_mask
@@ -148,7 +149,7 @@ def search(folder: Path, out: Path) -> list[Path]:
         and not (folder / name).is_dir()
     ]
     if not photos:
-        raise ValueError(f"{folder}: expected photos ({', '.join(SUFFIXES)}), got none. Check the folder")
+        raise UserError(f"{folder}: expected photos ({', '.join(SUFFIXES)}), got none. Check the folder")
     return photos
 
 

@@ -2,6 +2,7 @@
 
 from pipeline import paths
 from pipeline.data.manifest import Manifest, read_manifest
+from pipeline.errors import UserError
 
 
 def read_prepared() -> Manifest:
@@ -11,5 +12,5 @@ def read_prepared() -> Manifest:
         ValueError: there is none.
     """
     if not (paths.PREPARED / "manifest.json").is_file():
-        raise ValueError(f"{paths.PREPARED}: there is no data set yet. Run `make repro` first")
+        raise UserError(f"{paths.PREPARED}: there is no data set yet. Run `make repro` first")
     return read_manifest(paths.PREPARED)

@@ -5,6 +5,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from pipeline import paths
+from pipeline.errors import UserError
 from pipeline.params import Params
 from pipeline.report.results import lead_supervision
 from pipeline.segmentation.network import SegmentationNet, load_segmentation_net
@@ -24,14 +25,14 @@ def load_model(folder: Path) -> SegmentationNet:
         ValueError: there is none, or its files are broken.
     """
     if (folder / paths.SKIPPED).exists():
-        raise ValueError(f"{folder}: there is no model, since there were no masks to train on. Name another")
+        raise UserError(f"{folder}: there is no model, since there were no masks to train on. Name another")
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
-        raise ValueError(
+        raise UserError(
             f"{folder}: expected a segmentation model, got no {', '.join(missing)}. Run `make repro` first, "
             f"or name another folder below {paths.SEGMENTATION} with --model"
         )
     try:
         return load_segmentation_net(folder)
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder}: cannot be read as a segmentation model: {str(error)[:500]}") from error
+        raise UserError(f"{folder}: cannot be read as a segmentation model: {str(error)[:500]}") from error

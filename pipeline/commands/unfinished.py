@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.base.files import inside, read_json, write_json
 from pipeline.commands.outputs import check_new
+from pipeline.errors import UserError
 
 NOTE = "unfinished.json"  # beside the masks until all of them are there
 MASKS = "masks"
@@ -32,9 +33,9 @@ def find_unfinished(out: Path, settings: Mapping[str, Any]) -> Photos:
         photos: Photos = found["photos"]
         others = [key for key, value in settings.items() if found["settings"][key] != value]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{note}: cannot be read: {error!r}. Name another folder") from error
+        raise UserError(f"{note}: cannot be read: {error!r}. Name another folder") from error
     if others:
-        raise ValueError(
+        raise UserError(
             f"{out}: expected the settings of the run that was interrupted there, got another "
             f"{', '.join(others)}. Repeat that command to go on, or name another folder"
         )

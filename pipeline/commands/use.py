@@ -10,7 +10,8 @@ from pipeline.commands.folder import add_source, inspect_for, is_current, proble
 from pipeline.commands.overview import fitting_long_side
 from pipeline.commands.params_file import read_preset, update_params
 from pipeline.data.manifest import Manifest
-from pipeline.params import FULL, RELABELLED, ClassifierParams, Params, SegmentationParams, load_params
+from pipeline.errors import UserError
+from pipeline.params import FULL, ClassifierParams, Params, SegmentationParams, load_params, round_name
 from pipeline.report.results import lead_method
 
 # params.yaml as it comes is for the rendered scenes: large objects of few colours, no weights to start from.
@@ -31,7 +32,7 @@ DEPTHS = 3  # of the encoder's, whose heat is added
 LR = 2e-3  # of networks that start from nothing
 PRETRAINED_LR = 1e-3  # of new layers; pretrained ones learn at a tenth of it
 SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training photos
-ROUNDS = {"fast": 0, "balanced": 2, "best": 2}  # of relabelling
+ROUNDS = {"fast": 0, "balanced": 2, "best": 2}  # of self-training
 QUALITY, WEIGHTS = "balanced", "imagenet"  # unless something else is asked for
 TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
 
@@ -70,9 +71,9 @@ def add_parser(commands: Any) -> None:
         "--quality",
         choices=list(SEGMENTATION_PASSES),
         default=QUALITY,
-        help="fast: one model, trained on the pseudo-masks; balanced (the default): this model labels the "
-        "training photos anew, a second one is trained on that, and so once more; best: also several scales "
-        "and the CRF whenever a model predicts",
+        help="fast: one model, trained on the pseudo-masks; balanced (the default): two rounds of "
+        "self-training follow, in each of which the model makes new masks and a new model is trained on "
+        "them; best: also several scales and the CRF whenever a model predicts",
     )
     parser.add_argument(
         "--preset",
@@ -137,10 +138,10 @@ def quality_values(quality: str, params: Params, preset: Mapping[str, object]) -
     methods = preset.get("heatmaps.methods")
     if isinstance(methods, list) and methods and lead not in methods:
         lead = methods[0]
-    models = [lead + times * RELABELLED for times in range(ROUNDS[quality] + 1)]
+    models = [round_name(lead, number) for number in range(ROUNDS[quality] + 1)]
     return {
         "segmentation.supervision": [*reversed(models), FULL],
-        "relabel.supervision": models[:-1],
+        "self_training.rounds": dict(zip(models[1:], models[:-1], strict=True)),
         "evaluation.scales": TEST_SCALES[quality],
         "evaluation.refine": params.pseudo_masks.refine if quality == "best" else "none",
     }
@@ -190,7 +191,7 @@ def choose_encoder(weights: str, wanted: str | None, params: Params) -> str:
         return wanted or params.classifier.encoder
     file = Path(weights)
     if file.suffix not in (".safetensors", ".pth") or not file.is_file():
-        raise ValueError(
+        raise UserError(
             f"--weights: expected imagenet, none, or a .safetensors or .pth file, got {weights!r}"
         )
     from pipeline.engine.weights import encoders_that_fit  # here, since it loads torch and all encoders
@@ -202,7 +203,7 @@ def choose_encoder(weights: str, wanted: str | None, params: Params) -> str:
     if wanted or not fitting:
         target = f"the encoder {wanted}" if wanted else "any encoder"
         others = f" It fits {', '.join(fitting)}." if fitting else ""
-        raise ValueError(f"--weights {weights}: does not fit {target}.{others}")
+        raise UserError(f"--weights {weights}: does not fit {target}.{others}")
     named = [name for name in fitting if name in file.stem]
     return [*named, *fitting][0]
 
@@ -211,7 +212,7 @@ def _check_encoder(name: str) -> None:
     from segmentation_models_pytorch.encoders import encoders  # here, since it loads torch
 
     if name not in encoders and not name.startswith("tu-"):
-        raise ValueError(
+        raise UserError(
             f"--encoder: expected one of {', '.join(sorted(encoders))} or tu-NAME of timm, got {name!r}"
         )
 

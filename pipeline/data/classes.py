@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from pipeline.base.problems import Problem, listed
 from pipeline.data.images import IGNORE
-from pipeline.data.sources.rows import Reading, Row
+from pipeline.data.sources.records import ParsedSource, SourceRecord
 from pipeline.params import DataParams
 
 
 @dataclass(frozen=True)
-class Choice:
+class ClassMapping:
     """The classes, and what becomes of each name of the source."""
 
     classes: tuple[str, ...]
@@ -33,33 +33,33 @@ class Choice:
         return table
 
 
-def choose_classes(reading: Reading, data: DataParams) -> tuple[Choice, list[Problem]]:
+def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[ClassMapping, list[Problem]]:
     """The classes of `data.classes`, else all names of the source after `data.rename`.
 
     A name that is renamed to nothing, or to no class, is left out.
     """
-    used = [target for name in reading.classes if (target := data.rename.get(name, name))]
+    used = [target for name in parsed.classes if (target := data.rename.get(name, name))]
     classes = data.classes if data.classes is not None else tuple(dict.fromkeys(used))
-    problems = _check_classes(_file_of_classes(reading, data), data.classes or (), classes, reading.classes)
-    problems += _check_rename(reading, data)
-    labels = {label for row in reading.rows for label in row.labels}
-    targets = {name: data.rename.get(name, name) for name in (*reading.names, *sorted(labels))}
+    problems = _check_classes(_file_of_classes(parsed, data), data.classes or (), classes, parsed.classes)
+    problems += _check_rename(parsed, data)
+    labels = {label for record in parsed.records for label in record.labels}
+    targets = {name: data.rename.get(name, name) for name in (*parsed.names, *sorted(labels))}
     kept = {name: target if target in classes else None for name, target in targets.items()}
-    unknown = labels - {*reading.names, *classes, *data.rename}
-    return Choice(classes, kept, reading.names, frozenset(unknown)), problems
+    unknown = labels - {*parsed.names, *classes, *data.rename}
+    return ClassMapping(classes, kept, parsed.names, frozenset(unknown)), problems
 
 
-def unknown_labels(reading: Reading, choice: Choice) -> list[Problem]:
+def unknown_labels(parsed: ParsedSource, mapping: ClassMapping) -> list[Problem]:
     """A problem for each label that is unknown, with the class that it resembles."""
-    expected = f"labels of the classes {listed(choice.classes)}"
+    expected = f"labels of the classes {listed(mapping.classes)}"
     advice = {
-        label: _advice(label, choice.classes) for label in choice.unknown
+        label: _advice(label, mapping.classes) for label in mapping.unknown
     }  # a comparison with each class
     return [
-        Problem(row.place.file, expected, repr(label), advice[label], row.place)
-        for row in reading.rows
-        for label in row.labels
-        if label in choice.unknown
+        Problem(record.location.file, expected, repr(label), advice[label], record.location)
+        for record in parsed.records
+        for label in record.labels
+        if label in mapping.unknown
     ]
 
 
@@ -69,33 +69,33 @@ def _advice(label: str, classes: Sequence[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else otherwise
 
 
-def relabelled(reading: Reading, choice: Choice) -> tuple[list[Row], list[Problem]]:
-    """The rows with classes as labels, without those that show nothing but what is left out.
+def relabelled(parsed: ParsedSource, mapping: ClassMapping) -> tuple[list[SourceRecord], list[Problem]]:
+    """The records with classes as labels, without those that show nothing but what is left out.
 
     Those are no background: a model that learnt them as such would learn not to see what is in them.
     """
-    rows, dropped = [], []
-    for row in reading.rows:
-        targets = [choice.targets[label] for label in row.labels]
+    records, dropped = [], []
+    for record in parsed.records:
+        targets = [mapping.targets[label] for label in record.labels]
         labels = tuple(dict.fromkeys(target for target in targets if target is not None))
-        # A row with an unknown label is an error already.
-        if labels or not (row.labels or row.more) or choice.unknown & set(row.labels):
-            rows.append(replace(row, labels=labels))
+        # A record with an unknown label is an error already.
+        if labels or not (record.labels or record.more) or mapping.unknown & set(record.labels):
+            records.append(replace(record, labels=labels))
         else:
-            dropped.append(row.name)
+            dropped.append(record.name)
     if not dropped:
-        return rows, []
+        return records, []
     got = f"{len(dropped)} without one: {listed(dropped)}"
     advice = "They are left out, since they show other things than background."
     expected = "a chosen class in each image that has labels"
-    return rows, [Problem(reading.file, expected, got, advice, fatal=False)]
+    return records, [Problem(parsed.file, expected, got, advice, fatal=False)]
 
 
-def _file_of_classes(reading: Reading, data: DataParams) -> Path:
-    listing = reading.file.parent / "classes.txt"
+def _file_of_classes(parsed: ParsedSource, data: DataParams) -> Path:
+    listing = parsed.file.parent / "classes.txt"
     if data.classes is not None:
         return Path("params.yaml")
-    return listing if listing.exists() else reading.file
+    return listing if listing.exists() else parsed.file
 
 
 def _check_classes(
@@ -115,9 +115,9 @@ def _check_classes(
     return problems
 
 
-def _check_rename(reading: Reading, data: DataParams) -> list[Problem]:
+def _check_rename(parsed: ParsedSource, data: DataParams) -> list[Problem]:
     """A warning on names that the data do not have: often they are misspelt."""
-    names = {*reading.names, *(label for row in reading.rows for label in row.labels)}
+    names = {*parsed.names, *(label for record in parsed.records for label in record.labels)}
     unknown = sorted(set(data.rename) - names)
     if not unknown:
         return []

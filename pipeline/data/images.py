@@ -8,7 +8,9 @@ file decides on its format, not its suffix.
 
 import io
 import math
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from pipeline.base.files import write_bytes
+from pipeline.errors import UserError
+from pipeline.formats.palette import Colour, ids_of_colours, voc_colours, voc_palette
 
 IGNORE = 255
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -23,16 +27,14 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_MEGAPIXELS = 100.0  # of a picture that nobody has looked at yet
 WHITE = (255, 255, 255, 255)  # below what is transparent, as on a page
-
-# PIL's own limit cannot be raised for one picture. `_open` has one that can.
-Image.MAX_IMAGE_PIXELS = None
+_LOCK = threading.Lock()
+_LIFTED: list[int | None] = []  # PIL's own limit on pixels, once for each reader at work
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W)
-Colour = tuple[int, int, int]  # RGB, 0..255
 
 
-class PictureError(ValueError):
+class PictureError(UserError):
     """A file that is no readable picture or mask; the message names it."""
 
 
@@ -112,22 +114,10 @@ def photo_format(path: Path) -> tuple[str, bool]:
         return str(image.format), _orientation(image) != 1
 
 
-def voc_palette() -> NDArray[np.uint8]:
-    """The 256 colours of PASCAL VOC, uint8 (256, 3): the bits of the id, dealt out to R, G and B.
-
-    Source: VOCcode/VOClabelcolormap.m of the VOC development kit.
-    """
-    ids = np.arange(256)
-    palette = np.zeros((256, 3), np.uint8)
-    for bit in range(8):
-        for channel in range(3):
-            palette[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
-    return palette
-
-
 def _open(path: Path, max_megapixels: float) -> Image.Image:
     try:
-        image = Image.open(path, formats=FORMATS)
+        with _without_limit():
+            image = Image.open(path, formats=FORMATS)
     except FileNotFoundError as error:
         raise PictureError(f"{path}: no such file") from error
     except Exception as error:  # PIL's readers of broken files raise whatever they come across
@@ -142,10 +132,29 @@ def _open(path: Path, max_megapixels: float) -> Image.Image:
     return image
 
 
+@contextmanager
+def _without_limit() -> Iterator[None]:
+    """Lift PIL's limit on pixels, which cannot be raised for one picture; `_open` has one that can.
+
+    It is one for all threads of the process, whose own it is: the last reader puts it back.
+    """
+    with _LOCK:
+        _LIFTED.append(_LIFTED[0] if _LIFTED else Image.MAX_IMAGE_PIXELS)
+        Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        with _LOCK:
+            limit = _LIFTED.pop()
+            if not _LIFTED:
+                Image.MAX_IMAGE_PIXELS = limit
+
+
 def _upright(path: Path, max_megapixels: float) -> Image.Image:
     with _open(path, max_megapixels) as image:
         try:
-            image.load()
+            with _without_limit():
+                image.load()
             return image.copy() if _orientation(image) == 1 else ImageOps.exif_transpose(image)
         except Exception as error:  # as above; decoders also run out of data in many ways
             raise PictureError(f"{path}: cannot be read as a picture: {error}") from error
@@ -174,12 +183,7 @@ def _alpha_is_full(image: Image.Image) -> bool:
 
 def _ids_of_colours(path: Path, image: Picture, colours: Mapping[Colour, int] | None) -> Mask:
     """Ids uint8 (H, W) of an RGB mask (H, W, 3); a table that does not know a colour is no guess."""
-    table = colours or {tuple(colour): i for i, colour in enumerate(voc_palette().tolist())}
-    known = np.full(2**24, -1, np.int16)
-    for (red, green, blue), i in table.items():
-        known[red << 16 | green << 8 | blue] = i
-    codes = image.astype(np.int32) @ np.array([2**16, 2**8, 1], np.int32)
-    ids = known[codes]
+    ids = ids_of_colours(image, colours or {colour: i for i, colour in enumerate(voc_colours())})
     if (ids < 0).any():
         row, column = np.argwhere(ids < 0)[0]
         colour = tuple(image[row, column].tolist())

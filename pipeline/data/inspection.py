@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem, listed
-from pipeline.data.classes import Choice, choose_classes, relabelled, unknown_labels
+from pipeline.data.classes import ClassMapping, choose_classes, relabelled, unknown_labels
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample, Split, mask_path
 from pipeline.data.preflight import Finding, Reader, examine_all, source_mask
 from pipeline.data.sources.read import read_source
-from pipeline.data.sources.rows import Reading, Row
+from pipeline.data.sources.records import ParsedSource, SourceRecord
 from pipeline.data.sources.spelling import as_on_disk, with_likely_names
 from pipeline.data.val_split import choose_val
 from pipeline.params import DataParams, Source
@@ -26,7 +26,7 @@ class TrueMasks:
     """Where the masks of a manifest come from."""
 
     reader: Reader
-    rows: Mapping[str, Row]  # by the name of the sample
+    records: Mapping[str, SourceRecord]  # by the name of the sample
     table: NDArray[np.uint8]  # (256,): id of the source -> id
 
 
@@ -46,35 +46,36 @@ def inspect_folder(
 ) -> Inspection:
     """Read labels, images and masks of the folder `path`; every problem is listed, none stops the search.
 
-    `data` says which classes there are and what to do with files that cannot be read. Where no row is in
-    `val`, a share of those without a split (of all in `train`, if every row has one) is moved there; else
-    rows without a split are in `train`.
+    `data` says which classes there are and what to do with files that cannot be read. Where no record is in
+    `val`, a share of those without a split (of all in `train`, if every record has one) is moved there; else
+    records without a split are in `train`.
     """
-    reading = read_source(source, path, data)
-    if not reading.rows and any(problem.fatal for problem in reading.problems):
-        return _inspection(reading.problems)
-    choice, found = choose_classes(reading, data)
-    problems = [*reading.problems, *found, *unknown_labels(reading, choice)]
-    rows, found = relabelled(reading, choice)
-    rows = as_on_disk(path, rows)
+    parsed = read_source(source, path, data)
+    if not parsed.records and any(problem.fatal for problem in parsed.problems):
+        return _inspection(parsed.problems)
+    mapping, found = choose_classes(parsed, data)
+    problems = [*parsed.problems, *found, *unknown_labels(parsed, mapping)]
+    records, found = relabelled(parsed, mapping)
+    records = as_on_disk(path, records)
     problems += found
-    reader = Reader(path, len(choice.names), reading.colours, data.max_megapixels)
-    rows, findings, found = _readable(rows, examine_all(reader, rows, workers), data)
+    reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels)
+    records, findings, found = _readable(records, examine_all(reader, records, workers), data)
     found = with_likely_names(path, found)
-    splits, missing = _assign_splits(reading.file, rows, data.val_share, seed)
-    problems += missing + _unseen_classes(reading.file, rows, choice.classes, splits) + found
-    problems += _surprising_masks(reading, rows, findings, choice)
+    splits, missing = _assign_splits(parsed.file, records, data.val_share, seed)
+    problems += missing + _unseen_classes(parsed.file, records, mapping.classes, splits) + found
+    problems += _surprising_masks(parsed, records, findings, mapping)
     if any(problem.fatal for problem in problems):
         return _inspection(problems)
     samples = [
-        _sample(row, f, choice.classes, splits[row.name]) for row, f in zip(rows, findings, strict=True)
+        _sample(record, f, mapping.classes, splits[record.name])
+        for record, f in zip(records, findings, strict=True)
     ]
     samples.sort(key=lambda sample: sample.name)
     return replace(
         _inspection(problems),
-        manifest=Manifest(path.as_posix(), choice.classes, tuple(samples)),
-        masks=TrueMasks(reader, {row.name: row for row in rows}, choice.table()),
-        hashes={row.name: f.hash for row, f in zip(rows, findings, strict=True)},
+        manifest=Manifest(path.as_posix(), mapping.classes, tuple(samples)),
+        masks=TrueMasks(reader, {record.name: record for record in records}, mapping.table()),
+        hashes={record.name: f.hash for record, f in zip(records, findings, strict=True)},
     )
 
 
@@ -83,12 +84,12 @@ def write_true_masks(found: Inspection, folder: Path, workers: int | None = None
     if found.manifest is None or found.masks is None:
         raise ValueError("expected a folder without errors")
     samples = [sample for sample in found.manifest.samples if sample.mask]
-    pairs = [(mask_path(folder, sample), found.masks.rows[sample.name]) for sample in samples]
+    pairs = [(mask_path(folder, sample), found.masks.records[sample.name]) for sample in samples]
     function = partial(_write_true_mask, found.masks.reader, found.masks.table)
     parallel_map(function, pairs, workers=workers, description="writing true masks")
 
 
-def _write_true_mask(reader: Reader, table: NDArray[np.uint8], pair: tuple[Path, Row]) -> None:
+def _write_true_mask(reader: Reader, table: NDArray[np.uint8], pair: tuple[Path, SourceRecord]) -> None:
     mask = source_mask(reader, pair[1])
     if mask is None:
         raise FileNotFoundError(f"{pair[1].mask}: the mask is gone since it was read")
@@ -101,16 +102,16 @@ def _inspection(problems: Sequence[Problem]) -> Inspection:
 
 
 def _readable(
-    rows: Sequence[Row], findings: Sequence[Finding], data: DataParams
-) -> tuple[list[Row], list[Finding], list[Problem]]:
-    """With `data.on_bad_image: skip` only rows without problems, which then are warnings; else all."""
+    records: Sequence[SourceRecord], findings: Sequence[Finding], data: DataParams
+) -> tuple[list[SourceRecord], list[Finding], list[Problem]]:
+    """With `data.on_bad_image: skip` only records without problems, which then are warnings; else all."""
     problems = [problem for finding in findings for problem in finding.problems]
     if data.on_bad_image == "error":
-        return list(rows), list(findings), problems
-    good = [(row, f) for row, f in zip(rows, findings, strict=True) if not f.problems]
+        return list(records), list(findings), problems
+    good = [(record, f) for record, f in zip(records, findings, strict=True) if not f.problems]
     advice = "It is left out (data.on_bad_image)."
     skipped = [replace(problem, advice=advice, fatal=False) for problem in problems]
-    return [row for row, _ in good], [f for _, f in good], skipped
+    return [record for record, _ in good], [f for _, f in good], skipped
 
 
 _NO_IMAGE = {
@@ -120,20 +121,20 @@ _NO_IMAGE = {
 
 
 def _assign_splits(
-    file: Path, rows: Sequence[Row], share: float, seed: int
+    file: Path, records: Sequence[SourceRecord], share: float, seed: int
 ) -> tuple[dict[str, Split], list[Problem]]:
     """The split of each name. Tells where it is not the source that decided."""
-    splits: dict[str, Split] = {row.name: row.split or "train" for row in rows}
-    unsaid = [row for row in rows if row.split is None]
-    if not rows:
+    splits: dict[str, Split] = {record.name: record.split or "train" for record in records}
+    unsaid = [record for record in records if record.split is None]
+    if not records:
         return {}, [Problem(file, "at least one image", "none", _NO_IMAGE.get(file.suffix, _NO_IMAGE[""]))]
     if "val" in splits.values():
         got, advice = f"{len(unsaid)} without one", "They are used for training."
         return splits, [Problem(file, "a split in each line", got, advice, fatal=False)] if unsaid else []
-    train = [row for row in rows if row.split == "train"]
+    train = [record for record in records if record.split == "train"]
     candidates, kept = (unsaid, train) if unsaid else (train, [])
-    labels = {row.name: row.labels for row in candidates}
-    val = choose_val(labels, share, seed, [row.labels for row in kept])
+    labels = {record.name: record.labels for record in candidates}
+    val = choose_val(labels, share, seed, [record.labels for record in kept])
     splits |= dict.fromkeys(val, "val")
     if not val:
         return splits, [
@@ -144,46 +145,48 @@ def _assign_splits(
 
 
 def _unseen_classes(
-    file: Path, rows: Sequence[Row], classes: Sequence[str], splits: Mapping[str, Split]
+    file: Path, records: Sequence[SourceRecord], classes: Sequence[str], splits: Mapping[str, Split]
 ) -> list[Problem]:
-    seen = {label for row in rows for label in row.labels if splits[row.name] == "train"}
+    seen = {label for record in records for label in record.labels if splits[record.name] == "train"}
     expected, advice = "an image of each class in train", "Label one, or take the class out of the classes."
     return [Problem(file, expected, f"none of {name!r}", advice) for name in classes if name not in seen]
 
 
 def _surprising_masks(
-    reading: Reading, rows: Sequence[Row], findings: Sequence[Finding], choice: Choice
+    parsed: ParsedSource, records: Sequence[SourceRecord], findings: Sequence[Finding], mapping: ClassMapping
 ) -> list[Problem]:
     """A warning where masks show classes that their labels deny: often the ids are in another order."""
-    unclear = {row.name for row in reading.rows if choice.unknown & set(row.labels)}  # an error already
+    unclear = {
+        record.name for record in parsed.records if mapping.unknown & set(record.labels)
+    }  # an error already
     names = [
-        row.name
-        for row, finding in zip(rows, findings, strict=True)
-        if _shown(finding, choice) - set(row.labels) and row.name not in unclear
+        record.name
+        for record, finding in zip(records, findings, strict=True)
+        if _shown(finding, mapping) - set(record.labels) and record.name not in unclear
     ]
     if not names:
         return []
     got = f"{len(names)} with others: {listed(names)}"
     advice = "Check that the ids are in the order of the classes; scores use the masks as they are."
-    return [Problem(reading.masks, "masks with the classes of their labels only", got, advice, fatal=False)]
+    return [Problem(parsed.masks, "masks with the classes of their labels only", got, advice, fatal=False)]
 
 
-def _shown(finding: Finding, choice: Choice) -> set[str]:
+def _shown(finding: Finding, mapping: ClassMapping) -> set[str]:
     """The classes in a mask."""
-    names = [choice.names[i - 1] for i in finding.ids or () if 1 <= i <= len(choice.names)]
-    return {target for name in names if (target := choice.targets[name]) is not None}
+    names = [mapping.names[i - 1] for i in finding.ids or () if 1 <= i <= len(mapping.names)]
+    return {target for name in names if (target := mapping.targets[name]) is not None}
 
 
-def _sample(row: Row, finding: Finding, classes: Sequence[str], split: Split) -> Sample:
+def _sample(record: SourceRecord, finding: Finding, classes: Sequence[str], split: Split) -> Sample:
     mask = finding.ids is not None
     return Sample(
-        name=row.name,
-        image=row.image,
+        name=record.name,
+        image=record.image,
         sha256=finding.sha256,
         height=finding.height,
         width=finding.width,
-        labels=tuple(sorted(classes.index(label) for label in row.labels)),
+        labels=tuple(sorted(classes.index(label) for label in record.labels)),
         split=split,
         mask=mask,
-        score=mask and row.score,
+        score=mask and record.score,
     )

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from pipeline.base.files import inside, read_json, write_json
 from pipeline.data.images import Mask, Picture, read_image, read_mask
+from pipeline.errors import UserError
 
 Split = Literal["train", "val", "test"]
 
@@ -65,7 +66,7 @@ def read_manifest(folder: Path) -> Manifest:
         if sample.split not in get_args(Split) or any(
             not 0 <= c < len(raw["classes"]) for c in sample.labels
         ):
-            raise ValueError(f"{folder}/manifest.json: sample {sample.name!r} has an unknown split or label")
+            raise UserError(f"{folder}/manifest.json: sample {sample.name!r} has an unknown split or label")
     return Manifest(raw["root"], tuple(raw["classes"]), samples)
 
 

@@ -12,10 +12,11 @@ from pipeline.base.files import inside
 from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem, listed
 from pipeline.data.duplicates import difference_hash
-from pipeline.data.images import IGNORE, Colour, Mask, PictureError, read_image, read_mask
+from pipeline.data.images import IGNORE, Mask, PictureError, read_image, read_mask
 from pipeline.data.outlines import draw_shapes
-from pipeline.data.sources.rows import Row
+from pipeline.data.sources.records import SourceRecord
 from pipeline.data.sources.spelling import MISSING
+from pipeline.formats.palette import Colour
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Finding:
-    """What the files of one row hold."""
+    """What the files of one record hold."""
 
     sha256: str = ""  # of the image file
     height: int = 0  # pixels, upright
@@ -40,75 +41,80 @@ class Finding:
     problems: tuple[Problem, ...] = ()
 
 
-def examine_all(reader: Reader, rows: Sequence[Row], workers: int | None) -> list[Finding]:
-    """The finding of each row, in the order of the rows."""
+def examine_all(reader: Reader, records: Sequence[SourceRecord], workers: int | None) -> list[Finding]:
+    """The finding of each record, in the order of the records."""
     function = partial(examine, reader)
-    return parallel_map(function, rows, workers=workers, description="reading images and masks")
+    return parallel_map(function, records, workers=workers, description="reading images and masks")
 
 
-def examine(reader: Reader, row: Row) -> Finding:
-    """Decode the image of `row` and its mask, if there is one, and compare them."""
-    file = reader.folder / row.image
+def examine(reader: Reader, record: SourceRecord) -> Finding:
+    """Decode the image of `record` and its mask, if there is one, and compare them."""
+    file = reader.folder / record.image
     try:
-        image = read_image(inside(reader.folder, row.image), reader.max_megapixels)
+        image = read_image(inside(reader.folder, record.image), reader.max_megapixels)
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     except (ValueError, OSError, MemoryError) as error:
-        return Finding(problems=(_unreadable(file, "a readable picture", error, row),))
+        return Finding(problems=(_unreadable(file, "a readable picture", error, record),))
     height, width = image.shape[:2]
-    ids, problems = _examine_mask(reader, row, (height, width))
+    ids, problems = _examine_mask(reader, record, (height, width))
     return Finding(sha256, height, width, ids, difference_hash(image), tuple(problems))
 
 
-def source_mask(reader: Reader, row: Row) -> Mask | None:
-    """The mask of `row` with the ids of the source, uint8 (H, W); None if there is none.
+def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
+    """The mask of `record` with the ids of the source, uint8 (H, W); None if there is none.
 
     Raises:
         ValueError: it cannot be read or drawn, or lies outside the folder.
     """
-    match row.mask:
+    match record.mask:
         case None:
             return None
         case str(name):
             file = inside(reader.folder, name)
             return read_mask(file, reader.colours, reader.max_megapixels) if file.exists() else None
         case shapes:
-            if row.size is None:
+            if record.size is None:
                 raise PictureError("expected the height and width of the image, got none")
-            return draw_shapes(shapes, row.size)
+            return draw_shapes(shapes, record.size)
 
 
 def _examine_mask(
-    reader: Reader, row: Row, size: tuple[int, int]
+    reader: Reader, record: SourceRecord, size: tuple[int, int]
 ) -> tuple[tuple[int, ...] | None, list[Problem]]:
-    if isinstance(row.mask, tuple) and row.size != size:  # before anything is drawn at that size
-        return None, [_other_size(row.place.file, row.size, size, row)]
-    file = reader.folder / row.mask if isinstance(row.mask, str) else row.place.file
+    if isinstance(record.mask, tuple) and record.size != size:  # before anything is drawn at that size
+        return None, [_other_size(record.location.file, record.size, size, record)]
+    file = reader.folder / record.mask if isinstance(record.mask, str) else record.location.file
     try:
-        mask = source_mask(reader, row)
+        mask = source_mask(reader, record)
     except (ValueError, OSError, MemoryError) as error:
-        return None, [_unreadable(file, "a mask of class ids", error, row)]
+        return None, [_unreadable(file, "a mask of class ids", error, record)]
     if mask is None:
         return None, []
     ids = tuple(int(i) for i in np.unique(mask))
-    problems = [_other_size(file, mask.shape, size, row)] if mask.shape != size else []
+    problems = [_other_size(file, mask.shape, size, record)] if mask.shape != size else []
     unknown = [i for i in ids if reader.ids < i < IGNORE]
     if unknown:
         advice = "Check the order and number of the classes (data.classes, classes.txt)."
-        problems.append(Problem(file, f"ids 0..{reader.ids} or {IGNORE}", listed(unknown), advice, row.place))
+        expected = f"ids 0..{reader.ids} or {IGNORE}"
+        problems.append(Problem(file, expected, listed(unknown), advice, record.location))
     return ids, problems
 
 
-def _other_size(file: Path, found: tuple[int, ...] | None, size: tuple[int, int], row: Row) -> Problem:
+def _other_size(
+    file: Path, found: tuple[int, ...] | None, size: tuple[int, int], record: SourceRecord
+) -> Problem:
     got = f"{found[0]} x {found[1]}" if found else "none"
     advice = "Export the mask at the size of its upright image, without interpolation."
-    return Problem(file, f"the image's height x width {size[0]} x {size[1]}", got, advice, row.place)
+    return Problem(file, f"the image's height x width {size[0]} x {size[1]}", got, advice, record.location)
 
 
-def _unreadable(file: Path, expected: str, error: Exception, row: Row) -> Problem:
+def _unreadable(file: Path, expected: str, error: Exception, record: SourceRecord) -> Problem:
     message = str(error).removeprefix(f"{file}: ").rstrip(".")
-    said = row.place.file.name
+    said = record.location.file.name
     entry = "its line in labels.csv" if said == "labels.csv" else f"its entry in {said}"
     if not file.exists():
-        return Problem(file, expected, MISSING, f"Put it there, or delete {entry}.", row.place)
-    also = "" if row.place.file == file else f", and {entry}"
-    return Problem(file, expected, f"an error: {message}", f"Replace or delete the file{also}.", row.place)
+        return Problem(file, expected, MISSING, f"Put it there, or delete {entry}.", record.location)
+    also = "" if record.location.file == file else f", and {entry}"
+    return Problem(
+        file, expected, f"an error: {message}", f"Replace or delete the file{also}.", record.location
+    )

@@ -7,7 +7,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from pipeline.errors import UserError
+
 Net = TypeVar("Net", bound=nn.Module)
+
+MAX_ISA = "ONEDNN_MAX_CPU_ISA"  # read by oneDNN when torch loads it
 
 
 def pick_device() -> torch.device:
@@ -21,7 +25,7 @@ def pick_device() -> torch.device:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError) as error:  # the latter of a torch that was built without it
         reason = str(error).partition("\n")[0]
-        raise ValueError(
+        raise UserError(
             f"CAMSEG_DEVICE: expected a device of this machine, got {name!r}: {reason}"
         ) from error
     return torch.device(name)
@@ -30,13 +34,13 @@ def pick_device() -> torch.device:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether `device` multiplies matrices of bfloat16 in hardware that may be used.
 
-    Of x86 processors that is the tile unit (AMX), where ONEDNN_MAX_CPU_ISA allows it: with AVX-512's bfloat16
-    alone, training is slower than in float32.
+    Of x86 processors that is the tile unit (AMX), where ONEDNN_MAX_CPU_ISA allows it, as it does unset: with
+    AVX-512's bfloat16 alone, training is slower than in float32.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
-    tiles = bool(capabilities.get("amx_bf16", False)) and "AMX" in os.environ["ONEDNN_MAX_CPU_ISA"]
+    tiles = bool(capabilities.get("amx_bf16", False)) and "AMX" in os.environ.get(MAX_ISA, "AMX")
     return tiles or bool(capabilities.get("bf16", False))
 
 

@@ -2,36 +2,49 @@
 
 import io
 import math
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from joblib import cpu_count
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, Dataset, Subset, default_collate
 from tqdm import tqdm
 
 from pipeline.base.files import write_bytes
+from pipeline.base.parallel import process_count
+from pipeline.data.images import PictureError
 from pipeline.data.stream import Target, TrainingStream, derive_seed
 from pipeline.engine.device import autocast, pick_device, place, to_device
+from pipeline.errors import UserError
 from pipeline.params import TrainingParams
 
 RECORD_STEPS = 10  # steps that one row of the curve averages over
 
+LOADERS = "CAMSEG_LOADERS"
+
 Record = dict[str, float]  # step, loss, lr
-Net = TypeVar("Net", bound=nn.Module)
-Objective = Callable[[Net, Tensor, Any, int], Tensor]  # (net, images, targets, step) -> float32 scalar
+Example = tuple[Tensor, Target]
+Unreadable = PictureError | OSError  # what is said of a file
 
 
-class TrainingError(ValueError):
+class TrainingError(UserError):
     """A training that cannot go on."""
 
 
+@dataclass
+class Progress:
+    """How far a training has come, besides its tensors."""
+
+    step: int = 0  # steps that are done
+    curve: list[Record] = field(default_factory=list)
+    losses: list[Tensor] = field(default_factory=list)  # of the steps since the last row of the curve
+
+
 def fit(
-    net: Net,
-    objective: Objective[Net],
+    objective: nn.Module,
     stream: TrainingStream,
     params: TrainingParams,
     *,
@@ -39,43 +52,47 @@ def fit(
     checkpoint: Path,
     description: str,
 ) -> list[Record]:
-    """Train `net` in place for `params.steps` steps and return its curve.
+    """Train `objective` in place for `params.steps` steps and return its curve.
 
-    Goes on from `checkpoint` where that exists, with the bytes that an uninterrupted run would have given.
+    Goes on from `checkpoint` where that exists: on a CPU with the bytes that an uninterrupted run would have
+    given, on a GPU as far as its kernels are deterministic, see `seed_everything`.
 
     Args:
-        objective: the loss of a batch; it runs the network. Its targets are a tuple where those of `stream`
-            are. Called under `autocast`. What it draws from torch's generator depends on the seed and the
-            step alone.
+        objective: `objective(images, targets, step)` is the loss of a batch, a float32 scalar; it holds the
+            network. Its targets are a tuple where those of `stream` are. Called under `autocast`. What it
+            draws from torch's generator depends on the seed and the step alone.
         pretrained: parameters that learn at `params.pretrained_lr_factor` times the rate of the others.
 
     Raises:
         TrainingError: the loss is not finite.
+        PictureError: an image or a mask cannot be read.
     """
     device = pick_device()
-    place(net, device).train()
-    optimizer = make_optimizer(net, params, pretrained)
-    start, curve, losses = _resume(checkpoint, device, net, optimizer)
-    batches = _batches(stream, params, start, loader_count(device))
-    bar = tqdm(batches, description, params.steps, initial=start, unit="step")
-    for step, (images, targets) in enumerate(bar, start):
+    place(objective, device).train()
+    optimizer = make_optimizer(objective, params, pretrained)
+    done = _resume(checkpoint, device, objective, optimizer)
+    batches = _batches(stream, params, done.step, loader_count(device))
+    bar = tqdm(batches, description, params.steps, initial=done.step, unit="step")
+    for step, (images, targets) in enumerate(bar, done.step):
         rate = set_learning_rate(optimizer, params, step)
         torch.manual_seed(derive_seed(stream.seed, params.steps, step))  # dropout
         with autocast(device):
-            value = objective(net, to_device(images, device), _moved(targets, device), step)
+            value = objective(to_device(images, device), _moved(targets, device), step)
         _require_finite(value, description, step, rate)
         optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(net.parameters(), params.clip_norm)
+        value.backward()
+        nn.utils.clip_grad_norm_(objective.parameters(), params.clip_norm)
         optimizer.step()
-        losses.append(value.detach())
-        if (step + 1) % RECORD_STEPS == 0 or step + 1 == params.steps:
-            curve.append({"step": step + 1, "loss": torch.stack(losses).mean().item(), "lr": rate})
-            bar.set_postfix(loss=f"{curve[-1]['loss']:.3f}")
-            losses.clear()
-        if (step + 1) % params.checkpoint_steps == 0:
-            _save(checkpoint, net, optimizer, step + 1, curve, losses)
-    return curve
+        done.step = step + 1
+        done.losses.append(value.detach())
+        if done.step % RECORD_STEPS == 0 or done.step == params.steps:
+            loss = torch.stack(done.losses).mean().item()
+            done.curve.append({"step": done.step, "loss": loss, "lr": rate})
+            bar.set_postfix(loss=f"{loss:.3f}")
+            done.losses.clear()
+        if done.step % params.checkpoint_steps == 0:
+            _save(checkpoint, objective, optimizer, done)
+    return done.curve
 
 
 def learning_rate_factor(params: TrainingParams, step: int) -> float:
@@ -119,14 +136,37 @@ def freeze_batch_norm(module: nn.Module) -> None:
 def loader_count(device: torch.device) -> int:
     """Processes that load pictures: `CAMSEG_LOADERS`, else two beside a network on the CPU, 16 for a GPU."""
     most = 2 if device.type == "cpu" else 16
-    return int(os.environ.get("CAMSEG_LOADERS", min(most, cpu_count())))
+    return process_count(LOADERS, default=min(most, cpu_count()), least=0)
 
 
-def _batches(
-    stream: TrainingStream, params: TrainingParams, start: int, loaders: int
-) -> Iterator[tuple[Tensor, Target]]:
-    rest = Subset(stream, range(start * params.batch_size, len(stream)))
-    return iter(DataLoader(rest, params.batch_size, num_workers=loaders))
+class _Examples(Dataset[Example | Unreadable]):
+    """The examples of a stream; in the place of one that cannot be read, what is said of its file.
+
+    An exception in a loader's process would reach the user as its traceback, in the text of another one.
+    """
+
+    def __init__(self, stream: TrainingStream) -> None:
+        self.stream = stream
+
+    def __getitem__(self, index: int) -> Example | Unreadable:
+        try:
+            return self.stream[index]
+        except (PictureError, OSError) as error:
+            return error
+
+
+def _collated(examples: list[Example | Unreadable]) -> Any:
+    """A batch, or the first error of its examples."""
+    errors = (example for example in examples if isinstance(example, Exception))
+    return next(errors, None) or default_collate(examples)
+
+
+def _batches(stream: TrainingStream, params: TrainingParams, start: int, loaders: int) -> Iterator[Example]:
+    rest = Subset(_Examples(stream), range(start * params.batch_size, len(stream)))
+    for batch in DataLoader(rest, params.batch_size, num_workers=loaders, collate_fn=_collated):
+        if isinstance(batch, Exception):
+            raise batch
+        yield batch
 
 
 def _moved(targets: Target, device: torch.device) -> Target:
@@ -142,20 +182,11 @@ def _require_finite(value: Tensor, description: str, step: int, rate: float) -> 
         )
 
 
-def _save(
-    path: Path,
-    net: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    step: int,
-    curve: list[Record],
-    losses: list[Tensor],
-) -> None:
-    state: dict[str, Any] = {
-        "net": net.state_dict(),
+def _save(path: Path, objective: nn.Module, optimizer: torch.optim.Optimizer, done: Progress) -> None:
+    state = {
+        "objective": objective.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "step": step,
-        "curve": curve,
-        "losses": losses,
+        "progress": asdict(done),
     }
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -163,11 +194,11 @@ def _save(
 
 
 def _resume(
-    path: Path, device: torch.device, net: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[int, list[Record], list[Tensor]]:
+    path: Path, device: torch.device, objective: nn.Module, optimizer: torch.optim.Optimizer
+) -> Progress:
     if not path.exists():
-        return 0, [], []
+        return Progress()
     state = torch.load(path, weights_only=True, map_location=device)
-    net.load_state_dict(state["net"])
+    objective.load_state_dict(state["objective"])
     optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"]), list(state["curve"]), list(state["losses"])
+    return Progress(**state["progress"])

@@ -12,12 +12,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pipeline.errors import UserError
+
 StateDict = dict[str, Tensor]
 
 HEADS = ("fc.", "classifier.", "last_linear.", "head.")  # of ImageNet classifiers; no encoder has them
 
 
-class WeightsError(ValueError):
+class WeightsError(UserError):
     """Weights that cannot be read, downloaded, or do not fit."""
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from pipeline.base.files import write_text
 from pipeline.data.images import IGNORE, Mask
-from pipeline.export.coco_rle import bounding_box, compress, run_lengths
 from pipeline.export.items import (
     Item,
     copy_photo,
@@ -17,6 +16,7 @@ from pipeline.export.items import (
     progress,
     write_confidence,
 )
+from pipeline.formats.coco_rle import bounding_box, encode_runs
 
 Entry = dict[str, Any]
 
@@ -59,12 +59,13 @@ def segments(image: int, mask: Mask, score: float) -> Iterator[Entry]:
     """
     for label in labels_of(mask):
         region = mask == label
+        runs = encode_runs(region)
         yield {
             "image_id": image,
             "category_id": label,
-            "segmentation": {"size": list(mask.shape), "counts": compress(run_lengths(region))},
+            "segmentation": runs,
             "area": int(region.sum()),
-            "bbox": bounding_box(region),
+            "bbox": bounding_box(runs),
             "iscrowd": int(label == IGNORE),
             "score": score,
         }

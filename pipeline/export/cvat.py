@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.base.files import inside, write_text
-from pipeline.data.images import IGNORE, Mask, mask_png, voc_palette
+from pipeline.data.images import IGNORE, Mask, mask_png
+from pipeline.errors import UserError
 from pipeline.export.items import (
     Item,
     check_line,
@@ -19,6 +20,8 @@ from pipeline.export.items import (
     progress,
     write_confidence,
 )
+from pipeline.formats.label_map import format_label_map
+from pipeline.formats.palette import voc_colours, voc_palette
 
 BACKGROUND = "background"  # the name that CVAT takes for what is no label
 
@@ -32,7 +35,7 @@ def export_cvat(items: Sequence[Item], classes: Sequence[str], folder: Path) -> 
     for name in classes:
         check_line(name, "class", forbidden=":")
         if name == BACKGROUND:
-            raise ValueError(f"class {name!r}: CVAT keeps this name for what is no class. Rename the class.")
+            raise UserError(f"class {name!r}: CVAT keeps this name for what is no class. Rename the class.")
     for item in items:
         check_line(item.name, "name of a photo")
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,10 +67,9 @@ def numbered(mask: Mask) -> Mask:
 
 def label_map(labels: Sequence[int], classes: Sequence[str]) -> str:
     """`name:red,green,blue:parts:actions`, one line per label after the background."""
-    named = [(BACKGROUND, 0), *((label_name(label, classes), label) for label in labels)]
-    colours = voc_palette()
-    lines = [f"{name}:{','.join(map(str, colours[label]))}::" for name, label in named]
-    return "\n".join(["# label:color_rgb:parts:actions", *lines, ""])
+    names = [BACKGROUND, *(label_name(label, classes) for label in labels)]
+    colours = voc_colours()
+    return format_label_map(zip(names, (colours[label] for label in (0, *labels)), strict=True))
 
 
 def label_list(labels: Sequence[int], classes: Sequence[str]) -> str:

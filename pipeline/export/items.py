@@ -19,6 +19,7 @@ from pipeline.data.images import (
     read_mask,
 )
 from pipeline.data.manifest import Split
+from pipeline.errors import UserError
 
 OPEN = "ignore"  # the label of pixels that the mask leaves open, in formats that know labels only
 JPEGS = ("JPEG", "MPO")  # MPO: of phones, a JPEG with more pictures behind the first
@@ -53,13 +54,13 @@ def item_mask(item: Item, classes: Sequence[str]) -> Mask:
     """
     mask = read_mask(item.mask)
     if mask.shape != (item.height, item.width):
-        raise ValueError(
+        raise UserError(
             f"mask {item.mask}: expected {item.height} x {item.width} pixels as the photo has, "
             f"got {mask.shape[0]} x {mask.shape[1]}. Run `make repro` again."
         )
     highest = int(mask.max(initial=0, where=mask != IGNORE))
     if highest > len(classes):
-        raise ValueError(
+        raise UserError(
             f"mask {item.mask}: expected ids 0..{len(classes)} or 255, got {highest}. Run `make repro` again."
         )
     return mask
@@ -90,7 +91,7 @@ def check_line(text: str, what: str, *, forbidden: str = "") -> None:
     broken = len(text.splitlines()) != 1 or text != text.strip() or text.startswith("#")
     if broken or any(character in text for character in forbidden):
         also = f", and none of {forbidden!r}" if forbidden else ""
-        raise ValueError(
+        raise UserError(
             f"{what} {text!r}: expected no line break, no space at its ends, no # in front{also}, since the "
             "format cannot write them. Rename it, or take the format coco, labelstudio or png."
         )
@@ -107,7 +108,7 @@ def copy_photo(item: Item, folder: Path, *, jpeg: bool = False) -> str:
     """
     size = image_size(item.photo)
     if size != (item.height, item.width):
-        raise ValueError(
+        raise UserError(
             f"{item.photo}: expected {item.height} x {item.width} pixels, got {size[0]} x {size[1]}. "
             "It has changed: run `make repro` again."
         )

@@ -8,8 +8,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from pipeline.base.files import write_text
-from pipeline.data.images import Mask, voc_palette
-from pipeline.export.brush_rle import encode_brush
+from pipeline.data.images import Mask
 from pipeline.export.items import (
     Item,
     copy_photo,
@@ -19,6 +18,8 @@ from pipeline.export.items import (
     progress,
     write_confidence,
 )
+from pipeline.formats.brush import encode_brush
+from pipeline.formats.palette import voc_palette
 
 LOCAL_FILES = "/data/local-files/?d="  # where Label Studio serves files below its document root
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.base.files import write_bytes
+from pipeline.errors import UserError
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.prediction import MULTIPLE
 
@@ -60,7 +61,7 @@ def export_onnx(net: SegmentationNet, file: Path) -> float | None:
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise ValueError(f"onnx needs {', '.join(missing)}: pip install 'camseg[onnx]'")
+        raise UserError(f"onnx needs {', '.join(missing)}: pip install 'camseg[onnx]'")
     padded = Padded(net.cpu()).eval()
     content = to_onnx(padded)
     difference = largest_difference(padded, content) if find_spec("onnxruntime") else None
@@ -94,7 +95,7 @@ def to_onnx(padded: Padded) -> bytes:
                 verbose=False,
             )
         except Exception as error:  # the exporter raises what its many parts raise
-            raise ValueError(f"onnx: torch cannot write this network: {str(error)[:500]}") from error
+            raise UserError(f"onnx: torch cannot write this network: {str(error)[:500]}") from error
         model = onnx.load(file)
     describe(model, padded.net)
     content: bytes = model.SerializeToString()
@@ -128,10 +129,10 @@ def largest_difference(padded: Padded, content: bytes) -> float:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {"images": images.numpy()})
     if found.shape != expected.shape:
-        raise ValueError(f"onnx: expected scores of shape {expected.shape}, got {found.shape}")
+        raise UserError(f"onnx: expected scores of shape {expected.shape}, got {found.shape}")
     difference = float(np.abs(found - expected).max())
     if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
-        raise ValueError(
+        raise UserError(
             f"onnx: expected the scores of torch, got a difference of {difference:.2g}. No file was written."
         )
     return difference

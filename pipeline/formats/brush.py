@@ -1,28 +1,35 @@
-"""Masks drawn from the run lengths of Label Studio's brush: bits, for the four channels of each pixel."""
+"""Run lengths of Label Studio's brush, read and written: bits, for the four channels of each pixel.
+
+After a header (number of values in 32 bits, word size - 1 in 5, four sizes of lengths - 1 in 4 each), each
+run has a bit that says whether its values are equal, in 2 bits which of the four sizes its length - 1 has,
+that length, and the value, or all of them. Zeros fill the last byte.
+
+Source: rle-pack of thi.ng/umbrella, which Label Studio uses.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-CHANNELS = 4  # red, green, blue, opacity: the last one is the mask
+from pipeline.errors import UserError
+
+CHANNELS = 4  # red, green, blue, opacity: the last one is the mask; where camseg writes, all four are
 WORD = 8  # bits of a value
 HEADER = 32 + 5 + 4 * 4  # bits: number of values, word size - 1, the four sizes of lengths - 1
 HALF = 128  # of opacity: the edge of a stroke is blended
+SIZES = (3, 4, 8, 16)  # bits of a run's length where camseg writes; the header can say no more than 16
+LONGEST = 1 << SIZES[-1]  # values in one run
+MOST = 2**32 - 1  # values: the header counts them in 32 bits
 
 
-class BrushError(ValueError):
+class BrushError(UserError):
     """Run lengths that cannot be drawn; the message says why."""
 
 
 def draw_brush(values: object, size: tuple[int, int]) -> NDArray[np.bool_]:
     """The pixels, bool (H, W), that are at least half opaque in bytes [0..255, ...] of the brush.
 
-    After the header each run has a bit that says whether its values are equal, which of the four sizes its
-    length - 1 has in 2 bits, that length, and the value, or all of them.
-
     Raises:
         BrushError: they are no such bytes, end too early, or are for a picture of another size.
-
-    Source: rle-pack of thi.ng/umbrella, which Label Studio uses.
     """
     count = size[0] * size[1] * CHANNELS
     bits = _bits(values, count)
@@ -34,6 +41,23 @@ def draw_brush(values: object, size: tuple[int, int]) -> NDArray[np.bool_]:
     sizes = [_number(bits, start, 4) + 1 for start in range(37, HEADER, 4)]
     pixels = np.frombuffer(_unpack(bits, sizes, count), np.uint8)
     return pixels.reshape(*size, CHANNELS)[:, :, -1] >= HALF
+
+
+def encode_brush(region: NDArray[np.bool_]) -> list[int]:
+    """bool (H, W) -> bytes: 255 in all four channels where it is true, 0 elsewhere, row by row.
+
+    Raises:
+        ValueError: the picture has more values than the header can count.
+    """
+    if region.size * CHANNELS > MOST:
+        raise UserError(f"Expected at most {MOST // CHANNELS} pixels, got {region.size}: use another format")
+    header = f"{region.size * CHANNELS:032b}{WORD - 1:05b}" + "".join(f"{size - 1:04b}" for size in SIZES)
+    flat = region.ravel()
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1, [flat.size]])
+    runs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    bits = header + "".join(_run((end - start) * CHANNELS, bool(flat[start])) for start, end in runs if end)
+    whole = bits.ljust(-(-len(bits) // 8) * 8, "0")
+    return list(int(whole, 2).to_bytes(len(whole) // 8, "big"))
 
 
 def _unpack(bits: str, sizes: list[int], count: int) -> bytes:
@@ -67,3 +91,15 @@ def _number(bits: str, start: int, length: int) -> int:
     if start + length > len(bits):
         raise BrushError(f"expected at least {start + length} bits, got {len(bits)}: they are cut off")
     return int(bits[start : start + length], 2)
+
+
+def _run(length: int, painted: bool) -> str:
+    """The bits of one run; a long one is cut."""
+    value = "1" * WORD if painted else "0" * WORD
+    whole, rest = divmod(length, LONGEST)
+    return _part(LONGEST, value) * whole + (_part(rest, value) if rest else "")
+
+
+def _part(length: int, value: str) -> str:
+    index = next(i for i, size in enumerate(SIZES) if length <= 1 << size)
+    return f"1{index:02b}{length - 1:0{SIZES[index]}b}{value}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from pipeline.errors import UserError
 from pipeline.heatmaps.cam import cam, gradcam, gradcampp, hirescam, layercam, xgradcam
 from pipeline.heatmaps.hooks import (
     Captured,
@@ -60,16 +61,37 @@ def class_maps(
     check_request(classes, len(images), methods, target)
     with ExitStack() as stack:
         before = [stack.enter_context(capture_output(layer)) for layer in earlier]
-        captured = stack.enter_context(_capture(target, reshape))
-        logits = _checked_logits(model(images), len(images))
-        chosen = logits.argmax(1, keepdim=True).tolist() if classes is None else classes
-        leaves = [captured.leaf, *(layer.leaf for layer in before)]
-        found, *others = zip(*(class_gradients(logits, leaves, slot) for slot in _slots(chosen)), strict=True)
+        captured = stack.enter_context(capture_target(target, reshape))
+        return maps_of(captured, model(images), classes, methods, target, reshape, before)
+
+
+def maps_of(
+    captured: Captured,
+    output: object,
+    classes: Classes | None,
+    methods: Sequence[str],
+    target: Target,
+    reshape: Reshape | None = None,
+    before: Sequence[Captured] = (),
+) -> ClassMaps:
+    """Maps from a forward pass that has run.
+
+    Args:
+        captured: of `capture_target`; `before` of the earlier layers.
+        output: what the model gave, with its graph.
+
+    Raises:
+        ValueError, CaptureError: see `class_maps`.
+    """
+    logits = _checked_logits(output, len(captured.activations))
+    chosen = logits.argmax(1, keepdim=True).tolist() if classes is None else classes
+    leaves = [captured.leaf, *(layer.leaf for layer in before)]
+    found, *others = zip(*(class_gradients(logits, leaves, slot) for slot in _slots(chosen)), strict=True)
     activations = captured.activations.detach()[:, None]
     gradients = torch.stack([reshape(g) if reshape else g for g in found], 1)
     if target.pooled is not None:
         gradients = gradients.reshape(*gradients.shape[:3], 1, 1) / activations.shape[-2:].numel()
-    with torch.autocast(images.device.type, enabled=False):  # else the sums would be in bfloat16
+    with torch.autocast(logits.device.type, enabled=False):  # else the sums would be in bfloat16
         maps = {m: _map(m, activations, gradients) for m in methods}
         layers = zip(before, others, strict=True)
         return ClassMaps(
@@ -87,13 +109,14 @@ def check_request(classes: Classes | None, count: int, methods: Sequence[str], t
         if method not in METHODS:
             raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
     if "cam" in methods and not target.linear_head:
-        raise ValueError(
+        raise UserError(
             "cam: the logits are not one linear layer of globally averaged features. Use gradcam: where "
             "both exist they are the same, but for negative values"
         )
 
 
-def _capture(target: Target, reshape: Reshape | None) -> AbstractContextManager[Captured]:
+def capture_target(target: Target, reshape: Reshape | None) -> AbstractContextManager[Captured]:
+    """The capture for a target: of an input, an output, or behind pooling."""
     if target.pooled is not None:
         return capture_pooled(target.layer, target.side, target.pooled)
     return capture_input(target.layer) if target.side == "input" else capture_output(target.layer, reshape)
@@ -118,7 +141,7 @@ def _map(method: str, activations: Tensor, gradients: Tensor) -> Tensor:
 def _checked_logits(logits: object, count: int) -> Tensor:
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != count:
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(f"expected logits ({count}, C) from the model, got {got}")
+        raise UserError(f"expected logits ({count}, C) from the model, got {got}")
     return logits
 
 

@@ -1,13 +1,13 @@
 """Heatmaps of any classifier: the public call."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import overload
 
 from torch import Tensor, nn
 
 from pipeline.data.resize import resize
 from pipeline.heatmaps.class_maps import METHODS, Classes, class_maps
+from pipeline.heatmaps.explainer import in_eval_mode
 from pipeline.heatmaps.fusion import fuse
 from pipeline.heatmaps.hooks import Reshape
 from pipeline.heatmaps.layers import find_target
@@ -56,7 +56,7 @@ def explain(
     """Heatmaps of the classes of each image, by one method or several.
 
     One forward pass per scale and flip serves all images, classes and own methods. The model runs in eval
-    mode and is left as it was: modes, hooks, `.grad`.
+    mode and is left as it was: modes, hooks, `.grad`. With `explainer`, the call of the model stays yours.
 
     Args:
         model: images -> logits (N, C); on the device of `images`.
@@ -101,15 +101,3 @@ def explain(
     present = chosen or ()
     heatmaps = {m: [heat[: len(p)] for heat, p in zip(fused[m], present, strict=True)] for m in methods}
     return heatmaps[method] if isinstance(method, str) else heatmaps
-
-
-@contextmanager
-def in_eval_mode(model: nn.Module) -> Iterator[None]:
-    """Eval mode for the block; each module gets its own mode back."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

@@ -1,21 +1,16 @@
-"""Capturing a layer's activations, and the gradients of scores with respect to them, with PyTorch hooks.
+"""Capturing a layer's activations for heatmaps, and the gradients of logits with respect to them.
 
-Four kinds of hooks reach the same numbers; a test holds them to that:
+* A **forward hook** sees, and may replace, a layer's output (`capture_output`).
+* A **forward pre-hook** sees, and may replace, a layer's input (`capture_input`): put on the pooling layer,
+  it finds the feature map of any network with a GAP head.
 
-* a **forward hook** sees, and may replace, a layer's output (`capture_output`);
-* a **forward pre-hook** sees, and may replace, a layer's input (`capture_input`): put on the pooling layer,
-  it finds the feature map of any network with a GAP head;
-* a **tensor hook** sees the gradient of one tensor during backward (`capture_with_tensor_hook`);
-* a **full backward hook** sees the gradient of a layer's output (`capture_with_backward_hook`).
+Both cut the graph: the rest of the network continues from a fresh leaf, so that nothing below the layer keeps
+a graph, no `.grad` is written, and frozen networks and callers without gradients work. `capture_pooled` cuts
+behind global average pooling instead, where the gradient is one number per channel. Of several captures at
+once, the layer that is reached first cuts the graph, and one backward pass serves all.
 
-The first two cut the graph: the rest of the network continues from a fresh leaf, so that nothing below the
-layer keeps a graph, no `.grad` is written, and frozen networks and callers without gradients work. They are
-what heatmaps are made with; `capture_pooled` cuts behind global average pooling instead, where the gradient
-is one number per channel. Of several captures at once, the layer that is reached first cuts the graph, and
-one backward pass serves all. The last two hooks need a graph through the layer; a full backward hook also
-fails where an in-place layer follows (pytorch/pytorch#61519).
-
-All are context managers that remove their hook however the block ends.
+All are context managers that remove their hook however the block ends. docs/hooks.md shows two other kinds of
+hooks that reach the same numbers, and why they are not used.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,10 +32,9 @@ class CaptureError(RuntimeError):
 
 @dataclass
 class Captured:
-    """What a hook has seen; empty until the forward (and backward) pass has run."""
+    """What a hook has seen; empty until the forward pass has run."""
 
     _activations: Tensor | None = None
-    _gradients: Tensor | None = None
     _leaf: Tensor | None = None
 
     @property
@@ -64,17 +58,6 @@ class Captured:
         if self._leaf is None:
             raise CaptureError("the forward pass did not reach the captured layer")
         return self._leaf
-
-    @property
-    def gradients(self) -> Tensor:
-        """Gradient of the score with respect to the activations (N, K, h, w).
-
-        Raises:
-            CaptureError: no backward pass reached the layer.
-        """
-        if self._gradients is None:
-            raise CaptureError("no backward pass reached the captured layer")
-        return self._gradients
 
 
 @contextmanager
@@ -137,45 +120,6 @@ def capture_pooled(layer: nn.Module, side: Side, pooled: nn.Module) -> Iterator[
 
 
 @contextmanager
-def capture_with_tensor_hook(layer: nn.Module) -> Iterator[Captured]:
-    """Capture the output of `layer` within the graph; its gradient arrives through a hook on the tensor."""
-    captured = Captured()
-    handles = []
-
-    def store_gradient(gradient: Tensor) -> None:
-        captured._gradients = gradient.detach()
-
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        captured._activations = _feature_map(output).detach().clone()  # the next layer may work in place
-        handles.append(output.register_hook(store_gradient))
-
-    try:
-        with _hooked(layer.register_forward_hook, hook):
-            yield captured
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def capture_with_backward_hook(layer: nn.Module) -> Iterator[Captured]:
-    """Capture the output of `layer` within the graph; its gradient arrives through a full backward hook."""
-    captured = Captured()
-
-    def forward(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        captured._activations = _feature_map(output).detach()
-
-    def backward(_module: nn.Module, _grad_inputs: Any, grad_outputs: tuple[Tensor, ...]) -> None:
-        captured._gradients = grad_outputs[0].detach()
-
-    with (
-        _hooked(layer.register_forward_hook, forward),
-        _hooked(layer.register_full_backward_hook, backward),
-    ):
-        yield captured
-
-
-@contextmanager
 def first_output(module: nn.Module) -> Iterator[list[Any]]:
     """Keep what `module` gives in its first forward pass within the block, detached, by a forward hook."""
     found: list[Any] = []
@@ -198,15 +142,22 @@ def class_gradients(logits: Tensor, leaves: Sequence[Tensor], classes: Sequence[
 
     Raises:
         ValueError: not one class per image, or an index beyond the logits.
+        CaptureError: the logits were not computed from the leaves with a graph.
     """
     count, total = logits.shape
     if len(classes) != count or any(not -1 <= c < total for c in classes):
         raise ValueError(f"expected {count} class indices in -1..{total - 1}, got {list(classes)}")
-    wanted = torch.tensor(classes, device=logits.device)
-    chosen = logits.gather(1, wanted.clamp(min=0)[:, None])[:, 0]
-    # Images of a batch do not mix in eval mode: the sum's gradient holds each image's own.
-    total_score = (chosen * (wanted >= 0)).sum()
-    return torch.autograd.grad(total_score, list(leaves), retain_graph=True)
+    if not logits.requires_grad:
+        raise CaptureError(
+            "the logits have no graph to the captured layer: choose a layer that they are made of, and take "
+            "torch.no_grad and torch.inference_mode out of the model's forward"
+        )
+    with torch.inference_mode(False), torch.enable_grad():
+        wanted = torch.tensor(classes, device=logits.device)
+        chosen = logits.gather(1, wanted.clamp(min=0)[:, None])[:, 0]
+        # Images of a batch do not mix in eval mode: the sum's gradient holds each image's own.
+        total_score = (chosen * (wanted >= 0)).sum()
+        return torch.autograd.grad(total_score, list(leaves), retain_graph=True)
 
 
 def _cut(captured: Captured, tensor: Any) -> Tensor:

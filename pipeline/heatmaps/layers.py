@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipeline.errors import UserError
 from pipeline.heatmaps.hooks import Side
 
 PROBE = (1, 3, 64, 64)  # images that show which module makes which feature map
@@ -43,13 +44,13 @@ def find_target(model: nn.Module, image: Tensor, layer: nn.Module | str | None) 
     with torch.no_grad(), _recorded(model) as calls:
         logits = model(image)
     if not calls or any(call.given.ndim == 3 for call in calls):
-        raise ValueError(
+        raise UserError(
             "no feature map before global pooling was found (a transformer?). Name a layer, and `reshape` if "
             f"its output is not (N, K, h, w). Layers: {', '.join(name for name, _ in model.named_children())}"
         )
     last, *head = calls
     if last.shared:
-        raise ValueError(
+        raise UserError(
             "the last feature map goes into several pooling modules side by side, and a hook sees one. "
             f"Name the layer it comes from. Layers: {', '.join(name for name, _ in model.named_children())}"
         )
@@ -79,7 +80,7 @@ def named_layer(model: nn.Module, name: str) -> nn.Module:
         ):
             part = list(children)[int(part)]
         if part not in children:
-            raise ValueError(
+            raise UserError(
                 f"layer {name!r}: expected one of {', '.join(children) or 'nothing'}, got {part!r}"
             )
         module = children[part]
@@ -99,7 +100,7 @@ def earlier_layers(backbone: nn.Module, count: int) -> list[nn.Module]:
         return []
     layers = depth_layers(backbone)
     if count > len(layers):
-        raise ValueError(
+        raise UserError(
             f"heatmaps.depths: expected at most {len(layers) + 1}, since earlier feature maps of this "
             f"encoder are not the output of one module, got {count + 1}"
         )
@@ -126,7 +127,7 @@ def depth_layers(backbone: nn.Module) -> list[nn.Module]:
         with torch.no_grad():
             depths = backbone(torch.zeros(PROBE, device=device))
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"the encoder takes no images of {PROBE[2]} x {PROBE[3]} pixels: {error}") from error
+        raise UserError(f"the encoder takes no images of {PROBE[2]} x {PROBE[3]} pixels: {error}") from error
     finally:
         for handle in handles:
             handle.remove()

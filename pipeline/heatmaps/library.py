@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipeline.errors import UserError
 from pipeline.heatmaps.hooks import Reshape
 from pipeline.heatmaps.layers import Target
 
@@ -52,7 +53,7 @@ def library_maps(
     """
     methods = _library()
     if name not in methods:
-        raise ValueError(
+        raise UserError(
             f"expected a method of cam, gradcam, gradcampp, xgradcam, hirescam, layercam, "
             f"{', '.join(sorted(methods))}, got {name!r}"
         )
@@ -131,7 +132,7 @@ def _library() -> dict[str, Any]:
     try:
         import pytorch_grad_cam as library
     except ImportError as error:
-        raise ValueError(
+        raise UserError(
             "this method is of the package grad-cam, which is not installed: pip install 'camseg[methods]'"
         ) from error
     found = {

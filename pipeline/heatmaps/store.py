@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from pipeline.base.files import read_json, write_bytes, write_json
 from pipeline.data.manifest import Sample
+from pipeline.errors import UserError
 
 Heat = NDArray[np.uint8]  # (P, h, w), the present classes in the order of the sample's labels
 
@@ -51,11 +52,11 @@ class HeatmapStore:
         if not sample.labels:
             return np.zeros((0, 1, 1), np.uint8)
         if sample.name not in self.shards:
-            raise ValueError(f"{self.folder}: no heatmaps of {sample.name!r}")
+            raise UserError(f"{self.folder}: no heatmaps of {sample.name!r}")
         with safe_open(shard_file(self.folder, self.shards[sample.name]), "numpy") as file:
             heat: Heat = file.get_tensor(sample.name)
         if heat.shape[0] != len(sample.labels):
-            raise ValueError(
+            raise UserError(
                 f"{self.folder}: {sample.name!r} has {heat.shape[0]} heatmaps for {len(sample.labels)} labels"
             )
         return heat

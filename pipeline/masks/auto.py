@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import UserError
 from pipeline.masks.threshold import Stored
 
 # Of Otsu's variance. Most of a picture is background, whose warmth differs from photo to photo: that pulls
@@ -32,12 +33,17 @@ def otsu(histogram: Histogram, power: float = 1.0) -> float:
             more, and the threshold is higher.
 
     Raises:
-        ValueError: all heat has one level, or there is none.
+        UserError: all heat has one level, or there is none.
 
     Source: Otsu 1979, IEEE Trans. SMC 9(1), eq. 18; the power is ours.
     """
     if np.count_nonzero(histogram) < 2:
-        raise ValueError("Expected heat of at least two levels: there is no threshold to choose")
+        raise UserError(
+            "pseudo_masks.threshold: `auto` finds nothing to choose from, since the heatmaps are the same "
+            "everywhere: the classifier has learnt too little to tell where an object is. Train it longer "
+            "(classifier.training.steps), look at its scores in reports/classifier/metrics.json, and check "
+            "that the labels fit the images"
+        )
     levels = (np.arange(256) / 255) ** power
     share = histogram.cumsum() / histogram.sum()  # omega
     mean = (histogram * levels).cumsum() / histogram.sum()  # mu

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from pipeline.data.images import Picture
+from pipeline.errors import UserError
 from pipeline.params import CrfParams
 
 Probabilities = NDArray[np.float32]  # (P + 1, H, W), background first, sum 1 per pixel
@@ -21,7 +22,7 @@ Probabilities = NDArray[np.float32]  # (P + 1, H, W), background first, sum 1 pe
 SMALLEST = 1e-5  # probabilities are clipped here: the energy of an impossible label stays finite
 
 
-class CrfMissingError(ValueError):
+class CrfMissingError(UserError):
     """pydensecrf is not installed."""
 
 
@@ -96,7 +97,7 @@ def _check_params(params: CrfParams) -> None:
     for name in ("gaussian_sxy", "bilateral_sxy", "bilateral_srgb"):
         value = getattr(params, name)
         if not (np.isfinite(value) and value > 0):  # NaN and 0 crash the C++ code
-            raise ValueError(f"Expected pseudo_masks.crf.{name} above 0 and finite, got {value}")
+            raise UserError(f"Expected pseudo_masks.crf.{name} above 0 and finite, got {value}")
 
 
 def _checked(result: Probabilities) -> Probabilities:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.images import IGNORE
+from pipeline.errors import UserError
 from pipeline.evaluation.confusion import Counts, check_ids, mean_iou
 from pipeline.masks.threshold import Classes, Heat, label_ids
 
@@ -61,10 +62,13 @@ def best_threshold(counts: Counts, grid: Grid = THRESHOLDS) -> float:
         counts: int64 (T, L, L), the sum of `sweep` over images.
 
     Raises:
-        ValueError: no pixel is scored.
+        UserError: no pixel is scored.
     """
     if not counts.any():
-        raise ValueError("Expected pixels to choose a threshold with, got open ones (255) only")
+        raise UserError(
+            "expected pixels to choose a threshold with, got open ones (255) only: the masks of these images "
+            "say nothing. Mend them, or take `auto` as pseudo_masks.threshold"
+        )
     return round(float(grid[np.nanargmax([mean_iou(confusion) for confusion in counts])]), 2)
 
 

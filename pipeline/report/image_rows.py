@@ -12,7 +12,7 @@ from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.params import CrfParams, EvaluationParams
 from pipeline.report.results import Results, lead_method
-from pipeline.report.rows import Row, share_out, worst_first
+from pipeline.report.rows import TRAIN, Row, share_out, unseen_title, worst_first
 from pipeline.report.tiles import Tile, cut_heat, heat_tiles, mask_tiles, shrink_mask, shrink_photo
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.workflows.prediction import predict
@@ -32,11 +32,11 @@ def make_rows(
     predicted = predict_train(manifest, train, results.supervision, params, crf)
     stored = read_predictions(unseen, results.supervision)
     return {
-        "Training images": [
+        TRAIN: [
             Row(s, results.train_scores.get(s.name), train_tiles(manifest, s, results, predicted))
             for s in train
         ],
-        f"{params.split.capitalize()} images": [
+        unseen_title(params.split): [
             Row(s, results.val_scores.get(s.name), unseen_tiles(manifest, s, stored)) for s in unseen
         ],
     }
@@ -84,8 +84,8 @@ def train_tiles(
     threshold = results.pseudo_masks[method]["threshold"]
     masks = {f"{method} > {threshold:.2f}": cut_heat(photo, heatmaps[method], sample.labels, threshold)}
     corrected = captioned("corrected mask", paths.CORRECTED, sample)
-    made = captioned("pseudo-mask, refined", paths.MASKS / method, sample)
-    for name in (name for name in results.pseudo_masks if name not in results.methods):
+    made: dict[str, Mask] = {}
+    for name in (method, *(name for name in results.pseudo_masks if name not in results.methods)):
         made |= captioned(f"pseudo-mask, {name}", paths.MASKS / name, sample)
     masks |= corrected or made
     masks |= truth_and_predictions(sample, predictions)

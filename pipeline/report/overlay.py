@@ -5,7 +5,8 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.images import IGNORE, Mask, Picture, voc_palette
+from pipeline.data.images import IGNORE, Mask, Picture
+from pipeline.formats.palette import voc_palette
 
 COLOUR_MAP = "inferno"  # perceptually even, also in grey and for colour-blind readers
 HEAT_OPACITY = 0.85  # of the strongest heat

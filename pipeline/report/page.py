@@ -11,14 +11,15 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pipeline.data.images import Picture, voc_palette
+from pipeline.data.images import Picture
 from pipeline.data.manifest import Manifest
-from pipeline.params import FULL, RELABELLED
+from pipeline.formats.palette import voc_palette
+from pipeline.params import FULL, ROUND, model_before
 from pipeline.report.diagnosis_section import Example, class_rows
 from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
 from pipeline.report.results import Results, lead_masks, lead_method, lead_supervision
-from pipeline.report.rows import Row
-from pipeline.report.summary import corrected_masks, scored_split, three, weak_labels, weak_to_full
+from pipeline.report.rows import TRAIN, Row, unseen_title
+from pipeline.report.summary import corrected_masks, labels_of, scored_split, three, weak_to_full
 
 SHOWN_PROBLEMS = 40
 QUALITY = 85  # of WebP, 0..100
@@ -82,8 +83,11 @@ def render_page(
         colours=[
             f"rgb({red} {green} {blue})" for red, green, blue in voc_palette()[: len(manifest.classes) + 1]
         ],
-        method=lead_method(results.methods, results.supervision),
-        model=lead_supervision(results.supervision),
+        rounds=[name for name in results.pseudo_masks if name not in results.methods],
+        ranked_by={
+            TRAIN: ("refined mask", lead_masks(results.methods, results.supervision)),
+            unseen_title(scored_split(results)): ("prediction", lead_supervision(results.supervision)),
+        },
     )
 
 
@@ -100,8 +104,8 @@ def headlines(results: Results, how: str) -> list[Headline]:
     threshold = results.pseudo_masks[method]["threshold"]
     return [
         *[_model_headline(results, s) for s in _leading_models(results)],
-        _ratio_headline(weak_to_full(results)),
-        _mask_headline(masks, results.pseudo_masks[masks]["pseudo_masks"]["miou"]),
+        _ratio_headline(results),
+        _mask_headline(results, masks),
         Headline("threshold", f"{threshold:.2f}", _threshold_meaning(results, method, how)),
         Headline(
             "classifier, mAP",
@@ -119,36 +123,38 @@ def _leading_models(results: Results) -> list[str]:
 
 def _model_headline(results: Results, supervision: str) -> Headline:
     miou = results.evaluation[supervision]["miou"]
-    if not results.curves[supervision]:
+    if not results.trained_on[supervision]:
         meaning = "Not trained: there were no masks to train on."
     elif miou is None:
         meaning = (
             f"The {supervision} model cannot be scored: no {scored_split(results)} image has a true mask."
         )
     elif supervision == FULL:
-        meaning = "The same model trained on true masks: the control."
+        meaning = f"The same model trained on {labels_of(results, FULL)}: the control."
     else:
         meaning = (
-            f"Overlap with the true masks of unseen images after training on {weak_labels(results)} "
-            f"({supervision}). 1 is perfect."
+            "Overlap with the true masks of unseen images after training on "
+            f"{labels_of(results, supervision)} ({supervision}). 1 is perfect."
         )
     name = f"{FULL if supervision == FULL else 'weak'}, mIoU on {scored_split(results)}"
     return Headline(name, three(miou), meaning)
 
 
-def _ratio_headline(ratio: float | None) -> Headline:
+def _ratio_headline(results: Results) -> Headline:
+    ratio, weak = weak_to_full(results), lead_supervision(results.supervision)
     if ratio is None:
         return Headline("weak / full", three(ratio), "Needs a score of both.")
-    meaning = "The part of the control's mIoU that image-level labels reach."
+    meaning = f"The part of the control's mIoU that the {weak} model reaches."
     return Headline("weak / full", f"{100 * ratio:.0f} %", meaning)
 
 
-def _mask_headline(method: str, miou: float | None) -> Headline:
-    meaning = f"The {method} masks cannot be scored: no training image has a true mask."
+def _mask_headline(results: Results, masks: str) -> Headline:
+    miou = results.pseudo_masks[masks]["pseudo_masks"]["miou"]
+    learnt = ", which the model learns from," if masks in results.supervision else ""
+    meaning = f"The {masks} masks cannot be scored: no training image has a true mask."
     if miou is not None:
         meaning = (
-            f"How far the refined {method} masks of the training images, which the model learns from, "
-            "agree with the true masks."
+            f"How far the refined {masks} masks of the training images{learnt} agree with the true masks."
         )
     return Headline("pseudo-masks, mIoU", three(miou), meaning)
 
@@ -166,20 +172,21 @@ def _threshold_meaning(results: Results, method: str, how: str) -> str:
 
 def describe(results: Results, supervision: str) -> str:
     """What a model was trained on, in a sentence."""
-    if not results.curves[supervision]:
+    if not results.trained_on[supervision]:
         return "not trained: there were no masks to train on."
+    labels = labels_of(results, supervision)
     if supervision == FULL:
-        return "the true masks of the training images. The control, with full labels."
+        return f"{labels}. The control, with full labels."
     source = f"the pseudo-masks from the {supervision} heatmaps"
-    if supervision.endswith(RELABELLED):
-        first = supervision.removesuffix(RELABELLED)
-        source = f"what the {first} model says of the training images, within their image-level labels"
+    if ROUND in supervision:
+        model = model_before(supervision)
+        source = f"what the {model} model says of the training images, within their image-level labels"
     if corrected_masks(results):
         return (
-            f"{weak_labels(results)}, by way of {source}. The corrected masks took the place of those, and "
+            f"{labels}, by way of {source}. The corrected masks took the place of those, and "
             "count in no score of training images."
         )
-    return f"image-level labels only, by way of {source}. No true mask took part in its training."
+    return f"{labels}, by way of {source}. No true mask took part in its training."
 
 
 def plots(results: Results) -> list[Plot]:
@@ -202,9 +209,7 @@ def plots(results: Results) -> list[Plot]:
         bars = draw_classes(
             results.confusion[scored[0]].names, {s: results.evaluation[s]["iou_per_class"] for s in scored}
         )
-        found.append(
-            Plot("Classes", f"IoU on {scored_split(results)}: image-level labels against the control.", bars)
-        )
+        found.append(Plot("Classes", f"IoU on {scored_split(results)} of each segmentation model.", bars))
     meaning = "Of the true pixels of a label (row), the share that {} (column); {}."
     lead = lead_masks(results.methods, results.supervision)
     if results.mask_confusion[lead].counts.any():

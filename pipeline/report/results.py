@@ -35,15 +35,15 @@ class Results:
     average_precision: Scores  # by class
     label_issues: list[dict[str, str]]  # rows of label_issues.csv: labels that the classifier contradicts
     diagnosis: Metrics
-    pseudo_masks: dict[str, Metrics]  # by method, then by relabelled masks
+    pseudo_masks: dict[str, Metrics]  # by method, then by round of self-training
     sweeps: dict[str, Points]  # by the same
     mask_confusion: dict[str, Confusion]  # of the refined masks, by the same
     evaluation: dict[str, Metrics]  # by supervision
     confusion: dict[str, Confusion]  # by supervision
+    trained_on: dict[str, int]  # by supervision: how many training images have a mask there
     curves: dict[str, Points]  # `classifier`, then by supervision
     train_scores: Scores  # mIoU of `lead_masks`
     val_scores: Scores  # mIoU of the predictions of `lead_supervision`, on `evaluation.split`
-    seconds: dict[str, float]  # by stage; a stage that DVC restored has none
 
 
 def lead_supervision(supervision: Sequence[str]) -> str:
@@ -64,9 +64,9 @@ def lead_masks(methods: Sequence[str], supervision: Sequence[str]) -> str:
 
 
 def read_results(
-    reports: Path, methods: tuple[str, ...], supervision: tuple[str, ...], relabelled: tuple[str, ...] = ()
+    reports: Path, methods: tuple[str, ...], supervision: tuple[str, ...], rounds: tuple[str, ...] = ()
 ) -> Results:
-    """Read the results of these methods, supervisions and relabelled masks; others are of earlier runs.
+    """Read the results of these methods, supervisions and rounds; others are of earlier runs.
 
     Raises:
         OSError: a stage has not written its results.
@@ -75,7 +75,7 @@ def read_results(
     curves = {"classifier": reports / "classifier" / "curve.csv"}
     curves |= {s: reports / "segmentation" / s / "curve.csv" for s in supervision}
     classes = read_table(reports / "classifier" / "classes.csv")
-    made, lead = (*methods, *relabelled), lead_supervision(supervision)
+    made, lead = (*methods, *rounds), lead_supervision(supervision)
     return Results(
         methods=methods,
         supervision=supervision,
@@ -88,10 +88,12 @@ def read_results(
         mask_confusion={m: read_confusion(masks / m / "confusion.csv") for m in made},
         evaluation={s: read_json(models / s / "metrics.json") for s in supervision},
         confusion={s: read_confusion(models / s / "confusion.csv") for s in supervision},
+        trained_on={
+            s: read_json(reports / "segmentation" / s / "metrics.json")["images"] for s in supervision
+        },
         curves={name: read_points(file, "step", "loss") for name, file in curves.items()},
         train_scores=read_scores(masks / lead_masks(methods, supervision) / "images.csv", "miou_after"),
         val_scores=read_scores(models / lead / "images.csv", "miou"),
-        seconds=read_seconds(reports / "seconds", {*made, *supervision}),
     )
 
 
@@ -123,16 +125,3 @@ def read_confusion(path: Path) -> Confusion:
     names = tuple(header[1:])
     counts = np.array([[int(cell) for cell in row[1:]] for row in rows], np.int64)
     return Confusion(names, counts.reshape(len(names), len(names)))
-
-
-def read_seconds(folder: Path, variants: set[str]) -> dict[str, float]:
-    """Seconds by stage; `stage@variant` only where the variant is of this run.
-
-    The report's own are left out: they are known after it is written.
-    """
-    found = {path.stem: float(read_json(path)["seconds"]) for path in sorted(folder.glob("*.json"))}
-    return {
-        stage: seconds
-        for stage, seconds in found.items()
-        if stage != "report" and stage.partition("@")[2] in {"", *variants}
-    }

@@ -7,6 +7,8 @@ from pipeline.data.manifest import Sample
 from pipeline.report.results import Scores
 from pipeline.report.tiles import Tile
 
+TRAIN = "Training images"  # title of their section
+
 
 @dataclass(frozen=True)
 class Row:
@@ -15,6 +17,11 @@ class Row:
     sample: Sample
     score: float | None  # mIoU in [0, 1]; None without a true mask
     tiles: tuple[Tile, ...]
+
+
+def unseen_title(split: str) -> str:
+    """The title of the section of images that no model was trained on."""
+    return f"{split.capitalize()} images"
 
 
 def worst_first(samples: Iterable[Sample], scores: Scores) -> list[Sample]:

@@ -11,7 +11,7 @@ SEGMENTATION_SCORES = ("miou", "iou_per_class", "boundary_iou")
 
 
 def summarise(results: Results) -> dict[str, Any]:
-    """All scores in [0, 1], None where there are no masks to score with; seconds by stage."""
+    """All scores in [0, 1], None where there are no masks to score with."""
     masks, models = results.pseudo_masks, results.evaluation
     return {
         "classifier": pick(results.classifier, ("map", "f1")),
@@ -24,14 +24,12 @@ def summarise(results: Results) -> dict[str, Any]:
         "weak_to_full": weak_to_full(results),
         "supervision": list(results.supervision),
         "corrected_masks": corrected_masks(results),
-        "seconds": dict(results.seconds),
     }
 
 
-def scored_split(results: Results) -> str | None:
+def scored_split(results: Results) -> str:
     """The split that the segmentation models were scored on: `val` or `test`."""
-    split: str | None = results.evaluation[lead_supervision(results.supervision)].get("split")
-    return split
+    return str(results.evaluation[lead_supervision(results.supervision)]["split"])
 
 
 def corrected_masks(results: Results) -> int:
@@ -39,11 +37,19 @@ def corrected_masks(results: Results) -> int:
     return max((int(found.get("corrected", 0)) for found in results.pseudo_masks.values()), default=0)
 
 
-def weak_labels(results: Results) -> str:
-    """What the weak models were trained on, in a few words."""
-    count = corrected_masks(results)
-    more = {0: "", 1: " and 1 corrected mask"}.get(count, f" and {count} corrected masks")
-    return f"image-level labels{more}"
+def labels_of(results: Results, supervision: str) -> str:
+    """What a model was trained on, in a few words, and on how many images."""
+    images = count_of(results.trained_on[supervision], "image")
+    if supervision == FULL:
+        return f"the true masks of {images}"
+    corrected = corrected_masks(results)
+    more = f" and {count_of(corrected, 'corrected mask')}" if corrected else ""
+    return f"the image-level labels of {images}{more}"
+
+
+def count_of(count: int, thing: str) -> str:
+    """`1 image`, `2 images`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def pick(metrics: Metrics, keys: tuple[str, ...]) -> Metrics:
@@ -87,10 +93,10 @@ def summary_table(results: Results, how: str) -> str:
 
 
 def note(supervision: str, results: Results) -> str:
-    """What a supervision is, in a few words."""
-    if supervision == FULL:
-        return "trained on true masks: the control"
-    return f"trained on {weak_labels(results)}"
+    """What a model was trained on, for the table."""
+    if not results.trained_on[supervision]:
+        return "not trained: there were no masks"
+    return f"trained on {labels_of(results, supervision)}{': the control' if supervision == FULL else ''}"
 
 
 def three(score: float | None) -> str:

@@ -5,6 +5,7 @@ from inspect import signature
 from pathlib import Path
 
 import segmentation_models_pytorch as smp
+from safetensors.torch import load_model
 from torch import Tensor, nn
 
 from pipeline.base.files import read_json, write_json
@@ -106,6 +107,15 @@ def load_segmentation_net(folder: Path) -> SegmentationNet:
     config = SegmentationConfig(
         tuple(raw["classes"]), raw["long_side"], tuple(raw["mean"]), tuple(raw["std"])
     )
-    net = SegmentationNet(smp.from_pretrained(str(folder)), config).eval()
+    net = SegmentationNet(_read_model(folder), config).eval()
     fold_batch_norm(net)
     return net
+
+
+def _read_model(folder: Path) -> nn.Module:
+    """As `segmentation_models_pytorch.from_pretrained(folder)`, which prints a line for each model."""
+    given = read_json(folder / "config.json")
+    architecture = smp.MODEL_ARCHITECTURES_MAPPING[given.pop("_model_class").lower()]
+    model: nn.Module = architecture(**given)
+    load_model(model, folder / "model.safetensors")
+    return model

@@ -3,6 +3,7 @@
 import sys
 
 from pipeline import paths
+from pipeline.base.files import note_if_empty, renew
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import stage
@@ -13,7 +14,10 @@ def main(supervision: str) -> None:
     """Read `models/segmentation/SUPERVISION`, write `data/predictions/...` and `reports/evaluation/...`."""
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
+    predictions = paths.PREDICTIONS / supervision
+    renew(predictions)
     evaluate(Evaluation(supervision, manifest, params.evaluation, params.pseudo_masks.crf))
+    note_if_empty(predictions, "There is no model to predict with.")
 
 
 if __name__ == "__main__":

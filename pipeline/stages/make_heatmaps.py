@@ -24,11 +24,12 @@ def main() -> None:
     place(net, device)
     work = work_folder(
         NAME,
-        params.heatmaps,
-        params.data.long_side,
-        describe(device),
-        paths.PREPARED / "manifest.json",
-        paths.CLASSIFIER,
+        __file__,
+        params=params.heatmaps,
+        long_side=params.data.long_side,
+        device=describe(device),
+        manifest=paths.PREPARED / "manifest.json",
+        classifier=paths.CLASSIFIER,
     )
     folders = {str(method): work / method for method in params.heatmaps.methods}
     train = manifest.split("train")

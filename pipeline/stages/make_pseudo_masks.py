@@ -18,7 +18,14 @@ def main(method: str) -> None:
     params = load_params().pseudo_masks
     manifest = read_manifest(paths.PREPARED)
     train, heatmaps = manifest.split("train"), paths.HEATMAPS / method
-    work = work_folder(name, params, paths.PREPARED / "manifest.json", heatmaps, paths.CORRECTED)
+    work = work_folder(
+        name,
+        __file__,
+        params=params,
+        manifest=paths.PREPARED / "manifest.json",
+        heatmaps=heatmaps,
+        corrected=paths.CORRECTED,
+    )
     threshold = find_threshold(params, heatmaps, train, len(manifest.classes) + 1)
     print(f"{name}: threshold {threshold:.2f} ({params.threshold})")
     heat = ThresholdedHeat(heatmaps, threshold)

@@ -3,7 +3,7 @@
 from pipeline import paths
 from pipeline.base.files import write_json, write_text
 from pipeline.data.manifest import read_manifest
-from pipeline.params import RELABELLED, load_params
+from pipeline.params import load_params
 from pipeline.report.diagnosis_section import read_examples
 from pipeline.report.dvc_plots import write_panels, write_plots
 from pipeline.report.image_rows import make_rows
@@ -21,9 +21,11 @@ def main() -> None:
     """Read all stages' results, write `reports/index.html`, `panels`, `plots` and `summary.json`."""
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
-    relabelled = tuple(method + RELABELLED for method in params.relabel.supervision)
     results = read_results(
-        paths.REPORTS, params.heatmaps.methods, params.segmentation.supervision, relabelled
+        paths.REPORTS,
+        params.heatmaps.methods,
+        params.segmentation.supervision,
+        tuple(params.self_training.rounds),
     )
     how = HOW.get(str(params.pseudo_masks.threshold), "given in params.yaml")
     rows = make_rows(manifest, results, params.report.images, params.evaluation, params.pseudo_masks.crf)

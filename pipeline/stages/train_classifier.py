@@ -6,6 +6,7 @@ from pipeline.base.work import publish, work_folder
 from pipeline.classifier.classifier_training import train_classifier
 from pipeline.classifier.network import make_classifier, save_classifier
 from pipeline.data.manifest import read_manifest
+from pipeline.engine.device import describe, pick_device
 from pipeline.engine.seed import seed_everything
 from pipeline.params import load_params
 from pipeline.stages.running import stage
@@ -22,11 +23,13 @@ def main() -> None:
     net = make_classifier(params.classifier, manifest.classes)
     work = work_folder(
         NAME,
-        params.seed,
-        params.data.long_side,
-        params.classifier,
-        paths.PREPARED / "manifest.json",
-        paths.ATTENTION,
+        __file__,
+        seed=params.seed,
+        long_side=params.data.long_side,
+        params=params.classifier,
+        device=describe(pick_device()),
+        manifest=paths.PREPARED / "manifest.json",
+        masks=paths.ATTENTION,
     )
     curve = train_classifier(net, manifest, paths.ATTENTION, params, work / "checkpoint.pt")
     save_classifier(work / "model", net)

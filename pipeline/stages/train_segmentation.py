@@ -5,17 +5,18 @@ import sys
 from pipeline import paths
 from pipeline.base.work import publish, work_folder
 from pipeline.data.manifest import read_manifest
+from pipeline.engine.device import describe, pick_device
 from pipeline.engine.seed import seed_everything
 from pipeline.params import load_params
 from pipeline.segmentation.network import save_segmentation_net
-from pipeline.segmentation.segmentation_training import train_segmentation
+from pipeline.segmentation.segmentation_training import MaskedSamples, train_segmentation
 from pipeline.stages.running import stage
 from pipeline.workflows.supervision import (
     new_net,
     samples_with_mask,
     skip_training,
     trusted_names,
-    write_curve,
+    write_training,
 )
 
 
@@ -33,18 +34,20 @@ def main(supervision: str) -> None:
     section = params.segmentation.model_dump(exclude={"supervision"})
     work = work_folder(
         name,
-        params.seed,
-        params.classifier.weights,
-        params.data.long_side,
-        section,
-        paths.PREPARED / "manifest.json",
-        masks,
-        paths.CLASSIFIER,
+        __file__,
+        seed=params.seed,
+        classifier_weights=params.classifier.weights,
+        long_side=params.data.long_side,
+        params=section,
+        device=describe(pick_device()),
+        manifest=paths.PREPARED / "manifest.json",
+        masks=masks,
+        classifier=paths.CLASSIFIER,
     )
-    trusted = trusted_names(supervision, samples)
-    curve = train_segmentation(net, manifest, samples, masks, trusted, params, work / "checkpoint.pt", name)
+    given = MaskedSamples(manifest, samples, masks, trusted_names(supervision, samples))
+    curve = train_segmentation(net, given, params, work / "checkpoint.pt", name)
     save_segmentation_net(work / "model", net)
-    write_curve(supervision, curve)
+    write_training(supervision, len(samples), curve)
     publish(name, {work / "model": paths.SEGMENTATION / supervision})
 
 

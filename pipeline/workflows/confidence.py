@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.manifest import Sample
+from pipeline.errors import UserError
 
 IMAGES = "images.csv"  # beside the metrics of masks or predictions: a row for each image
 
@@ -22,16 +23,16 @@ def read_confidences(folder: Path, samples: Sequence[Sample]) -> list[MaskConfid
     """Of the masks of `samples`, from `images.csv` in their folder of reports.
 
     Raises:
-        ValueError: the file is missing, or has no confidence of one of the samples.
+        UserError: the file is missing, or has no confidence of one of the samples.
     """
     file = folder / IMAGES
     if not file.is_file():
-        raise ValueError(f"{file}: no such file, and the confidence of the masks is there. Run `make repro`")
+        raise UserError(f"{file}: no such file, and the confidence of the masks is there. Run `make repro`")
     with file.open(encoding="utf-8", newline="") as rows:
         found = {row["name"]: row for row in csv.DictReader(rows)}
     missing = [s.name for s in samples if not found.get(s.name, {}).get("confidence")]
     if missing:
-        raise ValueError(
+        raise UserError(
             f"{file}: expected a confidence for each mask, got none for {len(missing)} of {len(samples)}, "
             f"the first of them {missing[0]!r}. Run `make repro` again"
         )

@@ -12,6 +12,7 @@ from pipeline.base.files import write_csv, write_json
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.engine.device import pick_device, place
+from pipeline.errors import UserError
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
 from pipeline.evaluation.confusion import Counts, confusion_matrix, iou_per_class, mean_iou
 from pipeline.evaluation.means import score_or_none
@@ -38,12 +39,12 @@ class Evaluation:
         """The images of `evaluation.split`.
 
         Raises:
-            ValueError: there are none.
+            UserError: there are none.
         """
         split = self.params.split
         samples = self.manifest.split(split)
         if not samples:
-            raise ValueError(f"evaluation.split: expected images of the split `{split}`, the data has none")
+            raise UserError(f"evaluation.split: expected images of the split `{split}`, the data has none")
         return samples
 
     @property

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline import paths
 from pipeline.data.manifest import Sample, load_mask, mask_path
+from pipeline.errors import UserError
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.auto import POWER, Histogram, heat_histogram, otsu
 from pipeline.masks.sweep import THRESHOLDS, best_threshold, sweep
@@ -23,7 +24,7 @@ def find_threshold(params: PseudoMaskParams, heatmaps: Path, samples: Sequence[S
         labels: L, the background counted.
 
     Raises:
-        ValueError: all heat has one level, or there is no corrected mask for `calibrated`.
+        UserError: all heat has one level, or there is no corrected mask for `calibrated`.
     """
     match params.threshold:
         case "auto":
@@ -45,11 +46,11 @@ def calibrated(heatmaps: Path, samples: Sequence[Sample], labels: int) -> float:
     """The threshold with the best mIoU of the heatmaps on the corrected samples; the lowest of equal ones.
 
     Raises:
-        ValueError: no sample was corrected.
+        UserError: no sample was corrected.
     """
     corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
     if not corrected:
-        raise ValueError(
+        raise UserError(
             f"pseudo_masks.threshold: expected corrected masks for `calibrated`, got none in "
             f"{paths.CORRECTED}. Add some with `camseg corrections add`, or take `auto`"
         )

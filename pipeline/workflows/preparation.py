@@ -8,11 +8,12 @@ from pipeline.base.files import inside, write_bytes
 from pipeline.data.corrections.store import inspect_store
 from pipeline.data.inspection import inspect_folder, write_true_masks
 from pipeline.data.manifest import Manifest
+from pipeline.errors import UserError
 from pipeline.params import Params
 from pipeline.scenes.source import write_scenes
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """The data cannot be used; the message lists every problem."""
 
 

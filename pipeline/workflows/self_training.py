@@ -9,7 +9,7 @@ from pipeline import paths
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import pick_device, place
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
-from pipeline.params import PseudoMaskParams, RelabelParams, method_of
+from pipeline.params import PseudoMaskParams, SelfTrainingParams, method_of
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.segmentation.prediction import predict_heat
 from pipeline.workflows.heatmap_threshold import find_threshold
@@ -20,12 +20,12 @@ THRESHOLD = 0.5  # above it a label is more probable than the background
 
 
 def predict_all(
-    model: Path, manifest: Manifest, samples: Sequence[Sample], params: RelabelParams, folder: Path
+    model: Path, manifest: Manifest, samples: Sequence[Sample], params: SelfTrainingParams, folder: Path
 ) -> None:
     """Store what the model says of each image's labels, as if it were heat; shards that are there stay."""
     net = place(load_segmentation_net(model), pick_device())
     shards = [samples[start : start + SHARD] for start in range(0, len(samples), SHARD)]
-    with tqdm(total=len(samples), desc="relabel", unit="image") as bar:
+    with tqdm(total=len(samples), desc="self-training", unit="image") as bar:
         for number, shard in enumerate(shards):
             if not shard_file(folder, number).exists():
                 heat = {

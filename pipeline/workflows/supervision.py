@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.base.files import write_csv, write_text
+from pipeline.base.files import write_csv, write_json, write_text
 from pipeline.data.manifest import Manifest, Sample, mask_path
 from pipeline.engine.training_loop import Record
 from pipeline.params import FULL, Params
@@ -39,10 +39,11 @@ def skip_training(supervision: str) -> None:
     note += " of a training image"
     print(note)
     write_text(paths.SEGMENTATION / supervision / paths.SKIPPED, note + "\n")
-    write_curve(supervision, [])
+    write_training(supervision, 0, [])
 
 
-def write_curve(supervision: str, curve: Sequence[Record]) -> None:
-    """Write the loss and the learning rate of the training."""
-    file = paths.REPORTS / "segmentation" / supervision / "curve.csv"
-    write_csv(file, ("step", "loss", "lr"), curve)
+def write_training(supervision: str, images: int, curve: Sequence[Record]) -> None:
+    """Write on how many images the model was trained, and the loss and the learning rate of its steps."""
+    folder = paths.REPORTS / "segmentation" / supervision
+    write_json(folder / "metrics.json", {"images": images})
+    write_csv(folder / "curve.csv", ("step", "loss", "lr"), curve)

@@ -1,10 +1,17 @@
 """Files that are whole or absent, and paths that stay inside."""
 
+import errno
+import os
+import resource
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from pipeline.base import files
+from pipeline.errors import UserError
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
@@ -28,11 +35,6 @@ def test_csv_has_a_header_and_unix_lines(tmp_path: Path) -> None:
     assert (tmp_path / "x.csv").read_bytes() == b'b,a\n"x,y",1\n'
 
 
-def test_written_files_can_be_read_by_others(tmp_path: Path) -> None:
-    files.write_text(tmp_path / "x.txt", "x")
-    assert (tmp_path / "x.txt").stat().st_mode & 0o777 == 0o644
-
-
 @pytest.mark.parametrize("relative", ["a.png", "deep/er/a.png", "deep/../a.png"])
 def test_paths_inside_pass(tmp_path: Path, relative: str) -> None:
     assert files.inside(tmp_path, relative) == tmp_path / relative
@@ -45,3 +47,82 @@ def test_paths_that_leave_are_refused(tmp_path: Path, relative: str) -> None:
     (folder / "link").symlink_to(tmp_path)
     with pytest.raises(ValueError, match="leaves the folder"):
         files.inside(folder, relative)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_files_have_the_mode_that_the_umask_leaves(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        files.write_text(tmp_path / "x.txt", "x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "x.txt").stat().st_mode & 0o777 == mode
+
+
+def test_content_reaches_the_disk_before_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bytes] = []
+
+    def fsync(handle: int) -> None:
+        assert not (tmp_path / "x.txt").exists()
+        (half,) = tmp_path.iterdir()
+        assert half.stat().st_ino == os.fstat(handle).st_ino
+        synced.append(half.read_bytes())
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    files.write_text(tmp_path / "x.txt", "whole")
+    assert synced == [b"whole"]
+
+
+def test_a_write_replaces_a_link_and_leaves_alone_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("old")
+    (tmp_path / "x.txt").symlink_to("old")
+    files.write_text(tmp_path / "x.txt", "new")
+    assert not (tmp_path / "x.txt").is_symlink()
+    assert (tmp_path / "old").read_text() == "old"
+
+
+def fill_the_disk(path: Path) -> None:
+    """Write a file larger than this process may: to Python, that is as a disk that is full."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    files.write_bytes(path, bytes(250_000))
+
+
+def test_a_full_disk_names_the_file_and_what_it_needs(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        error = pool.submit(fill_the_disk, tmp_path / "x.npz").exception()
+    assert isinstance(error, OSError)
+    assert error.errno == errno.EFBIG
+    assert error.filename == str(tmp_path / "x.npz")
+    assert "in writing 0.250 MB" in str(error)
+    assert not list(tmp_path.iterdir())
+
+
+def test_renew_replaces_a_link_and_leaves_alone_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "x").touch()
+    for target in ("old", "gone", "old/x"):
+        link = tmp_path / f"link-{Path(target).name}"
+        link.symlink_to(target)
+        files.renew(link)
+        assert link.is_dir()
+        assert not link.is_symlink()
+        assert not list(link.iterdir())
+    assert (tmp_path / "old" / "x").exists()
+    files.renew(tmp_path / "old")
+    assert not list((tmp_path / "old").iterdir())
+
+
+def test_what_is_no_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"a": 1')
+    with pytest.raises(UserError, match=r"x\.json: expected JSON in UTF-8: "):
+        files.read_json(tmp_path / "x.json")
+
+
+def test_only_an_empty_folder_gets_a_note(tmp_path: Path) -> None:
+    for _ in range(2):
+        files.note_if_empty(tmp_path, "Nothing here.")
+        assert [path.name for path in tmp_path.iterdir()] == ["README.txt"]
+    (tmp_path / "README.txt").rename(tmp_path / "a.png")
+    files.note_if_empty(tmp_path, "Nothing here.")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

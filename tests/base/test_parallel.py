@@ -1,6 +1,8 @@
 """The parallel map: order, equality over worker counts, messages."""
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -9,7 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.base.parallel import WORKERS, parallel_map, parallel_stream, read_ahead, worker_count
+from pipeline.base.parallel import (
+    WORKERS,
+    parallel_map,
+    parallel_stream,
+    process_count,
+    read_ahead,
+    worker_count,
+)
+from pipeline.base.process import is_prepared
 
 
 def blurred_noise(seed: int) -> np.ndarray:
@@ -87,6 +97,18 @@ def test_impossible_workers_are_refused(monkeypatch: pytest.MonkeyPatch, given: 
         parallel_map(str, [1], description="test")
 
 
+def test_another_count_of_processes_is_read_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMSEG_LOADERS", "0")
+    assert process_count("CAMSEG_LOADERS", default=4, least=0) == 0
+    monkeypatch.setenv("CAMSEG_LOADERS", "")
+    assert process_count("CAMSEG_LOADERS", default=4, least=0) == 4
+    monkeypatch.setenv("CAMSEG_LOADERS", "two")
+    with pytest.raises(
+        ValueError, match=r"^CAMSEG_LOADERS: expected a whole number of at least 0, got 'two'$"
+    ):
+        process_count("CAMSEG_LOADERS", default=4, least=0)
+
+
 def test_reading_ahead_keeps_the_order_and_reads_in_a_thread_no_more_than_asked_for() -> None:
     begun: list[int] = []
     threads: set[int] = set()
@@ -111,3 +133,19 @@ def test_an_error_while_reading_ahead_comes_in_its_turn() -> None:
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="item 3"):
         next(results)
+
+
+def prepared(_: int) -> bool:
+    return is_prepared()
+
+
+def test_workers_are_prepared_as_their_caller_is() -> None:
+    script = (
+        "from pipeline.base.process import prepare_process\n"
+        "from tests.base.test_parallel import parallel_map, prepared\n"
+        "for _ in range(2):\n"
+        "    print(set(parallel_map(prepared, range(4), workers=2, description='test')))\n"
+        "    prepare_process()\n"
+    )
+    done = subprocess.run((sys.executable, "-c", script), text=True, capture_output=True, check=False)
+    assert done.stdout == "{False}\n{True}\n", done.stderr

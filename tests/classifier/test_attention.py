@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.classifier.attention import attention, attention_error, attention_mining, erase, soft_mask
-from pipeline.classifier.classifier_training import Learner, multi_hot, objective, train_classifier
+from pipeline.classifier.classifier_training import TrainableClassifier, multi_hot, train_classifier
 from pipeline.classifier.network import Classifier, make_classifier
 from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.stream import TrainingStream
+from pipeline.data.stream import Target, TrainingStream
 from pipeline.engine.normalise import MEAN
 from pipeline.engine.training_loop import fit
 from pipeline.params import ClassifierParams, ErasingParams, GainParams, Params, load_params
@@ -35,6 +35,17 @@ def params(**changes: object) -> ClassifierParams:
 def net() -> Classifier:
     torch.manual_seed(0)
     return make_classifier(params(), ("a", "b", "c"))
+
+
+class Until(TrainableClassifier):
+    """A training that is killed at the step `last`."""
+
+    last = -1
+
+    def forward(self, images: Tensor, targets: Target, step: int) -> Tensor:
+        if step == self.last:
+            raise InterruptedError
+        return super().forward(images, targets, step)
 
 
 class Reds(nn.Module):
@@ -137,15 +148,15 @@ def test_a_share_of_the_pictures_is_erased() -> None:
 
 
 def test_heatmaps_for_erasing_come_from_an_average_of_past_weights(net: Classifier) -> None:
-    learner = Learner(net, params(erasing=OBJECT)).train()
+    learner = TrainableClassifier(net, params(erasing=OBJECT)).train()
     assert learner.average is not None
     assert not learner.average.training
     images, labels = torch.rand(2, 3, 32, 32), torch.ones(2, 3)
     first = net.fc.weight.detach().clone()
-    objective(learner, images, labels, 0)
+    learner(images, labels, 0)
     with torch.no_grad():
         net.fc.weight += 1
-    objective(learner, images, labels, 1)
+    learner(images, labels, 1)
     assert torch.allclose(learner.average.module.fc.weight, 0.9 * first + 0.1 * (first + 1))
     assert all(not p.requires_grad for p in learner.average.parameters())
 
@@ -160,11 +171,11 @@ def test_attention_begins_after_its_share_of_the_steps(
         return images
 
     monkeypatch.setattr("pipeline.classifier.classifier_training.erase", noted)
-    learner = Learner(net, params(erasing=OBJECT, gain=GAIN)).train()
-    plain = Learner(net, params()).train()
+    learner = TrainableClassifier(net, params(erasing=OBJECT, gain=GAIN)).train()
+    plain = TrainableClassifier(net, params()).train()
     images, labels = torch.rand(2, 3, 32, 32), torch.ones(2, 3)
     for step in range(6):
-        more = objective(learner, images, labels, step) - objective(plain, images, labels, step)
+        more = learner(images, labels, step) - plain(images, labels, step)
         assert (more > 1e-3) == (step >= 2)  # 0.3 of 6 steps
     assert erased == [2, 3, 4, 5]
 
@@ -183,17 +194,11 @@ def test_an_interrupted_training_ends_with_the_same_bytes(tmp_path: Path) -> Non
 
     def train(name: str, last: int) -> dict[str, Tensor]:
         torch.manual_seed(0)
-        learner = Learner(make_classifier(section, manifest.classes), section)
-
-        def until(own: Learner, images: Tensor, labels: Tensor, step: int) -> Tensor:
-            if step == last:
-                raise InterruptedError
-            return objective(own, images, labels, step)
-
+        learner = Until(make_classifier(section, manifest.classes), section)
+        learner.last = last
         with suppress(InterruptedError):
             fit(
                 learner,
-                until,
                 stream,
                 section.training,
                 pretrained=[],

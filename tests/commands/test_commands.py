@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -31,7 +32,7 @@ from tests.data.folders import make_coco, write_json
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 PRESETS = SHIPPED.parent / "presets"
-TWICE_RELABELLED = ("cam-relabelled-relabelled", "cam-relabelled", "cam")
+TWO_ROUNDS = ("cam-round2", "cam-round1", "cam")
 PhotoFolder = Callable[..., Path]
 
 
@@ -152,8 +153,8 @@ def test_use_takes_the_depths_that_an_encoder_has(photo_folder: PhotoFolder) -> 
     ("quality", "supervision", "scales", "refine"),
     [
         ("fast", ("cam", "full"), (1.0,), "none"),
-        ("balanced", (*TWICE_RELABELLED, "full"), (1.0,), "none"),
-        ("best", (*TWICE_RELABELLED, "full"), (1.0, 0.75, 1.25), "crf"),
+        ("balanced", (*TWO_ROUNDS, "full"), (1.0,), "none"),
+        ("best", (*TWO_ROUNDS, "full"), (1.0, 0.75, 1.25), "crf"),
     ],
 )
 def test_quality_is_written_out(
@@ -168,7 +169,9 @@ def test_quality_is_written_out(
     assert main(["use", str(folder), "--quality", quality]) == 0
     params = load_params()
     assert params.segmentation.supervision == supervision
-    assert params.relabel.supervision == (() if quality == "fast" else ("cam", "cam-relabelled"))
+    assert params.self_training.rounds == (
+        {} if quality == "fast" else {"cam-round1": "cam", "cam-round2": "cam-round1"}
+    )
     assert params.evaluation.scales == scales
     assert params.evaluation.refine == refine
 
@@ -190,7 +193,7 @@ def test_presets_go_before_what_is_fitted_to_the_photos(photo_folder: PhotoFolde
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("classifier: {training: {step: 5}}", "params.yaml has no key classifier.training.step. Correct"),
+        ("classifier: {training: {step: 5}}", "classifier.training.step: unknown key. Correct"),
         ("- 1", "expected keys of params.yaml"),
         ("a: [", "expected a YAML file"),
         (None, "No such file"),
@@ -414,6 +417,12 @@ def test_commands_that_need_no_network_do_not_load_torch(photo_folder: PhotoFold
         command = [sys.executable, "-c", code, *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_bug_keeps_its_traceback(photo_folder: PhotoFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.commands.check.estimate", lambda *_: np.zeros(2) + np.zeros(3))
+    with pytest.raises(ValueError, match="could not be broadcast"):
+        main(["check", str(photo_folder())])
 
 
 def test_a_reader_that_has_gone_is_no_error(photo_folder: PhotoFolder) -> None:

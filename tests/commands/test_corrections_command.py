@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.data.images import mask_png, read_mask, voc_palette, write_image, write_mask
+from pipeline.data.images import mask_png, read_mask, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, Split, write_manifest
+from pipeline.formats.palette import voc_palette
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("cat", "été <&>", "ignore")  # the open label is then called `ignore_`

@@ -84,6 +84,43 @@ def test_models_of_timm_and_weights_from_a_file() -> None:
     assert names == {"gradcam-class_2.png", "gradcampp-class_2.png", "layercam-class_2.png", "grid.png"}
 
 
+def test_classes_of_like_names_do_not_overwrite_each_other() -> None:
+    classes = ("a b", "a_b", "A_B", "a_b-2", "\u00e9/")
+    save_classifier(Path("models/like"), make_classifier(load_params().classifier, classes))
+    options = ["--model", "models/like", "--classes", ",".join(classes), "--methods", "cam"]
+    assert main(["explain", "a.png", *options, "--out", "out"]) == 0
+    names = sorted(file.name for file in Path("out/a").iterdir())
+    expected = ["a_b", "a_b-2", "A_B-3", "a_b-2-2", "\u00e9_"]  # some disks take A and a for the same
+    assert names == sorted([f"cam-{name}.png" for name in expected] + ["grid.png"])
+
+
+def test_a_class_asked_for_twice_is_shown_once() -> None:
+    assert main(["explain", "a.png", "--classes", "disc,disc", "--methods", "cam,cam", "--out", "out"]) == 0
+    assert {file.name for file in Path("out/a").iterdir()} == {"cam-disc.png", "grid.png"}
+
+
+def test_the_device_is_that_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAMSEG_DEVICE", "nonsense")
+    assert main(["explain", "a.png", "--out", "out"]) == 2
+    assert "CAMSEG_DEVICE: expected a device of this machine, got 'nonsense'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_the_same_heatmaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for device in ("cpu", "cuda"):
+        monkeypatch.setenv("CAMSEG_DEVICE", device)
+        methods = "cam,gradcampp,eigencam"
+        options = ["--methods", methods, "--classes", "disc,square", "--npz", "--out", device]
+        assert main(["explain", "a.png", *options]) == 0
+        with np.load(Path(device, "a", "heatmaps.npz"), allow_pickle=False) as arrays:
+            found[device] = {name: arrays[name] for name in methods.split(",")}
+    for name, heat in found["cpu"].items():
+        np.testing.assert_allclose(found["cuda"][name], heat, atol=0.02, err_msg=name)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

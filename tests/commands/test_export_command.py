@@ -44,11 +44,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_image(Path(f"photos/{name}.png"), image)
         samples.append(Sample(name, f"{name}.png", "", *SIZE, labels, "train", True, True))
         write_mask(Path(f"data/masks/cam/{name}.png"), half(labels[0] + 1 if labels else 0))
-        write_mask(Path(f"data/masks/cam-relabelled/{name}.png"), half(labels[0] + 1 if labels else 0))
+        write_mask(Path(f"data/masks/cam-round1/{name}.png"), half(labels[0] + 1 if labels else 0))
         write_mask(Path(f"data/masks/full/{name}.png"), half(0))
         write_mask(Path(f"data/predictions/cam/{name}.png"), half(1))
     write_manifest(Path("data/prepared"), Manifest("photos", CLASSES, tuple(samples)))
-    for masks in ("cam", "cam-relabelled"):
+    for masks in ("cam", "cam-round1"):
         write_confidences(masks)
     torch.manual_seed(0)
     model = smp.create_model("Unet", "resnet18", encoder_weights=None, classes=3)
@@ -72,7 +72,7 @@ def read_confidence(out: str = "out") -> dict[str, float]:
     return {row["name"]: float(row["confidence"]) for row in rows}
 
 
-@pytest.mark.parametrize("options", [[], ["--masks", "cam"], ["--masks", "cam-relabelled"]])
+@pytest.mark.parametrize("options", [[], ["--masks", "cam"], ["--masks", "cam-round1"]])
 def test_classes_come_in_turn_the_most_doubtful_first(
     options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,7 +167,7 @@ def test_a_failed_export_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("options", "removed", "said"),
     [
-        (["png", "out", "--masks", "camm"], "", "data/masks: expected one of cam, cam-relabelled, full, got"),
+        (["png", "out", "--masks", "camm"], "", "data/masks: expected one of cam, cam-round1, full, got"),
         (["png", "out", "--masks", "../masks/cam"], "", "data/masks: expected one of cam"),
         (["png", "out", "--predictions", "full"], "", "data/predictions: expected one of cam, got no 'full'"),
         (

@@ -81,17 +81,17 @@ def test_estimate_knows_the_depths_of_heatmaps() -> None:
     assert {k for k in one if one[k] != three[k]} == {"make_heatmaps"}
 
 
-def test_estimate_knows_relabelling() -> None:
+def test_estimate_knows_self_training() -> None:
     params = load_params()
     once = estimate(MANIFEST, params)
-    supervision = ("cam", "cam-relabelled", "full")
+    supervision = ("cam", "cam-round1", "full")
     values = {
-        "relabel": params.relabel.model_copy(update={"supervision": ("cam",)}),
+        "self_training": params.self_training.model_copy(update={"rounds": {"cam-round1": "cam"}}),
         "segmentation": params.segmentation.model_copy(update={"supervision": supervision}),
     }
     twice = estimate(MANIFEST, params.model_copy(update=values))
     # Masks of two heatmap methods, and then those of a model; two models, then three.
-    assert once.seconds["relabel"] == 0 < twice.seconds["relabel"]
+    assert once.seconds["self_train"] == 0 < twice.seconds["self_train"]
     assert twice.seconds["make_pseudo_masks"] == pytest.approx(3 / 2 * once.seconds["make_pseudo_masks"])
     assert 3 / 2 < twice.seconds["train_segmentation"] / once.seconds["train_segmentation"] < 2
     assert twice.disk > once.disk

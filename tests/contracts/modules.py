@@ -10,7 +10,7 @@ MODULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline
 
 @cache
 def tree(module: str) -> ast.Module:
-    """Syntax tree of a module, given as path from the root: `pipeline/params.py`."""
+    """Syntax tree of a module, given as path from the root: `pipeline/paths.py`."""
     return ast.parse((ROOT / module).read_text(encoding="utf-8"), module)
 
 

@@ -8,21 +8,16 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.base.imports import OF_NO_CONSEQUENCE
 from pipeline.params import Params, Section, load_params
 from tests.contracts.modules import MODULES, ROOT, closure, only_docstring, tree
 
 PIPELINE: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
-STAGES: dict[str, Any] = PIPELINE["stages"]
+STAGES: dict[str, Any] = {name: spec.get("do", spec) for name, spec in PIPELINE["stages"].items()}
 
-# No stage lists these. They hold names, checks and messages, no mathematics: the values of params.yaml are
-# tracked by `params:`, and a path that moves moves in dvc.yaml too. As deps they would rerun the trainings
-# for every new key.
-NEVER_DEPS = {
-    "pipeline/__init__.py",
-    "pipeline/params.py",
-    "pipeline/paths.py",
-    "pipeline/stages/running.py",
-}
+# No stage lists these: the values of params.yaml are tracked by `params:`, and a path that moves moves in
+# dvc.yaml too. As deps they would rerun the trainings for every new key.
+NEVER_DEPS = {f"pipeline/{name}" for name in OF_NO_CONSEQUENCE}
 
 # Which models there are is the matrix; it changes none of them.
 NOT_DECLARED = {"train_segmentation": {"segmentation.supervision"}}
@@ -81,7 +76,7 @@ def reads_in(scope: ast.AST, names: set[str]) -> set[str]:
 
 def method_reads(name: str) -> set[str]:
     """What a method of `Params` reads."""
-    functions = (n for n in ast.walk(tree("pipeline/params.py")) if isinstance(n, ast.FunctionDef))
+    functions = (n for n in ast.walk(tree("pipeline/params/whole.py")) if isinstance(n, ast.FunctionDef))
     return reads_in(next(function for function in functions if function.name == name), {"self"})
 
 
@@ -100,7 +95,6 @@ def reads(module: str) -> set[str]:
 
 def test_every_stage_has_a_module_and_every_module_a_stage() -> None:
     modules = {m for m in MODULES if m.startswith("pipeline/stages/")} - NEVER_DEPS
-    modules -= {"pipeline/stages/__init__.py"}
     assert modules == {module_of(stage) for stage in STAGES}
     for stage, spec in STAGES.items():
         assert spec["cmd"].split("$")[0].strip() == f"python -m pipeline.stages.{stage}"
@@ -139,6 +133,10 @@ def test_reads_are_found() -> None:
     assert reads("pipeline/stages/make_pseudo_masks.py") == fields("pseudo_masks")
 
 
+def test_rounds_come_from_params() -> None:
+    assert PIPELINE["stages"]["self_train"]["foreach"] == "${self_training.rounds}"
+
+
 def test_matrix_values_come_from_params() -> None:
     params = load_params(ROOT / "params.yaml").model_dump()
     for spec in STAGES.values():
@@ -147,12 +145,12 @@ def test_matrix_values_come_from_params() -> None:
             assert isinstance(params[section][key], tuple)
 
 
-def test_metrics_are_kept_out_of_the_cache() -> None:
+def test_metrics_are_cached_outs() -> None:
+    # Git does not see them, so that another revision's are in the cache or nowhere.
     metrics = [entry for spec in STAGES.values() for entry in spec.get("metrics", [])]
-    assert len(metrics) == 4
-    for entry in metrics:
-        assert isinstance(entry, dict), f"{entry}: expected cache: false"
-        assert [options["cache"] for options in entry.values()] == [False]
+    assert len(metrics) == 6
+    assert all(isinstance(entry, str) for entry in metrics), "expected no options, such as cache: false"
+    assert "metrics" not in PIPELINE, "expected metrics of stages only"
 
 
 def test_no_output_outlives_its_stage() -> None:

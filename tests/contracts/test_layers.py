@@ -8,6 +8,7 @@ from tests.contracts.modules import MODULES, imported_modules, imported_names, r
 
 LAYERS = (
     {"__init__"},
+    {"errors"},
     {"params"},
     {"paths"},
     {"base"},
@@ -73,7 +74,9 @@ def test_nobody_imports_a_stage(module: str) -> None:
 @pytest.mark.parametrize("module", [m for m in MODULES if room(m) not in KNOW_PARAMS_FILE])
 def test_only_stages_and_commands_load_params(module: str) -> None:
     assert "pipeline.params.load_params" not in imported_names(module)
-    assert "pipeline.params" not in imported_names(module)  # else load_params could be reached through it
+    # ... nor what load_params could be reached through.
+    assert "pipeline.params" not in imported_names(module)
+    assert not any(name.startswith("pipeline.params.read") for name in imported_names(module))
 
 
 def test_only_stages_and_commands_open_params_yaml() -> None:

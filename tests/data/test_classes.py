@@ -8,7 +8,7 @@ import pytest
 from pipeline.data.classes import choose_classes
 from pipeline.data.images import read_mask
 from pipeline.data.inspection import write_true_masks
-from pipeline.data.sources.rows import Reading
+from pipeline.data.sources.records import ParsedSource
 from tests.data.folders import add_photos, inspect, labels
 from tests.photos import data_params, make_photo_folder
 
@@ -16,10 +16,10 @@ from tests.photos import data_params, make_photo_folder
 def table(
     names: tuple[str, ...], classes: tuple[str, ...] | None, rename: dict[str, str | None]
 ) -> list[int]:
-    reading = Reading(Path("labels"), names=names, classes=names)
-    choice, problems = choose_classes(reading, data_params(classes=classes, rename=rename))
+    parsed = ParsedSource(Path("labels"), names=names, classes=names)
+    mapping, problems = choose_classes(parsed, data_params(classes=classes, rename=rename))
     assert problems == []
-    return [int(i) for i in choice.table()[: len(names) + 1]]
+    return [int(i) for i in mapping.table()[: len(names) + 1]]
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_missing_folder_and_files_are_named(tmp_path: Path, photo_folder: PhotoF
         (b"", "line 1: expected one column `image`"),
         (b"image,labels\n", "at least one image"),
         (b"image,labels\n\xe4.jpg,disc\n", "expected a CSV file in UTF-8"),
-        (b'image,labels\n"photo-00.jpg,disc\n', "expected a CSV file in UTF-8, got unexpected end of data"),
+        (b'image,labels\n"photo-00.jpg,disc\n', "line 2: expected a line of CSV, got unexpected end of data"),
     ],
 )
 def test_unreadable_table(photo_folder: PhotoFolder, content: bytes, message: str) -> None:

@@ -20,14 +20,13 @@ from hypothesis import strategies as st
 from pipeline.__main__ import main
 from pipeline.data.images import IGNORE, read_mask, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
-from pipeline.export.brush_rle import encode_brush
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
 from pipeline.export.items import Item
 from pipeline.export.labelstudio_tasks import export_labelstudio
 from pipeline.export.png import export_png
 from pipeline.export.voc import export_voc
-from pipeline.formats.brush import BrushError, draw_brush
+from pipeline.formats.brush import BrushError, draw_brush, encode_brush
 from pipeline.params import load_params
 from tests.data.folders import SIZE, add_photos
 from tests.data.test_fuzz import FUZZ, NAMES, SECRET, TOKENS, VALUES, audit, guarded, paths_of, replaced

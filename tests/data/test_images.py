@@ -1,6 +1,7 @@
 """Reading and writing of pictures and masks, against pixels that are known."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image
 
 from pipeline.data import images as pictures
 from pipeline.data.images import PictureError
+from pipeline.formats.palette import voc_palette
 
 IDS = np.array([[0, 1, 2], [3, 255, 1]], np.uint8)  # height 2, width 3
 RGB = np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10
@@ -196,8 +198,36 @@ def test_large_pictures_are_refused_before_they_are_decoded(tmp_path: Path) -> N
         pictures.read_image(bomb)
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp", "gif", "jpg"])
+def test_the_limit_of_pil_stops_no_picture_and_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    file = save(tmp_path / f"a.{suffix}", np.zeros((20, 30, 3), np.uint8))
+    for limit in (500, 200):  # 600 pixels: PIL warns of more than its limit, and refuses more than twice that
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        assert pictures.read_image(file).shape == (20, 30, 3)
+        assert pictures.image_size(file) == (20, 30)
+        with pytest.raises(PictureError, match=r"at most 0\.0005 megapixels"):
+            pictures.read_image(file, 0.0005)
+        file.with_name("broken").write_bytes(file.read_bytes()[:20])
+        with pytest.raises(PictureError):
+            pictures.read_image(file.with_name("broken"))
+        assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_the_last_of_several_readers_gives_pil_its_limit_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
+    file = save(tmp_path / "a.png", np.zeros((20, 30, 3), np.uint8))
+    with ThreadPoolExecutor(8) as pool:
+        shapes = list(pool.map(lambda _: pictures.read_image(file).shape, range(400)))
+    assert set(shapes) == {(20, 30, 3)}
+    assert Image.MAX_IMAGE_PIXELS == 200
+
+
 def test_masks_in_voc_colours_become_ids(tmp_path: Path) -> None:
-    colours = pictures.voc_palette()[IDS]
+    colours = voc_palette()[IDS]
     np.testing.assert_array_equal(pictures.read_mask(save(tmp_path / "m.png", colours)), IDS)
     opaque = np.dstack([colours, np.full(IDS.shape, 255, np.uint8)])
     np.testing.assert_array_equal(pictures.read_mask(save(tmp_path / "n.png", opaque)), IDS)

@@ -205,7 +205,7 @@ def test_everything_wrong_with_coco_is_listed_at_once(tmp_path: Path) -> None:
         ("instances.json, images[5]: ", "id and file_name"),
         ("instances.json, images[2]: ", "annotations[3]: expected run lengths that add up to 48, got 3"),
         ("instances.json, annotations[4]: ", "a category_id of the categories, got 99"),
-        ("instances.json: ", "annotations of its images, got others, as 77"),
+        ("instances.json: ", "annotations of its images, got 1 others: 77"),
     ):
         assert any(all(part in line for part in parts) for line in errors), (parts, errors)
     assert len(errors) == 7

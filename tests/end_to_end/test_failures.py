@@ -12,6 +12,8 @@ from tests.end_to_end.conftest import Finished
 from tests.end_to_end.project import change_params, make_project, read_lock, run, run_stage
 from tests.photos import CLASSES, make_photo_folder, write_labels, write_photo
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photos(template: Path, tmp_path: Path) -> Path:
@@ -37,7 +39,7 @@ def require_failure(project: Path, stage: str, *said: str) -> None:
     assert not (project / "reports" / "seconds" / f"{stage}.json").exists()
 
 
-def relabel(folder: Path, change: Callable[[dict[str, str]], Mapping[str, str]]) -> None:
+def change_labels(folder: Path, change: Callable[[dict[str, str]], Mapping[str, str]]) -> None:
     """Rewrite each row of labels.csv."""
     with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
         rows = [change(row) for row in csv.DictReader(file)]
@@ -64,7 +66,7 @@ def test_unknown_label(photos: Path) -> None:
     def misspell(row: dict[str, str]) -> dict[str, str]:
         return {**row, "labels": "dics"} if row["image"] == "photo-01.jpg" else row
 
-    relabel(photos / "data" / "raw", misspell)
+    change_labels(photos / "data" / "raw", misspell)
     require_failure(photos, "prepare", "labels.csv", "dics")
 
 

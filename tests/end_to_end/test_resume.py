@@ -15,6 +15,8 @@ import torch
 
 from tests.end_to_end.project import file_bytes, finish, make_project, run, run_stage, start, without_git
 
+pytestmark = pytest.mark.slow
+
 GOES_ON = "goes on with the work of an interrupted run"
 LIMIT = 300  # seconds that a stage may take to show the progress that it is killed at
 
@@ -30,7 +32,7 @@ SLOW: dict[str, object] = {
     "heatmaps.scales": [1.0, 0.75, 1.5],
     "heatmaps.batch_size": 1,
     "segmentation.supervision": ["cam"],
-    "relabel.supervision": [],
+    "self_training.rounds": {},
     "pseudo_masks.crf.iterations": 50,
 }
 

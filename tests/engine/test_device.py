@@ -16,6 +16,7 @@ def test_the_environment_picks_the_device(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("capabilities", "allowed", "fast"),
     [
+        ({"avx512_bf16": True, "amx_bf16": True}, None, True),  # in another program, which has not set it
         ({"avx512_bf16": True, "amx_bf16": True}, "AVX512_CORE_AMX", True),
         ({"avx512_bf16": True, "amx_bf16": True}, "AVX512_CORE_BF16", False),
         ({"avx512_bf16": True, "amx_bf16": False}, "AVX512_CORE_AMX", False),
@@ -24,9 +25,11 @@ def test_the_environment_picks_the_device(monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_bfloat16_only_where_the_processor_has_tiles_that_may_be_used(
-    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], allowed: str, fast: bool
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], allowed: str | None, fast: bool
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", allowed)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if allowed:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", allowed)
     assert has_fast_bfloat16(CPU) == fast
     assert describe(CPU) == f"cpu, {'bfloat16' if fast else 'float32'}"

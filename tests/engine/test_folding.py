@@ -1,5 +1,6 @@
 """BatchNorm folded into convolutions changes nothing but the speed, neither of inference nor of training."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 
 import pytest
@@ -10,11 +11,18 @@ from torch import Tensor, nn
 from pipeline.engine.folding import NormConv2d, fold_batch_norm, fold_frozen_batch_norm
 from pipeline.engine.training_loop import freeze_batch_norm
 
+# Rounding of float64, 1e-16 an operation, grows with the depth of a network, yet stays far below this on any
+# processor. A pair that is folded wrongly is far above.
+TOLERANCE = 1e-9
+
 
 @pytest.fixture(autouse=True)
-def seeded() -> None:
-    """The random weights are the same whichever tests ran before: rounding depends on them."""
+def float64() -> Iterator[None]:
+    """All networks and images are float64: in float32, each processor rounds by as much as is tested for."""
     torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 def disturbed(net: nn.Module) -> nn.Module:
@@ -43,10 +51,10 @@ def tensors(outputs: object) -> list[Tensor]:
 
 
 def assert_same_function(net: nn.Module, folded: nn.Module, size: tuple[int, int] = (64, 96)) -> None:
-    images = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(1))
+    images = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         for before, after in zip(tensors(net(images)), tensors(folded(images)), strict=True):
-            assert float((after - before).abs().sum()) <= 1e-5 * float(before.abs().sum())
+            assert float((after - before).abs().sum()) <= TOLERANCE * float(before.abs().sum())
 
 
 @pytest.mark.parametrize(
@@ -74,7 +82,7 @@ def test_the_scores_of_every_architecture_stay_the_same(architecture: str) -> No
     folded = deepcopy(net)
     fold_batch_norm(folded)
     assert count_norms(folded) < count_norms(net)
-    assert_same_function(net, folded, (256, 288))  # PAN asks for that much
+    assert_same_function(net, folded, (256, 288) if architecture == "pan" else (64, 96))  # PAN asks for more
 
 
 def test_a_folded_pair_has_the_weights_of_the_formula() -> None:
@@ -242,11 +250,13 @@ def test_frozen_encoders_learn_the_same(encoder: str, folded_pairs: int) -> None
         freeze_batch_norm(each.train())
     assert_same_function(net, folded)
     images = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
-    pairs = [(gradients(net, images)[name], found) for name, found in gradients(folded, images).items()]
-    assert [expected is None for expected, _ in pairs] == [found is None for _, found in pairs]
-    for expected, found in pairs:
+    expected_of, found_of = gradients(net, images), gradients(folded, images)
+    assert expected_of.keys() == found_of.keys()
+    for name, found in found_of.items():
+        expected = expected_of[name]
+        assert (expected is None) == (found is None)
         if expected is not None and found is not None:
-            assert float((found - expected).norm()) <= 1e-4 * float(expected.norm())
+            assert float((found - expected).norm()) <= TOLERANCE * float(expected.norm())
 
 
 def test_folded_weights_follow_those_of_the_convolution() -> None:

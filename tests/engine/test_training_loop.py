@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pipeline.data.images import write_image
+from pipeline.data.images import PictureError, write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.stream import TrainingStream
 from pipeline.engine import training_loop as training
@@ -56,24 +56,31 @@ def small_net() -> nn.Module:
     )
 
 
-def bce(net: nn.Module, images: torch.Tensor, targets: torch.Tensor, _step: int) -> torch.Tensor:
-    return functional.binary_cross_entropy_with_logits(net(images), targets)
+class Bce(nn.Module):
+    """Cross-entropy; `stop_at` a step, as a killed run does."""
+
+    def __init__(self, stop_at: int = -1) -> None:
+        super().__init__()
+        self.net = small_net()
+        self.stop_at = stop_at
+
+    def forward(self, images: torch.Tensor, targets: torch.Tensor, step: int) -> torch.Tensor:
+        if step == self.stop_at:
+            raise InterruptedError
+        return functional.binary_cross_entropy_with_logits(self.net(images), targets)
+
+
+class NotFinite(Bce):
+    def forward(self, images: torch.Tensor, targets: torch.Tensor, step: int) -> torch.Tensor:
+        return super().forward(images, targets, step) * math.nan
 
 
 def train(
-    stream: TrainingStream, checkpoint: Path, p: TrainingParams
+    stream: TrainingStream, checkpoint: Path, p: TrainingParams, objective: nn.Module | None = None
 ) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
-    net = small_net()
-    curve = fit(
-        net,
-        bce,
-        stream,
-        p,
-        pretrained=[],
-        checkpoint=checkpoint,
-        description="test",
-    )
-    return {key: value.clone() for key, value in net.state_dict().items()}, curve
+    objective = objective or Bce()
+    curve = fit(objective, stream, p, pretrained=[], checkpoint=checkpoint, description="test")
+    return {key: value.clone() for key, value in objective.state_dict().items()}, curve
 
 
 def test_learning_rate_by_hand() -> None:
@@ -95,30 +102,8 @@ def test_pretrained_parameters_learn_slower() -> None:
 def test_an_interrupted_training_ends_with_the_same_bytes(stream: TrainingStream, tmp_path: Path) -> None:
     whole, curve = train(stream, tmp_path / "whole.pt", params())
 
-    class Stop(Exception):
-        pass
-
-    seen = 0
-
-    def stop_at_step_5(
-        net: nn.Module, images: torch.Tensor, targets: torch.Tensor, step: int
-    ) -> torch.Tensor:
-        nonlocal seen
-        seen += 1
-        if seen == 5:
-            raise Stop
-        return bce(net, images, targets, step)
-
-    with pytest.raises(Stop):
-        fit(
-            small_net(),
-            stop_at_step_5,
-            stream,
-            params(),
-            pretrained=[],
-            checkpoint=tmp_path / "c.pt",
-            description="t",
-        )
+    with pytest.raises(InterruptedError):
+        train(stream, tmp_path / "c.pt", params(), Bce(stop_at=5))
     again, curve_again = train(stream, tmp_path / "c.pt", params())
     assert curve_again == curve
     assert all(torch.equal(whole[key], again[key]) for key in whole)
@@ -142,19 +127,37 @@ def test_a_gpu_is_fed_by_more_loaders(monkeypatch: pytest.MonkeyPatch) -> None:
         assert loader_count(torch.device("cuda")) == for_a_gpu
     monkeypatch.setenv("CAMSEG_LOADERS", "0")
     assert loader_count(torch.device("cuda")) == 0
+    monkeypatch.setenv("CAMSEG_LOADERS", "two")
+    with pytest.raises(ValueError, match="CAMSEG_LOADERS: expected a whole number of at least 0, got 'two'"):
+        loader_count(torch.device("cuda"))
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(stream: TrainingStream, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"test: the loss is nan at step 1 .*Lower training.lr"):
-        fit(
-            small_net(),
-            lambda net, images, _targets, _step: net(images).sum() * math.nan,
-            stream,
-            params(),
-            pretrained=[],
-            checkpoint=tmp_path / "c.pt",
-            description="test",
-        )
+        train(stream, tmp_path / "c.pt", params(), NotFinite())
+
+
+@pytest.mark.parametrize("loaders", ["0", "2"])
+def test_an_image_that_is_lost_is_named_in_one_line(
+    stream: TrainingStream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaders: str
+) -> None:
+    monkeypatch.setenv("CAMSEG_LOADERS", loaders)
+    (tmp_path / "3.png").unlink()
+    with pytest.raises(PictureError, match=r"^[^\n]*3\.png[^\n]*$"):
+        train(stream, tmp_path / "c.pt", params())
+
+
+def test_a_bug_in_a_loader_keeps_its_traceback(
+    stream: TrainingStream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMSEG_LOADERS", "2")
+    stream.target = broken
+    with pytest.raises(ZeroDivisionError, match="Original Traceback(.|\n)*in broken"):
+        train(stream, tmp_path / "c.pt", params())
+
+
+def broken(_sample: Sample) -> torch.Tensor:
+    return torch.tensor(1 / 0)
 
 
 def test_frozen_batch_norm_keeps_its_statistics() -> None:

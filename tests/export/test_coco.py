@@ -5,14 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pycocotools import mask as tools
 from pycocotools.coco import COCO
 
 from pipeline.data.images import image_size, read_mask
 from pipeline.export.coco import categories, export_coco
-from pipeline.export.coco_rle import bounding_box, compress, run_lengths
 from pipeline.export.items import Item
 from tests.export.conftest import CLASSES
 
@@ -20,46 +16,6 @@ from tests.export.conftest import CLASSES
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")
 
 Items = tuple[Item, ...]
-
-
-def test_run_lengths_by_hand() -> None:
-    region = np.array([[0, 1, 1], [0, 0, 1]], bool)  # down the columns: 0 0 1 0 1 1
-    assert run_lengths(region) == [2, 1, 1, 2]
-    assert run_lengths(~region) == [0, 2, 1, 1, 2]
-    assert run_lengths(np.zeros((2, 3), bool)) == [6]
-
-
-def test_compressed_by_hand() -> None:
-    # 6 = 0b00110 -> chr(48 + 6); 40 = 0b1_01000: low bits 8, more follow (+32): chr(88) "X", then 1: "1";
-    # the fourth is 1 - 40 = -39: low five bits 25, more: chr(48 + 25 + 32) "i"; -39 >> 5 = -2: 30: "N"
-    assert compress([6, 40, 3, 1]) == "6X13iN"
-
-
-def test_bounding_box_by_hand() -> None:
-    region = np.zeros((5, 9), bool)
-    region[1, 7] = region[3, 2] = True
-    assert bounding_box(region) == [2, 1, 6, 3]  # column, row, width, height
-    assert bounding_box(np.zeros((5, 9), bool)) == [0, 0, 0, 0]
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 70), st.integers(1, 70), st.sampled_from([0.02, 0.5, 1]))
-def test_against_pycocotools(seed: int, height: int, width: int, share: float) -> None:
-    region = np.random.default_rng(seed).random((height, width)) < share
-    counts = compress(run_lengths(region))
-    theirs = tools.encode(np.asfortranarray(region.astype(np.uint8)))
-    assert counts.encode() == theirs["counts"]
-    encoded = {"size": [height, width], "counts": counts}
-    assert np.array_equal(tools.decode(encoded), region)
-    assert tools.area(encoded) == region.sum()
-    assert tools.toBbox(encoded).tolist() == bounding_box(region)
-
-
-def test_long_runs_against_pycocotools() -> None:
-    region = np.zeros((1200, 900), bool)
-    region[300:, 450:] = True
-    region[5, 3] = True
-    theirs = tools.encode(np.asfortranarray(region, np.uint8))
-    assert compress(run_lengths(region)).encode() == theirs["counts"]
 
 
 def test_pycocotools_opens_it_and_decodes_the_same_pixels(

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.data.images import read_mask
-from pipeline.export import brush_rle
-from pipeline.export.brush_rle import encode_brush
 from pipeline.export.items import Item
 from pipeline.export.labelstudio_tasks import export_labelstudio
+from pipeline.formats import brush
+from pipeline.formats.brush import encode_brush
 from tests.export.conftest import CLASSES
 
 
@@ -79,7 +79,7 @@ def test_long_runs_take_few_bytes() -> None:
 
 
 def test_pictures_that_the_header_cannot_count_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(brush_rle, "MOST", 27)
+    monkeypatch.setattr(brush, "MOST", 27)
     assert encode_brush(np.zeros((2, 3), bool))
     with pytest.raises(ValueError, match="Expected at most 6 pixels, got 8"):
         encode_brush(np.zeros((2, 4), bool))

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.data.images import read_mask, voc_palette
+from pipeline.data.images import read_mask
 from pipeline.export.items import Item
 from pipeline.export.png import export_png
+from pipeline.formats.palette import voc_palette
 from tests.export.conftest import CLASSES
 
 

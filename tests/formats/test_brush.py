@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.export.brush_rle import encode_brush
-from pipeline.formats.brush import BrushError, draw_brush
+from pipeline.formats.brush import BrushError, draw_brush, encode_brush
 from tests.export.test_labelstudio import decode
 
 SIZES = (1, 3, 4, 8)  # bits of a length, unlike those that camseg writes

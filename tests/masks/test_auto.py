@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.masks.auto import heat_histogram, otsu
 
 
@@ -42,5 +43,8 @@ def test_otsu_against_opencv(seed: int) -> None:
 def test_otsu_needs_two_levels() -> None:
     histogram = np.zeros(256, np.int64)
     histogram[9] = 5
-    with pytest.raises(ValueError, match="two levels"):
+    said = r"learnt too little .*classifier\.training\.steps.*check that the labels fit the images"
+    with pytest.raises(UserError, match=said):
         otsu(histogram)
+    with pytest.raises(UserError, match=said):
+        otsu(np.zeros(256, np.int64))

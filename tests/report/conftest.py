@@ -22,6 +22,7 @@ from pipeline.workflows.confusion_file import write_confusion
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 METHODS = ("cam", "gradcampp")
 SUPERVISION = ("gradcampp", "full")
+TRUE_MASKS = 4  # training images that `full` was trained on, of 6
 Scene = tuple[np.ndarray, np.ndarray]
 
 
@@ -124,14 +125,15 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
             ("name", "miou"),
             [{"name": s.name, "miou": 0.9 - i / 100} for i, s in enumerate(val)],
         )
-        steps = curve if masks or name != "full" else []
+        images = len([s for s in samples if s.split == "train"]) if name != "full" else TRUE_MASKS * masks
+        steps = curve if images else []
+        write_json(reports / "segmentation" / name / "metrics.json", {"images": images})
         write_csv(reports / "segmentation" / name / "curve.csv", ("step", "loss", "lr"), steps)
     logits = np.zeros((0, len(classes)))
     nothing = diagnose(classes, logits.astype(bool), logits, logits, [])
     write_json(reports / "diagnosis/diagnosis.json", nothing | {"method": METHODS[0], "examples": []})
     write_json(reports / "seconds/prepare.json", {"seconds": 1.5})
     write_json(reports / "seconds/make_pseudo_masks@cam.json", {"seconds": 12.3})
-    write_json(reports / "seconds/make_pseudo_masks@gradcam.json", {"seconds": 77})  # of an earlier run
 
 
 def write_project(root: Path, classes: tuple[str, ...], scenes: list[Scene], masks: bool = True) -> Manifest:
@@ -139,7 +141,7 @@ def write_project(root: Path, classes: tuple[str, ...], scenes: list[Scene], mas
     samples = make_samples(scenes, masks)
     manifest = Manifest("data/prepared", classes, samples)
     listed = f"supervision: [{', '.join(SUPERVISION)}]"
-    text = re.sub(r"supervision: \[.*?\]", listed, PARAMS.read_text(), count=1)  # not that of `relabel`
+    text = re.sub(r"supervision: \[.*?\]", listed, PARAMS.read_text(), count=1)  # the first one
     write_text(root / "params.yaml", text)
     write_manifest(root / "data/prepared", manifest)
     write_data(root, scenes, samples, masks)

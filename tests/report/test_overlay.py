@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from pipeline.data.images import voc_palette
+from pipeline.formats.palette import voc_palette
 from pipeline.report.overlay import HEAT_OPACITY, MASK_OPACITY, draw_heat, draw_mask, outlines
 from pipeline.report.panel import CAPTION, GAP, draw_panel
 from pipeline.report.tiles import LONG_SIDE, Tile, cut_heat, heat_tiles, shrink_mask, shrink_photo

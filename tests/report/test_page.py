@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -75,7 +76,7 @@ def test_same_bytes_again(project: Project) -> None:
     main()
     after = {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()}
     changed = {path.name for path in after if before.get(path) != after[path]}
-    assert changed == {"summary.json", "prepare.json"}
+    assert changed == {"prepare.json"}, "what DVC caches has nothing in it that differs from run to run"
     assert before.keys() == after.keys()
 
 
@@ -98,15 +99,15 @@ def test_corrected_masks_are_told_and_shown(project: Project, set_params: SetPar
         metrics.write_text(json.dumps({**json.loads(metrics.read_text()), "corrected": 1}))
     write_mask(Path("data/masks/corrected/train-05.png"), np.ones((30, 40), np.uint8))
     page = Page(render())
-    assert "gradcampp: image-level labels and 1 corrected mask, by way of" in page.text
-    assert "full: the true masks of the training images" in page.text
+    assert "gradcampp: the image-level labels of 6 images and 1 corrected mask, by way of" in page.text
+    assert "full: the true masks of 4 images. The control" in page.text
     assert (
         "Training images, without the 1 that have a corrected mask. The threshold in use was chosen with the"
         in (page.text)
     )
     found = rows(page)
     assert "corrected mask" in found["train-05"]
-    assert "pseudo-mask, refined" not in found["train-05"]
+    assert "pseudo-mask, gradcampp" not in found["train-05"]
     assert "corrected mask" not in found["train-04"]
 
 
@@ -125,13 +126,72 @@ def test_worst_first_and_what_a_row_shows(project: Project, set_params: SetParam
     found = rows(page)
     assert list(found) == ["train-05", "train-04", "train-03", "val-08", "val-07"]
     masks = ["truth", "prediction gradcampp", "prediction full"]
-    before = ["heatmap cam", "heatmap gradcampp", "gradcampp > 0.32", "pseudo-mask, refined"]
+    before = ["heatmap cam", "heatmap gradcampp", "gradcampp > 0.32", "pseudo-mask, gradcampp"]
     assert found["train-05"] == ["photo", *before, *masks]
     assert found["val-08"] == ["photo", *masks]
     assert "mIoU 0.950" in page.text
     assert "75 %" in page.text  # 0.6 / 0.8
     panels = sorted(path.stem for path in Path("reports/panels").iterdir())
     assert panels == sorted(found)
+
+
+def add_round(again: str) -> None:
+    """Add masks and a model of a second round to a finished run; they score train-00 worst."""
+    for folder in (
+        *("data/masks", "data/predictions", "models/segmentation"),
+        *("reports/pseudo_masks", "reports/segmentation", "reports/evaluation"),
+    ):
+        shutil.copytree(f"{folder}/gradcampp", f"{folder}/{again}")
+    rows = "".join(f"train-{i:02d},0.4,{0.1 + i / 10:.1f}\n" for i in range(6))
+    Path(f"reports/pseudo_masks/{again}/images.csv").write_text("name,miou_before,miou_after\n" + rows)
+    metrics = Path(f"reports/pseudo_masks/{again}/metrics.json")
+    metrics.write_text(json.dumps({**json.loads(metrics.read_text()), "threshold": 0.5}))
+
+
+def test_the_masks_that_images_are_ranked_by_are_named(project: Project, set_params: SetParams) -> None:
+    project()
+    page = Page(render())
+    assert "Worst first, by the mIoU of the refined mask of gradcampp." in page.text
+    assert "Worst first, by the mIoU of the prediction of gradcampp." in page.text
+    assert "what a segmentation model says" not in page.text
+
+    again = "gradcampp-round1"
+    add_round(again)
+    set_params("supervision: [gradcampp, full]", f"supervision: [{again}, gradcampp, full]")
+    set_params("rounds: {} ", "rounds: {gradcampp-round1: gradcampp} ")
+    page = Page(render())
+    assert list(rows(page))[:6] == [f"train-{i:02d}" for i in range(6)]
+    assert f"Worst first, by the mIoU of the refined mask of {again}." in page.text
+    assert f"Worst first, by the mIoU of the prediction of {again}." in page.text
+    assert "refined mask of gradcampp." not in page.text
+    assert {"pseudo-mask, gradcampp", f"pseudo-mask, {again}"} < set(rows(page)["train-00"])
+    assert re.search(rf"For {again}, the heatmaps are .* threshold\s+is 0\.50", page.text, re.DOTALL)
+
+
+def test_val_images_alone_are_ranked_by_predictions(project: Project, set_params: SetParams) -> None:
+    manifest = project()
+    val = tuple(sample for sample in manifest.samples if sample.split == "val")
+    write_manifest(Path("data/prepared"), replace(manifest, samples=val))
+    text = Page(render()).text
+    assert "refined mask of" not in text
+    assert "by the mIoU of the prediction of gradcampp" in text
+
+
+def test_the_number_of_images_that_each_model_saw_is_told(project: Project) -> None:
+    project()
+    text = Page(render()).text
+    assert "gradcampp: the image-level labels of 6 images, by way of" in text
+    assert "The same model trained on the true masks of 4 images: the control." in text
+    assert "trained on different numbers of images" in text
+    Path("reports/segmentation/full/metrics.json").write_text('{"images": 6}')
+    assert "trained on different numbers of images" not in Page(render()).text
+
+
+def test_masks_that_no_model_learns_from_are_not_said_to(project: Project, set_params: SetParams) -> None:
+    project()
+    assert "masks of the training images, which the model learns from, agree" in Page(render()).text
+    set_params("supervision: [gradcampp, full]", "supervision: [full]")
+    assert "refined cam masks of the training images agree" in Page(render()).text
 
 
 def test_the_page_names_the_split_that_was_scored(project: Project, set_params: SetParams) -> None:
@@ -186,7 +246,7 @@ def test_without_masks(project: Project, capsys: pytest.CaptureFixture[str]) -> 
     assert list(found) == sorted(found)
     assert len(found) == 9
     assert found["train-01"][-2:] == [
-        "pseudo-mask, refined",
+        "pseudo-mask, gradcampp",
         "prediction gradcampp",
     ]  # `full` was not trained
     assert not re.search(r"mIoU \d", page.text)

@@ -44,10 +44,10 @@ def make_results(
             for s in supervision
         },
         confusion={},
+        trained_on={s: 3 if s == "full" else 8 for s in supervision},
         curves={},
         train_scores={},
         val_scores={},
-        seconds={"prepare": 1.5},
     )
 
 
@@ -66,7 +66,6 @@ def test_summary_by_hand() -> None:
         "weak_to_full": 0.75,  # 0.6 / 0.8
         "supervision": ["cam", "full"],
         "corrected_masks": 0,
-        "seconds": {"prepare": 1.5},
     }
 
 
@@ -116,19 +115,25 @@ def test_table_has_the_headline_numbers() -> None:
 
 
 def test_corrected_masks_are_part_of_the_supervision() -> None:
-    for count, said in ((0, ""), (1, " and 1 corrected mask"), (30, " and 30 corrected masks")):
+    for count, more in ((0, ""), (1, " and 1 corrected mask"), (30, " and 30 corrected masks")):
         results = make_results(0.6, 0.8, corrected=count)
         assert summarise(results)["corrected_masks"] == count
         weak, full = summary_table(results, "given").splitlines()[3:5]
-        assert weak.endswith(f"0.600  trained on image-level labels{said}")
-        assert full.endswith("0.800  trained on true masks: the control")
+        assert weak.endswith(f"0.600  trained on the image-level labels of 8 images{more}")
+        assert full.endswith("0.800  trained on the true masks of 3 images: the control")
 
 
-def test_reading_keeps_to_the_run(project: Callable[..., object]) -> None:
+def test_a_model_that_was_not_trained_is_called_so() -> None:
+    results = dataclasses.replace(make_results(0.6, None), trained_on={"cam": 1, "full": 0})
+    weak, full = summary_table(results, "given").splitlines()[3:5]
+    assert weak.endswith("0.600  trained on the image-level labels of 1 image")
+    assert full.endswith("–  not trained: there were no masks")  # noqa: RUF001
+
+
+def test_reading(project: Callable[..., object]) -> None:
     project()
     results = read_results(Path("reports"), ("cam", "gradcampp"), ("gradcampp", "full"))
-    # gradcam is no method of this run, and the report's own seconds are known too late.
-    assert results.seconds == {"prepare": 1.5, "make_pseudo_masks@cam": 12.3}
+    assert results.trained_on == {"gradcampp": 6, "full": 4}
     assert results.curves["classifier"][0] == (10, pytest.approx(10**-0.3))
     assert results.train_scores["train-01"] == 0.99
     assert results.val_scores["val-06"] == 0.9

@@ -88,7 +88,9 @@ def test_heat_of_a_large_photo_takes_the_room_of_the_working_size(monkeypatch: p
 
 
 @pytest.mark.parametrize("pretrained", [False, True])
-def test_saved_model_opens_without_our_code(tmp_path: Path, pretrained: bool) -> None:
+def test_saved_model_opens_without_our_code(
+    tmp_path: Path, pretrained: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     params = load_params(Path("params.yaml")).segmentation.model_copy(update={"weights": "none"})
     net = make_segmentation_net(params, CONFIG, Path("unused"), pretrained=pretrained).eval()
     assert pretrained == any(isinstance(module, NormConv2d) for module in net.modules())
@@ -102,7 +104,9 @@ def test_saved_model_opens_without_our_code(tmp_path: Path, pretrained: bool) ->
     mean, std = torch.tensor(CONFIG.mean).view(3, 1, 1), torch.tensor(CONFIG.std).view(3, 1, 1)
     with torch.no_grad():
         assert torch.allclose(opened((images - mean) / std), expected, atol=1e-5)
+        assert "Loading weights from local directory" in capsys.readouterr().out
         again = load_segmentation_net(tmp_path / "model")
+        assert capsys.readouterr().out == ""
         assert torch.allclose(again(images), expected, atol=1e-5)
     assert again.config == CONFIG
 

@@ -14,7 +14,7 @@ from pipeline.data.stream import TrainingStream
 from pipeline.engine.training_loop import Record
 from pipeline.params import Params, load_params
 from pipeline.segmentation import segmentation_training as training
-from pipeline.segmentation.segmentation_training import repeated, train_segmentation
+from pipeline.segmentation.segmentation_training import MaskedSamples, train_segmentation
 from tests.segmentation.test_teacher import tiny_net
 
 NAMES = ("a", "b", "c", "d")
@@ -45,27 +45,29 @@ def made_stream(
         write_mask(folder / "masks" / f"{name}.png", np.full((24, 32), number % 2 + 1, np.uint8))
     found: list[TrainingStream] = []
 
-    def note(_net: object, _loss: object, stream: TrainingStream, *_: object, **__: object) -> list[Record]:
+    def note(_objective: object, stream: TrainingStream, *_: object, **__: object) -> list[Record]:
         found.append(stream)
         return []
 
     patch.setattr(training, "fit", note)
     samples = [sample(name) for name in NAMES]
     manifest = Manifest(str(folder), ("x", "y"), tuple(samples))
-    given = params(repeats, confidence)
-    train_segmentation(
-        tiny_net(), manifest, samples, folder / "masks", trusted, given, folder / "c.pt", "test"
-    )
+    given = MaskedSamples(manifest, samples, folder / "masks", trusted)
+    train_segmentation(tiny_net(), given, params(repeats, confidence), folder / "c.pt", "test")
     return found[0]
 
 
 def test_trusted_masks_are_drawn_more_often_than_others() -> None:
     samples = [sample(name) for name in NAMES]
-    counts = Counter(s.name for s in repeated(samples, {"b", "d"}, 3))
-    assert counts == {"a": 1, "b": 3, "c": 1, "d": 3}
-    assert repeated(samples, {"b"}, 1) == samples
-    assert repeated(samples, set(), 3) == samples
-    assert repeated(samples, set(NAMES), 3) == samples  # `full`: none is worth more than another
+
+    def repeated(trusted: set[str], times: int) -> list[Sample]:
+        manifest = Manifest("", ("x", "y"), tuple(samples))
+        return MaskedSamples(manifest, samples, Path("masks"), trusted).repeated(times)
+
+    assert Counter(s.name for s in repeated({"b", "d"}, 3)) == {"a": 1, "b": 3, "c": 1, "d": 3}
+    assert repeated({"b"}, 1) == samples
+    assert repeated(set(), 3) == samples
+    assert repeated(set(NAMES), 3) == samples  # `full`: none is worth more than another
 
 
 def test_a_training_draws_them_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,10 @@ from torch import nn
 from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.params import Params, TeacherParams, load_params
+from pipeline.segmentation.loss import balanced_cross_entropy
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
-from pipeline.segmentation.segmentation_training import train_segmentation
-from pipeline.segmentation.teacher import Student, correct, correctable
+from pipeline.segmentation.segmentation_training import MaskedSamples, train_segmentation
+from pipeline.segmentation.teacher import TrainableSegmentation, correct, correctable
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
@@ -52,13 +53,14 @@ def test_masks_that_are_true_stay() -> None:
 
 
 def test_the_teacher_is_the_average_of_past_weights() -> None:
-    student = Student(tiny_net(), TeacherParams(confidence=0.8, start=0, decay=0.75))
+    student = student_of(decay=0.75)
+    assert student.teacher is not None
     weights = student.net.model.get_submodule("encoder").get_parameter("weight")
     taught = student.teacher.module.model.get_submodule("encoder").get_parameter("weight")
     wanted = None
     for value in (1.0, 2.0, 5.0):
         weights.data.fill_(value)
-        student.teacher.update_parameters(student.net)
+        student(torch.rand(1, 3, 4, 5), (torch.zeros(1, 4, 5).long(), torch.ones(1, 3).bool()), 0)
         wanted = value if wanted is None else 0.75 * wanted + 0.25 * value
         assert taught.unique().tolist() == [pytest.approx(wanted)]
     assert not taught.requires_grad
@@ -72,6 +74,24 @@ def test_the_teacher_changes_what_is_learned_from_pseudo_masks_only(tmp_path: Pa
     assert not plain.equal(trained(tmp_path / "2", confidence=0.4, trusted=[]))
     assert plain.equal(trained(tmp_path / "3", confidence=0.4, trusted=["a", "b"]))
     assert not plain.equal(trained(tmp_path / "4", confidence=0.4, trusted=["a"]))
+
+
+def test_corrections_begin_at_their_step() -> None:
+    """The loss of masks as they are until then, and from then on of what the teacher makes of them."""
+    images, masks = torch.rand(2, 3, 4, 5), torch.zeros(2, 4, 5).long()
+    allowed = torch.tensor([[False, True, False]] * 2)  # what the teacher says is 1 everywhere
+    student = student_of(decay=0.5, start=0.25).train()
+    scores = student.net(images)
+    for step, expected in ((0, masks), (2, masks), (3, masks + 1), (11, masks + 1)):  # 0.25 of 12 steps
+        wanted = balanced_cross_entropy(scores, expected)
+        torch.testing.assert_close(student(images, (masks, allowed), step), wanted)
+
+
+def student_of(decay: float, start: float = 0) -> TrainableSegmentation:
+    """A tiny network and its teacher."""
+    teacher = TeacherParams(confidence=0.8, start=start, decay=decay)
+    section = params(0.8).segmentation.model_copy(update={"teacher": teacher})
+    return TrainableSegmentation(tiny_net(), section, 0, taught=True)
 
 
 class Tiny(nn.Module):
@@ -105,9 +125,8 @@ def trained(folder: Path, *, confidence: float, trusted: list[str]) -> torch.Ten
         samples.append(Sample(name, f"{name}.png", "", 32, 32, (label,), "train", False, False))
     manifest = Manifest(str(folder), ("x", "y"), tuple(samples))
     net = tiny_net()
-    train_segmentation(
-        net, manifest, samples, folder / "masks", trusted, params(confidence), folder / "c.pt", "test"
-    )
+    given = MaskedSamples(manifest, samples, folder / "masks", trusted)
+    train_segmentation(net, given, params(confidence), folder / "c.pt", "test")
     return net.model.get_submodule("head").get_parameter("weight").detach().clone()
 
 

@@ -1,15 +1,12 @@
-"""The stage `prepare`, and what all stages share."""
+"""The stage `prepare`."""
 
 import hashlib
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
-from pipeline.base.files import read_json
 from pipeline.data.manifest import load_mask, read_manifest
 from pipeline.stages import prepare
 from pipeline.stages.running import stage
@@ -125,36 +122,3 @@ def test_broken_folder_stops_the_stage_with_all_errors(
     assert "photo-01.jpg" in said
     assert "photo-02.png" in said
     assert not Path("data/prepared/manifest.json").exists()
-
-
-def test_stage_writes_its_seconds(capsys: pytest.CaptureFixture[str]) -> None:
-    with stage("make_pseudo_masks@cam"):
-        pass
-    assert read_json(Path("reports/seconds/make_pseudo_masks@cam.json"))["seconds"] >= 0
-    assert "make_pseudo_masks@cam: done in " in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("error", [ValueError("no such thing"), FileNotFoundError("no such thing")])
-def test_expected_errors_end_the_process_with_1(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended, stage("test"):
-        raise error
-    assert ended.value.code == 1
-    said = capsys.readouterr().err
-    assert "test: failed: no such thing\n" in said
-    assert f"raised in {__file__}:" in said
-    assert not Path("reports").exists()
-
-
-def test_a_full_memory_of_the_device_ends_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended, stage("test"):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-    assert ended.value.code == 1
-    said = capsys.readouterr().err
-    assert "test: failed: CUDA out of memory. Tried to allocate 2.00 GiB.\n  Lower batch_size" in said
-    with pytest.raises(RuntimeError, match="size mismatch"), stage("test"):
-        raise RuntimeError("size mismatch")
-
-
-def test_bugs_keep_their_traceback() -> None:
-    with pytest.raises(ZeroDivisionError), stage("test"):
-        sys.exit(1 // 0)

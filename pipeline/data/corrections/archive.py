@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 from pipeline.base.files import inside, write_bytes
+from pipeline.errors import UserError
 
 MOST_FILES = 200_000
 MOST_BYTES = 2_000_000_000  # of all files together, unpacked
@@ -27,9 +28,9 @@ def unpack(file: Path, folder: Path) -> None:
             for member in members:
                 write_bytes(inside(folder, member.filename), archive.read(member))
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise ValueError(f"{file}: expected a zip file, got {error}. Export it again") from error
+        raise UserError(f"{file}: expected a zip file, got {error}. Export it again") from error
     except OSError as error:  # a file and a folder of one name, a name that is too long, a full disk
-        raise ValueError(
+        raise UserError(
             f"{file}: cannot be unpacked: {error.strerror}. Unpack it, and give the folder"
         ) from error
 
@@ -37,7 +38,7 @@ def unpack(file: Path, folder: Path) -> None:
 def _check(file: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:
     total = sum(member.file_size for member in members)
     if len(members) > MOST_FILES or total > MOST_BYTES:
-        raise ValueError(
+        raise UserError(
             f"{file}: expected at most {MOST_FILES} files of {MOST_BYTES / 1e6:.0f} MB together, got "
             f"{len(members)} of {total / 1e6:.0f} MB. Unpack it, and give the folder"
         )
@@ -50,5 +51,5 @@ def _check(file: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:
             path = None
         if path is None or path in names or link:
             what = "a link" if link else "a name twice" if path in names else "a name that leaves it"
-            raise ValueError(f"{file}: expected files in one folder, got {what}: {member.filename[:200]!r}")
+            raise UserError(f"{file}: expected files in one folder, got {what}: {member.filename[:200]!r}")
         names.add(path)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from pipeline.base.problems import Place, Problem
+from pipeline.base.problems import Location, Problem
 from pipeline.data.sources.labelstudio import annotation_of, read_tasks, reference_of
-from pipeline.data.sources.rows import Reading, Row, Shape, class_name
+from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, class_name
 
 BRUSH = "brushlabels"
 OTHERS = ("bitmasklabels", "polygonlabels", "rectanglelabels", "ellipselabels", "keypointlabels", "brush")
@@ -15,24 +15,24 @@ OTHERS = ("bitmasklabels", "polygonlabels", "rectanglelabels", "ellipselabels", 
 Result = Mapping[str, Any]
 
 
-def read_brushes(folder: Path, files: Sequence[Path]) -> Reading:
-    """A row for each task with an annotation; where no task has one, for each with a prediction.
+def read_brushes(folder: Path, files: Sequence[Path]) -> ParsedSource:
+    """A record for each task with an annotation; where no task has one, for each with a prediction.
 
-    Names are numbered as they come. A row's name is the `name` of the task's data, if it has one.
+    Names are numbered as they come. A record's name is the `name` of the task's data, if it has one.
     """
     tasks, problems = read_tasks(folder, files)
     annotated = any(annotation_of(task) is not None for _, task in tasks)
-    rows: list[Row] = []
+    records: list[SourceRecord] = []
     numbers: dict[str, int] = {}
-    for place, task in tasks:
+    for location, task in tasks:
         results = annotation_of(task) if annotated else _prediction_of(task)
         if results is None:
             continue
-        row, found = _read_row(task, results, place, numbers)
-        rows += [row] if row else []
+        record, found = _read_record(task, results, location, numbers)
+        records += [record] if record else []
         problems += found
     names = tuple(numbers)
-    return Reading(folder, tuple(rows), names, names, tuple(problems), folder)
+    return ParsedSource(folder, tuple(records), names, names, tuple(problems), folder)
 
 
 def _prediction_of(task: Result) -> list[dict[str, Any]] | None:
@@ -43,12 +43,13 @@ def _prediction_of(task: Result) -> list[dict[str, Any]] | None:
     return annotation_of({"annotations": predictions[-1:]})
 
 
-def _read_row(
-    task: Result, results: Sequence[Result], place: Place, numbers: dict[str, int]
-) -> tuple[Row | None, list[Problem]]:
-    """The row of one task; new names get the next number."""
+def _read_record(
+    task: Result, results: Sequence[Result], location: Location, numbers: dict[str, int]
+) -> tuple[SourceRecord | None, list[Problem]]:
+    """The record of one task; new names get the next number."""
     shapes: list[Shape] = []
     sizes: set[tuple[int, int]] = set()
+    problems: list[Problem] = []
     for position, result in enumerate(results):
         if result.get("type") not in (BRUSH, *OTHERS):
             continue  # choices, texts and ratings are no part of a mask
@@ -65,11 +66,14 @@ def _read_row(
                 sizes.add((height, width))
             case _:
                 expected, advice = f"{at} painted with the brush and one label", "Paint it with the brush."
-                return None, [Problem(place.file, expected, "something else", advice, place)]
+                problems.append(Problem(location.file, expected, "something else", advice, location))
     if len(sizes) > 1:
-        return None, [Problem(place.file, "one size of the photo", "several", "Export it again.", place)]
+        expected, advice = "one size of the photo", "Export it again."
+        problems.append(Problem(location.file, expected, "several", advice, location))
+    if problems:
+        return None, problems
     reference, size = unquote(reference_of(task)), next(iter(sizes), None)
-    return Row(_name(task) or reference, reference, (), place, mask=tuple(shapes), size=size), []
+    return SourceRecord(_name(task) or reference, reference, (), location, mask=tuple(shapes), size=size), []
 
 
 def _name(task: Result) -> str:

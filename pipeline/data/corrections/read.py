@@ -1,18 +1,18 @@
-"""Corrected masks as rows, from each format that masks are exported in, and as tools hand them back."""
+"""Corrected masks as records, from each format that masks are exported in, and as tools hand them back."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pipeline.base.problems import Place, Problem
+from pipeline.base.problems import Location, Problem
 from pipeline.data.corrections.labelstudio_results import read_brushes
 from pipeline.data.sources import coco
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.labelmap import read_labelmap
 from pipeline.data.sources.listing import pictures_below
 from pipeline.data.sources.read import head
-from pipeline.data.sources.rows import BACKGROUND, Reading, Row, class_name, stem
+from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, class_name, stem
 
 Format = Literal["png", "voc", "coco", "cvat", "labelstudio"]
 CLASSES = "classes.txt"
@@ -33,7 +33,7 @@ def find_format(path: Path) -> Format:
     return "labelstudio" if any(text.startswith("[") for text in heads) else "png"
 
 
-def read_corrections(path: Path, format: Format, classes: Sequence[str]) -> Reading:
+def read_corrections(path: Path, format: Format, classes: Sequence[str]) -> ParsedSource:
     """The masks of a folder, or of a JSON file, with the names of their ids; nothing is decoded yet.
 
     Args:
@@ -48,41 +48,44 @@ def read_corrections(path: Path, format: Format, classes: Sequence[str]) -> Read
         case "voc" | "cvat":
             return _read_segmentation(path, classes)
         case "coco":
-            reading = coco.read_files(folder, files)
+            parsed = coco.read_files(folder, files)
             # Without any annotation in the file, nothing says that its photos are background but the file.
-            rows = [row if row.mask or row.labels else replace(row, mask=()) for row in reading.rows]
-            return replace(reading, rows=tuple(rows))
+            records = [
+                record if record.mask or record.labels else replace(record, mask=())
+                for record in parsed.records
+            ]
+            return replace(parsed, records=tuple(records))
         case "labelstudio":
             return read_brushes(folder, files)
 
 
-def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> Reading:
-    """A row for each PNG below `masks`, a folder in `folder`; ids count `names`.
+def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> ParsedSource:
+    """A record for each PNG below `masks`, a folder in `folder`; ids count `names`.
 
     RGB masks have the colours of labelmap.txt beside or below `folder`, whose names then count.
     """
     table, problems = read_labelmap(masks.parent if masks.name == MASKS else folder)
     pictures, found = pictures_below(masks)
     below = "" if masks == folder else f"{masks.relative_to(folder).as_posix()}/"
-    rows = [
-        Row(stem(name), name, (), Place(masks / name), mask=below + name)
+    records = [
+        SourceRecord(stem(name), name, (), Location(masks / name), mask=below + name)
         for name in pictures
         if name.lower().endswith(".png")
     ]
     if table:
         names = [name for name in table if name not in BACKGROUND]
     colours = {c: 0 if name in BACKGROUND else names.index(name) + 1 for name, c in table.items()}
-    return Reading(
-        folder, tuple(rows), tuple(names), tuple(names), (*problems, *found), masks, colours or None
+    return ParsedSource(
+        folder, tuple(records), tuple(names), tuple(names), (*problems, *found), masks, colours or None
     )
 
 
-def _read_segmentation(path: Path, classes: Sequence[str]) -> Reading:
+def _read_segmentation(path: Path, classes: Sequence[str]) -> ParsedSource:
     """A devkit of VOC, or an export of CVAT as `Segmentation mask 1.1`."""
     masks = _mask_folder(path)
     if masks is None:
         advice = "Give the folder that holds it, or name another --format."
-        return Reading(path, problems=(Problem(path, f"a folder {MASKS}", "none", advice),))
+        return ParsedSource(path, problems=(Problem(path, f"a folder {MASKS}", "none", advice),))
     return read_pngs(path, masks, listed_classes(path) or classes)
 
 

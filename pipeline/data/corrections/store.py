@@ -11,10 +11,11 @@ from pipeline.data.corrections.inspection import Corrections, inspect_correction
 from pipeline.data.corrections.read import CLASSES, listed_classes, read_pngs
 from pipeline.data.images import IGNORE
 from pipeline.data.manifest import Manifest
-from pipeline.data.sources.rows import Reading
+from pipeline.data.sources.records import ParsedSource
+from pipeline.errors import UserError
 
 
-def read_store(folder: Path) -> Reading:
+def read_store(folder: Path) -> ParsedSource:
     """The masks in `folder`, not yet decoded."""
     return read_pngs(folder, folder, listed_classes(folder))
 
@@ -33,7 +34,7 @@ def stored_classes(folder: Path, classes: Sequence[str]) -> list[str]:
     known = listed_classes(folder)
     order = [*known, *(name for name in classes if name not in known)]
     if len(order) >= IGNORE:
-        raise ValueError(
+        raise UserError(
             f"{folder / CLASSES}: expected up to {IGNORE - 1} classes with those of the data set, got "
             f"{len(order)}. Export them (--masks corrected), empty the folder, and add them again"
         )
@@ -53,7 +54,7 @@ def store(folder: Path, masks: Mapping[str, bytes], order: Sequence[str]) -> Non
 
 def stored_names(folder: Path) -> list[str]:
     """The samples that have a mask in `folder`, sorted."""
-    return sorted(row.name for row in read_store(folder).rows)
+    return sorted(record.name for record in read_store(folder).records)
 
 
 def remove(folder: Path, names: Iterable[str]) -> None:

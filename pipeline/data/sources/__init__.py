@@ -1,1 +1,1 @@
-"""The kinds of folders that labels come in: each module turns one kind into rows."""
+"""The kinds of folders that labels come in: each module turns one kind into records."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.base.problems import Place, Problem
+from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import IGNORE
 from pipeline.data.sources.documents import read_json_file
-from pipeline.data.sources.rows import (
-    Reading,
-    Row,
+from pipeline.data.sources.records import (
+    ParsedSource,
     Shape,
+    SourceRecord,
     check_image,
     class_name,
     split_of,
@@ -36,13 +36,13 @@ class Document:
     outlined: bool = False  # some annotation has a segmentation
 
 
-def read_folder(folder: Path) -> Reading:
-    """The rows of all instances files in the folder."""
+def read_folder(folder: Path) -> ParsedSource:
+    """The records of all instances files in the folder."""
     return read_files(folder, json_files(folder))
 
 
-def read_files(folder: Path, files: Sequence[Path]) -> Reading:
-    """The rows of instances files in the folder; labels are the categories of an image's annotations.
+def read_files(folder: Path, files: Sequence[Path]) -> ParsedSource:
+    """The records of instances files in the folder; labels are the categories of an image's annotations.
 
     Masks come from the segmentations, where each annotation of an image has one; crowds are 255. The split is
     that of the file's name or folder (instances_val2017.json, valid/_annotations.coco.json).
@@ -50,22 +50,22 @@ def read_files(folder: Path, files: Sequence[Path]) -> Reading:
     documents = [_read_document(folder, file) for file in files]
     used = {a["category_id"] for d in documents for found in d.annotations.values() for _, a in found}
     names = tuple(dict.fromkeys(n for d in documents for i, n in d.categories.items() if i in used))
-    rows: list[Row] = []
+    records: list[SourceRecord] = []
     problems = [problem for d in documents for problem in d.problems]
     if len(names) >= IGNORE and any(d.outlined for d in documents):
         got, advice = str(len(names)), "Masks are left out: 8 bits hold no more. Labels are read."
         problems.append(Problem(folder, f"masks of up to {IGNORE - 1} categories", got, advice, fatal=False))
     for document in documents:
-        read, found = _read_rows(folder, document, names)
-        rows += read
+        read, found = _read_records(folder, document, names)
+        records += read
         problems += found
-    rows, repeated = with_distinct_names(rows)
+    records, repeated = with_distinct_names(records)
     problems += repeated
     if not documents:
         advice = "Put the instances JSON there, or in annotations/."
         problems.append(Problem(folder, "an instances JSON", "none", advice))
     file = documents[0].file if len(documents) == 1 else folder
-    return Reading(file, tuple(rows), names, names, tuple(problems), file)
+    return ParsedSource(file, tuple(records), names, names, tuple(problems), file)
 
 
 def json_files(folder: Path) -> list[Path]:
@@ -95,7 +95,7 @@ def _read_document(folder: Path, file: Path) -> Document:
     names = {entry["id"]: class_name(entry["name"]) for _, entry in categories}
     unknown = sorted(map(str, set(by_image) - {entry["id"] for _, entry in images}))
     if unknown:
-        got, advice = f"others, as {unknown[0][:40]}", "Export the file again."
+        got, advice = f"{len(unknown)} others: {listed(unknown)[:400]}", "Export the file again."
         problems.append(Problem(file, "annotations of its images", got, advice))
     ordered = dict(sorted(names.items(), key=lambda pair: (str(type(pair[0])), pair[0])))
     outlined = any(entry.get("segmentation") for _, entry in annotations)
@@ -111,8 +111,9 @@ def _entries(
         if isinstance(value, dict) and all(_is_good(key, value.get(key)) for key in keys):
             found.append((position, value))
         else:
-            expected, place = f"an object with {keys[0]} and {keys[1]}", Place(file, f"{part}[{position}]")
-            problems.append(Problem(file, expected, "something else", "Export the file again.", place))
+            expected = f"an object with {keys[0]} and {keys[1]}"
+            location = Location(file, f"{part}[{position}]")
+            problems.append(Problem(file, expected, "something else", "Export the file again.", location))
     return found
 
 
@@ -122,37 +123,39 @@ def _is_good(key: str, value: Any) -> bool:
     return type(value) in (int, str)
 
 
-def _read_rows(folder: Path, document: Document, names: Sequence[str]) -> tuple[list[Row], list[Problem]]:
-    rows, problems = [], []
+def _read_records(
+    folder: Path, document: Document, names: Sequence[str]
+) -> tuple[list[SourceRecord], list[Problem]]:
+    records, problems = [], []
     order = {name: i + 1 for i, name in enumerate(names)}
     ids = {number: order.get(name, 0) for number, name in document.categories.items()}  # 0: never used
     for position, entry in document.images:
-        place = Place(document.file, f"images[{position}]")
-        image, problem = _find(folder, document.file, entry["file_name"], place)
+        location = Location(document.file, f"images[{position}]")
+        image, problem = _find(folder, document.file, entry["file_name"], location)
         unknown = _unknown_categories(document, document.annotations.get(entry["id"], ()))
         problems += ([problem] if problem else []) + unknown
         if not problem and not unknown:
-            rows.append(_row(folder, document, entry, image, ids, place))
-    return rows, problems
+            records.append(_record(folder, document, entry, image, ids, location))
+    return records, problems
 
 
 def _unknown_categories(document: Document, annotations: Sequence[Entry]) -> list[Problem]:
     expected, advice, file = "a category_id of the categories", "Export the file again.", document.file
     wrong = [(i, a["category_id"]) for i, a in annotations if a["category_id"] not in document.categories]
     return [
-        Problem(file, expected, str(number)[:40], advice, Place(file, f"annotations[{i}]"))
+        Problem(file, expected, str(number)[:40], advice, Location(file, f"annotations[{i}]"))
         for i, number in wrong
     ]
 
 
-def _row(
+def _record(
     folder: Path,
     document: Document,
     entry: Mapping[str, Any],
     image: str,
     ids: Mapping[Any, int],
-    place: Place,
-) -> Row:
+    location: Location,
+) -> SourceRecord:
     annotations = document.annotations.get(entry["id"], ())
     labels = dict.fromkeys(document.categories[a["category_id"]] for _, a in annotations)
     known = document.outlined and all(a.get("segmentation") for _, a in annotations)
@@ -166,8 +169,8 @@ def _row(
     split = split_of(document.file.stem.rpartition("_")[2])
     if split is None and document.file.parent != folder:
         split = split_of(document.file.parent.name)
-    return Row(
-        stem(image), image, tuple(labels), place, split, mask=shapes if known else None, size=_size(entry)
+    return SourceRecord(
+        stem(image), image, tuple(labels), location, split, mask=shapes if known else None, size=_size(entry)
     )
 
 
@@ -178,7 +181,7 @@ def _size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
     return height, width
 
 
-def _find(folder: Path, file: Path, name: str, place: Place) -> tuple[str, Problem | None]:
+def _find(folder: Path, file: Path, name: str, location: Location) -> tuple[str, Problem | None]:
     """The image relative to `folder`: beside the JSON, below images/, or in a folder named as its file.
 
     Names of other folders are tried as they are; only what lies in `folder` is looked at.
@@ -186,7 +189,7 @@ def _find(folder: Path, file: Path, name: str, place: Place) -> tuple[str, Probl
     where = file.parent.relative_to(folder).as_posix()
     word = file.stem.rpartition("_")[2]  # train2017 of instances_train2017
     bases = ["" if where == "." else where, "", "images", word, f"images/{word}"]
-    problem = check_image(folder, name, place)
+    problem = check_image(folder, name, location)
     if problem:
         return name, problem
     candidates = [str(PurePosixPath(base) / name) for base in bases]

@@ -3,14 +3,21 @@
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from pipeline.base.problems import Place, Problem, listed
+from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.documents import read_xml_file, text_of
 from pipeline.data.sources.labelstudio import find_image, labels_of
 from pipeline.data.sources.listing import ends, pictures_below
-from pipeline.data.sources.rows import Reading, Row, class_name, split_of, stem, with_distinct_names
+from pipeline.data.sources.records import (
+    ParsedSource,
+    SourceRecord,
+    class_name,
+    split_of,
+    stem,
+    with_distinct_names,
+)
 
 
-def read_folder(folder: Path) -> Reading:
+def read_folder(folder: Path) -> ParsedSource:
     """The labels of an image are those of its tags and shapes; the classes are in the order of the project.
 
     The splits are the subsets, where they are named so. Images without any label are background.
@@ -19,24 +26,26 @@ def read_folder(folder: Path) -> Reading:
     pictures, found = pictures_below(folder)
     problems += found
     known, by_end = frozenset(pictures), ends(pictures)
-    rows = []
+    records = []
     for file, root in roots:
         for position, element in enumerate(root.iter("image")):
-            place = Place(file, f"image {position + 1}")
+            location = Location(file, f"image {position + 1}")
             name = element.get("name", "")
             exact = next((path for path in (f"images/{name}", name) if path in known), name)
-            image, problem = (exact, None) if exact in known else find_image(folder, name, by_end, place)
+            image, problem = (exact, None) if exact in known else find_image(folder, name, by_end, location)
             if problem:
                 problems.append(problem)
             else:
                 labels = labels_of([child.get("label", "") for child in element])
-                rows.append(Row(stem(image), image, labels, place, split_of(element.get("subset", ""))))
-    distinct, repeated = with_distinct_names(rows)
-    used = sorted({label for row in rows for label in row.labels})
+                records.append(
+                    SourceRecord(stem(image), image, labels, location, split_of(element.get("subset", "")))
+                )
+    distinct, repeated = with_distinct_names(records)
+    used = sorted({label for record in records for label in record.labels})
     order = [name for _, root in roots for name in _project_labels(root)]
     names = tuple(dict.fromkeys([*(name for name in order if name in used), *used]))
     problems += repeated + _untagged(folder, distinct)
-    return Reading(folder, tuple(distinct), names, names, tuple(problems))
+    return ParsedSource(folder, tuple(distinct), names, names, tuple(problems))
 
 
 def _read_files(folder: Path, files: list[Path]) -> tuple[list[tuple[Path, Element]], list[Problem]]:
@@ -60,8 +69,8 @@ def _project_labels(root: Element) -> list[str]:
     return [class_name(text_of(label, "name")) for label in root.iterfind("meta//labels/label")]
 
 
-def _untagged(folder: Path, rows: list[Row]) -> list[Problem]:
-    names = [row.name for row in rows if not row.labels]
+def _untagged(folder: Path, records: list[SourceRecord]) -> list[Problem]:
+    names = [record.name for record in records if not record.labels]
     if not names:
         return []
     got, advice = f"{len(names)} without: {listed(names)}", "They count as background."

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.base.problems import Place, Problem, listed
+from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.listing import pictures_below
-from pipeline.data.sources.rows import (
+from pipeline.data.sources.records import (
     BACKGROUND,
-    Reading,
-    Row,
+    ParsedSource,
+    SourceRecord,
     class_name,
     split_of,
     stem,
@@ -16,22 +16,22 @@ from pipeline.data.sources.rows import (
 )
 
 
-def read_folder(folder: Path) -> Reading:
-    """A row for each picture below `folder`/CLASS/ or `folder`/SPLIT/CLASS/, at any depth.
+def read_folder(folder: Path) -> ParsedSource:
+    """A record for each picture below `folder`/CLASS/ or `folder`/SPLIT/CLASS/, at any depth.
 
     The classes are the sorted names of the folders; `background` and `_background` mean: no label.
     """
     pictures, problems = pictures_below(folder)
     depth = 1 if has_splits(pictures) else 0
     loose = [name for name in pictures if name.count("/") < depth + 1]
-    rows = [_row(folder, name, depth) for name in pictures if name.count("/") >= depth + 1]
-    rows, repeated = with_distinct_names(rows)
-    names = tuple(sorted({label for row in rows for label in row.labels}))
+    records = [_record(folder, name, depth) for name in pictures if name.count("/") >= depth + 1]
+    records, repeated = with_distinct_names(records)
+    names = tuple(sorted({label for record in records for label in record.labels}))
     problems += repeated + _loose(folder, loose)
-    if not rows:
+    if not records:
         advice = "Make a folder for each class and put its photos there."
         problems.append(Problem(folder, "photos in folders named as their class", "none", advice))
-    return Reading(folder, tuple(rows), names, names, tuple(problems))
+    return ParsedSource(folder, tuple(records), names, names, tuple(problems))
 
 
 def has_splits(pictures: Sequence[str]) -> bool:
@@ -40,12 +40,12 @@ def has_splits(pictures: Sequence[str]) -> bool:
     return bool(tops) and all(split_of(top) for top in tops)
 
 
-def _row(folder: Path, name: str, depth: int) -> Row:
+def _record(folder: Path, name: str, depth: int) -> SourceRecord:
     parts = PurePosixPath(name).parts
     label = class_name(parts[depth])
     labels = () if label in BACKGROUND else (label,)
     split = split_of(parts[0]) if depth else None
-    return Row(stem(name), name, labels, Place(folder / name), split)
+    return SourceRecord(stem(name), name, labels, Location(folder / name), split)
 
 
 def _loose(folder: Path, names: Sequence[str]) -> list[Problem]:

@@ -1,43 +1,41 @@
 """Tables of colours, for masks that are drawn in RGB."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.base.problems import Place, Problem, listed
-from pipeline.data.images import IGNORE, Colour
+from pipeline.base.problems import Location, Problem, listed
+from pipeline.data.images import IGNORE
 from pipeline.data.sources.documents import read_text_file
-from pipeline.data.sources.rows import BACKGROUND, class_name
+from pipeline.data.sources.records import BACKGROUND, class_name
+from pipeline.formats.label_map import parse_label_map
+from pipeline.formats.palette import Colour
 
 FILES = ("labelmap.txt", "colours.txt")
-LINE = re.compile(r"(.+?):(\d{1,3}),(\d{1,3}),(\d{1,3})(?::.*)?", re.ASCII)
 VOID = ("ignore", "void", "boundary", "border")  # names of what no class covers
 
 
 def read_labelmap(folder: Path) -> tuple[dict[str, Colour], list[Problem]]:
     """The colour of each name in labelmap.txt or colours.txt, in the order of its lines; empty without one.
 
-    A line is `name:red,green,blue`; what follows another colon is ignored, as CVAT writes it.
+    A line that cannot be read is a problem, and the others are still read.
     """
     file = next((folder / name for name in FILES if (folder / name).is_file()), None)
     if file is None:
         return {}, []
     try:
-        lines = read_text_file(folder, file).splitlines()
+        text = read_text_file(folder, file)
     except (OSError, ValueError) as error:
         return {}, [Problem(file, "lines `name:red,green,blue`", str(error), "Save it as UTF-8 text.")]
     table: dict[str, Colour] = {}
     problems = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        name, colour = _read_line(line)
+    for number, line, entry in parse_label_map(text):
+        name, colour = (class_name(entry[0]), entry[1]) if entry else ("", None)
         if colour is None or name in table or colour in table.values():
-            expected, place = (
+            expected, location = (
                 "`name:red,green,blue`, each name and colour once",
-                Place(file, f"line {number}"),
+                Location(file, f"line {number}"),
             )
-            problems.append(Problem(file, expected, repr(line), "Correct the line.", place))
+            problems.append(Problem(file, expected, repr(line), "Correct the line.", location))
         else:
             table[name] = colour
     return table, problems
@@ -52,14 +50,6 @@ def read_colours(folder: Path, names: Sequence[str]) -> tuple[dict[Colour, int] 
         problems.append(Problem(folder, expected, listed(unknown), "Correct the names."))
     colours = {colour: i for name, colour in table.items() if (i := _id(name, names)) is not None}
     return colours or None, problems
-
-
-def _read_line(line: str) -> tuple[str, Colour | None]:
-    found = LINE.fullmatch(line.strip())
-    if not found or max(int(value) for value in found.group(2, 3, 4)) > 255:
-        return "", None
-    name, red, green, blue = found.group(1, 2, 3, 4)
-    return class_name(name), (int(red), int(green), int(blue))
 
 
 def _id(name: str, names: Sequence[str]) -> int | None:

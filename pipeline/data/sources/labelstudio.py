@@ -4,19 +4,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.base.problems import Place, Problem, listed
+from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.listing import ends, locate, pictures_below
-from pipeline.data.sources.rows import BACKGROUND, Reading, Row, class_name, stem, with_distinct_names
+from pipeline.data.sources.records import (
+    BACKGROUND,
+    ParsedSource,
+    SourceRecord,
+    class_name,
+    stem,
+    with_distinct_names,
+)
 
 CHOICES = ("choice", "choices", "label", "labels")  # controls of JSON-MIN whose values may be bare names
 
-Entry = tuple[Place, Mapping[str, Any]]
+Entry = tuple[Location, Mapping[str, Any]]
 
 
-def read_folder(folder: Path) -> Reading:
-    """A row for each task with an annotation; of several, the last one that was not cancelled counts.
+def read_folder(folder: Path) -> ParsedSource:
+    """A record for each task with an annotation; of several, the last one that was not cancelled counts.
 
     A task names its image by an address or a path of another machine: the file in the folder with the longest
     common end is taken. Its labels are what was chosen, and those of boxes, polygons and brushes. A choice
@@ -26,18 +33,18 @@ def read_folder(folder: Path) -> Reading:
     pictures, found = pictures_below(folder)
     problems += found
     by_end = ends(pictures)
-    rows, undone = [], []
-    for place, task in tasks:
+    records, undone = [], []
+    for location, task in tasks:
         reference, choices = reference_of(task), _choices(task)
-        image, problem = find_image(folder, reference, by_end, place)
+        image, problem = find_image(folder, reference, by_end, location)
         if choices is None:
             undone.append(reference)
         elif problem:
             problems.append(problem)
         else:
-            rows.append(Row(stem(image), image, labels_of(choices), place))
-    distinct, repeated = with_distinct_names(rows)
-    names = tuple(sorted({label for row in rows for label in row.labels}))
+            records.append(SourceRecord(stem(image), image, labels_of(choices), location))
+    distinct, repeated = with_distinct_names(records)
+    names = tuple(sorted({label for record in records for label in record.labels}))
     if undone:
         got = f"{len(undone)} without: {listed(undone)}"
         advice = (
@@ -45,11 +52,11 @@ def read_folder(folder: Path) -> Reading:
             f"{', '.join(CHOICES)}, export as JSON."
         )
         problems.append(Problem(folder, "an annotation in each task", got, advice, fatal=False))
-    return Reading(folder, tuple(distinct), names, names, tuple(problems + repeated))
+    return ParsedSource(folder, tuple(distinct), names, names, tuple(problems + repeated))
 
 
 def find_image(
-    folder: Path, reference: str, by_end: dict[str, list[str]], place: Place
+    folder: Path, reference: str, by_end: dict[str, list[str]], location: Location
 ) -> tuple[str, Problem | None]:
     """The one file that `reference` means, relative to the folder."""
     names = locate(reference, by_end)
@@ -57,7 +64,7 @@ def find_image(
         return names[0], None
     got = f"{len(names)}: {listed(names)}" if names else "none"
     advice = "Copy it there." if not names else "Keep one of them, or the folders of the export."
-    return "", Problem(folder, f"one image for {reference[:200]!r}", got, advice, place)
+    return "", Problem(folder, f"one image for {reference[:200]!r}", got, advice, location)
 
 
 def labels_of(choices: Sequence[str]) -> tuple[str, ...]:
@@ -67,7 +74,7 @@ def labels_of(choices: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_tasks(folder: Path, files: Sequence[Path]) -> tuple[list[Entry], list[Problem]]:
-    """The tasks of JSON files in the folder that name an image, with their places."""
+    """The tasks of JSON files in the folder that name an image, with their locations."""
     tasks: list[Entry] = []
     problems = []
     for file in files:
@@ -77,12 +84,12 @@ def read_tasks(folder: Path, files: Sequence[Path]) -> tuple[list[Entry], list[P
             continue
         entries = value if isinstance(value, list) else [value]
         for position, entry in enumerate(entries):
-            place = Place(file, f"[{position}]")
+            location = Location(file, f"[{position}]")
             if isinstance(entry, dict) and reference_of(entry):
-                tasks.append((place, entry))
+                tasks.append((location, entry))
             else:
                 advice = "Export the project as JSON or JSON-MIN."
-                problems.append(Problem(file, "a task with an image", "something else", advice, place))
+                problems.append(Problem(file, "a task with an image", "something else", advice, location))
     return tasks, problems
 
 

@@ -4,17 +4,17 @@ from pathlib import Path
 
 from pipeline.base.problems import Problem
 from pipeline.data.sources import coco, csv_folder, cvat, imagefolder, labelstudio, voc
-from pipeline.data.sources.rows import Reading
+from pipeline.data.sources.records import ParsedSource
 from pipeline.params import DataParams, Source
 
 HEAD = 4096  # bytes of a file that tell what it is
 
 
-def read_source(source: Source, folder: Path, data: DataParams) -> Reading:
+def read_source(source: Source, folder: Path, data: DataParams) -> ParsedSource:
     """What the folder says of its images, read as a `source`."""
     if not folder.is_dir():
         advice = "Give the folder that holds the photos and their labels."
-        return Reading(folder, problems=(Problem(folder, "a folder", "no such folder", advice),))
+        return ParsedSource(folder, problems=(Problem(folder, "a folder", "no such folder", advice),))
     match source:
         case "csv":
             return csv_folder.read_folder(folder, data)

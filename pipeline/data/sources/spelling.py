@@ -7,19 +7,19 @@ from unicodedata import normalize
 
 from pipeline.base.problems import Problem
 from pipeline.data.sources.listing import pictures_below
-from pipeline.data.sources.rows import Row
+from pipeline.data.sources.records import SourceRecord
 
 MISSING = "no such file"
 
 
-def as_on_disk(folder: Path, rows: Sequence[Row]) -> list[Row]:
-    """The rows with the names of images and masks as the files have them.
+def as_on_disk(folder: Path, records: Sequence[SourceRecord]) -> list[SourceRecord]:
+    """The records with the names of images and masks as the files have them.
 
     A Mac writes an accent as a letter of its own: to everybody but a file system it is the same name.
     """
-    named = [name for row in rows for name in (row.image, row.mask) if isinstance(name, str)]
+    named = [name for record in records for name in (record.image, record.mask) if isinstance(name, str)]
     if all(name.isascii() or (folder / name).exists() for name in named):
-        return list(rows)
+        return list(records)
     files = {normalize("NFC", name): name for name in pictures_below(folder)[0]}
     known = set(files.values())
 
@@ -27,8 +27,12 @@ def as_on_disk(folder: Path, rows: Sequence[Row]) -> list[Row]:
         return name if name in known else files.get(normalize("NFC", name), name)
 
     return [
-        replace(row, image=found(row.image), mask=found(row.mask) if isinstance(row.mask, str) else row.mask)
-        for row in rows
+        replace(
+            record,
+            image=found(record.image),
+            mask=found(record.mask) if isinstance(record.mask, str) else record.mask,
+        )
+        for record in records
     ]
 
 

@@ -3,12 +3,20 @@
 from collections.abc import Container, Sequence
 from pathlib import Path
 
-from pipeline.base.problems import Place, Problem
+from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
 from pipeline.data.sources.documents import read_text_file, read_xml_file, text_of
 from pipeline.data.sources.labelmap import read_colours, read_labelmap
 from pipeline.data.sources.listing import pictures_below
-from pipeline.data.sources.rows import BACKGROUND, Reading, Row, check_image, class_name, split_of, stem
+from pipeline.data.sources.records import (
+    BACKGROUND,
+    ParsedSource,
+    SourceRecord,
+    check_image,
+    class_name,
+    split_of,
+    stem,
+)
 from pipeline.params import DataParams
 
 # In the order of the ids of SegmentationClass.
@@ -39,7 +47,7 @@ AUGMENTED = ("train_aug", "trainaug")  # lists of VOC's and SBD's training image
 MASKS = ("SegmentationClass", "SegmentationClassAug")  # the first has the true borders
 
 
-def read_folder(folder: Path, data: DataParams) -> Reading:
+def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     """Labels from Annotations/, splits from ImageSets/, masks from SegmentationClass/ or its Aug.
 
     Without `data.difficult`, objects that are marked as difficult are no labels.
@@ -47,29 +55,30 @@ def read_folder(folder: Path, data: DataParams) -> Reading:
     if not (folder / "JPEGImages").is_dir() or not (folder / "Annotations").is_dir():
         advice = "Give the folder of the year, as VOCdevkit/VOC2012."
         problem = Problem(folder, "a folder with JPEGImages/ and Annotations/", "none", advice)
-        return Reading(folder, problems=(problem,))
+        return ParsedSource(folder, problems=(problem,))
     pictures, problems = pictures_below(folder / "JPEGImages")
     images = {stem(name): f"JPEGImages/{name}" for name in pictures}
     wanted, found = _read_lists(folder, images)
     problems += found
-    rows = []
-    for name, (split, place) in wanted.items():
-        row, found = _read_row(folder, name, images.get(name, f"JPEGImages/{name}.jpg"), split, place, data)
-        rows += [row] if row else []
+    records = []
+    for name, (split, location) in wanted.items():
+        image = images.get(name, f"JPEGImages/{name}.jpg")
+        record, found = _read_record(folder, name, image, split, location, data)
+        records += [record] if record else []
         problems += found
-    names, found = _names(folder, rows)
+    names, found = _names(folder, records)
     colours, wrong = read_colours(folder, names)
-    used = {label for row in rows for label in row.labels}
+    used = {label for record in records for label in record.labels}
     classes = tuple(name for name in names if name in used)
     problems += found + wrong
-    return Reading(folder, tuple(rows), names, classes, tuple(problems), folder / MASKS[0], colours)
+    return ParsedSource(folder, tuple(records), names, classes, tuple(problems), folder / MASKS[0], colours)
 
 
 def _read_lists(
     folder: Path, images: dict[str, str]
-) -> tuple[dict[str, tuple[Split | None, Place]], list[Problem]]:
+) -> tuple[dict[str, tuple[Split | None, Location]], list[Problem]]:
     """The split of each image that a list names; all images without a split where there are no lists."""
-    wanted: dict[str, tuple[Split | None, Place]] = {}
+    wanted: dict[str, tuple[Split | None, Location]] = {}
     problems = []
     for file in _lists(folder):
         try:
@@ -78,18 +87,18 @@ def _read_lists(
             problems.append(Problem(file, "a list of images in UTF-8", str(error), "Save it as UTF-8 text."))
             continue
         for number, line in enumerate(lines, 1):
-            place = Place(file, f"line {number}")
+            location = Location(file, f"line {number}")
             name = _listed_name(line, images)
-            problem = check_image(folder, f"{name}.jpg", place, "JPEGImages/") if name else None
+            problem = check_image(folder, f"{name}.jpg", location, "JPEGImages/") if name else None
             if problem:
                 problems.append(problem)
             elif name and name in wanted:
                 got, advice = f"{name!r} again", f"It is in {wanted[name][1].file} too."
-                problems.append(Problem(file, "each image in one list", got, advice, place))
+                problems.append(Problem(file, "each image in one list", got, advice, location))
             elif name:
-                wanted[name] = split_of(file.stem), place
+                wanted[name] = split_of(file.stem), location
     if not wanted and not problems:
-        return {name: (None, Place(folder / "JPEGImages")) for name in images}, []
+        return {name: (None, Location(folder / "JPEGImages")) for name in images}, []
     return wanted, problems
 
 
@@ -125,11 +134,11 @@ def _listed_name(line: str, images: Container[str]) -> str:
     return word
 
 
-def _read_row(
-    folder: Path, name: str, image: str, split: Split | None, place: Place, data: DataParams
-) -> tuple[Row | None, list[Problem]]:
+def _read_record(
+    folder: Path, name: str, image: str, split: Split | None, location: Location, data: DataParams
+) -> tuple[SourceRecord | None, list[Problem]]:
     file = folder / "Annotations" / f"{name}.xml"
-    problem = check_image(folder, f"{name}.xml", place, "Annotations/")
+    problem = check_image(folder, f"{name}.xml", location, "Annotations/")
     if problem:
         return None, [problem]
     root, problems = read_xml_file(folder, file)
@@ -142,13 +151,15 @@ def _read_row(
         problem = Problem(file, "a name in each object", "none", "Name it, or delete the object.")
         return None, [problem]
     mask = next((f"{kind}/{name}.png" for kind in MASKS if (folder / kind / f"{name}.png").exists()), None)
-    return Row(name, image, labels, Place(file), split, mask=mask, more=len(kept) < len(objects)), []
+    return SourceRecord(
+        name, image, labels, Location(file), split, mask=mask, more=len(kept) < len(objects)
+    ), []
 
 
-def _names(folder: Path, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[Problem]]:
+def _names(folder: Path, records: Sequence[SourceRecord]) -> tuple[tuple[str, ...], list[Problem]]:
     """The classes in the order of the ids: of labelmap.txt, else VOC's, else the sorted labels."""
     table, problems = read_labelmap(folder)
-    labels = {label for row in rows for label in row.labels}
+    labels = {label for record in records for label in record.labels}
     if table:
         named = [name for name in table if name not in BACKGROUND]
         return (*named, *sorted(labels - set(named))), []

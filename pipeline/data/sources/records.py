@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
 from pipeline.base.files import inside
-from pipeline.base.problems import Place, Problem
-from pipeline.data.images import Colour
+from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
+from pipeline.formats.palette import Colour
 
 BACKGROUND = ("background", "_background", "_background_", "__background__")  # names that mean: no label
 
@@ -24,13 +24,13 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Row:
+class SourceRecord:
     """What a source says of one image."""
 
     name: str  # of the sample: unique, becomes a file name
     image: str  # file relative to the folder, with forward slashes
     labels: tuple[str, ...]  # without duplicates
-    place: Place
+    location: Location
     split: Split | None = None  # None: not said
     score: bool = True  # the mask may be used for scores
     mask: str | tuple[Shape, ...] | None = None  # a file relative to the folder (may be missing), or outlines
@@ -39,11 +39,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedSource:
     """What a folder says, and everything that is wrong with how it says it."""
 
     file: Path  # where labels are, for messages on all of them
-    rows: tuple[Row, ...] = ()
+    records: tuple[SourceRecord, ...] = ()
     names: tuple[str, ...] = ()  # the classes in the order of the ids of its masks
     classes: tuple[str, ...] = ()  # those of `names` that are used unless data.classes says otherwise
     problems: tuple[Problem, ...] = ()
@@ -71,12 +71,12 @@ def split_of(text: str) -> Split | None:
     return None
 
 
-def check_image(folder: Path, image: str, place: Place, below: str = "") -> Problem | None:
+def check_image(folder: Path, image: str, location: Location, below: str = "") -> Problem | None:
     """An image has to lie in `folder/below`, also after links are followed: its name becomes a file name."""
     path, where = PurePosixPath(image), f"below {below}" if below else f"in {folder}"
     if not path.name:
         advice = f"Name a file {where}, or delete the line."
-        return Problem(place.file, "an image file", "an empty cell or name", advice, place)
+        return Problem(location.file, "an image file", "an empty cell or name", advice, location)
     try:
         inside(folder, below + image).exists()  # fails for names that are too long
         left = path.is_absolute() or ".." in path.parts
@@ -84,23 +84,27 @@ def check_image(folder: Path, image: str, place: Place, below: str = "") -> Prob
         left = True
     base = below or "the folder"
     advice = f"Write paths relative to {base}, without `..`, and copy files that are links to elsewhere."
-    return Problem(place.file, f"an image {where}", repr(image[:200]), advice, place) if left else None
+    return Problem(location.file, f"an image {where}", repr(image[:200]), advice, location) if left else None
 
 
 def stem(image: str) -> str:
-    """A file name without its suffix."""
-    return str(PurePosixPath(image).with_suffix(""))
+    """A file name without its suffix; what names no file, as `/`, as it is."""
+    path = PurePosixPath(image)
+    return str(path.with_suffix("")) if path.name else image
 
 
-def with_distinct_names(rows: Sequence[Row]) -> tuple[list[Row], list[Problem]]:
+def with_distinct_names(records: Sequence[SourceRecord]) -> tuple[list[SourceRecord], list[Problem]]:
     """Names keep the suffix where two images differ in nothing else; what is still the same is a problem."""
-    counts = Counter(row.name for row in rows)
-    named = [replace(row, name=row.image) if counts[row.name] > 1 else row for row in rows]
-    first: dict[str, Row] = {}
+    counts = Counter(record.name for record in records)
+    named = [replace(record, name=record.image) if counts[record.name] > 1 else record for record in records]
+    first: dict[str, SourceRecord] = {}
     problems = []
-    for row in named:
-        other = first.setdefault(row.name, row)
-        if other is not row:
-            got, advice = f"{row.image!r} again", f"It is in {other.place.file} too ({other.place.at})."
-            problems.append(Problem(row.place.file, "each image once", got, advice, row.place))
+    for record in named:
+        other = first.setdefault(record.name, record)
+        if other is not record:
+            got, advice = (
+                f"{record.image!r} again",
+                f"It is in {other.location.file} too ({other.location.at}).",
+            )
+            problems.append(Problem(record.location.file, "each image once", got, advice, record.location))
     return list(first.values()), problems

@@ -1,42 +1,31 @@
-"""`params.yaml` as frozen, validated values.
+"""The sections of `params.yaml`, a class each: the type and the limits of every value."""
 
-Every section of the file is one class here. Unknown keys are refused, and all problems of a file are
-reported at once, each with its dotted path.
-"""
+from typing import Annotated, Literal, Self, TypeVar
 
-from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pipeline.params.supervision import SelfTrained, Supervision
 
+T = TypeVar("T")
+# YAML has lists, and these are tuples; what is in them is as strict as everything else.
+Many = Annotated[tuple[T, ...], Field(strict=False)]
+Pair = Annotated[tuple[T, T], Field(strict=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
-Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=8)], ...], Field(min_length=1)]
+Scales = Annotated[Many[Annotated[float, Field(gt=0, le=8)]], Field(min_length=1)]
 HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
-FULL = "full"  # the supervision by true masks: the control
-RELABELLED = "-relabelled"  # masks of the training images by a model, and the model of those; more than once
-Method = Literal["cam", "gradcam", "gradcampp"]
-Supervision = Annotated[str, Field(pattern=rf"^({'|'.join(get_args(Method))})({RELABELLED})*$|^{FULL}$")]
 Source = Literal["csv", "imagefolder", "coco", "voc", "labelstudio", "cvat"]  # kinds of folders
 
 
-def method_of(supervision: str) -> str:
-    """The heatmap method that masks go back to, however often they were relabelled."""
-    return supervision.partition(RELABELLED)[0]
-
-
-class ParamsError(ValueError):
-    """`params.yaml` cannot be used; the message lists every problem."""
-
-
 class Section(BaseModel):
-    """A section of `params.yaml`: immutable, no unknown keys, no silent conversion of text to numbers."""
+    """A section of `params.yaml`: immutable, no unknown keys, and no value of another type.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A whole number may stand for a decimal one; text is no number and no flag, and a flag is no number.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class DataParams(Section):
@@ -44,7 +33,7 @@ class DataParams(Section):
 
     source: Literal["scenes"] | Source
     path: str
-    classes: tuple[str, ...] | None
+    classes: Many[str] | None
     rename: dict[str, str | None]
     difficult: bool
     on_bad_image: Literal["error", "skip"]
@@ -62,7 +51,7 @@ class ScenesParams(Section):
     empty_share: Share
     max_classes: Annotated[int, Field(ge=1, le=5)]
     max_instances: Annotated[int, Field(ge=1, le=8)]
-    size_range: tuple[Annotated[float, Field(ge=0.1, le=1)], Annotated[float, Field(ge=0.1, le=1)]]
+    size_range: Pair[Annotated[float, Field(ge=0.1, le=1)]]
     shared_bodies: bool
     context_bias: Share
     occlusion: bool
@@ -81,7 +70,7 @@ class TrainingParams(Section):
     steps: Count
     batch_size: Annotated[int, Field(ge=2)]
     crop: Positive
-    scale: tuple[Positive, Positive]
+    scale: Pair[Positive]
     colour_jitter: Share
     optimizer: Literal["adamw", "sgd"]
     lr: Positive
@@ -145,7 +134,7 @@ class WalkParams(Section):
 class HeatmapParams(Section):
     """How heatmaps are computed."""
 
-    methods: Annotated[tuple[HeatmapMethod, ...], Field(min_length=1)]
+    methods: Annotated[Many[HeatmapMethod], Field(min_length=1)]
     depths: Annotated[int, Field(ge=1, le=4)]
     scales: Scales
     flip: bool
@@ -192,9 +181,9 @@ class TeacherParams(Section):
 class SegmentationParams(Section):
     """The model trained on the masks, and what it is trained on."""
 
-    supervision: Annotated[tuple[Supervision, ...], Field(min_length=1)]
+    supervision: Annotated[Many[Supervision], Field(min_length=1)]
     architecture: str
-    decoder: dict[str, Count | tuple[Count, ...]]
+    decoder: dict[str, Count | Many[Count]]
     encoder: str
     weights: str
     batch_norm: Literal["auto", "frozen", "trained"]
@@ -204,10 +193,10 @@ class SegmentationParams(Section):
     training: TrainingParams
 
 
-class RelabelParams(Section):
-    """Which models label the training images anew, and how they look at them."""
+class SelfTrainingParams(Section):
+    """Which models make new masks of the training images, and how they look at them."""
 
-    supervision: tuple[Supervision, ...]
+    rounds: dict[SelfTrained, Supervision]  # masks of the round: the model that makes them
     scales: Scales
     flip: bool
 
@@ -232,81 +221,3 @@ class ReportParams(Section):
     """What the report shows."""
 
     images: Annotated[int, Field(ge=0, le=500)]
-
-
-class Params(Section):
-    """All of `params.yaml`."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**31)]
-    data: DataParams
-    scenes: ScenesParams
-    classifier: ClassifierParams
-    heatmaps: HeatmapParams
-    pseudo_masks: PseudoMaskParams
-    segmentation: SegmentationParams
-    relabel: RelabelParams
-    diagnose: DiagnoseParams
-    evaluation: EvaluationParams
-    report: ReportParams
-
-    def segmentation_is_pretrained(self) -> bool:
-        """Whether the segmentation encoder starts from other pictures than the data set's own."""
-        start = self.segmentation.weights
-        return (self.classifier.weights if start == "classifier" else start) != "none"
-
-    @model_validator(mode="after")
-    def _check_supervision(self) -> Self:
-        supervision, relabel = self.segmentation.supervision, self.relabel.supervision
-        missing = {method_of(name) for name in supervision if name != FULL} - set(self.heatmaps.methods)
-        if missing:
-            raise ValueError(
-                f"segmentation.supervision names {sorted(missing)}, which heatmaps.methods does not make"
-            )
-        models = set(supervision) - {FULL}
-        if not set(relabel) <= models:
-            raise ValueError(
-                f"relabel.supervision names {sorted(set(relabel) - models)}, which are not in "
-                "segmentation.supervision"
-            )
-        unmade = {s.removesuffix(RELABELLED) for s in models if s.endswith(RELABELLED)} - set(relabel)
-        if unmade:
-            raise ValueError(f"segmentation.supervision needs {sorted(unmade)} in relabel.supervision")
-        if self.segmentation.weights == "classifier" and self.segmentation.encoder != self.classifier.encoder:
-            raise ValueError(
-                "segmentation.weights is `classifier`, so segmentation.encoder has to be "
-                f"{self.classifier.encoder!r} (classifier.encoder), got {self.segmentation.encoder!r}"
-            )
-        return self
-
-
-def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and validate `path`.
-
-    Raises:
-        ParamsError: the file is missing, is not YAML, or has invalid or unknown keys (all are listed).
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ParamsError(f"{path}: no such file. Run this in the folder of the project") from error
-    except (OSError, ValueError) as error:
-        raise ParamsError(f"{path}: cannot be read: {error}") from error
-    return parse_params(text, path)
-
-
-def parse_params(text: str, path: Path) -> Params:
-    """Validate `text`, which messages call `path`.
-
-    Raises:
-        ParamsError: it is not YAML, or has invalid or unknown keys (all are listed).
-    """
-    try:
-        # DVC reads YAML 1.2 with ruamel; PyYAML would read 1e-3 as a string.
-        raw = YAML(typ="safe").load(text)
-    except YAMLError as error:
-        raise ParamsError(f"{path}: cannot be read: {error}") from error
-    try:
-        return Params.model_validate(raw)
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc'])) or 'params'}: {e['msg']}" for e in error.errors()]
-        raise ParamsError(f"{path}: {len(lines)} problem(s):\n" + "\n".join(lines)) from error

@@ -11,7 +11,7 @@ from pipeline.heatmaps.store import write_index, write_shard
 from pipeline.masks.auto import POWER, heat_histogram, otsu
 from pipeline.masks.threshold import normalised_odds, normalised_scores
 from pipeline.params import load_params
-from pipeline.stages import relabel
+from pipeline.stages import self_train
 from pipeline.workflows.masking_job import MaskingJob
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
@@ -28,9 +28,9 @@ def test_shares_against_the_background_compete_by_their_odds_at_one_half(
     write_shard(paths.HEATMAPS / "cam", 0, {"a": heat})
     write_index(paths.HEATMAPS / "cam", [["a"]])
     jobs: list[MaskingJob] = []
-    monkeypatch.setattr(relabel, "predict_all", lambda *_: None)
-    monkeypatch.setattr(relabel, "make_masks", lambda _stage, _target, job, _samples: jobs.append(job))
-    relabel.main("cam-relabelled")
+    monkeypatch.setattr(self_train, "predict_all", lambda *_: None)
+    monkeypatch.setattr(self_train, "make_masks", lambda _stage, _target, job, _samples: jobs.append(job))
+    self_train.main("cam-round2")
     (job,) = jobs
     assert (job.heat.normalise, job.heat.threshold) == (normalised_odds, 0.5)
     assert job.params == load_params().pseudo_masks

@@ -1,0 +1,52 @@
+"""Which files of this package a module runs: read from the text, whatever is loaded already."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pipeline
+
+ROOT = Path(pipeline.__path__[0]).resolve()
+
+# They hold names, checks and messages, no mathematics: a change in them changes no result.
+PARAMS = ("__init__", "read", "sections", "supervision", "whole")
+OF_NO_CONSEQUENCE = frozenset(
+    {
+        "errors.py",
+        "paths.py",
+        "stages/__init__.py",
+        "stages/running.py",
+        *(f"params/{name}.py" for name in PARAMS),
+    }
+)
+
+
+def imported_files(module: Path) -> dict[str, bytes]:
+    """Path in the package and content of `module` and all that it imports, directly or not.
+
+    Imports inside functions count. `OF_NO_CONSEQUENCE` are left out.
+    """
+    found: dict[str, bytes] = {}
+    todo = {module.resolve()}
+    while todo:
+        path = todo.pop()
+        name = path.relative_to(ROOT).as_posix()
+        if name not in found:
+            found[name] = path.read_bytes()
+            todo |= set(_imports(found[name]))
+    return {name: found[name] for name in sorted(found.keys() - OF_NO_CONSEQUENCE)}
+
+
+def _imports(content: bytes) -> Iterator[Path]:
+    """Files of the package that a module imports, with the `__init__` of each folder on the way."""
+    for node in ast.walk(ast.parse(content)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            package, *parts = name.split(".")
+            for length in range(1, len(parts) + 1) if package == pipeline.__name__ else ():
+                place = ROOT.joinpath(*parts[:length])
+                yield from (f for f in (place.with_suffix(".py"), place / "__init__.py") if f.is_file())

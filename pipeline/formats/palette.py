@@ -1,0 +1,49 @@
+"""The colours of PASCAL VOC, and ids of masks that are drawn in colours."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+Colour = tuple[int, int, int]  # RGB, 0..255
+
+
+def voc_palette() -> NDArray[np.uint8]:
+    """The 256 colours of PASCAL VOC, uint8 (256, 3): the bits of the id, dealt out to R, G and B.
+
+    Source: VOCcode/VOClabelcolormap.m of the VOC development kit.
+    """
+    ids = np.arange(256)
+    palette = np.zeros((256, 3), np.uint8)
+    for bit in range(8):
+        for channel in range(3):
+            palette[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
+    return palette
+
+
+def voc_colours() -> list[Colour]:
+    """The same colours by their ids."""
+    return [(red, green, blue) for red, green, blue in voc_palette().tolist()]
+
+
+def ids_of_colours(image: NDArray[np.uint8], table: Mapping[Colour, int]) -> NDArray[np.int16]:
+    """The id of each pixel of a mask in colours, int16 (H, W); -1 where `table` does not have the colour.
+
+    Each run of equal pixels is looked up once: masks consist of areas.
+
+    Args:
+        image: (H, W, 3) RGB.
+        table: at least one colour.
+    """
+    known = sorted((_code(*colour), number) for colour, number in table.items())
+    codes, ids = np.array(known, np.int32).T
+    pixels = (image.astype(np.int32) @ np.array([2**16, 2**8, 1], np.int32)).ravel()
+    starts = np.flatnonzero(np.diff(pixels, prepend=-1))
+    runs = pixels[starts]
+    places = np.searchsorted(codes, runs, side="right") - 1
+    found = np.where(codes[places] == runs, ids[places], -1).astype(np.int16)
+    return np.repeat(found, np.diff(starts, append=pixels.size)).reshape(image.shape[:2])
+
+
+def _code(red: int, green: int, blue: int) -> int:
+    return red << 16 | green << 8 | blue

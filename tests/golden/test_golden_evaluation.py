@@ -1,0 +1,109 @@
+"""Predictions and their scores through the stage `evaluate`, against sums by hand, to six digits."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.stages import evaluate
+from tests.golden import project
+from tests.golden.masks_by_hand import crf
+from tests.golden.nets_by_hand import read_ids
+from tests.golden.project import CLASSES, Photo, make_project
+from tests.golden.scores_by_hand import scores_by_hand, softmax, views_by_hand
+from tests.golden.segmentation_stub import use_slanted_net
+
+NAMES = ("background", *CLASSES)
+LONG_SIDE = 48
+SCALES = (0.5, 2.0)
+SIDES = (24, 96)  # the longer one at these scales: the network is surer of the first
+EVALUATION: dict[str, object] = {
+    "data.long_side": LONG_SIDE,
+    "evaluation.scales": list(SCALES),
+    "evaluation.flip": True,
+    "evaluation.boundary": 0.04,
+}
+ROUNDING = {"none": 1e-5, "crf": 1e-3}  # of probabilities in float32, and after the CRF has made more of it
+
+
+UNSCORED = Photo("i", (0,), "val", (40, 52), score=False)
+
+
+@pytest.mark.parametrize("refine", ["none", "crf"])
+def test_predictions_and_their_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refine: str) -> None:
+    if refine == "crf":
+        pytest.importorskip("pydensecrf")
+    monkeypatch.setattr(project, "PHOTOS", (*project.PHOTOS, UNSCORED))
+    make_project(tmp_path, monkeypatch, {**EVALUATION, "evaluation.refine": refine})
+    use_slanted_net(monkeypatch, Path("models/segmentation/cam"), list(CLASSES), LONG_SIDE)
+    evaluate.main("cam")
+    val = [photo for photo in project.PHOTOS if photo.split == "val"]
+    assert sorted(file.stem for file in Path("data/predictions/cam").iterdir()) == [p.name for p in val]
+    for photo in val:
+        assert_predicted(photo, refine)
+    assert_scored([photo.name for photo in val if photo.score])
+
+
+def test_the_case_tells_wrong_means_apart() -> None:
+    """On the first image, other ways to join the views give other masks, on more than rounding explains."""
+    image, _ = project.draw(next(photo for photo in project.PHOTOS if photo.split == "val"))
+    views = views_by_hand(image, SIDES)
+    right = np.mean([softmax(view) for view in views], 0).argmax(0)
+    of_logits, one_scale = np.mean(views, 0), np.mean([softmax(view) for view in views[:2]], 0)
+    without_flip = np.mean([softmax(view) for view in views[::2]], 0)
+    for wrong in (of_logits, one_scale, without_flip):
+        assert (wrong.argmax(0) != right).mean() > 0.05
+
+
+def assert_predicted(photo: Photo, refine: str) -> None:
+    """The mask is the most probable label of the mean probabilities, wherever rounding does not decide."""
+    image = read_ids(Path(f"data/photos/images/{photo.name}.png"))
+    found = read_ids(Path(f"data/predictions/cam/{photo.name}.png"))
+    probabilities = np.mean([softmax(view) for view in views_by_hand(image, SIDES)], 0)
+    if refine == "crf":
+        before = probabilities.argmax(0)
+        probabilities = refined(image, probabilities)
+        assert (probabilities.argmax(0) != before).any()
+    second, highest = np.sort(probabilities, 0)[-2:]
+    clear = highest - second > ROUNDING[refine]
+    assert clear.mean() > 0.99
+    assert np.array_equal(found[clear], probabilities.argmax(0)[clear])
+
+
+def refined(image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """The CRF among the background and the labels that win somewhere; others get 0."""
+    ids = sorted({0, *probabilities.argmax(0).ravel().tolist()})
+    section = YAML(typ="safe").load(Path("params.yaml").read_text())["pseudo_masks"]["crf"]
+    found = np.zeros_like(probabilities)
+    found[ids] = crf(image, probabilities[ids] / probabilities[ids].sum(0), section)
+    return found
+
+
+def assert_scored(names: list[str]) -> None:
+    """All reports are those of these predictions and no others."""
+    pairs = [
+        (read_ids(Path(f"data/masks/full/{n}.png")), read_ids(Path(f"data/predictions/cam/{n}.png")))
+        for n in names
+    ]
+    folder = Path("reports/evaluation/cam")
+    found = json.loads((folder / "metrics.json").read_text())
+    expected = scores_by_hand(pairs, NAMES, width=0.04)
+    assert found["iou_per_class"] == pytest.approx(expected["iou_per_class"], abs=1e-6)
+    for score in ("miou", "boundary_iou"):
+        assert found[score] == pytest.approx(expected[score], abs=1e-6)
+    own = {name: scores_by_hand([pair], NAMES, 0.04)["miou"] for name, pair in zip(names, pairs, strict=True)}
+    rows = read_table(folder / "images.csv")
+    assert {row["name"]: float(row["miou"]) for row in rows} == pytest.approx(own, abs=1e-6)
+    for row, truth in zip(read_table(folder / "confusion.csv"), range(len(NAMES)), strict=True):
+        counts = [
+            sum(int(((t == truth) & (p == label)).sum()) for t, p in pairs) for label in range(len(NAMES))
+        ]
+        assert row == {"truth": NAMES[truth], **dict(zip(NAMES, map(str, counts), strict=True))}
+
+
+def read_table(file: Path) -> list[dict[str, str]]:
+    with file.open() as text:
+        return list(csv.DictReader(text))

@@ -1,0 +1,137 @@
+"""From heatmaps, or from a segmentation model, to the published masks and their scores; by `main()` each."""
+
+import csv
+import json
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.stages import make_heatmaps, make_pseudo_masks, self_train
+from tests.end_to_end.project import change_params
+from tests.golden.masks_by_hand import (
+    GRID,
+    LABELS,
+    MADE,
+    SCORED,
+    Made,
+    count,
+    curve,
+    make,
+    mean_iou,
+    metrics,
+    otsu,
+    seed_labels,
+    total,
+    wide,
+)
+from tests.golden.nets_by_hand import Array, Ids, label_shares, read_heat, read_ids, read_tensors
+from tests.golden.project import (
+    CLASSES,
+    CORRECTED,
+    LONG_SIDE,
+    PHOTOS,
+    Photo,
+    draw,
+    write_classifier,
+    write_segmentation,
+)
+
+pytestmark = [
+    pytest.mark.usefixtures("project"),
+    pytest.mark.skipif(not find_spec("pydensecrf"), reason="pydensecrf is not installed"),
+]
+HAND = Path("data/corrections") / f"{CORRECTED}.png"
+
+
+def section(name: str) -> dict[str, Any]:
+    values: dict[str, Any] = YAML(typ="safe").load(Path("params.yaml"))[name]
+    return values
+
+
+def table(name: str, target: str) -> list[dict[str, str]]:
+    with Path("reports/pseudo_masks", target, name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def check(target: str, stored: Mapping[str, Ids], threshold: float, *, odds: bool) -> None:
+    """Hold all that a stage wrote of `target` against what `stored` heat should give."""
+    values = section("pseudo_masks")
+    made = {p.name: make(wide(stored, p), p, threshold, values, odds=odds) for p in MADE}
+    check_masks(Path("data/masks", target), made)
+    points = curve(stored)
+    check_tables(target, points, made)
+    written = json.loads(Path("reports/pseudo_masks", target, "metrics.json").read_text())
+    expected = metrics(points, made, threshold)
+    assert written.keys() == expected.keys()
+    for key, value in expected.items():
+        assert written[key] == pytest.approx(value, abs=1e-6)
+
+
+def check_masks(folder: Path, made: Mapping[str, Made]) -> None:
+    assert sorted(file.stem for file in folder.glob("*.png")) == sorted([*made, CORRECTED])
+    for name, one in made.items():
+        np.testing.assert_array_equal(read_ids(folder / f"{name}.png"), one.mask)
+    np.testing.assert_array_equal(read_ids(folder / f"{CORRECTED}.png"), read_ids(HAND))
+    assert (folder / "corrected.txt").read_text() == f"{CORRECTED}\n"
+
+
+def check_tables(target: str, curve: list[float], made: Mapping[str, Made]) -> None:
+    for photo, row in zip(SCORED, table("images.csv", target), strict=True):
+        truth, one = draw(photo)[1], made[photo.name]
+        assert row["name"] == photo.name
+        for key, mask in (("miou_before", one.seed), ("miou_after", one.refined)):
+            assert float(row[key]) == pytest.approx(mean_iou(count(truth, mask, LABELS)), abs=1e-6)
+    points = [tuple(map(float, row.values())) for row in table("thresholds.csv", target)]
+    np.testing.assert_allclose(points, list(zip(GRID, curve, strict=True)), atol=1e-6)
+    names = ("background", *CLASSES)
+    rows = [
+        {"truth": name, **dict(zip(names, map(str, line), strict=True))}
+        for name, line in zip(names, total(made, "refined")[:, :LABELS].tolist(), strict=True)
+    ]
+    assert table("confusion.csv", target) == rows
+
+
+@pytest.mark.parametrize("method", ["cam", "gradcampp"])
+def test_masks_at_the_threshold_that_is_chosen_without_masks(method: str) -> None:
+    write_classifier()
+    make_heatmaps.main()
+    make_pseudo_masks.main(method)
+    stored = read_heat(Path("data/heatmaps") / method)
+    check(method, stored, round(otsu(list(stored.values()), 1.5), 4), odds=False)
+
+
+def test_masks_at_the_threshold_that_suits_the_corrected_mask() -> None:
+    change_params(Path(), {"pseudo_masks.threshold": "calibrated", "pseudo_masks.band": 0.1})
+    write_classifier()
+    make_heatmaps.main()
+    make_pseudo_masks.main("cam")
+    stored = read_heat(Path("data/heatmaps/cam"))
+    (photo,) = (photo for photo in PHOTOS if photo.name == CORRECTED)
+    best = best_threshold(wide(stored, photo), photo, read_ids(HAND))
+    assert best != best_threshold(wide(stored, photo), photo, draw(photo)[1])  # else true masks would do too
+    check("cam", stored, best, odds=False)
+
+
+def best_threshold(heat: Array, photo: Photo, truth: Ids) -> float:
+    found = [mean_iou(count(truth, seed_labels(heat, photo.labels, t), LABELS)) for t in GRID]
+    return GRID[found.index(max(found))]
+
+
+@pytest.mark.parametrize(("scales", "flip"), [([1.0, 1.25, 1.5], True), ([0.75, 1.5], False)])
+def test_masks_by_a_model_within_the_labels_of_each_image(scales: list[float], flip: bool) -> None:
+    change_params(Path(), {"self_training.scales": scales, "self_training.flip": flip})
+    write_segmentation("cam")
+    self_train.main("cam-round1")
+    weights = read_tensors(Path("models/segmentation/cam/model.safetensors"))
+    looks = section("self_training")
+    stored = {
+        photo.name: label_shares(weights, draw(photo)[0], photo.labels, looks, LONG_SIDE)
+        for photo in MADE
+        if photo.labels
+    }
+    check("cam-round1", stored, 0.5, odds=True)

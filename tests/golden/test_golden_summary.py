@@ -1,0 +1,95 @@
+"""`reports/summary.json` against the files of the stages, read without the report's own code."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.golden.masks_by_hand import mean_iou
+from tests.golden.nets_by_hand import read_ids
+from tests.golden.project import CLASSES, CORRECTED, PHOTOS
+from tests.golden.scores_by_hand import scores_by_hand
+from tests.golden.whole_run import METHODS, SUPERVISION, finished_run
+
+MASKS = (*METHODS, "cam-round1")
+
+
+def test_summary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished_run(tmp_path_factory))
+    found = json.loads(Path("reports/summary.json").read_text())
+    models = {name: score_predictions(name) for name in SUPERVISION}
+    assert found.keys() == {
+        "classifier", "corrected_masks", "heatmaps", "pseudo_masks",
+        "segmentation", "supervision", "weak_to_full",
+    }  # fmt: skip
+    assert found["segmentation"].keys() == models.keys()
+    for name, scores in models.items():
+        assert found["segmentation"][name].keys() == scores.keys()
+        assert found["segmentation"][name]["iou_per_class"] == pytest.approx(
+            scores["iou_per_class"], abs=1e-6
+        )
+        assert found["segmentation"][name]["miou"] == pytest.approx(scores["miou"], abs=1e-6)
+        assert found["segmentation"][name]["boundary_iou"] == pytest.approx(scores["boundary_iou"], abs=1e-6)
+    assert found["weak_to_full"] == pytest.approx(models["cam"]["miou"] / models["full"]["miou"], abs=3e-6)
+    assert found["supervision"] == list(SUPERVISION)
+    assert found["corrected_masks"] == 1
+    assert found["classifier"] == pytest.approx(classifier_scores(), abs=1e-6)
+    assert found["heatmaps"] == {name: heatmap_scores(name) for name in METHODS}
+    assert found["pseudo_masks"].keys() == set(MASKS)
+    for name in MASKS:
+        assert found["pseudo_masks"][name] == pytest.approx(mask_scores(name), abs=1e-6)
+
+
+def score_predictions(supervision: str) -> dict[str, Any]:
+    """The scores of the predicted masks of `val`, from the masks themselves."""
+    names = [photo.name for photo in PHOTOS if photo.split == "val" and photo.score]
+    pairs = [(truth(name), read_ids(Path(f"data/predictions/{supervision}/{name}.png"))) for name in names]
+    return scores_by_hand(pairs, ("background", *CLASSES), width=0.02)
+
+
+def mask_scores(name: str) -> dict[str, float]:
+    """Precision and coverage from the masks, mIoU from the table, which is of masks without open pixels."""
+    photos = [p for p in PHOTOS if p.split == "train" and p.score and p.name != CORRECTED]
+    true = np.concatenate([truth(photo.name).ravel() for photo in photos])
+    given = np.concatenate([read_ids(Path(f"data/masks/{name}/{p.name}.png")).ravel() for p in photos])
+    true, given = true[true != 255], given[true != 255]
+    shares = [(true[given == i] == i).mean() for i in range(1, len(CLASSES) + 1) if (given == i).any()]
+    return {"miou": table_miou(name), "precision": np.mean(shares), "coverage": (given != 255).mean()}
+
+
+def heatmap_scores(method: str) -> dict[str, Any]:
+    """From the sweep over all thresholds; without refinement, the mIoU at the chosen one is the masks'."""
+    rows = read_table(Path(f"reports/pseudo_masks/{method}/thresholds.csv"))
+    best = max(rows, key=lambda row: float(row["miou"]))  # the first of equal ones
+    threshold = json.loads(Path(f"reports/pseudo_masks/{method}/metrics.json").read_text())["threshold"]
+    return {
+        "miou_best": float(best["miou"]),
+        "threshold_best": float(best["threshold"]),
+        "miou_chosen": pytest.approx(table_miou(method), abs=1e-6),
+        "threshold_chosen": threshold,
+    }
+
+
+def table_miou(name: str) -> float:
+    """From the confusion matrix of the refined masks."""
+    rows = read_table(Path(f"reports/pseudo_masks/{name}/confusion.csv"))
+    return mean_iou(np.array([[int(row[label]) for label in ("background", *CLASSES)] for row in rows]))
+
+
+def classifier_scores() -> dict[str, float]:
+    """Means over the classes that have a score."""
+    rows = read_table(Path("reports/classifier/classes.csv"))
+    columns = {"map": "average_precision", "f1": "f1"}
+    return {key: np.mean([float(row[c]) for row in rows if row[c]]) for key, c in columns.items()}
+
+
+def truth(name: str) -> np.ndarray:
+    return read_ids(Path(f"data/masks/full/{name}.png"))
+
+
+def read_table(file: Path) -> list[dict[str, str]]:
+    with file.open() as text:
+        return list(csv.DictReader(text))

@@ -1,0 +1,92 @@
+"""Nothing of `val` and `test` reaches a training or a choice, and no true mask a training without them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.golden.project import CLASSES, PHOTOS
+from tests.golden.whole_run import change_samples, content, finished_run, noise, run_stages
+
+# What is trained, made and chosen with training images; of the classifier's reports, scores and doubts are
+# of `val` too.
+CHOSEN = (
+    "models/**/*",
+    "data/heatmaps/**/*",
+    "data/masks/cam*/*",
+    "data/masks/gradcampp/*",
+    "reports/classifier/curve.csv",
+    "reports/pseudo_masks/**/*",
+    "reports/segmentation/**/*",
+)
+# Of these, what true masks of training images may change: what is trained on them, and scores.
+OF_TRUE_MASKS = (
+    "models/segmentation/full/*",
+    "reports/segmentation/full/*",
+    "reports/pseudo_masks/**/*",
+)
+TRAIN = [photo for photo in PHOTOS if photo.split == "train"]
+OTHERS = [photo for photo in PHOTOS if photo.split != "train"]
+
+
+def test_val_and_test_reach_no_training_and_no_choice(tmp_path_factory: pytest.TempPathFactory) -> None:
+    plain, other = finished_run(tmp_path_factory), tmp_path_factory.mktemp("others-are-noise")
+    run_stages(other, replace_others)
+    found = content(plain, *CHOSEN)
+    assert len(found) > 40
+    assert changed(found, content(other, *CHOSEN)) == []
+    # The noise was there: everything that scores on `val` saw it.
+    for file in ("classifier/metrics.json", "evaluation/cam/metrics.json", "evaluation/full/metrics.json"):
+        assert (plain / "reports" / file).read_bytes() != (other / "reports" / file).read_bytes()
+
+
+def test_true_masks_of_training_images_reach_no_weak_training(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    plain, other = finished_run(tmp_path_factory), tmp_path_factory.mktemp("true-masks-are-noise")
+    run_stages(other, replace_true_masks)
+    before, after = (content(folder, *CHOSEN) for folder in (plain, other))
+    free = content(plain, *OF_TRUE_MASKS)
+    assert set(changed(before, after)) <= free.keys()
+    for folder in sorted((plain / "reports/pseudo_masks").iterdir()):
+        assert chosen(folder) == chosen(other / folder.relative_to(plain))
+    # The noise was there: `full` learned it, and the scores saw it.
+    for file in ("models/segmentation/full/model.safetensors", "reports/pseudo_masks/cam/metrics.json"):
+        assert before[file] != after[file]
+
+
+def replace_others() -> None:
+    """Noise for all images, masks and labels of `val` and `test`, and masks where no correction may lie."""
+    for number, photo in enumerate(OTHERS):
+        image = noise(*photo.size, 256, number)
+        Image.fromarray(image).convert("RGB").save(f"data/photos/images/{photo.name}.png")
+        for folder in ("full", "corrected"):
+            save_noise(f"data/masks/{folder}/{photo.name}.png", photo.size, number)
+        save_noise(f"data/attention/{photo.name}.png", photo.size, number)
+    other_labels = {photo.name: [c for c in range(len(CLASSES)) if c not in photo.labels] for photo in OTHERS}
+    change_samples(
+        lambda sample: sample.update(labels=other_labels.get(str(sample["name"]), sample["labels"]))
+    )
+
+
+def replace_true_masks() -> None:
+    """Noise for the true masks of training images; the corrected mask stays."""
+    for number, photo in enumerate(TRAIN):
+        save_noise(f"data/masks/full/{photo.name}.png", photo.size, number)
+
+
+def save_noise(file: str, size: tuple[int, int], seed: int) -> None:
+    Image.fromarray(noise(*size, len(CLASSES) + 1, seed)).save(file)
+
+
+def changed(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
+    """Files that are not the same in both."""
+    return sorted(file for file in one.keys() | other.keys() if one.get(file) != other.get(file))
+
+
+def chosen(folder: Path) -> dict[str, Any]:
+    """What `metrics.json` in `folder` says without true masks."""
+    found = json.loads((folder / "metrics.json").read_text())
+    return {key: found[key] for key in ("threshold", "corrected", "noise")}

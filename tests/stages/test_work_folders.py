@@ -1,0 +1,54 @@
+"""The unfinished work of a stage: where networks ran, the device and its precision are part of it."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from torch import nn
+
+from pipeline import paths
+from pipeline.data.manifest import Manifest, Sample, write_manifest
+from pipeline.stages import make_heatmaps, self_train, train_classifier, train_segmentation
+
+SHIPPED = Path(__file__).parents[2] / "params.yaml"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prepared data set of one image, of which only the mask is there."""
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(SHIPPED.read_text())
+    sample = Sample("a", "a.png", "", 24, 32, (0,), "train", False, False)
+    write_manifest(paths.PREPARED, Manifest("", ("cat",), (sample,)))
+    paths.TRUE_MASKS.mkdir(parents=True)
+    (paths.TRUE_MASKS / "a.png").touch()
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "network"),
+    [
+        (train_classifier, (), "make_classifier"),
+        (train_segmentation, ("full",), "make_segmentation_net"),
+        (make_heatmaps, (), "load_classifier"),
+        (self_train, ("cam-round1",), "load_segmentation_net"),
+    ],
+)
+def test_unfinished_work_of_another_device_is_not_taken(
+    module: ModuleType, arguments: tuple[str, ...], network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[dict[str, Any]] = []
+
+    def stop(_stage: str, file: str, **parts: Any) -> None:
+        assert file == module.__file__
+        found.append(parts)
+        raise InterruptedError
+
+    net = nn.Module()
+    net.encoder = nn.Conv2d(3, 1, 1)
+    monkeypatch.setattr(module, network, lambda *_args, **_options: net)
+    monkeypatch.setattr(module, "work_folder", stop)
+    monkeypatch.setattr(module, "describe", lambda _device: "toaster, float4")
+    with pytest.raises(InterruptedError):
+        module.main(*arguments)
+    assert "toaster, float4" in found[0].values()
