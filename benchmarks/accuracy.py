@@ -8,7 +8,7 @@ DVC cache: a stage that two variants have in common runs once, and a bench that 
 first variant, `shipped`, is params.yaml as it is (for a folder: as `camseg use` sets it up).
 
 With --choose nothing is scored on the real `val` split: scenes are rendered from other seeds, and of a folder
-every fifth scored training photo becomes `val` while the real `val` photos are set aside. Choose there, and
+every fifth scored training image becomes `val` while the real `val` images are set aside. Choose there, and
 confirm without it.
 """
 
@@ -35,7 +35,7 @@ from pipeline.params import method_of
 ROOT = Path(__file__).parent.parent
 WORK = ROOT / ".work" / "accuracy"
 OTHER_SEEDS = 1000  # scenes that are for choosing start at this seed
-CHOOSING = 5  # one of so many scored training photos is for choosing
+CHOOSING = 5  # one of so many scored training images is for choosing
 QUICK: dict[str, object] = {"diagnose.images": 0, "report.images": 0}  # they change no score
 
 Values = dict[str, object]
@@ -114,7 +114,7 @@ def assignment(text: str) -> tuple[str, object]:
 
 
 def choosing_copy(folder: Path, target: Path) -> Path:
-    """`folder` with a part of its scored training photos as `val`; the real `val` photos are left out."""
+    """`folder` with a part of its scored training images as `val`; the real `val` images are left out."""
     if not target.exists():
         shutil.copytree(folder, target, copy_function=link_or_copy)
     with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:

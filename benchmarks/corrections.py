@@ -72,7 +72,7 @@ def parse() -> argparse.Namespace:
 
 
 def score(project: Path, name: str, seed: int) -> Outcome:
-    """`dvc repro` in `project`, and the scores of `val` photos."""
+    """`dvc repro` in `project`, and the scores of `val` images."""
     print(f"== {name}, seed {seed}", flush=True)
     found = run(project)
     return Outcome(name, seed, {key: found[key] for key in SHOWN})

@@ -25,7 +25,7 @@ from torchvision import models
 
 from pipeline.data.manifest import Manifest
 from pipeline.data.resize import image_tensor
-from pipeline.engine.device import autocast, describe, pick_device, place, to_device
+from pipeline.engine.device import autocast, describe, pick_device, to_channels_last, to_device
 from pipeline.engine.folding import fold_batch_norm
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.class_maps import class_maps
@@ -90,7 +90,7 @@ def main() -> None:
 def compare(name: str, layer: str, side: int, given: argparse.Namespace, device: torch.device) -> Result:
     """Images per second of every row for one network and size."""
     torch.manual_seed(0)
-    net = place(models.get_model(name, weights=None, num_classes=CLASSES).eval(), device)
+    net = to_channels_last(models.get_model(name, weights=None, num_classes=CLASSES).eval(), device)
     images = to_device(torch.rand(given.batch, 3, side, side), device)
     everything = [range(CLASSES)] * given.batch
     one = [[c % CLASSES] for c in range(given.batch)]
@@ -192,7 +192,7 @@ def once(run: Callable[[], object], device: torch.device) -> float:
 
 
 def photo_params(params: Params, encoder: str, side: int, batch: int) -> Params:
-    """`params` for scenes of the size of photos, with four scales."""
+    """`params` for scenes of the size of images, with four scales."""
     return params.model_copy(
         update={
             "data": params.data.model_copy(update={"long_side": side}),
@@ -223,8 +223,8 @@ def pipeline_speed(
         trained = make_classifier(params.classifier, manifest.classes).eval()
         net = deepcopy(trained)
         fold_batch_norm(net.encoder)
-        place(trained, device)
-        place(net, device)
+        to_channels_last(trained, device)
+        to_channels_last(net, device)
         target = find_target(net, to_device(torch.rand(1, 3, 64, 96), device), None)
         turns = itertools.count()
 
@@ -281,7 +281,7 @@ def bare_passes(
 def identities(device: torch.device) -> Result:
     """Largest differences between methods that agree on a GAP + FC head, of maps scaled to 1."""
     torch.manual_seed(0)
-    net = place(models.resnet18(weights=None, num_classes=CLASSES).eval(), device)
+    net = to_channels_last(models.resnet18(weights=None, num_classes=CLASSES).eval(), device)
     images = to_device(torch.rand(4, 3, 224, 288), device)
     names = ["cam", "gradcam", "xgradcam", "hirescam", "layercam", "gradcampp"]
     everything = [range(CLASSES)] * len(images)
@@ -305,7 +305,7 @@ def identities(device: torch.device) -> Result:
 def memory(device: torch.device) -> Result:
     """Peak of the resident memory after some images and after many."""
     torch.manual_seed(0)
-    net = place(models.mobilenet_v2(weights=None, num_classes=CLASSES).eval(), device)
+    net = to_channels_last(models.mobilenet_v2(weights=None, num_classes=CLASSES).eval(), device)
     found: dict[int, float] = {}
     for done in range(8, MEMORY_IMAGES + 8, 8):
         explain(net, to_device(torch.rand(8, 3, 96, 128), device), [[0, 1]] * 8, method=METHODS)

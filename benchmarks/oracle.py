@@ -53,14 +53,14 @@ def main() -> None:
     given = parser.parse_args()
     os.chdir(given.project)
     manifest, params = read_manifest(paths.PREPARED), load_params().pseudo_masks
-    known = [s for s in manifest.split("train") if mask_path(paths.TRUE_MASKS, s).exists()]
+    known = [s for s in manifest.split("train") if mask_path(paths.GROUND_TRUTH, s).exists()]
     method = method_of(given.masks)
     makers: dict[str, Callable[[Sample], Mask]] = {
         given.masks: partial(load_mask, paths.MASKS / given.masks),
         "true-classes": partial(with_truth, true_classes, paths.MASKS / given.masks),
         "our-boundaries": partial(with_truth, our_boundaries, paths.MASKS / given.masks),
         "best-threshold": partial(best_threshold, manifest.without_samples(), method, params),
-        "full": partial(load_mask, paths.TRUE_MASKS),
+        "full": partial(load_mask, paths.GROUND_TRUTH),
     }
     for name, maker in makers.items():
         if name not in (given.masks, "full"):
@@ -70,43 +70,45 @@ def main() -> None:
         print(line if given.only_masks else f"{line}  val {trained(name):.3f}", flush=True)
 
 
-def true_classes(mask: Mask, truth: Mask) -> Mask:
-    """`mask`, each object pixel with the class of the nearest object pixel of `truth`; uint8 (H, W) all."""
-    objects = (truth != 0) & (truth != IGNORE)
+def true_classes(mask: Mask, ground_truth: Mask) -> Mask:
+    """`mask`, each object pixel with the class of the nearest object of `ground_truth`; all uint8 (H, W)."""
+    objects = (ground_truth != 0) & (ground_truth != IGNORE)
     if not objects.any():
         return mask
     _, nearest = cv2.distanceTransformWithLabels(
         (~objects).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     classes = np.zeros(nearest.max() + 1, np.uint8)
-    classes[nearest[objects]] = truth[objects]
+    classes[nearest[objects]] = ground_truth[objects]
     ours = (mask != 0) & (mask != IGNORE)
     return np.where(ours, classes[nearest], mask).astype(np.uint8)
 
 
-def our_boundaries(mask: Mask, truth: Mask) -> Mask:
-    """`truth`, but `mask` within `BOUNDARY` of its outlines; uint8 (H, W) all."""
-    labels = np.where(truth == IGNORE, 0, truth)
-    edge: Bools = np.zeros(truth.shape, bool)
+def our_boundaries(mask: Mask, ground_truth: Mask) -> Mask:
+    """`ground_truth`, but `mask` within `BOUNDARY` of its outlines; uint8 (H, W) all."""
+    labels = np.where(ground_truth == IGNORE, 0, ground_truth)
+    edge: Bools = np.zeros(ground_truth.shape, bool)
     edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     edge[1:] |= labels[1:] != labels[:-1]
     if not edge.any():
-        return truth
+        return ground_truth
     distance = cv2.distanceTransform((~edge).astype(np.uint8), cv2.DIST_L2, 5)
-    return np.where(distance <= BOUNDARY * np.hypot(*truth.shape), mask, truth).astype(np.uint8)
+    return np.where(distance <= BOUNDARY * np.hypot(*ground_truth.shape), mask, ground_truth).astype(np.uint8)
 
 
 def with_truth(combine: Callable[[Mask, Mask], Mask], folder: Path, sample: Sample) -> Mask:
     """`combine` of the mask in `folder` and the true one."""
-    return combine(load_mask(folder, sample), load_mask(paths.TRUE_MASKS, sample))
+    return combine(load_mask(folder, sample), load_mask(paths.GROUND_TRUTH, sample))
 
 
 def best_threshold(manifest: Manifest, method: str, params: PseudoMaskParams, sample: Sample) -> Mask:
     """The refined mask at the threshold that suits the true mask best."""
-    truth, classes = load_mask(paths.TRUE_MASKS, sample), np.array(sample.labels, int)
+    ground_truth, classes = load_mask(paths.GROUND_TRUTH, sample), np.array(sample.labels, int)
     stored, labels = HeatmapStore(paths.HEATMAPS / method).read(sample), len(manifest.classes) + 1
-    heat = upsample(stored, (truth.shape[0], truth.shape[1]))
-    scores = [mean_iou(confusion_matrix(truth, label_map(heat, classes, t), labels)) for t in THRESHOLDS]
+    heat = upsample(stored, (ground_truth.shape[0], ground_truth.shape[1]))
+    scores = [
+        mean_iou(confusion_matrix(ground_truth, label_map(heat, classes, t), labels)) for t in THRESHOLDS
+    ]
     best = float(THRESHOLDS[int(np.nanargmax(scores))])
     return make_pseudo_mask(manifest.image(sample), stored, classes, best, params).refined
 
@@ -121,7 +123,7 @@ def score(manifest: Manifest, folder: Path, samples: list[Sample]) -> float:
     labels = len(manifest.classes) + 1
     counts = sum(
         (
-            pseudo_mask_counts(load_mask(paths.TRUE_MASKS, s), load_mask(folder, s), labels)
+            pseudo_mask_counts(load_mask(paths.GROUND_TRUTH, s), load_mask(folder, s), labels)
             for s in samples
             if s.score
         ),

@@ -2,7 +2,7 @@
 
     python -m benchmarks.training [--encoders resnet50 mobilenet_v2] [--side 224] [--batch 16]
 
-A segmentation network with its teacher learns from random pictures; nothing is decoded. The three take turns
+A segmentation network with its teacher learns from random images; nothing is decoded. The three take turns
 in one process: the median of the rounds counts.
 """
 
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from benchmarks.heatmaps import timed
-from pipeline.engine.device import autocast, describe, pick_device, place, to_device
+from pipeline.engine.device import autocast, describe, pick_device, to_channels_last, to_device
 from pipeline.engine.training_loop import make_optimizer
 from pipeline.params import Params, load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
@@ -58,9 +58,9 @@ def make(params: Params, *, pretrained: bool) -> SegmentationNet:
 def step(
     net: SegmentationNet, params: Params, batch: int, side: int, device: torch.device
 ) -> Callable[[], None]:
-    """One step of the training with a teacher, on the same pictures each time."""
+    """One step of the training with a teacher, on the same images each time."""
     section = params.segmentation
-    objective = place(TrainableSegmentation(net, section, 0, taught=True), device).train()
+    objective = to_channels_last(TrainableSegmentation(net, section, 0, taught=True), device).train()
     optimizer = make_optimizer(objective, section.training, [])
     images = to_device(torch.rand(batch, 3, side, side), device)
     masks = torch.randint(len(CONFIG.classes) + 1, (batch, side, side), device=device)

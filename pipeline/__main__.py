@@ -14,7 +14,7 @@ INTERRUPTED = 130  # by Ctrl-C, as a shell has it
 UNREAD = 141  # the reader of the output has gone, as a shell has it
 
 EXAMPLES = """
-from photos to a model, and from corrected masks to a better one:
+from images to a model, and from corrected masks to a better one:
   camseg check ../photos
   camseg use ../photos
   make repro

@@ -4,8 +4,10 @@ from pathlib import Path
 
 PREPARED = Path("data/prepared")
 HEATMAPS = Path("data/heatmaps")  # one folder per method
-MASKS = Path("data/masks")  # one folder per supervision: pseudo-masks of a method, or `full`: the true masks
-TRUE_MASKS = MASKS / "full"
+MASKS = Path(
+    "data/masks"
+)  # one folder per supervision: pseudo-masks of a method, or `full`: the ground-truth masks
+GROUND_TRUTH = MASKS / "full"
 CORRECTED = MASKS / "corrected"  # a sample that has a mask here was corrected by hand
 BY_HAND = "corrected.txt"  # in a folder of masks: the names of those that a human made
 CORRECTIONS = Path("data/corrections")  # what `camseg corrections` keeps

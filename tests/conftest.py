@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def photo_folder(tmp_path: Path) -> Callable[..., Path]:
     """A factory of tiny data sets in the test's own folder; takes the options of `make_photo_folder`."""
 
-    def make(name: str = "photos", **options: Any) -> Path:
+    def make(name: str = "images", **options: Any) -> Path:
         return make_photo_folder(tmp_path / name, **options)
 
     return make

@@ -93,7 +93,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def renew(folder: Path) -> None:
+def recreate_dir(folder: Path) -> None:
     """Make `folder` an empty folder: nothing of an earlier run stays behind."""
     remove(folder)
     folder.mkdir(parents=True)
@@ -105,7 +105,7 @@ def note_if_empty(folder: Path, note: str) -> None:
         write_text(folder / "README.txt", f"{note}\n")
 
 
-def inside(folder: Path, relative: str) -> Path:
+def safe_join(folder: Path, relative: str) -> Path:
     """`folder / relative`, if that does not leave `folder`.
 
     Raises:

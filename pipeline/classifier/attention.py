@@ -1,9 +1,9 @@
 """Heatmaps inside the training of the classifier: differentiable ones, and what is made of them.
 
-* **Erasing**, an augmentation: parts of the pictures are taken away by the heatmaps of an average of the
+* **Erasing**, an augmentation: parts of the images are taken away by the heatmaps of an average of the
   network's past weights. Without the hottest parts the network has to find others; without the surroundings
   it cannot learn them in the place of the object.
-* **GAIN**, two losses: what the heatmap of a class leaves of a picture should not show that class any more;
+* **GAIN**, two losses: what the heatmap of a class leaves of an image should not show that class any more;
   and where a mask is known, the heatmap should be the mask.
 """
 
@@ -46,8 +46,8 @@ def attention_mining(
 ) -> Tensor:
     """L_am: the mean probability of a labelled class on I* = I - T(A) (I - mean colour).
 
-    One labelled class of each picture, drawn anew. The gradient reaches the weights through I* by way of the
-    heatmap, and through the network that looks at I*. Pictures in which T covers more than `max_area` are
+    One labelled class of each image, drawn anew. The gradient reaches the weights through I* by way of the
+    heatmap, and through the network that looks at I*. Images in which T covers more than `max_area` are
     left out: there the heatmap already takes everything, and the loss would reward it for that.
 
     Args:
@@ -56,7 +56,7 @@ def attention_mining(
         labels: float32 (N, C) of 0 and 1.
 
     Returns:
-        float32 scalar; 0 where no picture takes part.
+        float32 scalar; 0 where no image takes part.
 
     Source: GAIN, eq. 3 to 5; the mean colour is 0 in the network's own scale, the area guard is ours.
     """
@@ -77,7 +77,7 @@ def attention_mining(
 def attention_error(heat: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
     """L_e: the mean squared difference between the heatmaps of labelled classes and their masks.
 
-    The mean over the known pixels of a map, then over the labels of a picture, then over the pictures that
+    The mean over the known pixels of a map, then over the labels of an image, then over the images that
     have both. The gradient reaches the weights through the heatmap.
 
     Args:
@@ -86,7 +86,7 @@ def attention_error(heat: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
         labels: float32 (N, C) of 0 and 1.
 
     Returns:
-        float32 scalar; 0 where no picture takes part.
+        float32 scalar; 0 where no image takes part.
 
     Source: GAIN, Li et al. 2018, arXiv:1802.10171, section 3.3, L_e.
     """
@@ -102,22 +102,22 @@ def attention_error(heat: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
 
 
 def erase(images: Tensor, heat: Tensor, labels: Tensor, params: ErasingParams) -> Tensor:
-    """Take away the hottest parts, or all but the warm ones, in a random share of the labelled pictures.
+    """Take away the hottest parts, or all but the warm ones, in a random share of the labelled images.
 
     `object`: where the heat is above the threshold, the mean colour.
-    `background`: where it is not, the next picture of the batch as far as its heat is not above the threshold
+    `background`: where it is not, the next image of the batch as far as its heat is not above the threshold
     either, the mean colour elsewhere.
 
     Args:
         images: float32 (N, 3, H, W) in [0, 1].
-        heat: (N, C, h, w) in [0, 1]; the largest over the picture's labels counts.
+        heat: (N, C, h, w) in [0, 1]; the largest over the image's labels counts.
         labels: float32 (N, C) of 0 and 1.
 
     Returns:
-        (N, 3, H, W); pictures without labels are never changed.
+        (N, 3, H, W); images without labels are never changed.
 
     Source: adversarial erasing, Wei et al. 2017, arXiv:1703.08448, 3.1, in one pass and by an average of past
-    weights. Random backgrounds: the mixed-rand pictures of Xiao et al. 2020, arXiv:2006.09994.
+    weights. Random backgrounds: the mixed-rand images of Xiao et al. 2020, arXiv:2006.09994.
     """
     hot = _resize((heat * labels[:, :, None, None]).amax(1, keepdim=True), images) > params.threshold
     filling = _mean_colour(images).expand_as(images)

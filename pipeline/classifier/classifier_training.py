@@ -1,4 +1,4 @@
-"""Training of the classifier from image-level labels, and its scores on pictures it has not seen.
+"""Training of the classifier from image-level labels, and its scores on images it has not seen.
 
 Corrected masks supervise its heatmaps where that is asked for.
 """
@@ -22,7 +22,7 @@ from pipeline.data.images import IGNORE, Mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.data.resize import image_tensor
 from pipeline.data.stream import Given, Target, TrainingStream
-from pipeline.engine.device import autocast, pick_device, place, to_device
+from pipeline.engine.device import autocast, pick_device, to_channels_last, to_device
 from pipeline.engine.training_loop import Record, fit
 from pipeline.params import ClassifierParams, Params
 
@@ -131,9 +131,9 @@ class TrainableClassifier(nn.Module):
 def predict_probabilities(
     net: Classifier, manifest: Manifest, samples: Sequence[Sample], long_side: int
 ) -> NDArray[np.float32]:
-    """Class probabilities (N, C) of whole pictures at the working resolution."""
+    """Class probabilities (N, C) of whole images at the working resolution."""
     device = pick_device()
-    place(net, device).eval()
+    to_channels_last(net, device).eval()
     rows = []
     for sample in tqdm(samples, "classifier", unit="image"):
         image = image_tensor(manifest.image(sample), long_side)

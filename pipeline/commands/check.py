@@ -40,8 +40,8 @@ def add_parser(commands: Any) -> None:
     """Add the subcommand to the parser."""
     parser = commands.add_parser(
         "check",
-        help="look at a folder of photos and labels; changes nothing",
-        description="Read a folder of photos and labels and list everything that is wrong with it.",
+        help="look at a folder of images and labels; changes nothing",
+        description="Read a folder of images and labels and list everything that is wrong with it.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: there is no such folder.
     """
     if not arguments.path.is_dir():
-        raise UserError(f"{arguments.path}: expected a folder of photos, got none. Check the path")
+        raise UserError(f"{arguments.path}: expected a folder of images, got none. Check the path")
     params = load_params()
     source = source_of(arguments.path, params, arguments.source)
     found = inspect_for(source, arguments.path, params)
@@ -75,10 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
             params = with_values(params, values)
         print(describe(found.manifest, params), end="\n\n")
         print(closer_look(found.manifest, found.hashes, params), end="\n\n")
-    if arguments.picture and found.manifest is None:
-        print(f"{arguments.picture}: not drawn, since the data has errors\n")
-    elif arguments.picture and found.manifest is not None:
-        write_picture(arguments.picture, found.manifest)
+    if arguments.image and found.manifest is None:
+        print(f"{arguments.image}: not drawn, since the data has errors\n")
+    elif arguments.image and found.manifest is not None:
+        write_picture(arguments.image, found.manifest)
     print(f"problems: {len(found.errors)} error(s), {len(found.warnings)} warning(s)")
     for line in problem_lines(found):
         print(f"  {line}")

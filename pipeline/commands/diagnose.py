@@ -9,7 +9,7 @@ from pipeline.errors import UserError
 
 EXAMPLES = """
 Does what the stage `diagnose` of the pipeline does, with what lies in this project: models/classifier, the
-val images of data/prepared and, where there are some, their true masks. Writes reports/diagnosis/.
+val images of data/prepared and, where there are some, their ground-truth masks. Writes reports/diagnosis/.
 
 example:
   camseg diagnose

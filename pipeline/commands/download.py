@@ -21,7 +21,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "download",
         help="fetch a data set: voc2012",
-        description="Fetch PASCAL VOC 2012 with torchvision: photos, image-level labels and masks.",
+        description="Fetch PASCAL VOC 2012 with torchvision: images, image-level labels and masks.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -81,7 +81,7 @@ def _bytes(manifest: Manifest, params: Params) -> float:
 
 
 def _models(manifest: Manifest, params: Params) -> int:
-    """Number of segmentation models; `full` needs true masks."""
+    """Number of segmentation models; `full` needs ground-truth masks."""
     masks = any(sample.mask for sample in manifest.split("train"))
     return sum(masks or name != FULL for name in params.segmentation.supervision)
 

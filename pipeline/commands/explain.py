@@ -1,4 +1,4 @@
-"""`camseg explain`: what a classifier looks at in some photos, by several methods side by side."""
+"""`camseg explain`: what a classifier looks at in some images, by several methods side by side."""
 
 import argparse
 from pathlib import Path
@@ -22,13 +22,13 @@ def add_parser(commands: Any) -> None:
     """Add the subcommand to the parser."""
     parser = commands.add_parser(
         "explain",
-        help="show what a classifier looks at in photos",
-        description="Write heatmaps over photos, and a grid that compares methods, to OUT/PHOTO/.",
+        help="show what a classifier looks at in images",
+        description="Write heatmaps over images, and a grid that compares methods, to OUT/PHOTO/.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the pictures go")
+    parser.add_argument("images", nargs="+", type=Path, metavar="PHOTO")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the images go")
     parser.add_argument(
         "--model",
         default=OWN,
@@ -44,9 +44,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--layer", metavar="L", help="e.g. layer3.-1 (default: before global pooling)")
     parser.add_argument("--methods", metavar="M,M", help="default: cam,gradcam,gradcampp,layercam")
     parser.add_argument("--classes", default="top3", metavar="C,C", help="topN (default: top3), or names")
-    parser.add_argument(
-        "--long-side", type=positive, metavar="PX", help="size of the pictures the model sees"
-    )
+    parser.add_argument("--long-side", type=positive, metavar="PX", help="size of the images the model sees")
     parser.add_argument("--npz", action="store_true", help="also write the heatmaps as numbers")
     parser.set_defaults(run=run)
 
@@ -59,7 +57,7 @@ def positive(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain every photo; 1 if one could not be read."""
-    from pipeline.commands.explain_photos import explain_photos  # here, since it loads torch
+    """Explain every image; 1 if one could not be read."""
+    from pipeline.commands.explain_images import explain_images  # here, since it loads torch
 
-    return explain_photos(arguments)
+    return explain_images(arguments)

@@ -18,7 +18,7 @@ formats:
 {formats}
 
 All folders hold confidence.csv, with the masks to correct first at its top, and all but that of png the
-photos. OUT must be new, or an empty folder.
+images. OUT must be new, or an empty folder.
 
 examples:
   camseg export voc exported

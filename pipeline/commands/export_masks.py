@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.base.files import inside
+from pipeline.base.files import safe_join
 from pipeline.commands.outputs import new_folder
 from pipeline.commands.prepared import read_prepared
 from pipeline.data.manifest import Manifest, Sample, mask_path
@@ -87,7 +87,7 @@ def find_source(arguments: argparse.Namespace, params: Params) -> Source:
     if name not in known:
         there = f"one of {', '.join(known)}" if known else "masks"
         raise UserError(f"{above}: expected {there}, got no {name!r}. Run `make repro`, or name another one")
-    return Source(inside(above, name), name, predicted)
+    return Source(safe_join(above, name), name, predicted)
 
 
 def samples_with_mask(manifest: Manifest, source: Source) -> list[Sample]:
@@ -104,7 +104,7 @@ def samples_with_mask(manifest: Manifest, source: Source) -> list[Sample]:
 
 def confidences(source: Source, samples: Sequence[Sample]) -> Sequence[MaskConfidence]:
     """The confidence of each mask; true and corrected masks are made by a human."""
-    if source.folder in (paths.TRUE_MASKS, paths.CORRECTED):
+    if source.folder in (paths.GROUND_TRUTH, paths.CORRECTED):
         return [MaskConfidence(1.0, corrected=True)] * len(samples)
     reports = "evaluation" if source.predicted else "pseudo_masks"
     return read_confidences(paths.REPORTS / reports / source.name, samples)
@@ -117,7 +117,7 @@ def make_items(
     for sample, mask in zip(samples, found, strict=True):
         yield Item(
             name=sample.name,
-            photo=inside(Path(manifest.root), sample.image),
+            image=safe_join(Path(manifest.root), sample.image),
             mask=mask_path(source.folder, sample),
             height=sample.height,
             width=sample.width,

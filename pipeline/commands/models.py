@@ -28,11 +28,11 @@ class LoadedClassifier:
     net: nn.Module  # images float32 (N, 3, H, W) in [0, 1] -> logits (N, C); in eval mode
     named: nn.Module  # the network that layer names refer to
     classes: tuple[str, ...]
-    long_side: int  # pixels: the size of its pictures
+    long_side: int  # pixels: the size of its images
     multi_label: bool  # whether each logit is a question of its own
 
     def scores(self, logits: Tensor) -> Tensor:
-        """Probabilities (N, C): sigmoid where a picture may have several classes, else softmax."""
+        """Probabilities (N, C): sigmoid where an image may have several classes, else softmax."""
         return logits.sigmoid() if self.multi_label else logits.softmax(1)
 
 

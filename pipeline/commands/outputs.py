@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.base.files import renew
+from pipeline.base.files import recreate_dir
 from pipeline.errors import UserError
 
 
@@ -32,7 +32,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     check_new(out)
     out = out.resolve()  # a link to an empty folder stays a link
     folder = out.parent / f".{out.name}.part"
-    renew(folder)
+    recreate_dir(folder)
     try:
         yield folder
         if out.exists():

@@ -1,4 +1,4 @@
-"""`camseg use`: point params.yaml at a folder of photos and labels."""
+"""`camseg use`: point params.yaml at a folder of images and labels."""
 
 import argparse
 import sys
@@ -15,8 +15,8 @@ from pipeline.params import FULL, ClassifierParams, Params, SegmentationParams, 
 from pipeline.report.results import lead_method
 
 # params.yaml as it comes is for the rendered scenes: large objects of few colours, no weights to start from.
-# What photos need instead, found on photos of VOC (docs/results.md):
-CLASSIFIER_PASSES = 7  # over the training photos
+# What images need instead, found on images of VOC (docs/results.md):
+CLASSIFIER_PASSES = 7  # over the training images
 FEWEST_STEPS = 400
 PHOTO_VALUES: dict[str, object] = {
     "classifier.training.crop": 0.7,
@@ -31,7 +31,7 @@ PHOTO_VALUES: dict[str, object] = {
 DEPTHS = 3  # of the encoder's, whose heat is added
 LR = 2e-3  # of networks that start from nothing
 PRETRAINED_LR = 1e-3  # of new layers; pretrained ones learn at a tenth of it
-SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training photos
+SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training images
 ROUNDS = {"fast": 0, "balanced": 2, "best": 2}  # of self-training
 QUALITY, WEIGHTS = "balanced", "imagenet"  # unless something else is asked for
 TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
@@ -50,7 +50,7 @@ def add_parser(commands: Any) -> None:
     """Add the subcommand to the parser."""
     parser = commands.add_parser(
         "use",
-        help="set up params.yaml for a folder of photos and labels",
+        help="set up params.yaml for a folder of images and labels",
         description="Check a folder and, if it has no errors, point ./params.yaml at it. Comments are kept.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
 def photo_values(
     manifest: Manifest, params: Params, quality: str = QUALITY, weights: str = WEIGHTS
 ) -> dict[str, object]:
-    """What photos of this size and number need, whatever the encoder; `quality_values` comes on top."""
+    """What images of this size and number need, whatever the encoder; `quality_values` comes on top."""
     lr = LR if weights == "none" else PRETRAINED_LR
     return {
         "data.long_side": fitting_long_side(manifest),
@@ -160,7 +160,7 @@ def fitting_depths(encoder: str) -> int:
 
 
 def fitting_steps(manifest: Manifest, section: ClassifierParams | SegmentationParams, passes: int) -> int:
-    """Steps of a network: `passes` over the training photos, not fewer than `FEWEST_STEPS`."""
+    """Steps of a network: `passes` over the training images, not fewer than `FEWEST_STEPS`."""
     images = len(manifest.split("train"))
     return max(FEWEST_STEPS, round(passes * images / section.training.batch_size))
 

@@ -1,1 +1,1 @@
-"""What comes in: samples, sources, pictures and masks, preflight, transforms."""
+"""What comes in: samples, sources, images and masks, preflight, transforms."""

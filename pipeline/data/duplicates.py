@@ -1,4 +1,4 @@
-"""Pictures that look the same, found by 64 bits of what each looks like."""
+"""Images that look the same, found by 64 bits of what each looks like."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.data.images import Picture
+from pipeline.data.images import ImageArray
 
 NEAR = 3  # bits that copies in other sizes, formats and qualities differ by, at most
-FLAT = 8  # bits set or unset at least: flat pictures all look alike to this hash
-CHUNK = 64  # pictures compared with all later ones at once
+FLAT = 8  # bits set or unset at least: flat images all look alike to this hash
+CHUNK = 64  # images compared with all later ones at once
 
 Pairs = NDArray[np.int64]  # (n, 2): positions
 
 
-def difference_hash(image: Picture) -> int:
+def difference_hash(image: ImageArray) -> int:
     """64 bits, one for each pair of neighbours in 8 x 9 grey values: whether the right one is lighter.
 
     Source: N. Krawetz, "Kind of Like That" (dHash), 2013.
@@ -29,7 +29,7 @@ def difference_hash(image: Picture) -> int:
 def near_duplicates(hashes: Sequence[int], most: int = NEAR) -> Iterator[Pairs]:
     """Pairs of positions (i < j) whose hashes differ in at most `most` of 64 bits, in rising order, in parts.
 
-    In parts, since n frames of a camera that stands still make n^2 / 2 pairs. Pictures with fewer than `FLAT`
+    In parts, since n frames of a camera that stands still make n^2 / 2 pairs. Images with fewer than `FLAT`
     bits set, or unset, are left out.
     """
     values = np.array(hashes, np.uint64)

@@ -1,6 +1,6 @@
-"""The only reader of pictures and masks.
+"""The only reader of images and masks.
 
-Pictures are RGB uint8 (H, W, 3) with the EXIF rotation applied. Masks are uint8 (H, W): 0 background,
+Images are RGB uint8 (H, W, 3) with the EXIF rotation applied. Masks are uint8 (H, W): 0 background,
 class index + 1, 255 ignore; on disk they are 8-bit palette PNGs in the colours of PASCAL VOC.
 PIL reads them all: cv2 turns palettes into grey levels and returns None for a broken file. The content of a
 file decides on its format, not its suffix.
@@ -25,29 +25,29 @@ IGNORE = 255
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 # No others: PIL hands some formats to other programs (EPS) and fetches what others name.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-MAX_MEGAPIXELS = 100.0  # of a picture that nobody has looked at yet
+MAX_MEGAPIXELS = 100.0  # of an image that nobody has looked at yet
 WHITE = (255, 255, 255, 255)  # below what is transparent, as on a page
 _LOCK = threading.Lock()
 _LIFTED: list[int | None] = []  # PIL's own limit on pixels, once for each reader at work
 
-Picture = NDArray[np.uint8]  # (H, W, 3) RGB
+ImageArray = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W)
 
 
-class PictureError(UserError):
-    """A file that is no readable picture or mask; the message names it."""
+class ImageError(UserError):
+    """A file that is no readable image or mask; the message names it."""
 
 
-def read_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+def read_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> ImageArray:
     """Decode `path` as RGB uint8 (H, W, 3), upright; the first frame, on white where it is transparent.
 
     Raises:
-        PictureError: the file is missing, truncated, no picture, larger than `max_megapixels`, or of
+        PictureError: the file is missing, truncated, no image, larger than `max_megapixels`, or of
             floating-point numbers.
     """
     image = _upright(path, max_megapixels)
     if image.mode == "F":
-        raise PictureError(
+        raise ImageError(
             f"{path}: expected 8 or 16 bits a channel, got floating-point numbers. Save it as PNG."
         )
     if image.mode.startswith("I"):
@@ -69,10 +69,10 @@ def read_mask(
     if image.mode == "RGB" or (image.mode == "RGBA" and _alpha_is_full(image)):
         return _ids_of_colours(path, np.asarray(image.convert("RGB")), colours)
     if image.mode not in ("P", "L", "1", "I") and not image.mode.startswith("I;16"):
-        raise PictureError(f"{path}: expected a mask of one channel with class ids, got mode {image.mode}")
+        raise ImageError(f"{path}: expected a mask of one channel with class ids, got mode {image.mode}")
     ids = np.asarray(image)
     if ids.size and (ids.min() < 0 or ids.max() > IGNORE):
-        raise PictureError(f"{path}: expected ids 0..255, got {ids.min()}..{ids.max()}")
+        raise ImageError(f"{path}: expected ids 0..255, got {ids.min()}..{ids.max()}")
     return ids.astype(np.uint8)
 
 
@@ -84,7 +84,7 @@ def image_size(path: Path) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
-def write_image(path: Path, image: Picture) -> None:
+def write_image(path: Path, image: ImageArray) -> None:
     """Write uint8 RGB (H, W, 3) as PNG."""
     write_bytes(path, _png(Image.fromarray(image)))
 
@@ -101,14 +101,14 @@ def mask_png(mask: Mask) -> bytes:
     return _png(image)
 
 
-def photo_jpeg(image: Picture) -> bytes:
+def encode_jpeg(image: ImageArray) -> bytes:
     """The bytes of RGB uint8 (H, W, 3) as a JPEG of high quality, without thinned-out colours."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=95, subsampling=0)
     return buffer.getvalue()
 
 
-def photo_format(path: Path) -> tuple[str, bool]:
+def image_format(path: Path) -> tuple[str, bool]:
     """What the file is, whatever its name (`JPEG`, `PNG`, ...), and whether EXIF turns or mirrors it."""
     with _open(path, math.inf) as image:  # decodes nothing
         return str(image.format), _orientation(image) != 1
@@ -119,13 +119,13 @@ def _open(path: Path, max_megapixels: float) -> Image.Image:
         with _without_limit():
             image = Image.open(path, formats=FORMATS)
     except FileNotFoundError as error:
-        raise PictureError(f"{path}: no such file") from error
+        raise ImageError(f"{path}: no such file") from error
     except Exception as error:  # PIL's readers of broken files raise whatever they come across
-        raise PictureError(f"{path}: cannot be read as a picture: {error}") from error
+        raise ImageError(f"{path}: cannot be read as an image: {error}") from error
     width, height = image.size
     if width * height / 1e6 > max_megapixels:
         image.close()
-        raise PictureError(
+        raise ImageError(
             f"{path}: expected at most {max_megapixels:g} megapixels, got {height} x {width}. Make it "
             "smaller, or raise data.max_megapixels in params.yaml."
         )
@@ -134,7 +134,7 @@ def _open(path: Path, max_megapixels: float) -> Image.Image:
 
 @contextmanager
 def _without_limit() -> Iterator[None]:
-    """Lift PIL's limit on pixels, which cannot be raised for one picture; `_open` has one that can.
+    """Lift PIL's limit on pixels, which cannot be raised for one image; `_open` has one that can.
 
     It is one for all threads of the process, whose own it is: the last reader puts it back.
     """
@@ -157,11 +157,11 @@ def _upright(path: Path, max_megapixels: float) -> Image.Image:
                 image.load()
             return image.copy() if _orientation(image) == 1 else ImageOps.exif_transpose(image)
         except Exception as error:  # as above; decoders also run out of data in many ways
-            raise PictureError(f"{path}: cannot be read as a picture: {error}") from error
+            raise ImageError(f"{path}: cannot be read as an image: {error}") from error
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's number of how the picture lies, 1 to 8; 1, as stored, where it has none that can be read."""
+    """EXIF's number of how the image lies, 1 to 8; 1, as stored, where it has none that can be read."""
     try:
         found = image.getexif().get(0x0112, 1)
     except SyntaxError:  # what PIL says to EXIF data that is none
@@ -170,7 +170,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """The picture on white, if it has transparent parts: the colours below those are arbitrary."""
+    """The image on white, if it has transparent parts: the colours below those are arbitrary."""
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
@@ -181,14 +181,14 @@ def _alpha_is_full(image: Image.Image) -> bool:
     return image.getchannel("A").getextrema() == (255, 255)
 
 
-def _ids_of_colours(path: Path, image: Picture, colours: Mapping[Colour, int] | None) -> Mask:
+def _ids_of_colours(path: Path, image: ImageArray, colours: Mapping[Colour, int] | None) -> Mask:
     """Ids uint8 (H, W) of an RGB mask (H, W, 3); a table that does not know a colour is no guess."""
     ids = ids_of_colours(image, colours or {colour: i for i, colour in enumerate(voc_colours())})
     if (ids < 0).any():
         row, column = np.argwhere(ids < 0)[0]
         colour = tuple(image[row, column].tolist())
         wanted = "the colours of labelmap.txt" if colours else "the VOC colours"
-        raise PictureError(
+        raise ImageError(
             f"{path}: expected a mask of one channel with class ids, or {wanted}, got mode RGB with the "
             f"colour {colour} in row {row}, column {column}"
         )

@@ -1,4 +1,4 @@
-"""A folder of photos and labels as samples, with all that is wrong with it: the same for every source."""
+"""A folder of images and labels as samples, with all that is wrong with it: the same for every source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -79,14 +79,14 @@ def inspect_folder(
     )
 
 
-def write_true_masks(found: Inspection, folder: Path, workers: int | None = None) -> None:
+def write_ground_truth(found: Inspection, folder: Path, workers: int | None = None) -> None:
     """Write the masks of an inspected folder without errors to `folder`, all as palette PNGs."""
     if found.manifest is None or found.masks is None:
         raise ValueError("expected a folder without errors")
     samples = [sample for sample in found.manifest.samples if sample.mask]
     pairs = [(mask_path(folder, sample), found.masks.records[sample.name]) for sample in samples]
     function = partial(_write_true_mask, found.masks.reader, found.masks.table)
-    parallel_map(function, pairs, workers=workers, description="writing true masks")
+    parallel_map(function, pairs, workers=workers, description="writing ground-truth masks")
 
 
 def _write_true_mask(reader: Reader, table: NDArray[np.uint8], pair: tuple[Path, SourceRecord]) -> None:
@@ -116,7 +116,7 @@ def _readable(
 
 _NO_IMAGE = {
     ".csv": "Add a line for each image.",
-    "": "Is it the folder with the export and its photos? docs/data.md shows what each kind holds.",
+    "": "Is it the folder with the export and its images? docs/data.md shows what each kind holds.",
 }
 
 

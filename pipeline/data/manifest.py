@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from pipeline.base.files import inside, read_json, write_json
-from pipeline.data.images import Mask, Picture, read_image, read_mask
+from pipeline.base.files import read_json, safe_join, write_json
+from pipeline.data.images import ImageArray, Mask, read_image, read_mask
 from pipeline.errors import UserError
 
 Split = Literal["train", "val", "test"]
@@ -13,16 +13,16 @@ Split = Literal["train", "val", "test"]
 
 @dataclass(frozen=True)
 class Sample:
-    """One photo and what is known of it."""
+    """One image and what is known of it."""
 
     name: str  # unique; path below the image folder without suffix
     image: str  # file, relative to the manifest's root
-    sha256: str  # of the image file: a changed photo changes the manifest
+    sha256: str  # of the image file: a changed image changes the manifest
     height: int  # pixels, upright
     width: int
     labels: tuple[int, ...]  # sorted class indices; empty: a background image
     split: Split
-    mask: bool  # a true mask exists
+    mask: bool  # a ground-truth mask exists
     score: bool  # ... and may be used for scores
 
 
@@ -42,10 +42,10 @@ class Manifest:
         """The root and the classes alone: small enough to hand to every worker."""
         return replace(self, samples=())
 
-    def image(self, sample: Sample) -> Picture:
-        """The photo, RGB uint8 (H, W, 3)."""
+    def image(self, sample: Sample) -> ImageArray:
+        """The image, RGB uint8 (H, W, 3)."""
         # `prepare` has looked at it: its own size is no surprise, however large.
-        return read_image(inside(Path(self.root), sample.image), sample.height * sample.width / 1e6)
+        return read_image(safe_join(Path(self.root), sample.image), sample.height * sample.width / 1e6)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -62,7 +62,7 @@ def read_manifest(folder: Path) -> Manifest:
     raw = read_json(folder / "manifest.json")
     samples = tuple(Sample(**{**sample, "labels": tuple(sample["labels"])}) for sample in raw["samples"])
     for sample in samples:
-        inside(folder, sample.name)  # names become file names of masks and predictions
+        safe_join(folder, sample.name)  # names become file names of masks and predictions
         if sample.split not in get_args(Split) or any(
             not 0 <= c < len(raw["classes"]) for c in sample.labels
         ):
@@ -72,7 +72,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def mask_path(folder: Path, sample: Sample) -> Path:
     """Where the mask of `sample` lies in a folder of masks."""
-    return inside(folder, f"{sample.name}.png")
+    return safe_join(folder, f"{sample.name}.png")
 
 
 def load_mask(folder: Path, sample: Sample) -> Mask:

@@ -10,7 +10,7 @@ from pipeline.data.sources.records import Shape
 from pipeline.formats.brush import BrushError, draw_brush
 from pipeline.formats.coco_rle import OutlineError, decode_runs, draw_polygons
 
-MOST_PIXELS = 2e10  # outlines of a picture times its pixels: about a minute
+MOST_PIXELS = 2e10  # outlines of an image times its pixels: about a minute
 
 
 def draw_shapes(shapes: Sequence[Shape], size: tuple[int, int]) -> Mask:
@@ -19,11 +19,11 @@ def draw_shapes(shapes: Sequence[Shape], size: tuple[int, int]) -> Mask:
     The order of the shapes does not matter.
 
     Raises:
-        OutlineError: an outline is no polygon or RLE for a picture of `size`.
+        OutlineError: an outline is no polygon or RLE for an image of `size`.
     """
     count = sum(len(s.outline) if isinstance(s.outline, list) else 1 for s in shapes)
     if count * size[0] * size[1] > MOST_PIXELS:
-        raise OutlineError(f"expected a picture that can be drawn, got {count} outlines")
+        raise OutlineError(f"expected an image that can be drawn, got {count} outlines")
     mask = np.zeros(size, np.uint8)
     for shape in shapes:
         try:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.base.files import inside
+from pipeline.base.files import safe_join
 from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem, listed
 from pipeline.data.duplicates import difference_hash
-from pipeline.data.images import IGNORE, Mask, PictureError, read_image, read_mask
+from pipeline.data.images import IGNORE, ImageError, Mask, read_image, read_mask
 from pipeline.data.outlines import draw_shapes
 from pipeline.data.sources.records import SourceRecord
 from pipeline.data.sources.spelling import MISSING
@@ -51,10 +51,10 @@ def examine(reader: Reader, record: SourceRecord) -> Finding:
     """Decode the image of `record` and its mask, if there is one, and compare them."""
     file = reader.folder / record.image
     try:
-        image = read_image(inside(reader.folder, record.image), reader.max_megapixels)
+        image = read_image(safe_join(reader.folder, record.image), reader.max_megapixels)
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     except (ValueError, OSError, MemoryError) as error:
-        return Finding(problems=(_unreadable(file, "a readable picture", error, record),))
+        return Finding(problems=(_unreadable(file, "a readable image", error, record),))
     height, width = image.shape[:2]
     ids, problems = _examine_mask(reader, record, (height, width))
     return Finding(sha256, height, width, ids, difference_hash(image), tuple(problems))
@@ -70,11 +70,11 @@ def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
         case None:
             return None
         case str(name):
-            file = inside(reader.folder, name)
+            file = safe_join(reader.folder, name)
             return read_mask(file, reader.colours, reader.max_megapixels) if file.exists() else None
         case shapes:
             if record.size is None:
-                raise PictureError("expected the height and width of the image, got none")
+                raise ImageError("expected the height and width of the image, got none")
             return draw_shapes(shapes, record.size)
 
 

@@ -1,14 +1,14 @@
-"""Pictures as tensors at the working resolution."""
+"""Images as tensors at the working resolution."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from pipeline.base.sizes import working_size
-from pipeline.data.images import Picture
+from pipeline.data.images import ImageArray
 
 
-def image_tensor(image: Picture, long_side: int) -> Tensor:
+def image_tensor(image: ImageArray, long_side: int) -> Tensor:
     """RGB uint8 (H, W, 3) -> float32 (3, h, w) in [0, 1] with the longer side at `long_side` pixels."""
     # A copy, since torch takes no read-only arrays.
     tensor = torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 255

@@ -15,7 +15,7 @@ from pipeline.data.images import IGNORE, Mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.params import TrainingParams
 
-GREY = (124, 116, 104)  # ImageNet's mean colour: what lies beyond the picture
+GREY = (124, 116, 104)  # ImageNet's mean colour: what lies beyond the image
 
 Given = Tensor | Mask | tuple[Tensor | Mask, ...]  # what is known of a sample
 Target = Tensor | tuple[Tensor, ...]  # of an example, or of a batch
@@ -75,7 +75,7 @@ def joint_transform(params: TrainingParams, long_side: int) -> Callable[..., Any
     """Random size, crop, flip and colour for an image and, with the same geometry, its mask.
 
     The long side becomes `long_side` times a factor drawn from `params.scale`; what the square crop has
-    beyond the picture is grey in the image and ignored in the mask. Masks are resampled to the nearest
+    beyond the image is grey in the image and ignored in the mask. Masks are resampled to the nearest
     """
     crop = crop_side(params, long_side)
     jitter = params.colour_jitter

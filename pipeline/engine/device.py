@@ -49,7 +49,7 @@ def autocast(device: torch.device) -> AbstractContextManager[None]:
     return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device))
 
 
-def place(net: Net, device: torch.device) -> Net:
+def to_channels_last(net: Net, device: torch.device) -> Net:
     """Move `net` to `device` in channels-last order, which convolutions there are fastest in."""
     net.to(device)
     return net.to(memory_format=torch.channels_last)

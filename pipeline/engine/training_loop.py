@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from pipeline.base.files import write_bytes
 from pipeline.base.parallel import process_count
-from pipeline.data.images import PictureError
+from pipeline.data.images import ImageError
 from pipeline.data.stream import Target, TrainingStream, derive_seed
-from pipeline.engine.device import autocast, pick_device, place, to_device
+from pipeline.engine.device import autocast, pick_device, to_channels_last, to_device
 from pipeline.errors import UserError
 from pipeline.params import TrainingParams
 
@@ -27,7 +27,7 @@ LOADERS = "CAMSEG_LOADERS"
 
 Record = dict[str, float]  # step, loss, lr
 Example = tuple[Tensor, Target]
-Unreadable = PictureError | OSError  # what is said of a file
+Unreadable = ImageError | OSError  # what is said of a file
 
 
 class TrainingError(UserError):
@@ -68,7 +68,7 @@ def fit(
         PictureError: an image or a mask cannot be read.
     """
     device = pick_device()
-    place(objective, device).train()
+    to_channels_last(objective, device).train()
     optimizer = make_optimizer(objective, params, pretrained)
     done = _resume(checkpoint, device, objective, optimizer)
     batches = _batches(stream, params, done.step, loader_count(device))
@@ -134,7 +134,7 @@ def freeze_batch_norm(module: nn.Module) -> None:
 
 
 def loader_count(device: torch.device) -> int:
-    """Processes that load pictures: `CAMSEG_LOADERS`, else two beside a network on the CPU, 16 for a GPU."""
+    """Processes that load images: `CAMSEG_LOADERS`, else two beside a network on the CPU, 16 for a GPU."""
     most = 2 if device.type == "cpu" else 16
     return process_count(LOADERS, default=min(most, cpu_count()), least=0)
 
@@ -151,7 +151,7 @@ class _Examples(Dataset[Example | Unreadable]):
     def __getitem__(self, index: int) -> Example | Unreadable:
         try:
             return self.stream[index]
-        except (PictureError, OSError) as error:
+        except (ImageError, OSError) as error:
             return error
 
 

@@ -2,7 +2,7 @@
 
 Source: Cheng et al. 2021, arXiv:2103.16562, eq. 2; reference code: github.com/bowenc0221/boundary-iou-api.
 Deviation: counts are summed over the set before they are divided, as for the mIoU; the paper averages over
-instances. Pixels that the truth leaves open (255) count as outside of both masks, so that what is predicted
+instances. Pixels that the ground truth leaves open (255) count as outside of both masks: what is predicted
 there never matters.
 """
 
@@ -17,11 +17,11 @@ from pipeline.evaluation.means import mean_present
 BoolMask = NDArray[np.bool_]  # (H, W)
 
 
-def boundary_counts(truth: Ids, prediction: Ids, labels: int, width: float) -> Counts:
+def boundary_counts(ground_truth: Ids, prediction: Ids, labels: int, width: float) -> Counts:
     """Count the pixels of the bands inside the outlines of each label.
 
     Args:
-        truth: (H, W) ids 0..labels - 1, or 255 where a pixel is not scored.
+        ground_truth: (H, W) ids 0..labels - 1, or 255 where a pixel is not scored.
         prediction: (H, W) ids 0..labels - 1.
         labels: L, the background counted.
         width: of the band, as share of the image diagonal; at least 1 pixel is taken.
@@ -32,22 +32,24 @@ def boundary_counts(truth: Ids, prediction: Ids, labels: int, width: float) -> C
     Raises:
         ValueError: the shapes differ, or an id is out of range.
     """
-    if truth.ndim != 2 or truth.shape != prediction.shape:
-        raise ValueError(f"Expected truth and prediction (H, W), got {truth.shape} and {prediction.shape}")
-    scored = truth != IGNORE
-    check_ids("truth", truth[scored], labels)
+    if ground_truth.ndim != 2 or ground_truth.shape != prediction.shape:
+        raise ValueError(
+            f"Expected ground truth and prediction (H, W), got {ground_truth.shape} and {prediction.shape}"
+        )
+    scored = ground_truth != IGNORE
+    check_ids("ground truth", ground_truth[scored], labels)
     check_ids("prediction", prediction, labels)
-    pixels = band_pixels(truth.shape[0], truth.shape[1], width)
+    pixels = band_pixels(ground_truth.shape[0], ground_truth.shape[1], width)
     counts = np.zeros((labels, 2), np.int64)
-    for label in np.union1d(truth[scored], prediction[scored]):
-        one = inner_band(truth == label, pixels)
+    for label in np.union1d(ground_truth[scored], prediction[scored]):
+        one = inner_band(ground_truth == label, pixels)
         other = inner_band((prediction == label) & scored, pixels)
         counts[label] = np.count_nonzero(one & other), np.count_nonzero(one | other)
     return counts
 
 
 def boundary_iou(counts: Counts) -> float:
-    """Mean boundary IoU over the foreground labels with a band in truth or prediction; NaN if there are none.
+    """Mean boundary IoU over the foreground labels that have a band in either mask; NaN if there are none.
 
     The background is left out: its band lies along the same outlines once more, and along the image's frame.
 

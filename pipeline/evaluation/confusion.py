@@ -27,16 +27,16 @@ class PseudoMaskScores:
     coverage: float
 
 
-def confusion_matrix(truth: Ids, prediction: Ids, labels: int) -> Counts:
+def confusion_matrix(ground_truth: Ids, prediction: Ids, labels: int) -> Counts:
     """Count pixels by true and predicted label.
 
     Args:
-        truth: ids 0..labels - 1, or 255 where a pixel is not scored.
+        ground_truth: ids 0..labels - 1, or 255 where a pixel is not scored.
         prediction: ids 0..labels - 1, same shape.
         labels: L, the background counted.
 
     Returns:
-        int64 (L, L): rows truth, columns prediction.
+        int64 (L, L): rows ground truth, columns prediction.
 
     Raises:
         ValueError: the shapes differ, an id is out of range, or the prediction holds 255: leaving pixels
@@ -47,27 +47,29 @@ def confusion_matrix(truth: Ids, prediction: Ids, labels: int) -> Counts:
             "Expected a prediction with a label for every pixel, got 255 (ignore). Score masks that leave "
             "pixels open with pseudo_mask_counts."
         )
-    return pseudo_mask_counts(truth, prediction, labels)[:, :labels].copy()
+    return pseudo_mask_counts(ground_truth, prediction, labels)[:, :labels].copy()
 
 
-def pseudo_mask_counts(truth: Ids, mask: Ids, labels: int) -> Counts:
+def pseudo_mask_counts(ground_truth: Ids, mask: Ids, labels: int) -> Counts:
     """Count pixels by true and given label, and the pixels left open.
 
     Args:
-        truth: ids 0..labels - 1, or 255 where a pixel is not scored.
+        ground_truth: ids 0..labels - 1, or 255 where a pixel is not scored.
         mask: ids 0..labels - 1, or 255 where the mask leaves a pixel open; same shape.
         labels: L, the background counted.
 
     Returns:
-        int64 (L, L + 1): rows truth, columns the given label; the last column counts the open pixels.
+        int64 (L, L + 1): rows ground truth, columns the given label; the last column counts the open pixels.
 
     Raises:
         ValueError: the shapes differ, or an id is out of range.
     """
-    if truth.shape != mask.shape:
-        raise ValueError(f"Expected truth and prediction of one shape, got {truth.shape} and {mask.shape}")
-    scored = truth != IGNORE
-    rows = check_ids("truth", truth[scored], labels)
+    if ground_truth.shape != mask.shape:
+        raise ValueError(
+            f"Expected ground truth and prediction of one shape, got {ground_truth.shape} and {mask.shape}"
+        )
+    scored = ground_truth != IGNORE
+    rows = check_ids("ground truth", ground_truth[scored], labels)
     given = mask[scored]
     labelled = given != IGNORE
     columns = np.full(given.shape, labels, np.intp)
@@ -80,7 +82,7 @@ def iou_per_class(confusion: Counts) -> Scores:
     """Intersection over union of each label, from int64 (L, L).
 
     Returns:
-        float64 (L,) in [0, 1]; NaN where a label is in neither truth nor prediction.
+        float64 (L,) in [0, 1]; NaN where a label is in neither ground truth nor prediction.
     """
     intersection = np.diag(confusion)
     union = confusion.sum(axis=0) + confusion.sum(axis=1) - intersection
@@ -88,7 +90,7 @@ def iou_per_class(confusion: Counts) -> Scores:
 
 
 def mean_iou(confusion: Counts) -> float:
-    """Mean IoU over the labels in truth or prediction, the background counted; NaN if nothing was scored."""
+    """Mean IoU over the labels in ground truth or prediction, with the background; NaN without pixels."""
     return mean_present(iou_per_class(confusion))
 
 

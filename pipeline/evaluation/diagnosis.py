@@ -1,4 +1,4 @@
-"""Did a classifier learn the true features? What was measured on single pictures, put together by class."""
+"""Did a classifier learn the true features? What was measured on single images, put together by class."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pipeline.evaluation.localisation import REGIONS
 from pipeline.evaluation.means import mean_present, score_or_none
 
-FEWEST = 8  # pictures that a class, or a pair of classes, needs before anything is said about it
+FEWEST = 8  # images that a class, or a pair of classes, needs before anything is said about it
 CONTEXT = 0.25  # share of a class's evidence that its surroundings may give
-ON_OTHER = 0.25  # share of the heat that may lie on another class of the picture
+ON_OTHER = 0.25  # share of the heat that may lie on another class of the image
 LEAK = 0.25  # how much another class may raise the mean score of an absent one
 SAME = 0.5  # rank correlation of heatmaps up to which weights count as having mattered
 
@@ -24,7 +24,7 @@ MultiHot = NDArray[np.bool_]  # (N, C)
 
 @dataclass(frozen=True)
 class ImageDiagnosis:
-    """What was measured for one class that one picture shows; NaN or None where it was not."""
+    """What was measured for one class that one image shows; NaN or None where it was not."""
 
     name: str  # of the sample
     label: int  # class index
@@ -75,10 +75,10 @@ def diagnose(
 
     Args:
         classes: names.
-        labels: (N, C), what each picture shows.
+        labels: (N, C), what each image shows.
         logits: (N, C), what the classifier says of it.
-        backgrounds: (N, C), what it says with all objects painted over; NaN without a true mask.
-        diagnoses: one for each class that a picture shows.
+        backgrounds: (N, C), what it says with all objects painted over; NaN without a ground-truth mask.
+        diagnoses: one for each class that an image shows.
     """
     scores = 1 / (1 + np.exp(-logits))
     per_class = {}
@@ -93,7 +93,7 @@ def diagnose(
         "classes": per_class,
         "overall": overall,
         "flags": flags + _overall_flags(overall),
-        "pictures": len(labels),
+        "images": len(labels),
     }
 
 
@@ -104,9 +104,9 @@ def context_share(absent: Logits, shown: Logits, painted: Logits) -> float:
     much as other surroundings, 1 where the objects do not matter. May lie outside of [0, 1].
 
     Args:
-        absent: logits of the class in pictures without it, all objects painted over, (A,): so that neither
+        absent: logits of the class in images without it, all objects painted over, (A,): so that neither
             the other objects, which speak against the class, nor the paint count as its surroundings.
-        shown: in pictures with it, (P,).
+        shown: in images with it, (P,).
         painted: in these, all objects painted over, (P,).
 
     Source: the idea of testing backgrounds alone is that of Xiao et al. 2020, arXiv:2006.09994; logits are
@@ -119,7 +119,7 @@ def context_share(absent: Logits, shown: Logits, painted: Logits) -> float:
 
 
 def _class_scores(own: Sequence[ImageDiagnosis], absent: Logits) -> dict[str, Any]:
-    """All means of a class; `absent` are its logits on backgrounds of pictures without it."""
+    """All means of a class; `absent` are its logits on backgrounds of images without it."""
     absent = absent[~np.isnan(absent)]
     known = [diagnosis for diagnosis in own if not np.isnan(diagnosis.painted_logit)]
     shown = np.array([diagnosis.logit for diagnosis in known])
@@ -127,7 +127,7 @@ def _class_scores(own: Sequence[ImageDiagnosis], absent: Logits) -> dict[str, An
     share = context_share(absent, shown, painted)
     return (
         _means(own)
-        | {"context": score_or_none(share), "pictures": len(own), "with_mask": len(known)}
+        | {"context": score_or_none(share), "images": len(own), "with_mask": len(known)}
         | {"detailed": sum(not np.isnan(diagnosis.drop_hot) for diagnosis in own)}
     )
 
@@ -151,8 +151,8 @@ def _mean(diagnoses: Sequence[ImageDiagnosis], field: str) -> float | None:
 def _leaks(index: int, classes: Sequence[str], labels: MultiHot, scores: Logits) -> dict[str, float]:
     """How much each other class raises the mean score of this one where it is absent.
 
-    Mean over pictures that show the other class, less the mean over those that show neither; pairs with too
-    few pictures are left out.
+    Mean over images that show the other class, less the mean over those that show neither; pairs with too
+    few images are left out.
     """
     found = {}
     absent = ~labels[:, index]
@@ -178,7 +178,7 @@ def _flags(name: str, found: Mapping[str, Any]) -> list[str]:
     for other, leak in found["leaks"].items():
         if leak > LEAK:
             flags.append(
-                f"`{name}`: pictures of `{other}` without it raise its score by {leak:.2f} on average."
+                f"`{name}`: images of `{other}` without it raise its score by {leak:.2f} on average."
             )
     if (
         found["detailed"] >= FEWEST
@@ -198,7 +198,7 @@ def _overall_flags(overall: Mapping[str, Any]) -> list[str]:
         return []
     return [
         f"Heatmaps of a network with random weights look much the same (rank correlation {same:.2f}): they "
-        "show the picture, not what was learnt."
+        "show the image, not what was learnt."
     ]
 
 

@@ -1,4 +1,4 @@
-"""Where the heat of a class lies, against a true mask: pointing game and shares of the heat."""
+"""Where the heat of a class lies, against a ground-truth mask: pointing game and shares of the heat."""
 
 from typing import Any
 
@@ -13,53 +13,53 @@ Heat = NDArray[np.floating[Any]]  # (H, W), not negative
 TOLERANCE = 0.03  # of the long side: 15 pixels of VOC's 500, as in the paper
 BORDER, CORNER = 0.1, 0.2  # of each side: width of the strip along the frame, side of the corners' rectangles
 
-# Parts of a picture, as seen from one class. They do not overlap; only background is sorted by its place.
+# Parts of an image, as seen from one class. They do not overlap; only background is sorted by its place.
 REGIONS = ("object", "other classes", "corners", "border", "elsewhere")
 
 
-def pointing_hit(heat: Heat, truth: Ids, label: int) -> bool:
+def pointing_hit(heat: Heat, ground_truth: Ids, label: int) -> bool:
     """Whether the hottest pixel lies on an object of `label`, or within `TOLERANCE` of one.
 
     Args:
         heat: (H, W); of several hottest pixels the first in reading order counts.
-        truth: (H, W) label ids.
-        label: id in `truth`, at least 1.
+        ground_truth: (H, W) label ids.
+        label: id in `ground_truth`, at least 1.
 
     Source: the pointing game of Zhang et al. 2016, arXiv:1608.00507, section 4.1. Deviation: the tolerance is
-    a share of the long side, since pictures differ in size.
+    a share of the long side, since images differ in size.
     """
-    rows, columns = np.nonzero(truth == label)
+    rows, columns = np.nonzero(ground_truth == label)
     row, column = np.unravel_index(int(np.argmax(heat)), heat.shape)
     reach = TOLERANCE * max(heat.shape)
     return bool(((rows - row) ** 2 + (columns - column) ** 2 <= reach**2).any())
 
 
-def heat_shares(heat: Heat, truth: Ids, label: int) -> NDArray[np.float64]:
+def heat_shares(heat: Heat, ground_truth: Ids, label: int) -> NDArray[np.float64]:
     """The share of the heat on each of `REGIONS`, float64 (5,) with sum 1; NaN where there is no heat.
 
-    Pixels that the truth leaves open (255) are left out.
+    Pixels that the ground truth leaves open (255) are left out.
 
     Raises:
         ValueError: the shapes differ.
     """
-    if heat.shape != truth.shape:
-        raise ValueError(f"Expected heat and truth of one shape, got {heat.shape} and {truth.shape}")
-    region = _regions(truth, label)
-    known = truth != IGNORE
+    if heat.shape != ground_truth.shape:
+        raise ValueError(f"Expected heat and truth of one shape, got {heat.shape} and {ground_truth.shape}")
+    region = _regions(ground_truth, label)
+    known = ground_truth != IGNORE
     sums = np.bincount(region[known], heat[known].astype(np.float64), minlength=len(REGIONS))
     total = sums.sum()
     return sums / total if total > 0 else np.full(len(REGIONS), np.nan)
 
 
-def _regions(truth: Ids, label: int) -> NDArray[np.intp]:
+def _regions(ground_truth: Ids, label: int) -> NDArray[np.intp]:
     """Index in `REGIONS` of each pixel."""
-    height, width = truth.shape
+    height, width = ground_truth.shape
     # Distance of a pixel's centre from the nearer edge, as share of the side.
     down = np.minimum(np.arange(height) + 0.5, height - np.arange(height) - 0.5)[:, None] / height
     across = np.minimum(np.arange(width) + 0.5, width - np.arange(width) - 0.5)[None, :] / width
-    region = np.full(truth.shape, REGIONS.index("elsewhere"), np.intp)
+    region = np.full(ground_truth.shape, REGIONS.index("elsewhere"), np.intp)
     region[np.minimum(down, across) < BORDER] = REGIONS.index("border")
     region[np.maximum(down, across) < CORNER] = REGIONS.index("corners")
-    region[truth != 0] = REGIONS.index("other classes")
-    region[truth == label] = REGIONS.index("object")
+    region[ground_truth != 0] = REGIONS.index("other classes")
+    region[ground_truth == label] = REGIONS.index("object")
     return region

@@ -9,7 +9,7 @@ from pipeline.base.files import write_text
 from pipeline.data.images import IGNORE, Mask
 from pipeline.export.items import (
     Item,
-    copy_photo,
+    copy_image,
     item_mask,
     label_name,
     labels_of,
@@ -25,12 +25,12 @@ def export_coco(items: Sequence[Item], classes: Sequence[str], folder: Path) -> 
     """Write `annotations.json`, `images/` and `confidence.csv` to `folder`.
 
     Raises:
-        ValueError: see `item_mask`, `copy_photo`.
+        ValueError: see `item_mask`, `copy_image`.
     """
     images: list[Entry] = []
     annotations: list[Entry] = []
     for number, item in enumerate(progress(items, "coco"), start=1):
-        images.append(image_entry(number, item, copy_photo(item, folder / "images")))
+        images.append(image_entry(number, item, copy_image(item, folder / "images")))
         for entry in segments(number, item_mask(item, classes), item.confidence):
             annotations.append({"id": len(annotations) + 1, **entry})
     has_open = any(entry["category_id"] == IGNORE for entry in annotations)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.base.files import inside, write_text
+from pipeline.base.files import safe_join, write_text
 from pipeline.data.images import IGNORE, Mask, mask_png
 from pipeline.errors import UserError
 from pipeline.export.items import (
     Item,
     check_line,
-    copy_photo,
+    copy_image,
     item_mask,
     label_name,
     labels_of,
@@ -30,23 +30,23 @@ def export_cvat(items: Sequence[Item], classes: Sequence[str], folder: Path) -> 
     """Write `annotations.zip`, `labels.json`, `images/` and `confidence.csv` to `folder`.
 
     Raises:
-        ValueError: a class or a name cannot stand in the format's lists; see also `item_mask`, `copy_photo`.
+        ValueError: a class or a name cannot stand in the format's lists; see also `item_mask`, `copy_image`.
     """
     for name in classes:
         check_line(name, "class", forbidden=":")
         if name == BACKGROUND:
             raise UserError(f"class {name!r}: CVAT keeps this name for what is no class. Rename the class.")
     for item in items:
-        check_line(item.name, "name of a photo")
+        check_line(item.name, "name of an image")
     folder.mkdir(parents=True, exist_ok=True)
     seen: set[int] = set()
     with zipfile.ZipFile(folder / "annotations.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for item in progress(items, "cvat"):
             mask = item_mask(item, classes)
-            inside(folder, item.name)  # names of entries become paths where the zip is unpacked
+            safe_join(folder, item.name)  # names of entries become paths where the zip is unpacked
             _add(archive, f"SegmentationClass/{item.name}.png", mask_png(mask))
             _add(archive, f"SegmentationObject/{item.name}.png", mask_png(numbered(mask)))
-            copy_photo(item, folder / "images")
+            copy_image(item, folder / "images")
             seen |= set(labels_of(mask))
         used = [*range(1, len(classes) + 1), *([IGNORE] if IGNORE in seen else [])]
         _add(archive, "labelmap.txt", label_map(used, classes).encode())

@@ -1,4 +1,4 @@
-"""What is handed over: a photo, its mask, and the confidence of the mask."""
+"""What is handed over: an image, its mask, and the confidence of the mask."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.base.files import inside, write_bytes, write_csv
+from pipeline.base.files import safe_join, write_bytes, write_csv
 from pipeline.data.images import (
     IGNORE,
     Mask,
+    encode_jpeg,
+    image_format,
     image_size,
-    photo_format,
-    photo_jpeg,
     read_image,
     read_mask,
 )
@@ -22,16 +22,16 @@ from pipeline.data.manifest import Split
 from pipeline.errors import UserError
 
 OPEN = "ignore"  # the label of pixels that the mask leaves open, in formats that know labels only
-JPEGS = ("JPEG", "MPO")  # MPO: of phones, a JPEG with more pictures behind the first
+JPEGS = ("JPEG", "MPO")  # MPO: of phones, a JPEG with more images behind the first
 COLUMNS = ("name", "split", "confidence", "corrected")
 
 
 @dataclass(frozen=True)
 class Item:
-    """One photo with its mask."""
+    """One image with its mask."""
 
-    name: str  # unique; path below the photo folder without suffix, with `/`
-    photo: Path
+    name: str  # unique; path below the image folder without suffix, with `/`
+    image: Path
     mask: Path
     height: int  # pixels, upright
     width: int
@@ -50,12 +50,12 @@ def item_mask(item: Item, classes: Sequence[str]) -> Mask:
     """The mask of `item`, uint8 (H, W): 0, class index + 1, or 255.
 
     Raises:
-        ValueError: it is unreadable, not of the photo's size, or has an id without a class.
+        ValueError: it is unreadable, not of the image's size, or has an id without a class.
     """
     mask = read_mask(item.mask)
     if mask.shape != (item.height, item.width):
         raise UserError(
-            f"mask {item.mask}: expected {item.height} x {item.width} pixels as the photo has, "
+            f"mask {item.mask}: expected {item.height} x {item.width} pixels as the image has, "
             f"got {mask.shape[0]} x {mask.shape[1]}. Run `make repro` again."
         )
     highest = int(mask.max(initial=0, where=mask != IGNORE))
@@ -97,26 +97,26 @@ def check_line(text: str, what: str, *, forbidden: str = "") -> None:
         )
 
 
-def copy_photo(item: Item, folder: Path, *, jpeg: bool = False) -> str:
-    """Copy the photo to `folder/NAME.SUFFIX` and return that path relative to `folder`, with `/`.
+def copy_image(item: Item, folder: Path, *, jpeg: bool = False) -> str:
+    """Copy the image to `folder/NAME.SUFFIX` and return that path relative to `folder`, with `/`.
 
-    A photo that EXIF turns, and with `jpeg` one that is no JPEG, is written anew, upright, as JPEG: not every
-    reader turns photos, and the masks are upright.
+    An image that EXIF turns is written anew, upright, as JPEG: not every reader turns images, and the masks
+    are upright. With `jpeg`, so is an image that is no JPEG.
 
     Raises:
-        ValueError: the photo cannot be read, has another size than its mask, or a name that leaves `folder`.
+        ValueError: the image cannot be read, has another size than its mask, or a name that leaves `folder`.
     """
-    size = image_size(item.photo)
+    size = image_size(item.image)
     if size != (item.height, item.width):
         raise UserError(
-            f"{item.photo}: expected {item.height} x {item.width} pixels, got {size[0]} x {size[1]}. "
+            f"{item.image}: expected {item.height} x {item.width} pixels, got {size[0]} x {size[1]}. "
             "It has changed: run `make repro` again."
         )
-    kind, turned = photo_format(item.photo)
+    kind, turned = image_format(item.image)
     anew = turned or (jpeg and kind not in JPEGS)
-    file = item.name + (".jpg" if anew or jpeg else item.photo.suffix)
-    content = photo_jpeg(read_image(item.photo, math.inf)) if anew else item.photo.read_bytes()
-    write_bytes(inside(folder, file), content)
+    file = item.name + (".jpg" if anew or jpeg else item.image.suffix)
+    content = encode_jpeg(read_image(item.image, math.inf)) if anew else item.image.read_bytes()
+    write_bytes(safe_join(folder, file), content)
     return file
 
 

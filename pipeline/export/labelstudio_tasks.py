@@ -11,7 +11,7 @@ from pipeline.base.files import write_text
 from pipeline.data.images import Mask
 from pipeline.export.items import (
     Item,
-    copy_photo,
+    copy_image,
     item_mask,
     label_name,
     labels_of,
@@ -31,13 +31,13 @@ def export_labelstudio(items: Sequence[Item], classes: Sequence[str], folder: Pa
         version: names in Label Studio what made the masks.
 
     Raises:
-        ValueError, OSError: see `item_mask`, `copy_photo`, `encode_brush`.
+        ValueError, OSError: see `item_mask`, `copy_image`, `encode_brush`.
     """
     tasks, used = [], set(range(1, len(classes) + 1))
     for item in progress(items, "labelstudio"):
         mask = item_mask(item, classes)
         used |= set(labels_of(mask))
-        file = copy_photo(item, folder / "images")
+        file = copy_image(item, folder / "images")
         tasks.append(make_task(item, file, regions(mask, classes), version))
     write_text(folder / "tasks.json", json.dumps(tasks, ensure_ascii=False, allow_nan=False) + "\n")
     write_text(folder / "config.xml", config(sorted(used), classes))
@@ -45,7 +45,7 @@ def export_labelstudio(items: Sequence[Item], classes: Sequence[str], folder: Pa
 
 
 def make_task(item: Item, file: str, result: list[dict[str, Any]], version: str) -> dict[str, Any]:
-    """One photo; the score is there twice, since the data manager sorts by data and by predictions."""
+    """One image; the score is there twice, since the data manager sorts by data and by predictions."""
     data = {"image": f"{LOCAL_FILES}images/{quote(file)}", "name": item.name, "confidence": item.confidence}
     prediction = {"model_version": version, "score": item.confidence, "result": result}
     return {"data": data, "predictions": [prediction]}

@@ -1,4 +1,4 @@
-"""The segmentation model as ONNX: pictures of any size and number in, scores of their size out."""
+"""The segmentation model as ONNX: images of any size and number in, scores of their size out."""
 
 import json
 import tempfile

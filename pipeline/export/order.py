@@ -11,9 +11,9 @@ BACKGROUND = -1  # beside class indices
 def correction_order(items: Iterable[Item]) -> tuple[Item, ...]:
     """The classes in turn, of each the most doubtful mask that is left; then settled masks, by name.
 
-    So a few masks from the top are of all classes. It is the turn of the class that came up least so far, of
-    several the one with the most doubtful mask. A photo counts for each of its labels, one without labels for
-    the background, and so do the settled ones.
+    So a few masks from the top are of all classes. It is the turn of the class that came up least so far; of
+    several such classes, of the one with the most doubtful mask. An image counts for each of its labels, an
+    image without labels for the background. Settled images count too.
     """
     given = sorted(items, key=_doubt)
     settled = sorted((item for item in given if _is_settled(item)), key=lambda item: item.name)

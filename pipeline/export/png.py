@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.base.files import inside
+from pipeline.base.files import safe_join
 from pipeline.data.images import write_mask
 from pipeline.export.items import Item, item_mask, progress, write_classes, write_confidence
 
@@ -15,6 +15,6 @@ def export_png(items: Sequence[Item], classes: Sequence[str], folder: Path) -> N
         ValueError: see `item_mask`.
     """
     for item in progress(items, "png"):
-        write_mask(inside(folder / "masks", f"{item.name}.png"), item_mask(item, classes))
+        write_mask(safe_join(folder / "masks", f"{item.name}.png"), item_mask(item, classes))
     write_classes(folder / "classes.txt", classes)
     write_confidence(folder / "confidence.csv", items)

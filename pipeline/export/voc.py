@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.base.files import inside, write_text
+from pipeline.base.files import safe_join, write_text
 from pipeline.data.images import write_mask
 from pipeline.export.items import (
     Item,
     check_line,
-    copy_photo,
+    copy_image,
     item_mask,
     progress,
     write_classes,
@@ -23,17 +23,17 @@ LISTS = {"train": ("train",), "val": ("val",), "trainval": ("train", "val")}
 def export_voc(items: Sequence[Item], classes: Sequence[str], folder: Path) -> None:
     """Write `VOCdevkit/VOC2012`, `classes.txt` and `confidence.csv` to `folder`.
 
-    Photos become JPEGs by name and content. The lists keep the order of `items`, and names their sub-folders.
+    Images become JPEGs by name and content. The lists keep the order of `items`, and names their sub-folders.
 
     Raises:
-        ValueError: a name cannot stand in a list; see also `item_mask`, `copy_photo`.
+        ValueError: a name cannot stand in a list; see also `item_mask`, `copy_image`.
     """
     root = folder / "VOCdevkit" / YEAR
     for item in items:
-        check_line(item.name, "name of a photo")
+        check_line(item.name, "name of an image")
     for item in progress(items, "voc"):
-        copy_photo(item, root / "JPEGImages", jpeg=True)
-        write_mask(inside(root / "SegmentationClass", f"{item.name}.png"), item_mask(item, classes))
+        copy_image(item, root / "JPEGImages", jpeg=True)
+        write_mask(safe_join(root / "SegmentationClass", f"{item.name}.png"), item_mask(item, classes))
     for name, splits in split_lists(items).items():
         names = [item.name for item in items if item.split in splits]
         write_text(root / "ImageSets" / "Segmentation" / f"{name}.txt", "".join(f"{n}\n" for n in names))

@@ -29,7 +29,7 @@ def draw_brush(values: object, size: tuple[int, int]) -> NDArray[np.bool_]:
     """The pixels, bool (H, W), that are at least half opaque in bytes [0..255, ...] of the brush.
 
     Raises:
-        BrushError: they are no such bytes, end too early, or are for a picture of another size.
+        BrushError: they are no such bytes, end too early, or are for an image of another size.
     """
     count = size[0] * size[1] * CHANNELS
     bits = _bits(values, count)
@@ -47,7 +47,7 @@ def encode_brush(region: NDArray[np.bool_]) -> list[int]:
     """bool (H, W) -> bytes: 255 in all four channels where it is true, 0 elsewhere, row by row.
 
     Raises:
-        ValueError: the picture has more values than the header can count.
+        ValueError: the image has more values than the header can count.
     """
     if region.size * CHANNELS > MOST:
         raise UserError(f"Expected at most {MOST // CHANNELS} pixels, got {region.size}: use another format")
@@ -79,9 +79,9 @@ def _unpack(bits: str, sizes: list[int], count: int) -> bytes:
 
 
 def _bits(values: object, count: int) -> str:
-    # A run of a single value takes 14 bits at least: what is longer is no picture of this size.
+    # A run of a single value takes 14 bits at least: what is longer is no image of this size.
     if not isinstance(values, list) or len(values) > HEADER + 4 * count:
-        raise BrushError("expected a list of bytes, not longer than the picture needs, got something else")
+        raise BrushError("expected a list of bytes, not longer than the image needs, got something else")
     if not all(type(value) is int and 0 <= value <= 255 for value in values):
         raise BrushError("expected bytes 0..255, got others")
     return "".join(f"{value:08b}" for value in values)

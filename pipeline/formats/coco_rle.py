@@ -97,7 +97,7 @@ def _check_polygon(polygon: object, size: tuple[int, int]) -> None:
     side = max(size)
     if not all(type(value) in (int, float) and abs(value) <= 2 * side for value in polygon):  # NaN neither
         got = str(polygon[:6])[:60]
-        raise OutlineError(f"expected coordinates in a picture of {size[0]} x {size[1]}, got {got}")
+        raise OutlineError(f"expected coordinates in an image of {size[0]} x {size[1]}, got {got}")
     corners = np.array(polygon, np.float64).reshape(-1, 2)
     length = np.abs(np.diff(corners, axis=0, append=corners[:1])).max(axis=1).sum()
     if length > MOST_TURNS * (side + 10):

@@ -76,7 +76,7 @@ def make_heatmaps(
 ) -> None:
     """Write the heatmaps of the labels of `samples` by each method into its folder.
 
-    Shards that are there already are kept. Batches hold pictures of one working size and never depend
+    Shards that are there already are kept. Batches hold images of one working size and never depend
     on what was done before, so that an interrupted run ends with the same bytes.
     """
     shards = plan_shards(samples, maker.params, maker.long_side)

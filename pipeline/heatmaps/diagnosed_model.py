@@ -1,4 +1,4 @@
-"""One picture under the diagnosis: where the heat of its classes lies, and what the scores rest on."""
+"""One image under the diagnosis: where the heat of its classes lies, and what the scores rest on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.data.images import Mask, Picture
+from pipeline.data.images import ImageArray, Mask
 from pipeline.data.manifest import Sample
 from pipeline.data.resize import image_tensor, resize
 from pipeline.data.stream import derive_seed
@@ -62,11 +62,11 @@ class DiagnosedModel:
         """Where the networks are."""
         return next(self.net.parameters()).device
 
-    def pixels(self, image: Picture) -> Tensor:
-        """A picture as the networks take it: float32 (3, h, w) on their device."""
+    def pixels(self, image: ImageArray) -> Tensor:
+        """An image as the networks take it: float32 (3, h, w) on their device."""
         return to_device(image_tensor(image, self.long_side)[None], self.device)[0]
 
-    def logits(self, image: Picture) -> Tensor:
+    def logits(self, image: ImageArray) -> Tensor:
         """Logits of all classes, float32 (C,), on the CPU."""
         with torch.inference_mode(), autocast(self.device):
             found: Tensor = self.net(self.pixels(image)[None])[0].float().cpu()
@@ -81,8 +81,8 @@ class DiagnosedModel:
         size = pixels.shape[-2], pixels.shape[-1]
         return fuse(make_maps, [pixels[None]], size, flip=True)[self.method][0]
 
-    def heatmap_at(self, image: Picture, label: int, size: tuple[int, int]) -> NDArray[np.float32]:
-        """The heatmap of one label of a picture at a size of its own, (H, W) in [0, 1]."""
+    def heatmap_at(self, image: ImageArray, label: int, size: tuple[int, int]) -> NDArray[np.float32]:
+        """The heatmap of one label of an image at a size of its own, (H, W) in [0, 1]."""
         with autocast(self.device):
             heat = self.heatmaps(self.trained, self.pixels(image), [label])
         return np.asarray(resize(heat, size)[0].cpu().numpy(), np.float32)
@@ -103,15 +103,15 @@ def make_diagnosed_model(net: nn.Module, head: nn.Module, method: str, long_side
 def diagnose_image(
     model: DiagnosedModel,
     sample: Sample,
-    image: Picture,
+    image: ImageArray,
     mask: Mask | None,
     background: Tensor | None,
     detailed: Sequence[int],
 ) -> list[ImageDiagnosis]:
-    """A diagnosis for each class that the picture shows.
+    """A diagnosis for each class that the image shows.
 
     Args:
-        mask: the true mask, if it may be used.
+        mask: the ground-truth mask, if it may be used.
         background: then the logits (C,) with all objects painted over, see `background_logits`.
         detailed: the classes whose curves, erasures and randomized models are computed: most of the work.
     """
@@ -128,8 +128,8 @@ def diagnose_image(
     return found
 
 
-def background_logits(model: DiagnosedModel, image: Picture, mask: Mask) -> Tensor:
-    """Logits (C,) of a picture with all its objects, those that are not scored too, painted over."""
+def background_logits(model: DiagnosedModel, image: ImageArray, mask: Mask) -> Tensor:
+    """Logits (C,) of an image with all its objects, those that are not scored too, painted over."""
     return model.logits(paint_over(image, mask != 0))
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from pipeline.heatmaps.class_maps import ClassMaps
 
-STRIDE = 4  # pixels of the working picture per cell of a stored heatmap
+STRIDE = 4  # pixels of the working image per cell of a stored heatmap
 
 # Images (N, 3, h, w) in [0, 1] -> for each method, maps (N, P, h', w') of any positive scale.
 MapMaker = Callable[[Tensor], dict[str, Tensor]]
@@ -17,7 +17,7 @@ DepthsMaker = Callable[[Tensor], ClassMaps]  # the same, and maps of earlier lay
 
 
 def grid_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width of the heatmap of a working picture, in cells."""
+    """Height and width of the heatmap of a working image, in cells."""
     return -(-height // STRIDE), -(-width // STRIDE)
 
 
@@ -27,10 +27,10 @@ def fuse(
     """Sum of the positive parts over all scales and flips, each class map divided by its maximum at the end.
 
     A division before the sum would destroy the proportions between the scales. With `flip`, the result is
-    exactly equivariant: the map of the mirrored pictures is the mirrored map.
+    exactly equivariant: the map of the mirrored images is the mirrored map.
 
     Args:
-        pyramid: the same pictures at every scale, each (N, 3, h, w).
+        pyramid: the same images at every scale, each (N, 3, h, w).
         size: height and width of the result, in cells.
 
     Returns:

@@ -1,7 +1,7 @@
-"""What a classifier's score does when parts of a picture are taken away: is the heat where it looks?
+"""What a classifier's score does when parts of an image are taken away: is the heat where it looks?
 
 The networks take images float32 (3, H, W) in [0, 1] and give logits (N, C); scores are their sigmoid, since
-a picture may show several classes.
+an image may show several classes.
 """
 
 import copy
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as transforms
 
-from pipeline.data.images import Picture
+from pipeline.data.images import ImageArray
 
 BLUR = 0.05  # of the long side: standard deviation of the blur that insertion starts from
 MARGIN = 0.03  # of the long side: what is painted over around an object, its outline and shadow
@@ -24,9 +24,9 @@ INPAINT_RADIUS = 5  # pixels
 
 @torch.inference_mode()
 def deletion_curve(net: nn.Module, image: Tensor, index: int, heat: Tensor, steps: int) -> Tensor:
-    """Scores while the hottest pixels are replaced by the picture's mean colour, float32 (steps + 1,).
+    """Scores while the hottest pixels are replaced by the image's mean colour, float32 (steps + 1,).
 
-    The first entry is the whole picture's score, the last that of a plain colour. The lower the curve, the
+    The first entry is the whole image's score, the last that of a plain colour. The lower the curve, the
     better the heat names what the score rests on.
 
     Args:
@@ -37,7 +37,7 @@ def deletion_curve(net: nn.Module, image: Tensor, index: int, heat: Tensor, step
         steps: the pixels go in `steps` equal parts.
 
     Source: RISE, Petsiuk et al. 2018, arXiv:1806.07421, section 4.1. Deviation: the mean colour of the
-    picture, not black; it changes the picture's statistics less.
+    image, not black; it changes the image's statistics less.
     """
     plain = image.mean((-2, -1), keepdim=True).expand_as(image)
     return _scores(net, _mixtures(image, plain, heat, steps), index)
@@ -45,7 +45,7 @@ def deletion_curve(net: nn.Module, image: Tensor, index: int, heat: Tensor, step
 
 @torch.inference_mode()
 def insertion_curve(net: nn.Module, image: Tensor, index: int, heat: Tensor, steps: int) -> Tensor:
-    """Scores while the hottest pixels come back into the blurred picture, float32 (steps + 1,).
+    """Scores while the hottest pixels come back into the blurred image, float32 (steps + 1,).
 
     Arguments and source as for `deletion_curve`; the higher the curve, the better.
     """
@@ -66,8 +66,8 @@ def score_drops(
 ) -> tuple[float, float]:
     """How far the score falls when the hottest `share` of the pixels is erased, and a random such share.
 
-    The random part has the same shape: it is the hottest part, moved round the picture by a random offset.
-    Erased pixels have the picture's mean colour.
+    The random part has the same shape: it is the hottest part, moved round the image by a random offset.
+    Erased pixels have the image's mean colour.
     """
     height, width = heat.shape
     down, across = (int(torch.randint(side, (), generator=generator)) for side in (height, width))
@@ -79,8 +79,8 @@ def score_drops(
     return whole - hot, whole - random
 
 
-def paint_over(image: Picture, part: NDArray[np.bool_]) -> Picture:
-    """The picture with `part` and a margin around it painted over from its surroundings.
+def paint_over(image: ImageArray, part: NDArray[np.bool_]) -> ImageArray:
+    """The image with `part` and a margin around it painted over from its surroundings.
 
     Args:
         image: RGB uint8 (H, W, 3).
@@ -97,7 +97,7 @@ def paint_over(image: Picture, part: NDArray[np.bool_]) -> Picture:
 def with_random_weights(net: nn.Module, seed: int, *, only: nn.Module | None = None) -> nn.Module:
     """A copy of `net` in eval mode whose layers, or those of its module `only`, start anew from `seed`.
 
-    A heatmap that stays the same shows the picture, not the model.
+    A heatmap that stays the same shows the image, not the model.
 
     Source: the model parameter randomisation test of Adebayo et al. 2018, arXiv:1810.03292, section 3.
     """

@@ -1,6 +1,6 @@
 """A random walk with restart that spreads heat over what looks alike to the classifier.
 
-A heatmap marks the part by which a class is told apart. From there the walk goes to cells of the same picture
+A heatmap marks the part by which a class is told apart. From there the walk goes to cells of the same image
 whose features are similar at all depths of the network, colours included, and with probability `restart` back
 to where the heat was. Nothing is trained.
 """
@@ -15,7 +15,7 @@ from pipeline.data.resize import resize
 from pipeline.heatmaps.fusion import normalise
 from pipeline.params import WalkParams
 
-SHORTEST = 1e-4  # of the longest in a picture: a direction that counts
+SHORTEST = 1e-4  # of the longest in an image: a direction that counts
 
 Size = tuple[int, int]
 
@@ -28,13 +28,13 @@ def walk_size(height: int, width: int, cells: int) -> Size:
 
 
 def affinities(pyramid: Sequence[Tensor], size: Size, power: float) -> Tensor:
-    """How alike the cells of each picture are to the classifier.
+    """How alike the cells of each image are to the classifier.
 
     a_ij = relu(s_ij)^power, where s_ij is the mean over the depths of the cosine of cells i and j, after the
     mean over all cells was taken off the features. Depths without channels are skipped.
 
     Args:
-        pyramid: features of the same pictures at several depths, each (N, K, h, w) of its own K, h and w.
+        pyramid: features of the same images at several depths, each (N, K, h, w) of its own K, h and w.
         size: height and width of the walk's grid, M cells.
         power: above 0; the higher, the more alike two cells have to be.
 
@@ -43,7 +43,7 @@ def affinities(pyramid: Sequence[Tensor], size: Size, power: float) -> Tensor:
         itself.
 
     Source: the affinity of PSA, Ahn and Kwak 2018, arXiv:1803.10464, eq. 2 and 5, but of the classifier's own
-    features instead of trained ones, over the whole picture instead of a radius.
+    features instead of trained ones, over the whole image instead of a radius.
     """
     depths = [_directions(features, size) for features in pyramid if features.shape[1]]
     cells = torch.cat(depths, 1)

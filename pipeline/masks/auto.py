@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pipeline.errors import UserError
 from pipeline.masks.threshold import Stored
 
-# Of Otsu's variance. Most of a picture is background, whose warmth differs from photo to photo: that pulls
+# Of Otsu's variance. Most of an image is background, whose warmth differs from image to image: that pulls
 # the threshold down. Chosen on a part of the training images of two data sets, see docs/results.md.
 POWER = 1.5
 

@@ -1,4 +1,4 @@
-"""The confidence of a mask, without a true mask to compare it with."""
+"""The confidence of a mask, without a ground-truth mask to compare it with."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ Probabilities = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per id
 def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> float:
     """Mean over the foreground labels of the mean probability of a label where the mask has it; in [0, 1].
 
-    A label without a pixel counts 0: it should be in the picture and was not found. Pixels left open (255)
+    A label without a pixel counts 0: it should be in the image and was not found. Pixels left open (255)
     belong to no label and do not count. The mean over labels, not over pixels, keeps a small object from
     being outvoted by a large one. The background is easy and says little: it counts only where it is alone.
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from pipeline.data.images import Picture
+from pipeline.data.images import ImageArray
 from pipeline.errors import UserError
 from pipeline.params import CrfParams
 
@@ -26,16 +26,16 @@ class CrfMissingError(UserError):
     """pydensecrf is not installed."""
 
 
-def dense_crf(image: Picture, probabilities: Probabilities, params: CrfParams) -> Probabilities:
-    """Refine label probabilities along the colour edges of the picture.
+def dense_crf(image: ImageArray, probabilities: Probabilities, params: CrfParams) -> Probabilities:
+    """Refine label probabilities along the colour edges of the image.
 
-    The energy of a label is `-log p`. Pictures with a long side above `params.max_side` are solved at that
-    size (picture: area, probabilities: bilinear) and brought back bilinearly. Deterministic.
+    The energy of a label is `-log p`. Images with a long side above `params.max_side` are solved at that
+    size (image: area, probabilities: bilinear) and brought back bilinearly. Deterministic.
 
     Args:
         image: RGB uint8 (H, W, 3).
         probabilities: (P + 1, H, W), background first; not negative, divided by their sum here.
-        params: `sxy` in shares of the long side of the picture that is solved, `srgb` in grey levels.
+        params: `sxy` in shares of the long side of the image that is solved, `srgb` in grey levels.
 
     Returns:
         float32 (P + 1, H, W) in [0, 1], sum 1 per pixel. For P = 0 that is all 1, without pydensecrf.
@@ -60,7 +60,7 @@ def dense_crf(image: Picture, probabilities: Probabilities, params: CrfParams) -
     return _resized(_checked(solved), (height, width))
 
 
-def _solve(image: Picture, probabilities: Probabilities, params: CrfParams) -> Probabilities:
+def _solve(image: ImageArray, probabilities: Probabilities, params: CrfParams) -> Probabilities:
     """Mean field at the given size; both sizes agree and all values are checked."""
     labels, height, width = probabilities.shape
     crf = _library().DenseCRF2D(width, height, labels)  # width first
@@ -80,7 +80,7 @@ def _solve(image: Picture, probabilities: Probabilities, params: CrfParams) -> P
     return np.array(crf.inference(params.iterations), np.float32).reshape(labels, height, width)
 
 
-def _normalised(image: Picture, probabilities: Probabilities) -> Probabilities:
+def _normalised(image: ImageArray, probabilities: Probabilities) -> Probabilities:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"Expected a uint8 image (H, W, 3), got {image.dtype} {image.shape}")
     if probabilities.ndim != 3 or not len(probabilities) or probabilities.shape[1:] != image.shape[:2]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.data.images import IGNORE, Mask, Picture
+from pipeline.data.images import IGNORE, ImageArray, Mask
 from pipeline.masks.crf import dense_crf
 from pipeline.masks.threshold import (
     Classes,
@@ -29,7 +29,7 @@ class PseudoMask:
 
 
 def make_pseudo_mask(
-    image: Picture,
+    image: ImageArray,
     stored: Stored,
     classes: Classes,
     threshold: float,

@@ -16,7 +16,7 @@ THRESHOLDS: Grid = np.arange(1, 50) / 50  # 0.02, 0.04 ... 0.98
 
 
 def sweep(
-    truth: NDArray[np.uint8], heat: Heat, classes: Classes, labels: int, grid: Grid = THRESHOLDS
+    ground_truth: NDArray[np.uint8], heat: Heat, classes: Classes, labels: int, grid: Grid = THRESHOLDS
 ) -> Counts:
     """Confusion of `label_map(heat, classes, t)` for every t in `grid`: exactly that, in one pass.
 
@@ -24,24 +24,26 @@ def sweep(
     (thresholds below their heat, true label, strongest class), and cumulated over the thresholds.
 
     Args:
-        truth: uint8 (H, W), ids 0..labels - 1, or 255 where a pixel is not scored.
+        ground_truth: uint8 (H, W), ids 0..labels - 1, or 255 where a pixel is not scored.
         heat: float32 (P, H, W) in [0, 1]; P may be 0.
         classes: (P,) distinct class indices below labels - 1.
         labels: L, the background counted.
         grid: (T,) ascending thresholds in (0, 1).
 
     Returns:
-        int64 (T, L, L): rows truth, columns prediction. Additive over images.
+        int64 (T, L, L): rows ground truth, columns prediction. Additive over images.
 
     Raises:
         ValueError: shapes differ, or an id or a class is out of range.
     """
     ids = label_ids(heat, classes)
     check_ids("class", ids, labels)
-    if truth.shape != heat.shape[1:]:
-        raise ValueError(f"Expected truth of the heat's size {heat.shape[1:]}, got {truth.shape}")
-    scored = truth != IGNORE
-    rows = check_ids("truth", truth[scored], labels)
+    if ground_truth.shape != heat.shape[1:]:
+        raise ValueError(
+            f"Expected ground truth of the heat's size {heat.shape[1:]}, got {ground_truth.shape}"
+        )
+    scored = ground_truth != IGNORE
+    rows = check_ids("ground truth", ground_truth[scored], labels)
     peak, winner = strongest(heat)
     passed = thresholds_below(peak[scored], grid)  # 0..T
     cells = (passed * labels + rows) * len(ids) + winner[scored]

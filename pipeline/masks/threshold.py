@@ -24,7 +24,7 @@ LOWEST, HIGHEST = 0.01, 0.99  # the band never pushes a threshold further out: h
 
 
 def upsample(stored: Stored, size: tuple[int, int]) -> Heat:
-    """Resize stored heatmaps to the picture, bilinear without aligned corners.
+    """Resize stored heatmaps to the image, bilinear without aligned corners.
 
     A map's maximum is not brought back to 1 afterwards.
 

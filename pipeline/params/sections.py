@@ -29,7 +29,7 @@ class Section(BaseModel):
 
 
 class DataParams(Section):
-    """Where the photos and their labels come from."""
+    """Where the images and their labels come from."""
 
     source: Literal["scenes"] | Source
     path: str
@@ -91,7 +91,7 @@ class TrainingParams(Section):
 
 
 class ErasingParams(Section):
-    """Parts of the training pictures that are taken away by the classifier's own heatmaps."""
+    """Parts of the training images that are taken away by the classifier's own heatmaps."""
 
     region: Literal["none", "object", "background"]
     threshold: Annotated[float, Field(gt=0, lt=1)]
@@ -150,7 +150,7 @@ class HeatmapParams(Section):
 
 
 class CrfParams(Section):
-    """Dense CRF; `sxy` in shares of the working picture's long side, `srgb` in grey levels."""
+    """Dense CRF; `sxy` in shares of the working image's long side, `srgb` in grey levels."""
 
     iterations: Count
     gaussian_sxy: Positive

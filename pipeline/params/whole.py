@@ -36,7 +36,7 @@ class Params(Section):
     report: ReportParams
 
     def segmentation_is_pretrained(self) -> bool:
-        """Whether the segmentation encoder starts from other pictures than the data set's own."""
+        """Whether the segmentation encoder starts from other images than the data set's own."""
         start = self.segmentation.weights
         return (self.classifier.weights if start == "classifier" else start) != "none"
 

@@ -1,4 +1,4 @@
-"""A data set as a picture: images of each class, and which classes come together."""
+"""A data set as an image: images of each class, and which classes come together."""
 
 from collections.abc import Mapping, Sequence
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.base.files import inside
-from pipeline.data.images import Picture, read_image
+from pipeline.base.files import safe_join
+from pipeline.data.images import ImageArray, read_image
 from pipeline.report.results import Metrics
 
 COLUMNS = (
@@ -23,17 +23,17 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Example:
-    """A picture in which the classifier is most doubtful about a class."""
+    """An image in which the classifier is most doubtful about a class."""
 
     label: str  # name of the class
     name: str  # of the sample
-    picture: Picture
+    image: ImageArray
 
 
 def read_examples(folder: Path, diagnosis: Metrics) -> list[Example]:
-    """The example pictures that `diagnose` wrote into `folder`."""
+    """The example images that `diagnose` wrote into `folder`."""
     return [
-        Example(found["class"], found["name"], read_image(inside(folder, found["file"])))
+        Example(found["class"], found["name"], read_image(safe_join(folder, found["file"])))
         for found in diagnosis["examples"]
     ]
 

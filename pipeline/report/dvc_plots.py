@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline import paths
-from pipeline.base.files import inside, renew, write_bytes
+from pipeline.base.files import recreate_dir, safe_join, write_bytes
 from pipeline.data.images import write_image
 from pipeline.report.panel import draw_panel
 from pipeline.report.plots import draw_confusion, to_png
@@ -15,14 +15,14 @@ PANELS, PLOTS = paths.REPORTS / "panels", paths.REPORTS / "plots"
 
 def write_panels(rows: Sequence[Row]) -> None:
     """One PNG per image, in a new folder: `dvc plots show` takes all that it finds."""
-    renew(PANELS)
+    recreate_dir(PANELS)
     for row in rows:
-        write_image(inside(PANELS, f"{row.sample.name}.png"), draw_panel(row.tiles))
+        write_image(safe_join(PANELS, f"{row.sample.name}.png"), draw_panel(row.tiles))
 
 
 def write_plots(results: Results) -> None:
     """The confusion matrix of every supervision that has one, as PNG, in a new folder."""
-    renew(PLOTS)
+    recreate_dir(PLOTS)
     for name, confusion in results.confusion.items():
         if confusion.counts.any():
             write_bytes(PLOTS / f"confusion-{name}.png", to_png(draw_confusion(confusion)))

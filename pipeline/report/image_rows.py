@@ -8,12 +8,12 @@ from tqdm import tqdm
 from pipeline import paths
 from pipeline.data.images import Mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
-from pipeline.engine.device import pick_device, place
+from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.params import CrfParams, EvaluationParams
 from pipeline.report.results import Results, lead_method
 from pipeline.report.rows import TRAIN, Row, share_out, unseen_title, worst_first
-from pipeline.report.tiles import Tile, cut_heat, heat_tiles, mask_tiles, shrink_mask, shrink_photo
+from pipeline.report.tiles import Tile, cut_heat, heat_tiles, mask_tiles, shrink_image, shrink_mask
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.workflows.prediction import predict
 
@@ -55,7 +55,7 @@ def predict_train(
         folder = paths.SEGMENTATION / name
         if not samples or (folder / paths.SKIPPED).exists():
             continue
-        net = place(load_segmentation_net(folder), pick_device())
+        net = to_channels_last(load_segmentation_net(folder), pick_device())
         found[name] = {
             sample.name: shrink_mask(predict(net, manifest.image(sample), params, crf))
             for sample in tqdm(samples, f"report ({name})", unit="image", disable=None)
@@ -77,30 +77,30 @@ def read_masks(folder: Path, samples: Sequence[Sample]) -> dict[str, Mask]:
 def train_tiles(
     manifest: Manifest, sample: Sample, results: Results, predictions: Predictions
 ) -> tuple[Tile, ...]:
-    """Photo, heatmaps, pseudo-mask before and after refinement or the corrected mask, truth, predictions."""
-    photo = shrink_photo(manifest.image(sample))
+    """Image, heatmaps, thresholded heatmap, pseudo-masks or the corrected mask, ground truth, predictions."""
+    image = shrink_image(manifest.image(sample))
     method = lead_method(results.methods, results.supervision)
     heatmaps = {m: HeatmapStore(paths.HEATMAPS / m).read(sample) for m in results.methods}
     threshold = results.pseudo_masks[method]["threshold"]
-    masks = {f"{method} > {threshold:.2f}": cut_heat(photo, heatmaps[method], sample.labels, threshold)}
+    masks = {f"{method} > {threshold:.2f}": cut_heat(image, heatmaps[method], sample.labels, threshold)}
     corrected = captioned("corrected mask", paths.CORRECTED, sample)
     made: dict[str, Mask] = {}
     for name in (method, *(name for name in results.pseudo_masks if name not in results.methods)):
         made |= captioned(f"pseudo-mask, {name}", paths.MASKS / name, sample)
     masks |= corrected or made
     masks |= truth_and_predictions(sample, predictions)
-    return (Tile("photo", photo), *heat_tiles(photo, heatmaps), *mask_tiles(photo, masks))
+    return (Tile("image", image), *heat_tiles(image, heatmaps), *mask_tiles(image, masks))
 
 
 def unseen_tiles(manifest: Manifest, sample: Sample, predictions: Predictions) -> tuple[Tile, ...]:
-    """Photo, truth, predictions."""
-    photo = shrink_photo(manifest.image(sample))
-    return (Tile("photo", photo), *mask_tiles(photo, truth_and_predictions(sample, predictions)))
+    """Image, ground truth, predictions."""
+    image = shrink_image(manifest.image(sample))
+    return (Tile("image", image), *mask_tiles(image, truth_and_predictions(sample, predictions)))
 
 
 def truth_and_predictions(sample: Sample, predictions: Predictions) -> dict[str, Mask]:
-    """The true mask where there is one, and the predictions that there are, by caption."""
-    masks = captioned("truth", paths.TRUE_MASKS, sample)
+    """The ground-truth mask where there is one, and the predictions that there are, by caption."""
+    masks = captioned("ground truth", paths.GROUND_TRUTH, sample)
     masks |= {
         f"prediction {name}": found[sample.name]
         for name, found in predictions.items()

@@ -1,11 +1,11 @@
-"""Heat and masks drawn over a photo. Pure: RGB uint8 (H, W, 3) in, RGB uint8 (H, W, 3) out."""
+"""Heat and masks drawn over an image. Pure: RGB uint8 (H, W, 3) in, RGB uint8 (H, W, 3) out."""
 
 import cv2
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.images import IGNORE, Mask, Picture
+from pipeline.data.images import IGNORE, ImageArray, Mask
 from pipeline.formats.palette import voc_palette
 
 COLOUR_MAP = "inferno"  # perceptually even, also in grey and for colour-blind readers
@@ -18,16 +18,16 @@ HATCH_OPACITY = (0.35, 0.9)  # of the white between and on the stripes
 Share = NDArray[np.float64]  # (H, W) in [0, 1]
 
 
-def draw_heat(photo: Picture, heat: NDArray[np.float32]) -> Picture:
-    """Heat (H, W) in [0, 1] over the photo: colour and opacity both grow with it; heat 0 shows the photo."""
+def draw_heat(image: ImageArray, heat: NDArray[np.float32]) -> ImageArray:
+    """Heat (H, W) in [0, 1] over the image: colour and opacity both grow with it; heat 0 shows the image."""
     colours = matplotlib.colormaps[COLOUR_MAP](heat)[..., :3] * 255
-    return mix(photo, colours, HEAT_OPACITY * heat.astype(np.float64))
+    return mix(image, colours, HEAT_OPACITY * heat.astype(np.float64))
 
 
-def draw_mask(photo: Picture, mask: Mask) -> Picture:
-    """A mask (H, W) over the photo: labels in the colours of VOC with an outline, 255 as white stripes.
+def draw_mask(image: ImageArray, mask: Mask) -> ImageArray:
+    """A mask (H, W) over the image: labels in the colours of VOC with an outline, 255 as white stripes.
 
-    The photo below is grey, so that all colour is the mask's.
+    The image below is grey, so that all colour is the mask's.
     """
     labelled = (mask != 0) & (mask != IGNORE)
     opacity = np.where(labelled, MASK_OPACITY, 0.0)
@@ -35,16 +35,16 @@ def draw_mask(photo: Picture, mask: Mask) -> Picture:
     opacity = np.where(mask == IGNORE, hatch(mask.shape), opacity)
     colours = voc_palette().copy()
     colours[IGNORE] = 255
-    return mix(to_grey(photo), colours[mask].astype(np.float64), opacity)
+    return mix(to_grey(image), colours[mask].astype(np.float64), opacity)
 
 
-def to_grey(photo: Picture) -> Picture:
-    """The photo's brightness (ITU-R BT.601) in all three channels."""
-    return np.asarray(cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
+def to_grey(image: ImageArray) -> ImageArray:
+    """The image's brightness (ITU-R BT.601) in all three channels."""
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def outlines(mask: Mask) -> NDArray[np.bool_]:
-    """Where another id lies within `OUTLINE` pixels, bool (H, W); the border of the picture is none."""
+    """Where another id lies within `OUTLINE` pixels, bool (H, W); the border of the image is none."""
     window = np.ones((2 * OUTLINE + 1, 2 * OUTLINE + 1), np.uint8)
     return np.asarray(cv2.dilate(mask, window) != cv2.erode(mask, window))
 
@@ -56,7 +56,7 @@ def hatch(shape: tuple[int, ...]) -> Share:
     return np.where(stripe, HATCH_OPACITY[1], HATCH_OPACITY[0])
 
 
-def mix(photo: Picture, colours: NDArray[np.float64], opacity: Share) -> Picture:
-    """`photo * (1 - opacity) + colours * opacity`, rounded."""
+def mix(image: ImageArray, colours: NDArray[np.float64], opacity: Share) -> ImageArray:
+    """`image * (1 - opacity) + colours * opacity`, rounded."""
     share = opacity[..., None]
-    return np.rint(photo * (1 - share) + colours * share).astype(np.uint8)
+    return np.rint(image * (1 - share) + colours * share).astype(np.uint8)

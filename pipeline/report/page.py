@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pipeline.data.images import Picture
+from pipeline.data.images import ImageArray
 from pipeline.data.manifest import Manifest
 from pipeline.formats.palette import voc_palette
 from pipeline.params import FULL, ROUND, model_before
@@ -55,7 +55,7 @@ def render_page(
 
     Args:
         rows: the images to show, by the title of their section.
-        examples: pictures for the section on what the classifier looks at.
+        examples: images for the section on what the classifier looks at.
         how: where the threshold came from, e.g. `chosen without masks`.
         problems: what was wrong with the data, and which files were left out.
     """
@@ -92,7 +92,7 @@ def render_page(
 
 
 def is_known(results: Results) -> bool:
-    """Whether there are true masks that anything was scored with."""
+    """Whether there are ground-truth masks that anything was scored with."""
     masks = [found["pseudo_masks"]["miou"] for found in results.pseudo_masks.values()]
     return any(miou is not None for miou in masks + [found["miou"] for found in results.evaluation.values()])
 
@@ -126,14 +126,13 @@ def _model_headline(results: Results, supervision: str) -> Headline:
     if not results.trained_on[supervision]:
         meaning = "Not trained: there were no masks to train on."
     elif miou is None:
-        meaning = (
-            f"The {supervision} model cannot be scored: no {scored_split(results)} image has a true mask."
-        )
+        split = scored_split(results)
+        meaning = f"The {supervision} model cannot be scored: no {split} image has a ground-truth mask."
     elif supervision == FULL:
         meaning = f"The same model trained on {labels_of(results, FULL)}: the control."
     else:
         meaning = (
-            "Overlap with the true masks of unseen images after training on "
+            "Overlap with the ground-truth masks of unseen images after training on "
             f"{labels_of(results, supervision)} ({supervision}). 1 is perfect."
         )
     name = f"{FULL if supervision == FULL else 'weak'}, mIoU on {scored_split(results)}"
@@ -151,10 +150,10 @@ def _ratio_headline(results: Results) -> Headline:
 def _mask_headline(results: Results, masks: str) -> Headline:
     miou = results.pseudo_masks[masks]["pseudo_masks"]["miou"]
     learnt = ", which the model learns from," if masks in results.supervision else ""
-    meaning = f"The {masks} masks cannot be scored: no training image has a true mask."
+    meaning = f"The {masks} masks cannot be scored: no training image has a ground-truth mask."
     if miou is not None:
         meaning = (
-            f"How far the refined {masks} masks of the training images{learnt} agree with the true masks."
+            f"Overlap of the refined {masks} masks of the training images{learnt} with the ground truth."
         )
     return Headline("pseudo-masks, mIoU", three(miou), meaning)
 
@@ -163,9 +162,9 @@ def _threshold_meaning(results: Results, method: str, how: str) -> str:
     heat = results.pseudo_masks[method]["heatmaps"]
     meaning = f"Heat above it counts as object ({method}); {how}."
     if heat["threshold_best"] is None:
-        return f"{meaning} Without true masks nobody knows the best one."
+        return f"{meaning} Without ground-truth masks nobody knows the best one."
     return (
-        f"{meaning} The best for the true masks is {heat['threshold_best']:.2f}: "
+        f"{meaning} The best for the ground-truth masks is {heat['threshold_best']:.2f}: "
         f"mIoU {heat['miou_best']:.3f} instead of {heat['miou_chosen']:.3f}."
     )
 
@@ -186,7 +185,7 @@ def describe(results: Results, supervision: str) -> str:
             f"{labels}, by way of {source}. The corrected masks took the place of those, and "
             "count in no score of training images."
         )
-    return f"{labels}, by way of {source}. No true mask took part in its training."
+    return f"{labels}, by way of {source}. No ground-truth mask took part in its training."
 
 
 def plots(results: Results) -> list[Plot]:
@@ -219,10 +218,10 @@ def plots(results: Results) -> list[Plot]:
     return found + [Plot(f"Confusion, {s}", said, draw_confusion(results.confusion[s])) for s in scored]
 
 
-def data_uri(picture: Picture) -> str:
-    """A picture (H, W, 3) as the address of an `<img>`."""
+def data_uri(image: ImageArray) -> str:
+    """An image (H, W, 3) as the address of an `<img>`."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "WEBP", quality=QUALITY, method=4)
+    Image.fromarray(image).save(buffer, "WEBP", quality=QUALITY, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -1,4 +1,4 @@
-"""Captioned tiles as one picture: a row for `dvc plots show`, a grid for `camseg explain`."""
+"""Captioned tiles as one image: a row for `dvc plots show`, a grid for `camseg explain`."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.data.images import Picture
+from pipeline.data.images import ImageArray
 from pipeline.report.overlay import COLOUR_MAP
 from pipeline.report.tiles import Tile
 
@@ -16,27 +16,27 @@ LEGEND = 160  # pixels, length of the colour bar
 PAPER, INK = (255, 255, 255), (30, 32, 36)
 
 
-def draw_panel(tiles: Sequence[Tile]) -> Picture:
+def draw_panel(tiles: Sequence[Tile]) -> ImageArray:
     """The tiles side by side on white, each below its caption; uint8 (H, W, 3)."""
     font = ImageFont.load_default(FONT_SIZE)
-    pictures = [_small(tile.picture) for tile in tiles]
+    images = [_small(tile.image) for tile in tiles]
     # A portrait tile can be narrower than its caption.
     widths = [
-        max(picture.width, int(np.ceil(font.getlength(tile.caption))))
-        for tile, picture in zip(tiles, pictures, strict=True)
+        max(image.width, int(np.ceil(font.getlength(tile.caption))))
+        for tile, image in zip(tiles, images, strict=True)
     ]
-    height = CAPTION + max(picture.height for picture in pictures)
+    height = CAPTION + max(image.height for image in images)
     panel = Image.new("RGB", (sum(widths) + GAP * (len(tiles) + 1), height + 2 * GAP), PAPER)
     draw = ImageDraw.Draw(panel)
     left = GAP
-    for tile, picture, width in zip(tiles, pictures, widths, strict=True):
+    for tile, image, width in zip(tiles, images, widths, strict=True):
         draw.text((left, GAP), tile.caption, INK, font)
-        panel.paste(picture, (left, GAP + CAPTION))
+        panel.paste(image, (left, GAP + CAPTION))
         left += width + GAP
     return np.asarray(panel)
 
 
-def draw_grid(rows: Sequence[Sequence[Tile]]) -> Picture:
+def draw_grid(rows: Sequence[Sequence[Tile]]) -> ImageArray:
     """Panels below each other, and what the colours of heat mean; uint8 (H, W, 3)."""
     panels = [draw_panel(row) for row in rows]
     width = max(panel.shape[1] for panel in panels)
@@ -44,7 +44,7 @@ def draw_grid(rows: Sequence[Sequence[Tile]]) -> Picture:
     return np.concatenate([*(_widened(panel, width) for panel in panels), legend])
 
 
-def _legend(width: int) -> Picture:
+def _legend(width: int) -> ImageArray:
     """A strip with the colour map of heat from 0 to 1."""
     strip = Image.new("RGB", (width, CAPTION + GAP), PAPER)
     draw = ImageDraw.Draw(strip)
@@ -54,15 +54,15 @@ def _legend(width: int) -> Picture:
     draw.text((GAP, 0), "heat 0", INK, font)
     left = 2 * GAP + int(np.ceil(font.getlength("heat 0")))
     strip.paste(Image.fromarray(np.ascontiguousarray(bar)), (left, 2))
-    draw.text((left + LEGEND + GAP, 0), "1: strongest of its picture; transparent where weak", INK, font)
+    draw.text((left + LEGEND + GAP, 0), "1: strongest of its image; transparent where weak", INK, font)
     return np.asarray(strip)
 
 
-def _widened(panel: Picture, width: int) -> Picture:
+def _widened(panel: ImageArray, width: int) -> ImageArray:
     padding = ((0, 0), (0, width - panel.shape[1]), (0, 0))
     return np.pad(panel, padding, constant_values=PAPER[0])
 
 
-def _small(picture: Picture) -> Image.Image:
-    size = (max(1, round(picture.shape[1] * SCALE)), max(1, round(picture.shape[0] * SCALE)))  # W first
-    return Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+def _small(image: ImageArray) -> Image.Image:
+    size = (max(1, round(image.shape[1] * SCALE)), max(1, round(image.shape[0] * SCALE)))  # W first
+    return Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)

@@ -68,17 +68,17 @@ def draw_sweep(sweeps: Mapping[str, Points], metrics: Mapping[str, Metrics]) -> 
             axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.5, label=method)
             _mark(axes, metrics[method]["heatmaps"], colour)
         axes.plot([], [], "o", ms=5, color=INK, label="used")  # for the legend
-        axes.plot([], [], "o", ms=9, mfc="none", color=INK, label="best for the true masks")
+        axes.plot([], [], "o", ms=9, mfc="none", color=INK, label="best for the ground-truth masks")
         axes.set(xlabel="threshold", ylabel="mIoU of the heatmaps", xlim=(0, 1))
         axes.set_ylim(bottom=0)
         axes.grid()
-        names = [*shown, "used", "best for the true masks"]
+        names = [*shown, "used", "best for the ground-truth masks"]
         figure.legend(loc="outside upper center", ncols=legend_columns(names), columnspacing=1.2)
         return figure
 
 
 def _mark(axes: Axes, heatmaps: Metrics, colour: str) -> None:
-    """Mark the threshold in use with a dot, and the best one for the true masks with a ring."""
+    """Mark the threshold in use with a dot, and the best one for the ground-truth masks with a ring."""
     axes.plot([heatmaps["threshold_best"]], [heatmaps["miou_best"]], "o", ms=9, mfc="none", color=colour)
     axes.plot([heatmaps["threshold_chosen"]], [heatmaps["miou_chosen"]], "o", ms=5, color=colour)
 
@@ -109,7 +109,7 @@ def _name_cells(axes: Axes, names: Sequence[str]) -> None:
     # A class may be called `$x`: no mathematics.
     axes.set_xticks(middle, names, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
     axes.set_yticks(middle, names, parse_math=False)
-    axes.set(xlabel="prediction", ylabel="truth", aspect="equal")
+    axes.set(xlabel="prediction", ylabel="ground truth", aspect="equal")
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -19,7 +19,7 @@ Points = list[tuple[float, float]]  # of a curve: (step, loss) or (threshold, mI
 
 @dataclass(frozen=True)
 class Confusion:
-    """Pixels of masks or predictions: int64 (L, L), rows truth, columns found, and the labels."""
+    """Pixels of masks or predictions: int64 (L, L), rows ground truth, columns found, and the labels."""
 
     names: tuple[str, ...]
     counts: NDArray[np.int64]

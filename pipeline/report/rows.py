@@ -15,7 +15,7 @@ class Row:
     """One image of the report."""
 
     sample: Sample
-    score: float | None  # mIoU in [0, 1]; None without a true mask
+    score: float | None  # mIoU in [0, 1]; None without a ground-truth mask
     tiles: tuple[Tile, ...]
 
 

@@ -41,7 +41,7 @@ def labels_of(results: Results, supervision: str) -> str:
     """What a model was trained on, in a few words, and on how many images."""
     images = count_of(results.trained_on[supervision], "image")
     if supervision == FULL:
-        return f"the true masks of {images}"
+        return f"the ground-truth masks of {images}"
     corrected = corrected_masks(results)
     more = f" and {count_of(corrected, 'corrected mask')}" if corrected else ""
     return f"the image-level labels of {images}{more}"
@@ -74,7 +74,7 @@ def summary_table(results: Results, how: str) -> str:
     method = lead_method(results.methods, results.supervision)
     masks, best = results.pseudo_masks[method], results.pseudo_masks[method]["heatmaps"]["threshold_best"]
     trained_on = lead_masks(results.methods, results.supervision)
-    oracle = "" if best is None else f"; best for the true masks: {best:.2f}"
+    oracle = "" if best is None else f"; best for the ground-truth masks: {best:.2f}"
     rows = [
         ("classifier mAP, val", three(results.classifier["map"]), ""),
         (f"threshold, {method}", three(masks["threshold"]), f"{how}{oracle}"),

@@ -1,4 +1,4 @@
-"""Backgrounds: six kinds of place with soft gradients and texture, at the picture's own size."""
+"""Backgrounds: six kinds of place with soft gradients and texture, at the image's own size."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class Background:
 
 
 def paint_background(rng: np.random.Generator, kind: str, size: tuple[int, int], clutter: bool) -> Background:
-    """A place of the given kind for a picture of `size` (rows, columns); clouds and windows are `clutter`."""
+    """A place of the given kind for an image of `size` (rows, columns); clouds and windows are `clutter`."""
     height, width = size
     horizon = int(height * rng.uniform(0.28, 0.5))
     image = np.empty((height, width, 3), np.float32)

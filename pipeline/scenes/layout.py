@@ -1,4 +1,4 @@
-"""What stands where: the picture's size, its classes, and the poses and positions of all items."""
+"""What stands where: the image's size, its classes, and the poses and positions of all items."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from pipeline.scenes.shapes import Outline, Part, bounds, transform, turn
 from pipeline.scenes.visibility import Item, all_recognisable
 
 _BOAT = CLASSES.index("boat")
-_BOAT_SHARE = 0.26  # of the pictures with an object
-# Share of the boatless pictures with water: with the default bias, 6 of 10 pictures with water have a boat.
+_BOAT_SHARE = 0.26  # of the images with an object
+# Share of the boatless images with water: with the default bias, 6 of 10 images with water have a boat.
 _WATER_SHARE = 0.2
 _CLUTTER_SIZES = (0.1, 0.32)  # shares of the short side
 _TRIES = 14
@@ -21,7 +21,7 @@ _TRIES = 14
 
 @dataclass(frozen=True)
 class Ground:
-    """Where things can stand: kind of place, picture size (rows, columns), row of the horizon."""
+    """Where things can stand: kind of place, image size (rows, columns), row of the horizon."""
 
     place: str
     size: tuple[int, int]
@@ -29,7 +29,7 @@ class Ground:
 
 
 def draw_size(rng: np.random.Generator, long_side: int) -> tuple[int, int]:
-    """Rows and columns of a picture: one of eight shapes, not square, multiples of 8 pixels."""
+    """Rows and columns of an image: one of eight shapes, not square, multiples of 8 pixels."""
     long = _multiple_of_8(long_side)
     short = _multiple_of_8(long_side / float(rng.choice([4 / 3, 3 / 2, 5 / 4, 1.2])))
     return (short, long) if rng.random() < 0.6 else (long, short)
@@ -40,7 +40,7 @@ def _multiple_of_8(pixels: float) -> int:
 
 
 def draw_classes(rng: np.random.Generator, params: ScenesParams) -> list[int]:
-    """Class index of every instance that the picture should hold; empty for a picture without objects."""
+    """Class index of every instance that the image should hold; empty for an image without objects."""
     if rng.random() < params.empty_share:
         return []
     counts = np.arange(1, params.max_instances + 1)
@@ -59,7 +59,7 @@ def draw_place(rng: np.random.Generator, classes: list[int], context_bias: float
 
 
 def arrange(rng: np.random.Generator, classes: list[int], ground: Ground, params: ScenesParams) -> list[Item]:
-    """The objects and the clutter of a picture, back to front."""
+    """The objects and the clutter of an image, back to front."""
     items: list[Item] = []
     for index in classes:
         items = _add(rng, items, index + 1, CLASSES[index], ground, params)

@@ -1,7 +1,7 @@
 """Painting of parts on the enlarged canvas: soft shading, grain, shadows.
 
-The canvas is float32 `(3H, 3W, 3)` RGB in [0, 255]: `ENLARGE` times the picture in both directions. Averaging
-it over `ENLARGE` x `ENLARGE` blocks gives the smooth picture; its block centres give the exact mask.
+The canvas is float32 `(3H, 3W, 3)` RGB in [0, 255]: `ENLARGE` times the image in both directions. Averaging
+it over `ENLARGE` x `ENLARGE` blocks gives the smooth image; its block centres give the exact mask.
 """
 
 import cv2
@@ -25,7 +25,7 @@ def resized(image: Floats, size: tuple[int, ...], method: int) -> Floats:
 
 
 def fill(target: Bytes, outline: Outline, value: int, corner: tuple[int, int] = (0, 0)) -> None:
-    """Fill an outline (picture pixels) on an enlarged array that starts at `corner` (row, column)."""
+    """Fill an outline (image pixels) on an enlarged array that starts at `corner` (row, column)."""
     enlarged = outline * ENLARGE - (corner[1], corner[0]) - 0.5
     points = np.rint(enlarged * (1 << _SHIFT)).astype(np.int32)
     cv2.fillPoly(target, [points], value, lineType=cv2.LINE_8, shift=_SHIFT)
@@ -71,7 +71,7 @@ def _shading(mask: Bytes, part: Part, light: tuple[float, float]) -> Floats:
     """Brightness factors of a part, shaped like `mask`, as if it were inflated.
 
     The mask is blurred into a dome; its slope towards the light brightens, its low rim darkens. That is soft,
-    so it is computed at the picture's own size.
+    so it is computed at the image's own size.
     """
     small = (max(mask.shape[1] // ENLARGE, 1), max(mask.shape[0] // ENLARGE, 1))
     solid = cv2.resize(mask, small, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
@@ -108,7 +108,7 @@ def paint_wake(canvas: Floats, parts: tuple[Part, ...]) -> None:
 
 
 def _paint_spot(canvas: Floats, x: float, y: float, rx: float, ry: float, change: float) -> None:
-    """Brighten the centre of a soft ellipse (picture pixels) by the share `change`, less so outwards."""
+    """Brighten the centre of a soft ellipse (image pixels) by the share `change`, less so outwards."""
     rows = np.arange(max(int((y - 2 * ry) * ENLARGE), 0), min(int((y + 2 * ry) * ENLARGE), canvas.shape[0]))
     columns = np.arange(
         max(int((x - 2 * rx) * ENLARGE), 0), min(int((x + 2 * rx) * ENLARGE), canvas.shape[1])

@@ -1,4 +1,4 @@
-"""Rendering of one scene: the picture and its exact mask, from one seed."""
+"""Rendering of one scene: the image and its exact mask, from one seed."""
 
 from dataclasses import dataclass
 
@@ -61,7 +61,7 @@ def _mask(items: list[Item], size: tuple[int, int]) -> Bytes:
 
 
 def _paint(rng: np.random.Generator, background: Background, items: list[Item], place: str) -> Bytes:
-    """The picture, uint8 `(H, W, 3)`: background, items back to front, light, and the camera's noise."""
+    """The image, uint8 `(H, W, 3)`: background, items back to front, light, and the camera's noise."""
     size = background.image.shape[:2]
     enlarged = (size[0] * ENLARGE, size[1] * ENLARGE)
     canvas = resized(background.image, enlarged, cv2.INTER_NEAREST)
@@ -95,13 +95,13 @@ def _colours_behind(canvas: Floats, item: Item) -> list[Colour]:
     return [canvas[rows, box[1]].mean(axis=(0, 1)) for rows in halves]
 
 
-def _developed(rng: np.random.Generator, picture: Floats) -> Bytes:
+def _developed(rng: np.random.Generator, image: Floats) -> Bytes:
     """Exposure, colour cast, vignette and noise; rounds to bytes."""
     cast = rng.uniform(0.95, 1.05, 3) * rng.uniform(0.9, 1.06)
-    rows, columns = picture.shape[:2]
+    rows, columns = image.shape[:2]
     across = np.linspace(-1, 1, columns) ** 2
     down = np.linspace(-1, 1, rows) ** 2
     vignette = 1 - rng.uniform(0.0, 0.09) * (down[:, None] + across[None, :])
-    noise = rng.standard_normal(picture.shape, dtype=np.float32) * rng.uniform(1.0, 3.0)
-    developed = picture * cast * vignette[..., None] + noise
+    noise = rng.standard_normal(image.shape, dtype=np.float32) * rng.uniform(1.0, 3.0)
+    developed = image * cast * vignette[..., None] + noise
     return np.rint(developed).clip(0, 255).astype(np.uint8)

@@ -16,7 +16,7 @@ _MIN_PIECE = 24  # pixels of the smallest piece of an object; half of the object
 
 @dataclass(frozen=True)
 class Item:
-    """A thing in picture pixels: `label` 0 for clutter, index + 1 for classes; `base` is its lowest row."""
+    """A thing in image pixels: `label` 0 for clutter, index + 1 for classes; `base` is its lowest row."""
 
     label: int
     parts: tuple[Part, ...]

@@ -1,4 +1,4 @@
-"""Loss for masks in which background is most of the picture and some pixels are unknown."""
+"""Loss for masks in which background is most of the image and some pixels are unknown."""
 
 from collections.abc import Iterable
 

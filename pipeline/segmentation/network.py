@@ -21,7 +21,7 @@ class SegmentationConfig:
     """What a caller of the saved model has to know."""
 
     classes: tuple[str, ...]  # id i + 1 is class i; 0 is background
-    long_side: int  # pixels that the longer side of a photo had in training
+    long_side: int  # pixels that the longer side of an image had in training
     mean: tuple[float, ...] = MEAN  # of RGB in [0, 1], to subtract
     std: tuple[float, ...] = STD  # to divide by
 
@@ -55,7 +55,7 @@ def make_segmentation_net(
     """The untrained network that `params` describe.
 
     Args:
-        pretrained: the encoder comes from other pictures; `batch_norm: auto` then keeps its statistics.
+        pretrained: the encoder comes from other images; `batch_norm: auto` then keeps its statistics.
         classifier: `model.safetensors` of the classifier, for `weights: classifier`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Prediction for pictures of any size."""
+"""Prediction for images of any size."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.base.sizes import working_size
-from pipeline.data.images import Mask, Picture
+from pipeline.data.images import ImageArray, Mask
 from pipeline.data.resize import image_tensor, resize
 from pipeline.engine.device import autocast, to_device
 from pipeline.segmentation.network import SegmentationNet
@@ -19,7 +19,7 @@ SMALLEST = 1e-12  # of a sum of probabilities, so that it can be divided by
 MULTIPLE = 32  # pixels: decoders need sides that the deepest feature map divides
 
 
-def predict_mask(net: SegmentationNet, image: Picture, scales: Sequence[float], *, flip: bool) -> Mask:
+def predict_mask(net: SegmentationNet, image: ImageArray, scales: Sequence[float], *, flip: bool) -> Mask:
     """Most probable id of every pixel, uint8 (H, W) at the size of `image`; never 255."""
     probabilities = predict_probabilities(net, image, scales, flip=flip)
     return probabilities.argmax(0).to(torch.uint8).cpu().numpy().astype(np.uint8)
@@ -28,7 +28,7 @@ def predict_mask(net: SegmentationNet, image: Picture, scales: Sequence[float], 
 @torch.inference_mode()
 def predict_probabilities(
     net: SegmentationNet,
-    image: Picture,
+    image: ImageArray,
     scales: Sequence[float],
     *,
     flip: bool,
@@ -56,7 +56,7 @@ def predict_probabilities(
 
 
 def predict_heat(
-    net: SegmentationNet, image: Picture, labels: Sequence[int], scales: Sequence[float], *, flip: bool
+    net: SegmentationNet, image: ImageArray, labels: Sequence[int], scales: Sequence[float], *, flip: bool
 ) -> NDArray[np.uint8]:
     """How much each of `labels` outweighs the background: p_c / (p_c + p_background) * 255.
 

@@ -26,7 +26,7 @@ class MaskedSamples:
     def repeated(self, times: int) -> list[Sample]:
         """The samples, those that are trusted `times` times, unless all are.
 
-        A few true masks among a thousand pseudo-masks would hardly be seen.
+        A few ground-truth masks among a thousand pseudo-masks would hardly be seen.
         """
         known = [sample for sample in self.samples if sample.name in self.trusted]
         return [*self.samples, *(known * (times - 1) if len(known) < len(self.samples) else [])]

@@ -2,11 +2,11 @@
 
 A network learns what most masks agree on before it learns the mistakes of single ones. So an average of its
 past weights, the teacher, looks at the same crops: where it is sure, its label counts instead of the mask's.
-It chooses among the labels that the picture has, never among others.
+It chooses among the labels that the image has, never among others.
 
 Source: early-learning correction, Liu et al. 2022 (ADELE), arXiv:2110.03740; the mean teacher of Tarvainen
 and Valpola 2017, arXiv:1703.01780. Deviations from ADELE: corrections begin at one given step for all
-classes, the teacher is an average, and only labels of the picture take part.
+classes, the teacher is an average, and only labels of the image take part.
 """
 
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ class TrainableSegmentation(nn.Module):
 
 
 def correctable(labels: Sequence[int], count: int, *, trusted: bool) -> Tensor:
-    """Which of `count` ids the teacher may give to a picture, bool (L,): background and its labels.
+    """Which of `count` ids the teacher may give to an image, bool (L,): background and its labels.
 
     None, if its mask is true: that mask stays.
     """
@@ -85,7 +85,7 @@ def correct(masks: Tensor, scores: Tensor, allowed: Tensor, confidence: float) -
     """`masks` with the teacher's label where its probability among the allowed ids is above `confidence`.
 
     Args:
-        masks: int64 (N, H, W); 255 stays, since that may lie beyond the picture.
+        masks: int64 (N, H, W); 255 stays, since that may lie beyond the image.
         scores: the teacher's, float32 (N, L, H, W).
         allowed: bool (N, L), see `correctable`; a mask without any stays as it is.
     """

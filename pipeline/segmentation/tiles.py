@@ -1,4 +1,4 @@
-"""Pictures much larger than the working size, in overlapping tiles."""
+"""Images much larger than the working size, in overlapping tiles."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.images import Mask, Picture
+from pipeline.data.images import ImageArray, Mask
 
 Probabilities = NDArray[np.float32]  # (L, H, W) in [0, 1]
 Window = NDArray[np.float32]  # (H,)
@@ -16,19 +16,19 @@ OVERLAP = 4  # tiles share a quarter of their side
 
 @dataclass(frozen=True)
 class Span:
-    """A tile along one side of the picture, in pixels."""
+    """A tile along one side of the image, in pixels."""
 
     start: int
     stop: int
     window: Window  # (stop - start,) in (0, 1]
 
 
-def predict_tiled(probabilities: Callable[[Picture], Probabilities], image: Picture, tile: int) -> Mask:
+def predict_tiled(probabilities: Callable[[ImageArray], Probabilities], image: ImageArray, tile: int) -> Mask:
     """Most probable id of every pixel, uint8 (H, W), from the probabilities of overlapping tiles.
 
     Where tiles overlap, their probabilities are averaged with a window that falls smoothly to their edges, so
     that no seams show. Bounded are the memory of the network, by one tile, and that of the probabilities, by
-    a few rows of tiles: L x `tile` x W float32 each. The decoded picture and the mask are whole.
+    a few rows of tiles: L x `tile` x W float32 each. The decoded image and the mask are whole.
 
     Args:
         probabilities: RGB uint8 (h, w, 3), h and w at most `tile` -> float32 (L, h, w).
@@ -53,7 +53,10 @@ def predict_tiled(probabilities: Callable[[Picture], Probabilities], image: Pict
 
 
 def weigh_row(
-    probabilities: Callable[[Picture], Probabilities], image: Picture, row: Span, columns: Sequence[Span]
+    probabilities: Callable[[ImageArray], Probabilities],
+    image: ImageArray,
+    row: Span,
+    columns: Sequence[Span],
 ) -> Probabilities:
     """Probabilities of one row of tiles times their windows, summed: float32 (L, rows of the span, W)."""
     parts = ((c, probabilities(image[row.start : row.stop, c.start : c.stop])) for c in columns)

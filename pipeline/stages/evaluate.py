@@ -3,7 +3,7 @@
 import sys
 
 from pipeline import paths
-from pipeline.base.files import note_if_empty, renew
+from pipeline.base.files import note_if_empty, recreate_dir
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import stage
@@ -15,7 +15,7 @@ def main(supervision: str) -> None:
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
     predictions = paths.PREDICTIONS / supervision
-    renew(predictions)
+    recreate_dir(predictions)
     evaluate(Evaluation(supervision, manifest, params.evaluation, params.pseudo_masks.crf))
     note_if_empty(predictions, "There is no model to predict with.")
 

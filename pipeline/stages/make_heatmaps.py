@@ -4,7 +4,7 @@ from pipeline import paths
 from pipeline.base.work import publish, work_folder
 from pipeline.classifier.network import load_classifier
 from pipeline.data.manifest import read_manifest
-from pipeline.engine.device import describe, pick_device, place
+from pipeline.engine.device import describe, pick_device, to_channels_last
 from pipeline.engine.folding import fold_batch_norm
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
 from pipeline.heatmaps.layers import Target
@@ -21,7 +21,7 @@ def main() -> None:
     device = pick_device()
     net = load_classifier(paths.CLASSIFIER)
     fold_batch_norm(net.encoder)
-    place(net, device)
+    to_channels_last(net, device)
     work = work_folder(
         NAME,
         __file__,

@@ -1,21 +1,21 @@
 """Samples, classes and split from the data source, with what was wrong with it; true and corrected masks."""
 
 from pipeline import paths
-from pipeline.base.files import note_if_empty, renew, write_text
+from pipeline.base.files import note_if_empty, recreate_dir, write_text
 from pipeline.data.manifest import write_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import stage
 from pipeline.workflows.preparation import read_source, write_corrected_masks
 
 NAME = "prepare"
-MASKS = (paths.TRUE_MASKS, paths.CORRECTED, paths.ATTENTION)  # any of them may be empty
+MASKS = (paths.GROUND_TRUTH, paths.CORRECTED, paths.ATTENTION)  # any of them may be empty
 
 
 def main() -> None:
     """Write `data/prepared` (manifest, problems, rendered images), the true and the corrected masks."""
     params = load_params()
     for folder in (paths.PREPARED, *MASKS):
-        renew(folder)
+        recreate_dir(folder)
     manifest, warnings = read_source(params)
     warnings += write_corrected_masks(manifest, params)
     write_text(paths.PREPARED / paths.PROBLEMS, "".join(f"{line}\n" for line in sorted(warnings)))

@@ -1,4 +1,4 @@
-"""Train the segmentation model on the pseudo-masks of a method, or on the true masks (`full`)."""
+"""Train the segmentation model on the pseudo-masks of a method, or on the ground-truth masks (`full`)."""
 
 import sys
 

@@ -26,8 +26,10 @@ def score_classifier(net: Classifier, manifest: Manifest, long_side: int, folder
 
 def write_scores(manifest: Manifest, probabilities: np.ndarray, folder: Path) -> None:
     """Write average precision and F1 of each class, and their means, of the `val` samples."""
-    truth = np.stack([multi_hot(s.labels, len(manifest.classes)).numpy() for s in manifest.split("val")])
-    ap, f1 = average_precision(truth, probabilities), f1_at(truth, probabilities, 0.5)
+    ground_truth = np.stack(
+        [multi_hot(s.labels, len(manifest.classes)).numpy() for s in manifest.split("val")]
+    )
+    ap, f1 = average_precision(ground_truth, probabilities), f1_at(ground_truth, probabilities, 0.5)
     write_json(
         folder / "metrics.json",
         {"map": score_or_none(mean_present(ap)), "f1": score_or_none(mean_present(f1))},

@@ -11,7 +11,7 @@ def write_confusion(file: Path, classes: Sequence[str], counts: Counts) -> None:
     """Write pixel counts (L, L), background first: a row for each true label, a column for each found one."""
     names = ("background", *classes)
     rows = [
-        {"truth": name, **dict(zip(names, row, strict=True))}
+        {"ground_truth": name, **dict(zip(names, row, strict=True))}
         for name, row in zip(names, counts.tolist(), strict=True)
     ]
-    write_csv(file, ("truth", *names), rows)
+    write_csv(file, ("ground_truth", *names), rows)

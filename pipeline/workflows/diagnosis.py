@@ -11,7 +11,7 @@ from pipeline import paths
 from pipeline.classifier.network import load_classifier
 from pipeline.data.images import Mask
 from pipeline.data.manifest import Manifest, Sample, load_mask
-from pipeline.engine.device import pick_device, place
+from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.evaluation.diagnosis import ImageDiagnosis, Logits, diagnose
 from pipeline.heatmaps.diagnosed_model import (
     DiagnosedModel,
@@ -33,7 +33,7 @@ class Diagnosis:
 
 def diagnose_classifier(manifest: Manifest, params: Params) -> Diagnosis:
     """Diagnose `models/classifier` on the `val` images, by the first of `heatmaps.methods`."""
-    net = place(load_classifier(paths.CLASSIFIER), pick_device())
+    net = to_channels_last(load_classifier(paths.CLASSIFIER), pick_device())
     model = make_diagnosed_model(net, net.fc, params.heatmaps.methods[0], params.data.long_side)
     val = manifest.split("val")
     logits, backgrounds, diagnoses = diagnose_images(model, manifest, val, params.diagnose.images)
@@ -47,14 +47,14 @@ def diagnose_images(
 ) -> tuple[Logits, Logits, list[ImageDiagnosis]]:
     """Logits (N, C), those of the backgrounds, and a diagnosis of each class shown.
 
-    The first `images` of each class are diagnosed in detail. Without a true mask, the background is NaN.
+    The first `images` of each class are diagnosed in detail. The background is NaN without a ground-truth mask.
     """
     logits = np.zeros((len(samples), len(manifest.classes)), np.float32)
     backgrounds = np.full_like(logits, np.nan)
     diagnoses: list[ImageDiagnosis] = []
     left = [images] * len(manifest.classes)
     for row, sample in enumerate(tqdm(samples, "diagnose", unit="image")):
-        image, mask, background = manifest.image(sample), true_mask(sample), None
+        image, mask, background = manifest.image(sample), ground_truth_of(sample), None
         logits[row] = model.logits(image).numpy()
         if mask is not None:
             background = background_logits(model, image, mask)
@@ -66,6 +66,6 @@ def diagnose_images(
     return logits, backgrounds, diagnoses
 
 
-def true_mask(sample: Sample) -> Mask | None:
+def ground_truth_of(sample: Sample) -> Mask | None:
     """The mask of `sample`, where it may be used for scores."""
-    return load_mask(paths.TRUE_MASKS, sample) if sample.score else None
+    return load_mask(paths.GROUND_TRUTH, sample) if sample.score else None

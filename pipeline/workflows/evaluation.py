@@ -11,7 +11,7 @@ from pipeline import paths
 from pipeline.base.files import write_csv, write_json
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
-from pipeline.engine.device import pick_device, place
+from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.errors import UserError
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
 from pipeline.evaluation.confusion import Counts, confusion_matrix, iou_per_class, mean_iou
@@ -81,7 +81,7 @@ def predict_all(task: Evaluation) -> dict[str, float]:
     task.predictions.mkdir(parents=True, exist_ok=True)
     if (model / paths.SKIPPED).exists():
         return {}
-    net, confidences = place(load_segmentation_net(model), pick_device()), {}
+    net, confidences = to_channels_last(load_segmentation_net(model), pick_device()), {}
     for sample in tqdm(task.samples, f"prediction ({task.supervision})", unit="image"):
         found = predict_with_confidence(net, task.manifest.image(sample), task.params, task.crf)
         write_mask(mask_path(task.predictions, sample), found.mask)
@@ -92,9 +92,9 @@ def predict_all(task: Evaluation) -> dict[str, float]:
 def prediction_counts(task: Evaluation, sample: Sample) -> tuple[Counts, Counts]:
     """Pixels by true and predicted label, int64 (L, L), and those of the bands at the outlines, (L, 2)."""
     labels = len(task.manifest.classes) + 1
-    truth, prediction = load_mask(paths.TRUE_MASKS, sample), load_mask(task.predictions, sample)
-    bands = boundary_counts(truth, prediction, labels, task.params.boundary)
-    return confusion_matrix(truth, prediction, labels), bands
+    ground_truth, prediction = load_mask(paths.GROUND_TRUTH, sample), load_mask(task.predictions, sample)
+    bands = boundary_counts(ground_truth, prediction, labels, task.params.boundary)
+    return confusion_matrix(ground_truth, prediction, labels), bands
 
 
 def summarise(

@@ -57,7 +57,7 @@ def calibrated(heatmaps: Path, samples: Sequence[Sample], labels: int) -> float:
     store = HeatmapStore(heatmaps)
     counts = np.zeros((len(THRESHOLDS), labels, labels), np.int64)
     for sample in corrected:
-        truth = load_mask(paths.CORRECTED, sample)
+        ground_truth = load_mask(paths.CORRECTED, sample)
         heat = upsample(store.read(sample), (sample.height, sample.width))
-        counts += sweep(truth, heat, np.array(sample.labels, int), labels)
+        counts += sweep(ground_truth, heat, np.array(sample.labels, int), labels)
     return best_threshold(counts)

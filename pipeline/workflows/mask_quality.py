@@ -1,4 +1,4 @@
-"""What masks say of themselves, without true masks."""
+"""What masks say of themselves, without ground-truth masks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pipeline.workflows.masking_job import MaskingJob
 
 @dataclass(frozen=True)
 class MaskQuality:
-    """What one published mask says of itself; no true mask is needed."""
+    """What one published mask says of itself; no ground-truth mask is needed."""
 
     confidence: float  # in [0, 1], see `mask_confidence`
     ignored: float  # share of its pixels that are left open

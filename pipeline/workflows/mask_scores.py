@@ -1,4 +1,4 @@
-"""The scores of heatmaps and masks against the true masks."""
+"""The scores of heatmaps and masks against the ground-truth masks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ ImageScores = tuple[float | None, float | None]  # mIoU before and after refinem
 
 @dataclass(frozen=True)
 class ImageCounts:
-    """Pixel counts of one image against its true mask; each is additive over images."""
+    """Pixel counts of one image against its ground-truth mask; each is additive over images."""
 
     name: str
     sweep: Counts  # (T, L, L) of the heatmaps
@@ -41,16 +41,16 @@ class ImageCounts:
 
 
 def evaluate_image(job: MaskingJob, sample: Sample) -> ImageCounts:
-    """Compare one image's heatmaps and masks with its true mask."""
-    truth, labels = load_mask(paths.TRUE_MASKS, sample), len(job.manifest.classes) + 1
+    """Compare one image's heatmaps and masks with its ground-truth mask."""
+    ground_truth, labels = load_mask(paths.GROUND_TRUTH, sample), len(job.manifest.classes) + 1
     classes = np.array(sample.labels, int)
-    heat = upsample(HeatmapStore(job.heat.folder).read(sample), truth.shape)
+    heat = upsample(HeatmapStore(job.heat.folder).read(sample), ground_truth.shape)
     return ImageCounts(
         sample.name,
-        sweep(truth, heat, classes, labels),
-        confusion_matrix(truth, label_map(heat, classes, job.heat.threshold), labels),
-        confusion_matrix(truth, load_mask(job.work / "refined", sample), labels),
-        pseudo_mask_counts(truth, load_mask(job.work / "masks", sample), labels),
+        sweep(ground_truth, heat, classes, labels),
+        confusion_matrix(ground_truth, label_map(heat, classes, job.heat.threshold), labels),
+        confusion_matrix(ground_truth, load_mask(job.work / "refined", sample), labels),
+        pseudo_mask_counts(ground_truth, load_mask(job.work / "masks", sample), labels),
     )
 
 

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.base.files import inside, write_bytes
+from pipeline.base.files import safe_join, write_bytes
 from pipeline.data.corrections.store import inspect_store
-from pipeline.data.inspection import inspect_folder, write_true_masks
+from pipeline.data.inspection import inspect_folder, write_ground_truth
 from pipeline.data.manifest import Manifest
 from pipeline.errors import UserError
 from pipeline.params import Params
@@ -18,19 +18,19 @@ class DataError(UserError):
 
 
 def read_source(params: Params) -> tuple[Manifest, tuple[str, ...]]:
-    """The manifest of `data.source`, whose true masks are written, and warnings, which are printed too.
+    """The manifest of `data.source`, and the warnings, which are printed too; writes the ground truth.
 
     Raises:
         DataError: the folder has errors.
     """
     if params.data.source == "scenes":
-        return write_scenes(paths.PREPARED, paths.TRUE_MASKS, params.scenes, params.seed), ()
+        return write_scenes(paths.PREPARED, paths.GROUND_TRUTH, params.scenes, params.seed), ()
     found = inspect_folder(params.data.source, Path(params.data.path), params.data, params.seed)
     for line in found.warnings:
         print(f"warning: {line}", file=sys.stderr)
     if found.manifest is None:
         raise DataError(f"{params.data.path}: {len(found.errors)} error(s):\n{indented(found.errors)}")
-    write_true_masks(found, paths.TRUE_MASKS)
+    write_ground_truth(found, paths.GROUND_TRUTH)
     return found.manifest, found.warnings
 
 
@@ -50,7 +50,7 @@ def write_corrected_masks(manifest: Manifest, params: Params) -> tuple[str, ...]
     supervised = params.classifier.gain.supervision_weight > 0
     for folder in (paths.CORRECTED, *([paths.ATTENTION] if supervised else [])):
         for name, content in found.masks.items():
-            write_bytes(inside(folder, f"{name}.png"), content)
+            write_bytes(safe_join(folder, f"{name}.png"), content)
     return found.warnings
 
 

@@ -1,4 +1,4 @@
-"""Masks of the training images from a store of heatmaps, and their scores where true masks exist.
+"""Masks of the training images from a store of heatmaps, and their scores where ground-truth masks exist.
 
 Corrected masks take the place of those from heatmaps. They train, so they are left out of all scores.
 """

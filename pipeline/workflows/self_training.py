@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from pipeline import paths
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.engine.device import pick_device, place
+from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.params import PseudoMaskParams, SelfTrainingParams, method_of
 from pipeline.segmentation.network import load_segmentation_net
@@ -23,7 +23,7 @@ def predict_all(
     model: Path, manifest: Manifest, samples: Sequence[Sample], params: SelfTrainingParams, folder: Path
 ) -> None:
     """Store what the model says of each image's labels, as if it were heat; shards that are there stay."""
-    net = place(load_segmentation_net(model), pick_device())
+    net = to_channels_last(load_segmentation_net(model), pick_device())
     shards = [samples[start : start + SHARD] for start in range(0, len(samples), SHARD)]
     with tqdm(total=len(samples), desc="self-training", unit="image") as bar:
         for number, shard in enumerate(shards):

@@ -37,7 +37,7 @@ def test_csv_has_a_header_and_unix_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("relative", ["a.png", "deep/er/a.png", "deep/../a.png"])
 def test_paths_inside_pass(tmp_path: Path, relative: str) -> None:
-    assert files.inside(tmp_path, relative) == tmp_path / relative
+    assert files.safe_join(tmp_path, relative) == tmp_path / relative
 
 
 @pytest.mark.parametrize("relative", ["../a.png", "deep/../../a.png", "/etc/passwd", "link/a.png"])
@@ -46,7 +46,7 @@ def test_paths_that_leave_are_refused(tmp_path: Path, relative: str) -> None:
     folder.mkdir()
     (folder / "link").symlink_to(tmp_path)
     with pytest.raises(ValueError, match="leaves the folder"):
-        files.inside(folder, relative)
+        files.safe_join(folder, relative)
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
@@ -104,12 +104,12 @@ def test_renew_replaces_a_link_and_leaves_alone_what_it_leads_to(tmp_path: Path)
     for target in ("old", "gone", "old/x"):
         link = tmp_path / f"link-{Path(target).name}"
         link.symlink_to(target)
-        files.renew(link)
+        files.recreate_dir(link)
         assert link.is_dir()
         assert not link.is_symlink()
         assert not list(link.iterdir())
     assert (tmp_path / "old" / "x").exists()
-    files.renew(tmp_path / "old")
+    files.recreate_dir(tmp_path / "old")
     assert not list((tmp_path / "old").iterdir())
 
 

@@ -1,4 +1,4 @@
-"""The bench of variants: what it reads, how it sets training photos aside, its table."""
+"""The bench of variants: what it reads, how it sets training images aside, its table."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ def test_variants_are_a_name_and_values() -> None:
 
 
 def test_choosing_never_touches_val(tmp_path: Path) -> None:
-    folder = make_photo_folder(tmp_path / "photos")
+    folder = make_photo_folder(tmp_path / "images")
     before = (folder / "labels.csv").read_bytes()
     with (folder / "labels.csv").open(newline="") as file:
         old = {row["image"]: row["split"] for row in csv.DictReader(file)}

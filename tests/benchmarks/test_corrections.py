@@ -24,7 +24,7 @@ def base(tmp_path: Path) -> tuple[Path, Manifest]:
         )
     samples.append(Sample("v", "v.png", "", 4, 6, (0,), "val", True, True))
     write_mask(tmp_path / "data/masks/full/v.png", np.ones((4, 6), np.uint8))
-    return tmp_path, Manifest("photos", CLASSES, tuple(samples))
+    return tmp_path, Manifest("images", CLASSES, tuple(samples))
 
 
 def test_only_scored_masks_of_training_images_that_agree_with_their_labels(

@@ -74,7 +74,7 @@ def test_soft_mask_by_hand() -> None:
 def test_attention_mining_by_hand() -> None:
     images = torch.rand(2, 3, 4, 4)
     heat = torch.tensor([[[[0.0, 1]], [[1, 1]]], [[[1.0, 1]], [[1, 1]]]])  # (2, 2, 1, 2)
-    labels = torch.tensor([[1.0, 0], [0, 0]])  # the second picture has no label and takes no part
+    labels = torch.tensor([[1.0, 0], [0, 0]])  # the second image has no label and takes no part
     wide = nn.functional.interpolate(heat[:1, :1], (4, 4), mode="bilinear")
     mask = 1 / (1 + (-10 * (wide - 0.5)).exp())
     masked = (1 - mask) * images[:1] + mask * torch.tensor(MEAN).view(1, 3, 1, 1)
@@ -95,13 +95,13 @@ def test_attention_mining_leaves_out_maps_that_cover_everything() -> None:
 def test_attention_mining_takes_labelled_classes_only() -> None:
     images, labels = torch.rand(40, 3, 4, 4), torch.tensor([[0.0, 1]]).repeat(40, 1)
     heat = torch.zeros(40, 2, 2, 2)
-    cold = GAIN.model_copy(update={"omega": 1000})  # a mask of 0: the pictures stay as they are
+    cold = GAIN.model_copy(update={"omega": 1000})  # a mask of 0: the images stay as they are
     expected = (images[:, 1].mean((1, 2)) - 0.25).sigmoid().mean()
     assert torch.allclose(attention_mining(Reds(), images, heat, labels, cold), expected)
 
 
 def test_the_loss_sends_a_gradient_through_the_attention_map(net: Classifier) -> None:
-    # A frozen copy looks at the masked pictures: what gradient is left came by the heatmap.
+    # A frozen copy looks at the masked images: what gradient is left came by the heatmap.
     judge = copy.deepcopy(net).eval().requires_grad_(False)
     net.eval()
     images, labels = torch.rand(2, 3, 64, 64), torch.tensor([[1.0, 0, 0], [0, 1, 0]])
@@ -123,7 +123,7 @@ def test_erasing_the_object_by_hand() -> None:
     expected = images.clone()
     for y, x in ((0, 1), (1, 1)):
         expected[0, :, y, x] = torch.tensor(MEAN)
-    assert torch.equal(found, expected)  # the second picture has no label
+    assert torch.equal(found, expected)  # the second image has no label
 
 
 def test_erasing_the_background_by_hand() -> None:
@@ -133,7 +133,7 @@ def test_erasing_the_background_by_hand() -> None:
     heat[1, 1, 0] = torch.tensor([0.2, 1.0, 0.8, 0])
     found = erase(images, heat, labels, BACKGROUND)
     mean = torch.tensor(MEAN)
-    # Of the first: columns 2 and 3 go. Column 2 of the other picture is hot, column 3 is not.
+    # Of the first: columns 2 and 3 go. Column 2 of the other image is hot, column 3 is not.
     first = torch.stack([images[0, :, 0, 0], images[0, :, 0, 1], mean, images[1, :, 0, 3]], 1)
     second = torch.stack([mean, images[1, :, 0, 1], images[1, :, 0, 2], images[0, :, 0, 3]], 1)
     assert torch.equal(found[0, :, 0], first)
@@ -221,7 +221,7 @@ def test_attention_error_by_hand() -> None:
     masks = torch.tensor([[[1, 2]], [[255, 255]]])
     labels = torch.tensor([[1.0, 1, 0], [1, 0, 0]])
     # Class 1: ((0.5 - 1)^2 + (1 - 0)^2) / 2 = 0.625; class 2: (0.25^2 + (0 - 1)^2) / 2 = 0.53125.
-    # Class 3 is no label, and nothing is known of the second picture.
+    # Class 3 is no label, and nothing is known of the second image.
     assert torch.allclose(attention_error(heat, masks, labels), torch.tensor((0.625 + 0.53125) / 2))
 
 
@@ -233,7 +233,7 @@ def test_attention_error_leaves_out_open_pixels() -> None:
     other = attention_error(heat * torch.tensor([1.0, 9, 1]), torch.tensor([[[1, 255, 0]]]), labels)
     assert torch.equal(found, other)
     assert attention_error(heat, torch.full((1, 1, 3), 255), labels) == 0
-    assert attention_error(heat, torch.tensor([[[0, 0, 0]]]), labels * 0) == 0  # a background picture
+    assert attention_error(heat, torch.tensor([[[0, 0, 0]]]), labels * 0) == 0  # a background image
 
 
 def test_attention_error_against_a_literal_loop() -> None:
@@ -269,7 +269,7 @@ def test_attention_error_sends_a_gradient_through_the_attention_map(net: Classif
     assert max(float(g.abs().max()) for g in gradients) > 1e-7
     assert net.fc.weight.grad is not None
     assert net.fc.weight.grad[:2].abs().max() > 0
-    assert not net.fc.weight.grad[2].any()  # no label of either picture
+    assert not net.fc.weight.grad[2].any()  # no label of either image
     with torch.no_grad():  # downhill
         for parameter in net.parameters():
             parameter -= 0.01 * parameter.grad if parameter.grad is not None else 0
@@ -278,7 +278,7 @@ def test_attention_error_sends_a_gradient_through_the_attention_map(net: Classif
 
 
 def trained(tmp_path: Path, weight: float, masks: Path) -> dict[str, Tensor]:
-    """The classifier after a few steps on four pictures."""
+    """The classifier after a few steps on four images."""
     rng = np.random.default_rng(0)
     samples = []
     for i in range(4):
@@ -309,6 +309,6 @@ def test_corrected_masks_train_only_with_a_weight(tmp_path: Path) -> None:
     (tmp_path / "masks" / "1.png").write_bytes(b"is not even read")
     assert not differs(plain, trained(tmp_path, 0, tmp_path / "masks"))
     (tmp_path / "masks" / "1.png").unlink()
-    # Only the picture that has a mask brings a loss: without any, the weight changes nothing.
+    # Only the image that has a mask brings a loss: without any, the weight changes nothing.
     assert not differs(plain, trained(tmp_path, 10, tmp_path / "none"))
     assert differs(plain, trained(tmp_path, 10, tmp_path / "masks"))

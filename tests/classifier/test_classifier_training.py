@@ -1,4 +1,4 @@
-"""What a training of the classifier knows of a picture."""
+"""What a training of the classifier knows of an image."""
 
 import pickle
 from functools import partial

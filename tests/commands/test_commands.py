@@ -106,7 +106,7 @@ def test_check_ends_with_1_and_lists_the_errors(
     shown = capsys.readouterr().out
     assert "problems: 2 error(s), 0 warning(s)\n" in shown
     assert "error: " in shown
-    assert "photo-01.jpg (labels.csv, line 3): expected a readable picture, got no such file" in shown
+    assert "photo-01.jpg (labels.csv, line 3): expected a readable image, got no such file" in shown
 
 
 def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> None:
@@ -133,7 +133,7 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
         "supervision",
     ]
     params = load_params()
-    assert params.classifier.training.steps == 400  # 7 passes over 9 photos are fewer
+    assert params.classifier.training.steps == 400  # 7 passes over 9 images are fewer
     assert params.segmentation.training.steps == 400
     assert params.data.source == "csv"
     assert Path(params.data.path) == photo_folder()
@@ -181,7 +181,7 @@ def test_presets_go_before_what_is_fitted_to_the_photos(photo_folder: PhotoFolde
     given = ["use", str(photo_folder()), "--encoder", "resnet50", "--preset", str(preset)]
     assert main(given) == 0
     params = load_params()
-    assert params.data.long_side == 512  # the photos have 64 pixels
+    assert params.data.long_side == 512  # the images have 64 pixels
     assert params.classifier.output_stride == 16
     assert params.classifier.training.steps > 3000
     assert params.classifier.training.crop == 0.7  # what the preset does not name is as ever
@@ -220,7 +220,7 @@ def test_best_quality_does_without_a_crf_that_is_not_there(photo_folder: PhotoFo
 
 def test_check_refuses_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path / "missing")]) == 2
-    assert "missing: expected a folder of photos, got none" in capsys.readouterr().err
+    assert "missing: expected a folder of images, got none" in capsys.readouterr().err
 
 
 def test_quality_sets_the_length_of_the_training(photo_folder: PhotoFolder) -> None:
@@ -309,10 +309,10 @@ def test_capital_letters_of_folders_make_no_classes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.new("RGB", (32, 32)).save(tmp_path / "a.jpg")
-    (tmp_path / "photos" / "Images").mkdir(parents=True)
-    (tmp_path / "a.jpg").rename(tmp_path / "photos" / "Images" / "a.jpg")
-    (tmp_path / "photos" / "Labels.csv").write_text("image,labels\na.jpg,cat\n")
-    assert main(["check", str(tmp_path / "photos")]) == 1
+    (tmp_path / "images" / "Images").mkdir(parents=True)
+    (tmp_path / "a.jpg").rename(tmp_path / "images" / "Images" / "a.jpg")
+    (tmp_path / "images" / "Labels.csv").write_text("image,labels\na.jpg,cat\n")
+    assert main(["check", str(tmp_path / "images")]) == 1
     shown = capsys.readouterr().out
     assert "read as csv" in shown
     assert "expected a folder with images/ in it" in shown
@@ -447,18 +447,18 @@ def test_check_says_what_is_worth_a_look(
     assert f"{folder}: read as csv\n" in shown
     assert "worth a look\n  1 pair(s) look alike across the splits" in shown
     assert "copy (val) = photo-00 (train)" in shown
-    with Image.open("out/classes.png") as picture:
-        assert picture.width > picture.height > 100
+    with Image.open("out/classes.png") as image:
+        assert image.width > image.height > 100
 
 
 def test_use_finds_out_what_a_folder_is(
     tmp_path: Path, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_coco(tmp_path / "photos")
-    shutil.copytree(tmp_path / "photos" / "images", tmp_path / "photos" / "more")
+    make_coco(tmp_path / "images")
+    shutil.copytree(tmp_path / "images" / "images", tmp_path / "images" / "more")
     for name in ("both", "dog", "crowd", "empty"):
-        (tmp_path / "photos" / "more" / f"{name}.jpg").rename(tmp_path / "photos" / "images" / f"{name}2.jpg")
-    file = tmp_path / "photos" / "annotations" / "instances.json"
+        (tmp_path / "images" / "more" / f"{name}.jpg").rename(tmp_path / "images" / "images" / f"{name}2.jpg")
+    file = tmp_path / "images" / "annotations" / "instances.json"
     document = read_json(file)
     images = [
         {**i, "id": i["id"] + 10, "file_name": i["file_name"].replace(".", "2.")} for i in document["images"]
@@ -466,18 +466,18 @@ def test_use_finds_out_what_a_folder_is(
     annotations = [{**a, "image_id": a["image_id"] + 10} for a in document["annotations"]]
     both = {"images": document["images"] + images, "annotations": document["annotations"] + annotations}
     write_json(file, {**document, **both})
-    assert main(["use", str(tmp_path / "photos"), "--weights", "none"]) == 0
+    assert main(["use", str(tmp_path / "images"), "--weights", "none"]) == 0
     params = load_params()
     assert params.data.source == "coco"
     assert params.data.classes == ("cat", "dog")
     # Classes and new names stay with the folder.
     text = Path("params.yaml").read_text().replace("classes: [cat, dog]", "classes: [Hund]")
     Path("params.yaml").write_text(text.replace("rename: {}", "rename: {dog: Hund}"))
-    assert main(["use", str(tmp_path / "photos"), "--weights", "none"]) == 0
+    assert main(["use", str(tmp_path / "images"), "--weights", "none"]) == 0
     assert load_params().data.classes == ("Hund",)
     assert load_params().data.rename == {"dog": "Hund"}
     assert "2 without one: images/crowd, images/crowd2" in capsys.readouterr().err
-    assert main(["use", str(tmp_path / "photos"), "--source", "voc"]) == 2
+    assert main(["use", str(tmp_path / "images"), "--source", "voc"]) == 2
     assert "expected a folder with JPEGImages/" in capsys.readouterr().err
 
 

@@ -39,7 +39,7 @@ def draw(height: int, width: int, labels: tuple[int, ...], seed: int = 0) -> np.
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Photos, a manifest and the masks of the training images as the current folder."""
+    """Images, a manifest and the masks of the training images as the current folder."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(SHIPPED, "params.yaml")
     samples = []
@@ -48,7 +48,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         samples.append(Sample(name, f"{name}.png", "", height, width, labels, split, False, False))
         if split == "train":
             write_mask(Path(f"data/masks/full/{name}.png"), draw(height, width, labels))
-    write_manifest(Path("data/prepared"), Manifest("photos", CLASSES, tuple(samples)))
+    write_manifest(Path("data/prepared"), Manifest("images", CLASSES, tuple(samples)))
     KEPT.mkdir(parents=True)
     (KEPT / "README.md").touch()
 
@@ -144,7 +144,7 @@ def test_cvat_hands_back_colours_in_its_own_order() -> None:
 
 
 def test_coco_as_a_tool_hands_it_back() -> None:
-    """Other ids and order of the categories, polygons, no crowds, photos by a path of the tool."""
+    """Other ids and order of the categories, polygons, no crowds, images by a path of the tool."""
     document = {
         "images": [{"id": "x", "file_name": "upload/b/photo.jpg", "height": 11, "width": 6}],
         "categories": [{"id": 7, "name": "ignore_"}, {"id": 2, "name": "été <&>"}, {"id": 1, "name": "car"}],
@@ -208,7 +208,7 @@ def test_two_masks_of_one_image_are_refused(capsys: pytest.CaptureFixture[str]) 
     shutil.copy(out / "masks/empty.png", out / "masks/a/empty.png")
     require_refused(
         out,
-        "masks/photo.png: expected a training image for 'photo', got 2: a/photo, b/photo",
+        "masks/photo.png: expected a training image for 'image', got 2: a/photo, b/photo",
         "masks/empty.png: expected one mask for 'empty', got a second mask of it, after empty.png",
         capsys=capsys,
     )
@@ -233,7 +233,7 @@ def test_everything_wrong_is_listed_at_once_and_nothing_is_written(
         "out/masks/b/photo.png: expected the classes cat, été <&>, ignore, got id 61",
         "out/masks/empty.png: expected the image-level labels of 'empty': background, got cat. "
         "Correct the labels of the image (labels.csv) and run `dvc repro prepare`",
-        "out/masks/über all.png: expected a mask for 'über all', got an error: cannot be read as a picture",
+        "out/masks/über all.png: expected a mask for 'über all', got an error: cannot be read as an image",
         "no mask was added: 6 error(s)",
         capsys=capsys,
     )
@@ -260,7 +260,7 @@ def test_labels_without_a_pixel_are_worth_a_word(capsys: pytest.CaptureFixture[s
 def test_wrong_brushes_are_refused(change: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = {
         "size": "expected the 9 x 14 pixels (height x width) of 'a/photo', got 9 x 15",
-        "sizes": "expected one size of the photo, got several",
+        "sizes": "expected one size of the image, got several",
         "label": "expected the classes cat, été <&>, ignore, got 'car'",
         "rle": "expected a mask for 'a/photo', got an error: result 1: expected at least",
         "polygon": "expected result 1 painted with the brush and one label, got something else",
@@ -344,7 +344,7 @@ def test_links_in_folders_are_not_followed(capsys: pytest.CaptureFixture[str]) -
     require_refused(out, "empty.png: expected a file in to/out/masks, got a link to elsewhere", capsys=capsys)
 
 
-@pytest.mark.parametrize("path", ["none", "empty", "photos", "params.yaml", "data/prepared/manifest.json"])
+@pytest.mark.parametrize("path", ["none", "empty", "images", "params.yaml", "data/prepared/manifest.json"])
 def test_what_holds_no_masks_is_refused(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty").mkdir()
     said = {"empty": "empty: expected masks, got none", "none": "none: expected a folder, a .zip or a .json"}

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.images import write_photo
 from torchvision import models
 
 from pipeline.__main__ import main
 from pipeline.classifier.network import make_classifier, save_classifier
 from pipeline.data.images import read_image
 from pipeline.params import load_params
-from tests.photos import write_photo
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("disc", "square", "triangle")
@@ -21,7 +21,7 @@ PHOTO = np.random.default_rng(0).integers(256, size=(48, 80, 3)).astype(np.uint8
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A project with an untrained classifier and two photos as the current folder."""
+    """A project with an untrained classifier and two images as the current folder."""
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(SHIPPED.read_text())
     torch.manual_seed(0)
@@ -32,25 +32,25 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_own_classifier_needs_no_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "a.png", "b.png", "--npz", "--out", "out"]) == 0
-    assert "2 photo(s) explained in out, 0 skipped" in capsys.readouterr().out
-    for photo in ("a", "b"):
-        names = {file.name for file in Path("out", photo).iterdir()}
+    assert "2 image(s) explained in out, 0 skipped" in capsys.readouterr().out
+    for image in ("a", "b"):
+        names = {file.name for file in Path("out", image).iterdir()}
         methods = ("cam", "gradcam", "gradcampp", "layercam")
         assert names == {f"{m}-{c}.png" for m in methods for c in CLASSES} | {"grid.png", "heatmaps.npz"}
-        assert read_image(Path("out", photo, "cam-disc.png")).shape == (48, 80, 3)
-        with np.load(Path("out", photo, "heatmaps.npz"), allow_pickle=False) as arrays:
+        assert read_image(Path("out", image, "cam-disc.png")).shape == (48, 80, 3)
+        with np.load(Path("out", image, "heatmaps.npz"), allow_pickle=False) as arrays:
             assert set(arrays["classes"]) == set(CLASSES)
             assert arrays["gradcam"].shape == (3, 77, 128)  # the size that the classifier saw
             assert arrays["gradcam"].max() == 1
 
 
 def test_broken_photos_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("broken.jpg").write_bytes(b"no picture")
+    Path("broken.jpg").write_bytes(b"no image")
     assert main(["explain", "broken.jpg", "a.png", "missing.png", "--out", "out"]) == 1
     said = capsys.readouterr()
     assert "skipped: broken.jpg" in said.err
     assert "skipped: missing.png" in said.err
-    assert "1 photo(s) explained in out, 2 skipped" in said.out
+    assert "1 image(s) explained in out, 2 skipped" in said.out
     assert {folder.name for folder in Path("out").iterdir()} == {"a"}
 
 

@@ -33,7 +33,7 @@ def half(value: int) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Photos, masks with their confidence, predictions and a model as the current folder."""
+    """Images, masks with their confidence, predictions and a model as the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CAMSEG_WORKERS", "1")
     params = SHIPPED.read_text()
@@ -47,7 +47,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_mask(Path(f"data/masks/cam-round1/{name}.png"), half(labels[0] + 1 if labels else 0))
         write_mask(Path(f"data/masks/full/{name}.png"), half(0))
         write_mask(Path(f"data/predictions/cam/{name}.png"), half(1))
-    write_manifest(Path("data/prepared"), Manifest("photos", CLASSES, tuple(samples)))
+    write_manifest(Path("data/prepared"), Manifest("images", CLASSES, tuple(samples)))
     for masks in ("cam", "cam-round1"):
         write_confidences(masks)
     torch.manual_seed(0)

@@ -60,7 +60,7 @@ def test_fitting_long_side(longer: int, expected: int) -> None:
 def test_estimate_grows_with_steps_and_images() -> None:
     params = load_params()
     cost = estimate(MANIFEST, params)
-    # Each crop costs 1.4 x 1.1 s per megapixel, and reading its photo 0.02: a and b, 100 x 200 and 300 x 150.
+    # Each crop costs 1.4 x 1.1 s per megapixel, and reading its image 0.02: a and b, 100 x 200 and 300 x 150.
     training = params.classifier.training
     crop = crop_side(training, params.data.long_side)
     one = 1.4 * 1.1 * crop**2 + 0.02 * (20_000 + 45_000) / 2

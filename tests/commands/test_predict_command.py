@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.images import write_photo
 from torch import Tensor
 
 from pipeline.__main__ import main
 from pipeline.commands.segmentation_model import load_model
 from pipeline.data.images import read_image, read_mask
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
-from tests.photos import write_photo
 from tests.segmentation.nets import RedIsOne, half_red
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
-CLASSES = ("photo", "dog")  # a class may be named as a column is
+CLASSES = ("image", "dog")  # a class may be named as a column is
 
 
 @pytest.fixture(autouse=True)
 def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RedIsOne:
-    """A project with two photos as the current folder, and the network that it loads."""
+    """A project with two images as the current folder, and the network that it loads."""
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(SHIPPED.read_text())
     write_photo(Path("photos/a/one.png"), half_red(24, 40))
@@ -42,17 +42,17 @@ def written() -> set[str]:
 
 
 def test_a_folder_keeps_its_sub_folders(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["predict", "photos", "--out", "out"]) == 0
-    assert "2 photo(s) predicted in out, 0 skipped" in capsys.readouterr().out
+    assert main(["predict", "images", "--out", "out"]) == 0
+    assert "2 image(s) predicted in out, 0 skipped" in capsys.readouterr().out
     assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}
     with Image.open("out/masks/a/one.png") as stored:
         colours = stored.convert("RGB")
-    assert "photo:{},{},{}::".format(*colours.getpixel((0, 0))) in Path("out/labelmap.txt").read_text()
+    assert "image:{},{},{}::".format(*colours.getpixel((0, 0))) in Path("out/labelmap.txt").read_text()
     mask = read_mask(Path("out/masks/a/one.png"))
     assert mask.shape == (24, 40)
     assert (mask[:, :8] == 1).all()
     assert (mask[:, 12:] == 0).all()
-    assert read_areas()[0] == ["photo", "mask", "background", "photo", "dog"]
+    assert read_areas()[0] == ["image", "mask", "background", "image", "dog"]
     name, written_to, *shares = read_areas()[1]
     assert (name, written_to) == ("photos/a/one.png", "a/one.png")
     assert [float(share) for share in shares] == pytest.approx(
@@ -67,7 +67,7 @@ def test_a_full_memory_of_the_device_is_said_with_advice(
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     monkeypatch.setattr(net, "forward", full)
-    assert main(["predict", "photos", "--out", "out"]) == 2
+    assert main(["predict", "images", "--out", "out"]) == 2
     assert (
         "camseg: CUDA out of memory. Tried to allocate 2.00 GiB.\n  Lower batch_size"
         in capsys.readouterr().err
@@ -84,19 +84,19 @@ def test_files_of_one_name_are_numbered_and_overlays_drawn_on_request() -> None:
 
 
 def test_broken_files_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("photos/a/broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
-    assert main(["predict", "photos", "missing.png", "--out", "out"]) == 1
+    Path("photos/a/broken.jpg").write_bytes(b"\xff\xd8\xff no image")
+    assert main(["predict", "images", "missing.png", "--out", "out"]) == 1
     said = capsys.readouterr()
-    assert "skipped: photos/a/broken.jpg: cannot be read as a picture" in said.err
+    assert "skipped: photos/a/broken.jpg: cannot be read as an image" in said.err
     assert "skipped: missing.png: no such file" in said.err
-    assert "2 photo(s) predicted in out, 2 skipped" in said.out
+    assert "2 image(s) predicted in out, 2 skipped" in said.out
     assert len(read_areas()) == 3
 
 
 def test_large_photos_go_in_tiles_of_the_working_size(net: RedIsOne) -> None:
     write_photo(Path("large.png"), half_red(100, 300))
-    assert main(["predict", "large.png", "photos", "--tile", "--out", "out"]) == 0
-    # 100 x 300 in tiles of 64 that share 16: 2 x 6; the small photos whole
+    assert main(["predict", "large.png", "images", "--tile", "--out", "out"]) == 0
+    # 100 x 300 in tiles of 64 that share 16: 2 x 6; the small images whole
     assert net.sizes == [(64, 64)] * 12 + [(64, 64), (64, 64)]
     mask = read_mask(Path("out/masks/large.png"))
     assert mask.shape == (100, 300)
@@ -111,15 +111,15 @@ def test_without_tiles_large_photos_are_made_small(net: RedIsOne) -> None:
 
 
 def test_an_output_folder_with_files_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["predict", "photos", "--out", "photos"]) == 2
-    assert "photos: expected a new or an empty folder" in capsys.readouterr().err
-    assert {file.name for file in Path("photos").rglob("*") if file.is_file()} == {"one.png"}
+    assert main(["predict", "images", "--out", "images"]) == 2
+    assert "images: expected a new or an empty folder" in capsys.readouterr().err
+    assert {file.name for file in Path("images").rglob("*") if file.is_file()} == {"one.png"}
 
 
 def test_a_folder_without_photos_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty").mkdir()
-    assert main(["predict", "photos", "empty", "--out", "out"]) == 2
-    assert "empty: expected photos (.jpg, " in capsys.readouterr().err
+    assert main(["predict", "images", "empty", "--out", "out"]) == 2
+    assert "empty: expected images (.jpg, " in capsys.readouterr().err
     assert not Path("out").exists()
 
 
@@ -127,12 +127,12 @@ def test_without_a_model_the_remedy_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.commands.predict_photos.load_model", load_model)
-    assert main(["predict", "photos", "--out", "out"]) == 2
+    assert main(["predict", "images", "--out", "out"]) == 2
     said = "models/segmentation/cam: expected a segmentation model, got no camseg.json, config.json"
     assert said in capsys.readouterr().err
     Path("models/segmentation/full").mkdir(parents=True)
     Path("models/segmentation/full/skipped.txt").touch()
-    assert main(["predict", "photos", "--model", "models/segmentation/full", "--out", "out"]) == 2
+    assert main(["predict", "images", "--model", "models/segmentation/full", "--out", "out"]) == 2
     assert "there were no masks to train on" in capsys.readouterr().err
     assert not Path("out").exists()
 
@@ -149,7 +149,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(
 ) -> None:
     for number in range(3):
         write_photo(Path(f"photos/c/{number}.png"), half_red(24, 40))
-    command = ["predict", "photos", "--overlay", "--out", "photos/out"]  # below what is searched
+    command = ["predict", "images", "--overlay", "--out", "photos/out"]  # below what is searched
     forward, seen = net.forward, net.sizes
 
     def stop(images: Tensor) -> Tensor:
@@ -163,13 +163,13 @@ def test_an_interrupted_run_goes_on_with_the_same_command(
     out = Path("photos/out")
     assert {file.name for file in out.iterdir()} == {"areas.csv", "masks", "overlays", "unfinished.json"}
     half = list(csv.reader((out / "areas.csv").read_text().splitlines()))
-    assert [row[0] for row in half] == ["photo", "photos/a/one.png", "photos/b/one.png", "photos/c/0.png"]
+    assert [row[0] for row in half] == ["image", "photos/a/one.png", "photos/b/one.png", "photos/c/0.png"]
     write_photo(Path("photos/b/one.png"), half_red(32, 40))  # what has changed is done again
     Path("photos/c/0.png").unlink()  # and what is gone leaves nothing
     Path("photos/out/masks/.one.png.x.part").touch()
     seen.clear()
     monkeypatch.setattr(net, "forward", forward)
-    assert main(["predict", "photos", "--out", "photos/out"]) == 2
+    assert main(["predict", "images", "--out", "photos/out"]) == 2
     assert "photos/out: expected the settings of the run that was interrupted there, got another overlay" in (
         capsys.readouterr().err
     )
@@ -177,7 +177,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(
     assert "1 of 4 masks are in photos/out" in capsys.readouterr().out
     assert len(seen) == 3
     out = out.rename("first")
-    assert main(["predict", "photos", "--overlay", "--out", "again"]) == 0
+    assert main(["predict", "images", "--overlay", "--out", "again"]) == 0
     whole = list(csv.reader((out / "areas.csv").read_text().splitlines()))
     assert len(whole) == 5
     assert whole == list(csv.reader(Path("again/areas.csv").read_text().splitlines()))
@@ -185,13 +185,13 @@ def test_an_interrupted_run_goes_on_with_the_same_command(
     names |= {"masks/c/2.png", "overlays/c/2.png", "areas.csv", "labelmap.txt"}
     assert {file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file()} == names
     assert read_mask(out / "masks/b/one.png").shape == (32, 40)
-    assert main(["predict", "photos", "--overlay", "--out", "first"]) == 2  # it is finished
+    assert main(["predict", "images", "--overlay", "--out", "first"]) == 2  # it is finished
 
 
 def test_another_model_does_not_go_on(net: RedIsOne, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("model").mkdir()
     Path("model/camseg.json").write_text("1")
-    command = ["predict", "photos", "--model", "model", "--out", "out"]
+    command = ["predict", "images", "--model", "model", "--out", "out"]
 
     def stop(images: Tensor) -> Tensor:
         raise KeyboardInterrupt
@@ -216,5 +216,5 @@ def test_hidden_files_are_no_photos() -> None:
     Path("photos/a/._one.png").write_bytes(b"of a Mac")
     Path("photos/.trash").mkdir()
     write_photo(Path("photos/.trash/old.png"), half_red(24, 40))
-    assert main(["predict", "photos", "--out", "out"]) == 0
+    assert main(["predict", "images", "--out", "out"]) == 0
     assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}

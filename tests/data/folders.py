@@ -1,4 +1,4 @@
-"""Tiny data sets in the formats of others, with pictures of a known size."""
+"""Tiny data sets in the formats of others, with images of a known size."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -13,10 +13,10 @@ PhotoFolder = Callable[..., Path]
 
 
 def break_some(folder: Path) -> None:
-    (folder / "images" / "photo-00.jpg").write_bytes(b"no picture")
+    (folder / "images" / "photo-00.jpg").write_bytes(b"no image")
     (folder / "images" / "photo-01.jpg").unlink()
-    (folder / "masks" / "photo-02.png").write_bytes(b"no picture")
-    write_photo(folder / "masks" / "photo-03.png", np.zeros((99, 98), np.uint8))  # larger than its picture
+    (folder / "masks" / "photo-02.png").write_bytes(b"no image")
+    write_photo(folder / "masks" / "photo-03.png", np.zeros((99, 98), np.uint8))  # larger than its image
 
 
 def test_bad_images_are_errors_or_left_out(photo_folder: PhotoFolder) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.data.classes import choose_classes
 from pipeline.data.images import read_mask
-from pipeline.data.inspection import write_true_masks
+from pipeline.data.inspection import write_ground_truth
 from pipeline.data.sources.records import ParsedSource
 from tests.data.folders import add_photos, inspect, labels
 from tests.photos import data_params, make_photo_folder
@@ -72,12 +72,12 @@ def test_a_class_that_nothing_shows_is_an_error(tmp_path: Path) -> None:
 
 
 def test_csv_with_classes_txt_is_picked_and_ordered(tmp_path: Path) -> None:
-    folder = make_photo_folder(tmp_path / "photos")
+    folder = make_photo_folder(tmp_path / "images")
     (folder / "classes.txt").write_text("disc\nsquare\ntriangle\n")
     whole = inspect("csv", folder)
     found = inspect("csv", folder, classes=("triangle", "disc"))
-    write_true_masks(whole, tmp_path / "whole", workers=1)
-    write_true_masks(found, tmp_path / "some", workers=1)
+    write_ground_truth(whole, tmp_path / "whole", workers=1)
+    write_ground_truth(found, tmp_path / "some", workers=1)
     assert found.manifest is not None
     assert found.errors == ()
     new = np.array([0, 2, 255, 1] + [255] * 252)  # disc is 2 now, squares are ignored, triangle is 1
@@ -88,7 +88,7 @@ def test_csv_with_classes_txt_is_picked_and_ordered(tmp_path: Path) -> None:
 
 
 def test_csv_with_masks_needs_the_order_of_their_ids_for_new_names(tmp_path: Path) -> None:
-    folder = make_photo_folder(tmp_path / "photos")
+    folder = make_photo_folder(tmp_path / "images")
     found = inspect("csv", folder, rename={"disc": "ring"})
     assert "classes.txt: expected it beside masks/ where data.rename is used" in found.errors[0]
     (folder / "classes.txt").write_text("disc\nsquare\ntriangle\n")
@@ -99,7 +99,7 @@ def test_csv_with_masks_needs_the_order_of_their_ids_for_new_names(tmp_path: Pat
 
 
 def test_csv_labels_can_be_left_out_by_name(tmp_path: Path) -> None:
-    folder = make_photo_folder(tmp_path / "photos", masks=False)
+    folder = make_photo_folder(tmp_path / "images", masks=False)
     assert "got 'disc'" in inspect("csv", folder, classes=("square", "triangle")).errors[0]
     found = inspect("csv", folder, classes=("square", "triangle"), rename={"disc": None})
     assert found.errors == ()

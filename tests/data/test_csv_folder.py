@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.data.images import read_mask
-from pipeline.data.inspection import Inspection, inspect_folder, write_true_masks
+from pipeline.data.inspection import Inspection, inspect_folder, write_ground_truth
 from tests.photos import CLASSES, data_params, make_photo_folder, write_photo
 
 PhotoFolder = Callable[..., Path]
@@ -62,8 +62,8 @@ def test_everything_wrong_is_listed_at_once(photo_folder: PhotoFolder) -> None:
     )
     with (folder / "labels.csv").open("a") as file:
         file.write("photo-12.jpg,disc,train\n,disc,train\nphoto-13.jpg,disc,train,1,2\n")
-    (folder / "images" / "photo-04.jpg").write_bytes(b"no picture")
-    (folder / "masks" / "photo-05.png").write_bytes(b"no picture")
+    (folder / "images" / "photo-04.jpg").write_bytes(b"no image")
+    (folder / "masks" / "photo-05.png").write_bytes(b"no image")
     write_photo(folder / "masks" / "photo-06.png", np.zeros((10, 20), np.uint8))
     mask = np.zeros((64, 40), np.uint8)
     mask[0, :3] = 4, 61, 255
@@ -109,7 +109,7 @@ def test_missing_folder_and_files_are_named(tmp_path: Path, photo_folder: PhotoF
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"picture,label\n", "line 1: expected one column `image`, got the columns ['picture', 'label']"),
+        (b"image,label\n", "line 1: expected one column `image`, got the columns ['image', 'label']"),
         (b"image,labels,labels\n", "line 1: expected one column `labels`"),
         (b"image;labels\nx.jpg;disc\n", "line 1: expected one column `image`"),
         (b"", "line 1: expected one column `image`"),
@@ -263,7 +263,7 @@ def test_rotated_photo_is_compared_upright(photo_folder: PhotoFolder) -> None:
 
 
 def test_folders_below_images_are_part_of_the_name(tmp_path: Path) -> None:
-    folder = make_photo_folder(tmp_path / "photos")
+    folder = make_photo_folder(tmp_path / "images")
     for kind, suffix in (("images", "jpg"), ("masks", "png")):
         (folder / kind / "b" / "c").mkdir(parents=True)
         (folder / kind / f"photo-01.{suffix}").rename(folder / kind / "b" / "c" / f"photo-00.{suffix}")
@@ -288,7 +288,7 @@ def test_true_masks_become_palette_pngs(photo_folder: PhotoFolder, tmp_path: Pat
     folder = photo_folder()
     found = inspect(folder)
     assert found.manifest is not None
-    write_true_masks(found, tmp_path / "full", workers=1)
+    write_ground_truth(found, tmp_path / "full", workers=1)
     for sample in found.manifest.samples:
         file = tmp_path / "full" / f"{sample.name}.png"
         with Image.open(file) as image:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.base import files
-from pipeline.data.inspection import Inspection, write_true_masks
+from pipeline.data.inspection import Inspection, write_ground_truth
 from pipeline.data.sources.read import detect_source
 from pipeline.params import Source
 from tests.data.folders import inspect, make_coco, make_voc, write_list
@@ -131,11 +131,11 @@ def audit() -> None:
 
 def test_the_guard_sees_what_is_opened(tmp_path: Path) -> None:
     add_photos(tmp_path, SECRET, "photos/a.jpg")
-    (tmp_path / "photos" / "link.jpg").symlink_to(tmp_path / SECRET)
-    with guarded(tmp_path / "photos"):
-        (tmp_path / "photos" / "a.jpg").read_bytes()
-    with pytest.raises(AssertionError, match=SECRET), guarded(tmp_path / "photos"):
-        (tmp_path / "photos" / "link.jpg").read_bytes()
+    (tmp_path / "images" / "link.jpg").symlink_to(tmp_path / SECRET)
+    with guarded(tmp_path / "images"):
+        (tmp_path / "images" / "a.jpg").read_bytes()
+    with pytest.raises(AssertionError, match=SECRET), guarded(tmp_path / "images"):
+        (tmp_path / "images" / "link.jpg").read_bytes()
 
 
 def examine(source: Source, folder: Path) -> None:
@@ -147,16 +147,16 @@ def examine(source: Source, folder: Path) -> None:
         assert (found.manifest is None) == bool(found.errors)
         assert all(line.isprintable() for line in lines)
         if found.manifest is not None:
-            write_true_masks(found, folder.parent / "full", workers=1)
+            write_ground_truth(found, folder.parent / "full", workers=1)
             for sample in found.manifest.samples:
-                files.inside(folder, sample.image)
+                files.safe_join(folder, sample.image)
 
 
 @contextmanager
 def fresh(source: Source) -> Iterator[Path]:
     top = Path(tempfile.mkdtemp(prefix="fuzz"))
     try:
-        folder = top / "photos"
+        folder = top / "images"
         folder.mkdir()
         FOLDERS[source][0](folder)
         add_photos(top, SECRET)
@@ -251,8 +251,8 @@ def test_folders_of_any_name(data: st.DataObject) -> None:
         words = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12)
         for index, name in enumerate(data.draw(st.lists(words, min_size=1, max_size=4))):
             if name not in (".", ".."):
-                add_photos(top / "photos" / name, f"{index}.jpg", f"{index}b.jpg")
-        (top / "photos").mkdir(exist_ok=True)
-        examine("imagefolder", top / "photos")
+                add_photos(top / "images" / name, f"{index}.jpg", f"{index}b.jpg")
+        (top / "images").mkdir(exist_ok=True)
+        examine("imagefolder", top / "images")
     finally:
         shutil.rmtree(top)

@@ -60,13 +60,13 @@ def fresh(name: str) -> Iterator[Path]:
         project, out = top / "project", top / "project" / "out"
         add_photos(project, "photos/a.jpg", "photos/b.jpg")
         samples = [Sample(n, f"{n}.jpg", "", *SIZE, (0, 1), "train", False, False) for n in ("a", "b")]
-        write_manifest(project / "data/prepared", Manifest("photos", CLASSES, tuple(samples)))
+        write_manifest(project / "data/prepared", Manifest("images", CLASSES, tuple(samples)))
         items = []
         for index, sample in enumerate(samples):
             mask = project / "made" / f"{sample.name}.png"
             ids = np.random.default_rng(index).choice([0, 1, 2, 255], SIZE)
             write_mask(mask, ids.astype(np.uint8))
-            photo = project / "photos" / sample.image
+            photo = project / "images" / sample.image
             items.append(Item(sample.name, photo, mask, *SIZE, "train", sample.labels, 0.5))
         match name:
             case "labelstudio":

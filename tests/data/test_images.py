@@ -1,4 +1,4 @@
-"""Reading and writing of pictures and masks, against pixels that are known."""
+"""Reading and writing of images and masks, against pixels that are known."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.data import images as pictures
-from pipeline.data.images import PictureError
+from pipeline.data.images import ImageError
 from pipeline.formats.palette import voc_palette
 
 IDS = np.array([[0, 1, 2], [3, 255, 1]], np.uint8)  # height 2, width 3
@@ -31,7 +31,7 @@ def test_picture_comes_back_as_written(tmp_path: Path) -> None:
     assert pictures.image_size(tmp_path / "a.png") == (2, 4)
 
 
-# Pixel (0, 0) of the upright picture by EXIF orientation, as (row, column) of the stored 2 x 4 one:
+# Pixel (0, 0) of the upright image by EXIF orientation, as (row, column) of the stored 2 x 4 one:
 # 1 as stored; 3 turned by 180 degrees; 6 is stored turned to the left, 8 to the right.
 @pytest.mark.parametrize(
     ("orientation", "corner", "size"),
@@ -59,7 +59,7 @@ def test_exif_that_says_nothing_leaves_the_picture_as_stored(
     file = save(tmp_path / f"a.{suffix}", RGB, exif=exif)
     assert pictures.read_image(file).shape == (2, 4, 3)
     assert pictures.image_size(file) == (2, 4)
-    assert pictures.photo_format(file)[1] is False
+    assert pictures.image_format(file)[1] is False
 
 
 def test_grey_rgba_and_16_bit_become_rgb(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_transparent_parts_are_white(tmp_path: Path) -> None:
 
 def test_floating_point_picture_is_refused(tmp_path: Path) -> None:
     file = save(tmp_path / "a.tif", RGB[..., 0].astype(np.float32))
-    with pytest.raises(PictureError, match=r"a\.tif: expected 8 or 16 bits"):
+    with pytest.raises(ImageError, match=r"a\.tif: expected 8 or 16 bits"):
         pictures.read_image(file)
 
 
@@ -127,13 +127,13 @@ def test_palette_of_any_order_keeps_its_ids(tmp_path: Path) -> None:
 
 
 def test_colour_masks_and_large_ids_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match=r"m\.png: expected a mask of one channel.* got mode RGB"):
+    with pytest.raises(ImageError, match=r"m\.png: expected a mask of one channel.* got mode RGB"):
         pictures.read_mask(save(tmp_path / "m.png", RGB))
     rgba = save(tmp_path / "n.png", np.zeros((2, 3, 4), np.uint8))
-    with pytest.raises(PictureError, match="got mode RGBA"):
+    with pytest.raises(ImageError, match="got mode RGBA"):
         pictures.read_mask(rgba)
     large = save(tmp_path / "l.png", IDS.astype(np.uint16) + 1)
-    with pytest.raises(PictureError, match=r"expected ids 0\.\.255, got 1\.\.256"):
+    with pytest.raises(ImageError, match=r"expected ids 0\.\.255, got 1\.\.256"):
         pictures.read_mask(large)
 
 
@@ -144,14 +144,14 @@ def test_truncated_files_are_named(tmp_path: Path, suffix: str) -> None:
     whole = file.read_bytes()
     for length in (0, 3, len(whole) // 2, len(whole) - 60):
         file.write_bytes(whole[:length])
-        with pytest.raises(PictureError, match=rf"a\.{suffix}: cannot be read"):
+        with pytest.raises(ImageError, match=rf"a\.{suffix}: cannot be read"):
             pictures.read_image(file)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match=r"a\.png: no such file"):
+    with pytest.raises(ImageError, match=r"a\.png: no such file"):
         pictures.read_image(tmp_path / "a.png")
-    with pytest.raises(PictureError, match=r"a\.png: no such file"):
+    with pytest.raises(ImageError, match=r"a\.png: no such file"):
         pictures.image_size(tmp_path / "a.png")
 
 
@@ -159,7 +159,7 @@ def test_content_decides_and_not_the_suffix(tmp_path: Path) -> None:
     Image.fromarray(RGB).save(tmp_path / "a.jpg", format="PNG")
     np.testing.assert_array_equal(pictures.read_image(tmp_path / "a.jpg"), RGB)
     Image.fromarray(RGB).save(tmp_path / "a.png", format="EPS")  # a program of its own would draw it
-    with pytest.raises(PictureError, match=r"a\.png: cannot be read"):
+    with pytest.raises(ImageError, match=r"a\.png: cannot be read"):
         pictures.read_image(tmp_path / "a.png")
 
 
@@ -186,7 +186,7 @@ def test_large_pictures_are_refused_before_they_are_decoded(tmp_path: Path) -> N
     assert pictures.read_image(file, max_megapixels=2).shape == (1000, 2000, 3)
     expected = r"a\.png: expected at most 1\.9 megapixels, got 1000 x 2000.*data\.max_megapixels"
     for read in (pictures.read_image, pictures.read_mask):
-        with pytest.raises(PictureError, match=expected):
+        with pytest.raises(ImageError, match=expected):
             read(file, max_megapixels=1.9)
     # A header that asks for 65000 x 65000 pixels, 12 GB: nothing after it is read.
     bomb = tmp_path / "bomb.bmp"
@@ -194,7 +194,7 @@ def test_large_pictures_are_refused_before_they_are_decoded(tmp_path: Path) -> N
     content = bytearray(bomb.read_bytes())
     content[18:26] = np.array([65000, 65000], "<i4").tobytes()
     bomb.write_bytes(content)
-    with pytest.raises(PictureError, match="got 65000 x 65000"):
+    with pytest.raises(ImageError, match="got 65000 x 65000"):
         pictures.read_image(bomb)
 
 
@@ -207,10 +207,10 @@ def test_the_limit_of_pil_stops_no_picture_and_stays_as_it_is(
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
         assert pictures.read_image(file).shape == (20, 30, 3)
         assert pictures.image_size(file) == (20, 30)
-        with pytest.raises(PictureError, match=r"at most 0\.0005 megapixels"):
+        with pytest.raises(ImageError, match=r"at most 0\.0005 megapixels"):
             pictures.read_image(file, 0.0005)
         file.with_name("broken").write_bytes(file.read_bytes()[:20])
-        with pytest.raises(PictureError):
+        with pytest.raises(ImageError):
             pictures.read_image(file.with_name("broken"))
         assert limit == Image.MAX_IMAGE_PIXELS
 
@@ -232,7 +232,7 @@ def test_masks_in_voc_colours_become_ids(tmp_path: Path) -> None:
     opaque = np.dstack([colours, np.full(IDS.shape, 255, np.uint8)])
     np.testing.assert_array_equal(pictures.read_mask(save(tmp_path / "n.png", opaque)), IDS)
     colours[1, 2] = 1, 2, 3
-    with pytest.raises(PictureError, match=r"colour \(1, 2, 3\) in row 1, column 2"):
+    with pytest.raises(ImageError, match=r"colour \(1, 2, 3\) in row 1, column 2"):
         pictures.read_mask(save(tmp_path / "m.png", colours))
 
 
@@ -241,7 +241,7 @@ def test_masks_in_colours_of_a_table(tmp_path: Path) -> None:
     colours = np.array([[[0, 0, 0], [9, 8, 7], [255, 255, 255]]], np.uint8)
     assert pictures.read_mask(save(tmp_path / "m.png", colours), table).tolist() == [[0, 2, 255]]
     colours[0, 0] = 128, 0, 0  # VOC's first class, but not in the table
-    with pytest.raises(PictureError, match=r"labelmap\.txt, got mode RGB with the colour \(128, 0, 0\)"):
+    with pytest.raises(ImageError, match=r"labelmap\.txt, got mode RGB with the colour \(128, 0, 0\)"):
         pictures.read_mask(save(tmp_path / "m.png", colours), table)
 
 
@@ -257,5 +257,5 @@ def test_broken_bytes_give_a_picture_or_its_error(tmp_path: Path, kind: str, dat
         content[place] = value
     (tmp_path / "a").write_bytes(content[: data.draw(st.integers(0, len(content)))])
     for read in (pictures.read_image, pictures.read_mask):
-        with suppress(PictureError):
+        with suppress(ImageError):
             assert read(tmp_path / "a", max_megapixels=1).dtype == np.uint8

@@ -18,7 +18,7 @@ from tests.photos import data_params
 SIZE = (4, 5)
 REGION = np.eye(*SIZE, dtype=bool)
 SAMPLES = tuple(Sample(n, f"{n}.jpg", "", *SIZE, (0, 1), "train", False, False) for n in ("a", "b"))
-MANIFEST = Manifest("photos", ("cat", "dog"), SAMPLES)
+MANIFEST = Manifest("images", ("cat", "dog"), SAMPLES)
 
 
 def stroke(**changes: object) -> dict[str, object]:

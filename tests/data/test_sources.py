@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline.data.images import read_mask, write_mask
-from pipeline.data.inspection import write_true_masks
+from pipeline.data.inspection import write_ground_truth
 from pipeline.data.sources.read import detect_source
 from tests.data.folders import (
     SIZE,
@@ -90,7 +90,7 @@ def test_accents_of_a_mac_are_those_of_others(tmp_path: Path) -> None:
 
 
 def test_loose_photos_and_links_are_named(tmp_path: Path) -> None:
-    folder = tmp_path / "photos"
+    folder = tmp_path / "images"
     make_imagefolder(folder)
     add_photos(folder, "loose.jpg", "cat/.hidden.jpg", "cat/._1.jpg")
     found = inspect("imagefolder", folder)
@@ -109,7 +109,7 @@ def test_loose_photos_and_links_are_named(tmp_path: Path) -> None:
 
 def test_an_empty_folder_says_what_belongs_there(tmp_path: Path) -> None:
     assert (
-        "expected photos in folders named as their class, got none"
+        "expected images in folders named as their class, got none"
         in inspect("imagefolder", tmp_path).errors[0]
     )
     assert "expected an instances JSON, got none" in inspect("coco", tmp_path).errors[0]
@@ -117,13 +117,13 @@ def test_an_empty_folder_says_what_belongs_there(tmp_path: Path) -> None:
 
 
 def masks(found: Any, folder: Path) -> dict[str, list[list[int]]]:
-    write_true_masks(found, folder, workers=1)
+    write_ground_truth(found, folder, workers=1)
     files = sorted(folder.rglob("*.png"))
     return {file.relative_to(folder).with_suffix("").as_posix(): read_mask(file).tolist() for file in files}
 
 
 def test_coco(tmp_path: Path) -> None:
-    folder = tmp_path / "photos"
+    folder = tmp_path / "images"
     make_coco(folder)
     found = inspect("coco", folder)
     assert labels(found) == {
@@ -142,7 +142,7 @@ def test_coco(tmp_path: Path) -> None:
 
 
 def test_coco_with_chosen_and_renamed_classes(tmp_path: Path) -> None:
-    folder = tmp_path / "photos"
+    folder = tmp_path / "images"
     make_coco(folder)
     found = inspect("coco", folder, classes=["Hund"], rename={"dog": "Hund"})
     assert labels(found) == {"images/both": ("Hund",), "images/dog": ("Hund",), "images/empty": ()}
@@ -231,9 +231,9 @@ def test_what_is_no_coco_file_is_named(tmp_path: Path, content: bytes, message: 
 
 def test_files_of_labels_that_are_links_to_elsewhere_are_refused(tmp_path: Path) -> None:
     make_coco(tmp_path / "other")
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "a.json").symlink_to(tmp_path / "other" / "annotations" / "instances.json")
-    assert "leaves the folder" in inspect("coco", tmp_path / "photos").errors[0]
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.json").symlink_to(tmp_path / "other" / "annotations" / "instances.json")
+    assert "leaves the folder" in inspect("coco", tmp_path / "images").errors[0]
 
 
 VOC = {
@@ -246,7 +246,7 @@ VOC = {
 
 
 def test_voc(tmp_path: Path) -> None:
-    folder = tmp_path / "photos"
+    folder = tmp_path / "images"
     make_voc(folder, VOC)
     write_list(folder, "Segmentation/train.txt", "a", "b")
     write_list(folder, "Segmentation/val.txt", "d")
@@ -316,7 +316,7 @@ def test_voc_without_difficult_objects(tmp_path: Path) -> None:
 
 
 def test_voc_with_classes_of_its_own_and_masks_in_colours(tmp_path: Path) -> None:
-    folder = tmp_path / "photos"
+    folder = tmp_path / "images"
     make_voc(folder, {"a": [("Katze", 0)], "b": [("Katze", 0)]})
     (folder / "labelmap.txt").write_text(
         "# label:color_rgb:parts:actions\nbackground:0,0,0::\nignore:9,9,9::\nKatze:1,2,3:head:\n"
@@ -402,7 +402,7 @@ def test_labelstudio(tmp_path: Path) -> None:
         ("/data/local-files/?d=photos/%C3%A9t%C3%A9/100%25.jpg", "\u00e9t\u00e9/100%.jpg"),
         ("/data/upload/3/1a2b3c4d-my%20cat.jpg", "my cat.jpg"),
         ("https://example.org/my%20cat.jpg?size=1/2#top", "my cat.jpg"),
-        ("D:\\photos\\a=1&2.jpg", "a=1&2.jpg"),  # not 2.jpg
+        ("D:\\images\\a=1&2.jpg", "a=1&2.jpg"),  # not 2.jpg
         ("a%20b.jpg", "a%20b.jpg"),  # so called on the disk
         ("/data/upload/3/\u00fcber.jpg", "u\u0308ber.jpg"),
     ],
@@ -533,7 +533,7 @@ def test_cvat_of_a_video_has_no_images(tmp_path: Path) -> None:
     add_photos(tmp_path, "images/a.jpg")
     (tmp_path / "annotations.xml").write_text("<annotations><track label='cat'/></annotations>")
     (error,) = inspect("cvat", tmp_path).errors
-    assert "annotations.xml: expected an element `image` for each photo, got none. Export" in error
+    assert "annotations.xml: expected an element `image` for each image, got none. Export" in error
 
 
 def test_the_kind_of_a_folder_is_found_out(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def params(**changes: object) -> TrainingParams:
 
 @pytest.fixture
 def stream(tmp_path: Path) -> TrainingStream:
-    """Pictures whose red is their mask's id, in blocks of 20 pixels."""
+    """Images whose red is their mask's id, in blocks of 20 pixels."""
     rng = np.random.default_rng(0)
     masks, samples = {}, []
     for i in range(4):

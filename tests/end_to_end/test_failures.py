@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def photos(template: Path, tmp_path: Path) -> Path:
-    """A project whose data/raw holds photos, labels and masks."""
+    """A project whose data/raw holds images, labels and masks."""
     project = make_project(tmp_path / "project", {"data.source": "csv", "data.classes": [*CLASSES]}, template)
     make_photo_folder(project / "data" / "raw")
     return project
@@ -80,7 +80,7 @@ def test_all_problems_are_listed_at_once(photos: Path) -> None:
     images = photos / "data" / "raw" / "images"
     (images / "photo-00.jpg").unlink()
     (images / "photo-07.jpg").write_bytes(b"")
-    (photos / "data" / "raw" / "masks" / "photo-03.png").write_bytes(b"no picture")
+    (photos / "data" / "raw" / "masks" / "photo-03.png").write_bytes(b"no image")
     require_failure(photos, "prepare", "3 error(s)", "photo-00.jpg", "photo-07.jpg", "photo-03.png")
 
 

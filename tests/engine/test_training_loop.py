@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pipeline.data.images import PictureError, write_image
+from pipeline.data.images import ImageError, write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.stream import TrainingStream
 from pipeline.engine import training_loop as training
@@ -143,7 +143,7 @@ def test_an_image_that_is_lost_is_named_in_one_line(
 ) -> None:
     monkeypatch.setenv("CAMSEG_LOADERS", loaders)
     (tmp_path / "3.png").unlink()
-    with pytest.raises(PictureError, match=r"^[^\n]*3\.png[^\n]*$"):
+    with pytest.raises(ImageError, match=r"^[^\n]*3\.png[^\n]*$"):
         train(stream, tmp_path / "c.pt", params())
 
 
@@ -152,7 +152,7 @@ def test_a_bug_in_a_loader_keeps_its_traceback(
 ) -> None:
     monkeypatch.setenv("CAMSEG_LOADERS", "2")
     stream.target = broken
-    with pytest.raises(ZeroDivisionError, match="Original Traceback(.|\n)*in broken"):
+    with pytest.raises(ZeroDivisionError, match=r"Original Traceback(.|\n)*in broken"):
         train(stream, tmp_path / "c.pt", params())
 
 

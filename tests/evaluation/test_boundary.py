@@ -48,41 +48,46 @@ def test_band_is_a_share_of_the_diagonal(height: int, width: int, share: float, 
 
 
 def test_counts_by_hand() -> None:
-    truth = np.zeros((7, 9), np.uint8)
-    prediction = truth.copy()
-    truth[1:6, 1:6] = 1  # 5x5, ring of 25 - 9 = 16
+    ground_truth = np.zeros((7, 9), np.uint8)
+    prediction = ground_truth.copy()
+    ground_truth[1:6, 1:6] = 1  # 5x5, ring of 25 - 9 = 16
     prediction[1:6, 2:7] = 1  # the same, one pixel to the right
     # Rings share the top and bottom rows (4 + 4). The prediction's left column 2 lies inside of the truth's
     # ring, the truth's right column 5 inside of the prediction's. So 8 in both, 32 - 8 = 24 in either.
-    counts = boundary_counts(truth, prediction, 2, 0.02)
+    counts = boundary_counts(ground_truth, prediction, 2, 0.02)
     np.testing.assert_array_equal(counts[1], [8, 24])
     assert boundary_iou(counts) == pytest.approx(8 / 24)
 
 
 @given(TRUTH, IDS, st.sampled_from([0.02, 0.15]))
-def test_counts_against_the_definition(truth: np.ndarray, prediction: np.ndarray, width: float) -> None:
+def test_counts_against_the_definition(
+    ground_truth: np.ndarray, prediction: np.ndarray, width: float
+) -> None:
     pixels = {0.02: 1, 0.15: 2}[width]  # diagonal 10.8
-    counts = boundary_counts(truth, prediction, LABELS, width)
+    counts = boundary_counts(ground_truth, prediction, LABELS, width)
     for label in range(LABELS):
-        one = literal_band(truth == label, pixels)
-        other = literal_band((prediction == label) & (truth != 255), pixels)
+        one = literal_band(ground_truth == label, pixels)
+        other = literal_band((prediction == label) & (ground_truth != 255), pixels)
         assert counts[label].tolist() == [(one & other).sum(), (one | other).sum()]
 
 
 @given(TRUTH, IDS, IDS)
 def test_prediction_at_open_pixels_never_matters(
-    truth: np.ndarray, prediction: np.ndarray, other: np.ndarray
+    ground_truth: np.ndarray, prediction: np.ndarray, other: np.ndarray
 ) -> None:
-    changed = np.where(truth == 255, other, prediction)
+    changed = np.where(ground_truth == 255, other, prediction)
     np.testing.assert_array_equal(
-        boundary_counts(truth, prediction, LABELS, 0.1), boundary_counts(truth, changed, LABELS, 0.1)
+        boundary_counts(ground_truth, prediction, LABELS, 0.1),
+        boundary_counts(ground_truth, changed, LABELS, 0.1),
     )
 
 
 @given(TRUTH)
-def test_perfect_prediction_scores_one(truth: np.ndarray) -> None:
-    score = boundary_iou(boundary_counts(truth, np.where(truth == 255, 1, truth), LABELS, 0.1))
-    assert score == 1 or not np.isin(truth, [1, 2]).any()
+def test_perfect_prediction_scores_one(ground_truth: np.ndarray) -> None:
+    score = boundary_iou(
+        boundary_counts(ground_truth, np.where(ground_truth == 255, 1, ground_truth), LABELS, 0.1)
+    )
+    assert score == 1 or not np.isin(ground_truth, [1, 2]).any()
 
 
 def test_mean_is_over_foreground_classes_with_a_band() -> None:
@@ -93,10 +98,10 @@ def test_mean_is_over_foreground_classes_with_a_band() -> None:
 
 
 def test_a_wide_band_is_the_whole_object() -> None:
-    truth = np.zeros((6, 9), np.uint8)
-    prediction = truth.copy()
-    truth[1:4, 1:5], prediction[2:5, 1:5] = 2, 2
-    counts = boundary_counts(truth, prediction, LABELS, 0.9)
+    ground_truth = np.zeros((6, 9), np.uint8)
+    prediction = ground_truth.copy()
+    ground_truth[1:4, 1:5], prediction[2:5, 1:5] = 2, 2
+    counts = boundary_counts(ground_truth, prediction, LABELS, 0.9)
     np.testing.assert_array_equal(counts[2], [8, 16])  # plain IoU: 2 rows of 4 / 4 rows of 4
 
 

@@ -65,11 +65,11 @@ def test_set_score_is_not_the_mean_of_image_scores() -> None:
 
 
 @given(TRUTH, PREDICTION)
-def test_against_sklearn(truth: np.ndarray, prediction: np.ndarray) -> None:
-    scored = truth != 255
-    ours = confusion_matrix(truth, prediction, LABELS)
+def test_against_sklearn(ground_truth: np.ndarray, prediction: np.ndarray) -> None:
+    scored = ground_truth != 255
+    ours = confusion_matrix(ground_truth, prediction, LABELS)
     if scored.any():
-        expected = sklearn_confusion(truth[scored], prediction[scored], labels=range(LABELS))
+        expected = sklearn_confusion(ground_truth[scored], prediction[scored], labels=range(LABELS))
         np.testing.assert_array_equal(ours, expected)
     else:
         assert not ours.any()
@@ -85,41 +85,43 @@ def test_counts_are_additive(t1: np.ndarray, t2: np.ndarray, p1: np.ndarray, p2:
 
 @given(TRUTH, PREDICTION, st.permutations(range(LABELS)))
 def test_permuted_labels_permute_the_confusion(
-    truth: np.ndarray, prediction: np.ndarray, order: list[int]
+    ground_truth: np.ndarray, prediction: np.ndarray, order: list[int]
 ) -> None:
     renamed = np.append(order, np.zeros(252)).astype(np.uint8)
     renamed[255] = 255
-    ours = confusion_matrix(renamed[truth], renamed[prediction], LABELS)
-    np.testing.assert_array_equal(ours[np.ix_(order, order)], confusion_matrix(truth, prediction, LABELS))
+    ours = confusion_matrix(renamed[ground_truth], renamed[prediction], LABELS)
+    np.testing.assert_array_equal(
+        ours[np.ix_(order, order)], confusion_matrix(ground_truth, prediction, LABELS)
+    )
 
 
 @given(TRUTH, PSEUDO_MASK)
-def test_pseudo_mask_counts_against_a_loop(truth: np.ndarray, mask: np.ndarray) -> None:
+def test_pseudo_mask_counts_against_a_loop(ground_truth: np.ndarray, mask: np.ndarray) -> None:
     expected = np.zeros((LABELS, LABELS + 1), int)
-    for true, given_label in zip(truth.ravel(), mask.ravel(), strict=True):
+    for true, given_label in zip(ground_truth.ravel(), mask.ravel(), strict=True):
         if true != 255:
             expected[true, LABELS if given_label == 255 else given_label] += 1
-    np.testing.assert_array_equal(pseudo_mask_counts(truth, mask, LABELS), expected)
+    np.testing.assert_array_equal(pseudo_mask_counts(ground_truth, mask, LABELS), expected)
 
 
 def test_pseudo_mask_scores_by_hand() -> None:
-    truth = np.array([[0, 0, 1, 1, 1], [2, 2, 255, 0, 1]], np.uint8)
+    ground_truth = np.array([[0, 0, 1, 1, 1], [2, 2, 255, 0, 1]], np.uint8)
     mask = np.array([[0, 255, 1, 2, 1], [2, 255, 1, 1, 255]], np.uint8)
     # Scored 9 pixels, labelled 6 (open: (0,1), (1,1), (1,4)): coverage 6/9.
     # Labelled as 1: (0,2) and (0,4) right, (1,3) wrong: 2/3. As 2: (1,0) right, (0,3) wrong: 1/2.
     # IoU on the labelled: 0: 1 / (2 + 1 - 1) = 1/2; 1: 2 / (3 + 3 - 2) = 1/2; 2: 1 / (1 + 2 - 1) = 1/2.
-    scores = score_pseudo_masks(pseudo_mask_counts(truth, mask, 4))
+    scores = score_pseudo_masks(pseudo_mask_counts(ground_truth, mask, 4))
     assert scores.coverage == pytest.approx(6 / 9)
     assert scores.precision == pytest.approx((2 / 3 + 1 / 2) / 2)
     assert scores.miou == pytest.approx(1 / 2)
 
 
 @given(TRUTH, PREDICTION)
-def test_full_coverage_gives_the_plain_miou(truth: np.ndarray, prediction: np.ndarray) -> None:
-    scores = score_pseudo_masks(pseudo_mask_counts(truth, prediction, LABELS))
-    expected = mean_iou(confusion_matrix(truth, prediction, LABELS))
+def test_full_coverage_gives_the_plain_miou(ground_truth: np.ndarray, prediction: np.ndarray) -> None:
+    scores = score_pseudo_masks(pseudo_mask_counts(ground_truth, prediction, LABELS))
+    expected = mean_iou(confusion_matrix(ground_truth, prediction, LABELS))
     np.testing.assert_equal(
-        (scores.miou, scores.coverage), (expected, 1.0 if (truth != 255).any() else np.nan)
+        (scores.miou, scores.coverage), (expected, 1.0 if (ground_truth != 255).any() else np.nan)
     )
 
 
@@ -134,11 +136,11 @@ def test_ignore_in_a_prediction_is_refused_even_where_the_truth_is_open() -> Non
 
 
 @pytest.mark.parametrize(
-    ("truth", "prediction"), [([[0, 3]], [[0, 1]]), ([[0, 1]], [[0, 3]]), ([[0, -1]], [[0, 0]])]
+    ("ground_truth", "prediction"), [([[0, 3]], [[0, 1]]), ([[0, 1]], [[0, 3]]), ([[0, -1]], [[0, 0]])]
 )
-def test_ids_out_of_range_are_refused(truth: list[list[int]], prediction: list[list[int]]) -> None:
+def test_ids_out_of_range_are_refused(ground_truth: list[list[int]], prediction: list[list[int]]) -> None:
     with pytest.raises(ValueError, match=r"ids 0\.\.2"):
-        confusion_matrix(np.array(truth), np.array(prediction), 3)
+        confusion_matrix(np.array(ground_truth), np.array(prediction), 3)
 
 
 def test_shapes_must_agree() -> None:

@@ -10,27 +10,27 @@ from pipeline.evaluation.means import mean_present
 from pipeline.evaluation.ranking import average_precision, f1_at
 
 
-def literal_average_precision(truth: np.ndarray, scores: np.ndarray) -> float:
+def literal_average_precision(ground_truth: np.ndarray, scores: np.ndarray) -> float:
     """Precision at each distinct score, the highest first, times what it adds to the recall."""
-    if not truth.any():
+    if not ground_truth.any():
         return float("nan")
     total, before = 0.0, 0.0
     for threshold in sorted(set(scores.tolist()), reverse=True):
         named = scores >= threshold
-        recall = (truth & named).sum() / truth.sum()
-        total += (recall - before) * (truth & named).sum() / named.sum()
+        recall = (ground_truth & named).sum() / ground_truth.sum()
+        total += (recall - before) * (ground_truth & named).sum() / named.sum()
         before = recall
     return total
 
 
-def literal_f1(truth: list[bool], predicted: list[bool]) -> float:
+def literal_f1(ground_truth: list[bool], predicted: list[bool]) -> float:
     """Harmonic mean of precision and recall; NaN where a class is neither shown nor predicted."""
-    hits = sum(t and p for t, p in zip(truth, predicted, strict=True))
-    if not any(truth) and not any(predicted):
+    hits = sum(t and p for t, p in zip(ground_truth, predicted, strict=True))
+    if not any(ground_truth) and not any(predicted):
         return float("nan")
     if not hits:
         return 0.0
-    precision, recall = hits / sum(predicted), hits / sum(truth)
+    precision, recall = hits / sum(predicted), hits / sum(ground_truth)
     return 2 * precision * recall / (precision + recall)
 
 
@@ -42,16 +42,16 @@ def test_no_images_have_no_score() -> None:
 
 def test_average_precision_by_hand() -> None:
     # Ranked 0.9 (hit), 0.8, 0.7 (hit), 0.1: precision 1/1 at recall 1/2, 2/3 at recall 1.
-    truth = np.array([[1], [0], [1], [0]])
+    ground_truth = np.array([[1], [0], [1], [0]])
     scores = np.array([[0.9], [0.8], [0.7], [0.1]])
-    np.testing.assert_allclose(average_precision(truth, scores), [(1 + 2 / 3) / 2])
+    np.testing.assert_allclose(average_precision(ground_truth, scores), [(1 + 2 / 3) / 2])
 
 
 def test_ties_are_one_threshold() -> None:
     # 0.9 (miss), then 0.5 three times with two hits: recall steps from 0 to 1 at precision 2/4.
-    truth = np.array([[0], [1], [0], [1]])
+    ground_truth = np.array([[0], [1], [0], [1]])
     scores = np.array([[0.9], [0.5], [0.5], [0.5]])
-    np.testing.assert_allclose(average_precision(truth, scores), [0.5])
+    np.testing.assert_allclose(average_precision(ground_truth, scores), [0.5])
 
 
 @pytest.mark.parametrize("images", [1, 2, 17, 60])
@@ -59,44 +59,48 @@ def test_ties_are_one_threshold() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_average_precision_against_a_loop_over_thresholds(images: int, levels: int, dtype: type) -> None:
     rng = np.random.default_rng(images * levels)
-    truth = rng.random((images, 5)) < 0.4
+    ground_truth = rng.random((images, 5)) < 0.4
     scores = (rng.integers(levels, size=(images, 5)) / levels - 0.5).astype(dtype)
-    expected = [literal_average_precision(truth[:, c], scores[:, c]) for c in range(5)]
-    np.testing.assert_allclose(average_precision(truth, scores), expected, rtol=1e-12)
+    expected = [literal_average_precision(ground_truth[:, c], scores[:, c]) for c in range(5)]
+    np.testing.assert_allclose(average_precision(ground_truth, scores), expected, rtol=1e-12)
 
 
 @given(
     arrays(np.bool_, (7, 3)), arrays(np.int8, (7, 3), elements=st.integers(0, 4)), st.permutations(range(7))
 )
-def test_order_of_the_images_never_matters(truth: np.ndarray, levels: np.ndarray, order: list[int]) -> None:
+def test_order_of_the_images_never_matters(
+    ground_truth: np.ndarray, levels: np.ndarray, order: list[int]
+) -> None:
     scores = levels / 4
     np.testing.assert_allclose(
-        average_precision(truth[order], scores[order]), average_precision(truth, scores), rtol=1e-12
+        average_precision(ground_truth[order], scores[order]),
+        average_precision(ground_truth, scores),
+        rtol=1e-12,
     )
 
 
 def test_class_without_positives_is_nan() -> None:
-    truth = np.array([[1, 0], [0, 0]])
+    ground_truth = np.array([[1, 0], [0, 0]])
     scores = np.array([[0.2, 0.3], [0.1, 0.9]])
-    np.testing.assert_allclose(average_precision(truth, scores), [1, np.nan])
-    assert mean_present(average_precision(truth, scores)) == 1
+    np.testing.assert_allclose(average_precision(ground_truth, scores), [1, np.nan])
+    assert mean_present(average_precision(ground_truth, scores)) == 1
 
 
 def test_f1_by_hand() -> None:
-    truth = np.array([[1, 0, 0], [1, 0, 1], [0, 0, 0]])
+    ground_truth = np.array([[1, 0, 0], [1, 0, 1], [0, 0, 0]])
     probabilities = np.array([[0.5, 0.1, 0.2], [0.4, 0.2, 0.3], [0.9, 0.3, 0.4]])
     # Class 0: 0.5 counts as predicted: 1 hit, 1 miss, 1 false: 2 / (2 + 1 + 1). 1: neither. 2: missed: 0.
-    np.testing.assert_allclose(f1_at(truth, probabilities), [0.5, np.nan, 0])
+    np.testing.assert_allclose(f1_at(ground_truth, probabilities), [0.5, np.nan, 0])
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.0])
 def test_f1_against_a_loop_over_images(threshold: float) -> None:
     rng = np.random.default_rng(3)
-    truth = rng.random((40, 6)) < [0, 0.1, 0.3, 0.5, 0.9, 1]
+    ground_truth = rng.random((40, 6)) < [0, 0.1, 0.3, 0.5, 0.9, 1]
     probabilities = rng.integers(11, size=(40, 6)) / 10
     predicted = probabilities >= threshold
-    expected = [literal_f1(list(truth[:, c]), list(predicted[:, c])) for c in range(6)]
-    np.testing.assert_allclose(f1_at(truth, probabilities, threshold), expected)
+    expected = [literal_f1(list(ground_truth[:, c]), list(predicted[:, c])) for c in range(6)]
+    np.testing.assert_allclose(f1_at(ground_truth, probabilities, threshold), expected)
 
 
 def test_mean_present_skips_nan_without_a_warning() -> None:
@@ -105,7 +109,7 @@ def test_mean_present_skips_nan_without_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("truth", "scores"),
+    ("ground_truth", "scores"),
     [
         (np.zeros((2, 3)), np.zeros((3, 2))),
         (np.full((2, 3), 2), np.zeros((2, 3))),
@@ -113,6 +117,6 @@ def test_mean_present_skips_nan_without_a_warning() -> None:
     ],
 )
 @pytest.mark.parametrize("score", [average_precision, f1_at])
-def test_unusable_input_is_refused(score: object, truth: np.ndarray, scores: np.ndarray) -> None:
+def test_unusable_input_is_refused(score: object, ground_truth: np.ndarray, scores: np.ndarray) -> None:
     with pytest.raises(ValueError, match="Expected"):
-        score(truth, scores)  # type: ignore[operator]
+        score(ground_truth, scores)  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""From diagnoses on single pictures to suspicions, with numbers worked out by hand."""
+"""From diagnoses on single images to suspicions, with numbers worked out by hand."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ SOUND = (0.6, 0.0, 0.1, 0.1, 0.2)  # shares of the heat
 def made(
     *, painted: float = -3.0, shares: Sequence[float] = SOUND, random: float = 0.1, same: float = 0.1
 ) -> dict[str, Any]:
-    """A diagnosis of N pictures of cats, then N of boats, of which only the boats' diagnoses vary."""
+    """A diagnosis of N images of cats, then N of boats, of which only the boats' diagnoses vary."""
     labels = np.repeat(np.eye(2, dtype=bool), N, axis=0)
     logits = np.where(labels, 4.0, -4.0)
     diagnoses = [
@@ -82,7 +82,7 @@ def test_leaks_between_classes_that_come_together() -> None:
     logits = np.where(labels[:, :1], [4.0, 0.0], [-4.0, -40.0])
     found = diagnose(CLASSES, labels, logits, logits, [])
     assert found["classes"]["boat"]["leaks"] == pytest.approx({"cat": 0.5})
-    assert found["flags"] == ["`boat`: pictures of `cat` without it raise its score by 0.50 on average."]
+    assert found["flags"] == ["`boat`: images of `cat` without it raise its score by 0.50 on average."]
 
 
 def test_few_pictures_say_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Photos and masks as people have them: sub-folders, accents, several formats, one that EXIF turns."""
+"""Images and masks as people have them: sub-folders, accents, several formats, one that EXIF turns."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -49,12 +49,12 @@ def items(tmp_path: Path) -> tuple[Item, ...]:
     rng = np.random.default_rng(0)
     made = []
     for name, suffix, split, confidence, height, width in FILES:
-        photo, mask = tmp_path / "photos" / f"{name}{suffix}", tmp_path / "made" / f"{name}.png"
+        image, mask = tmp_path / "images" / f"{name}{suffix}", tmp_path / "made" / f"{name}.png"
         flat = np.broadcast_to(rng.integers(40, 220, 3), (height, width, 3)).copy()
         flat[: height // 2] = 255 - flat[: height // 2]
-        save_photo(photo, flat.astype(np.uint8), turned=name == "turned")
+        save_photo(image, flat.astype(np.uint8), turned=name == "turned")
         write_mask(mask, blocks(rng, height, width))
-        made.append(Item(name, photo, mask, height, width, split, (0,), confidence, False))
+        made.append(Item(name, image, mask, height, width, split, (0,), confidence, False))
     return correction_order(made)
 
 

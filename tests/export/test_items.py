@@ -1,4 +1,4 @@
-"""What all formats share: order, names, checks of masks, copies of photos."""
+"""What all formats share: order, names, checks of masks, copies of images."""
 
 import csv
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from pipeline.data.images import read_image
 from pipeline.export.items import (
     Item,
     check_line,
-    copy_photo,
+    copy_image,
     item_mask,
     label_name,
     labels_of,
@@ -33,10 +33,10 @@ def test_confidence_is_written_in_order(items: Items, tmp_path: Path) -> None:
 def test_masks_of_other_sizes_and_ids_are_named(change: Callable[[np.ndarray], Item]) -> None:
     item = change(np.full((11, 6), 3, np.uint8))
     assert (item_mask(item, CLASSES) == 3).all()
-    with pytest.raises(ValueError, match=r"photo\.png: expected ids 0\.\.2 or 255, got 3\. Run `make repro`"):
+    with pytest.raises(ValueError, match=r"image\.png: expected ids 0\.\.2 or 255, got 3\. Run `make repro`"):
         item_mask(item, CLASSES[:2])
     change(np.zeros((6, 11), np.uint8))
-    with pytest.raises(ValueError, match="expected 11 x 6 pixels as the photo has, got 6 x 11"):
+    with pytest.raises(ValueError, match="expected 11 x 6 pixels as the image has, got 6 x 11"):
         item_mask(item, CLASSES)
 
 
@@ -49,39 +49,39 @@ def test_labels_and_their_names() -> None:
 
 def test_photos_are_copied_as_they_are(items: Items, tmp_path: Path) -> None:
     for item, suffix in zip(items, (".png", ".JPG", ".bmp", ".jpg", ".jpg"), strict=True):
-        assert copy_photo(item, tmp_path / "out") == item.name + suffix
+        assert copy_image(item, tmp_path / "out") == item.name + suffix
         copied = (tmp_path / "out" / f"{item.name}{suffix}").read_bytes()
-        assert (copied == item.photo.read_bytes()) == (item.name != "turned")
+        assert (copied == item.image.read_bytes()) == (item.name != "turned")
 
 
 @pytest.mark.parametrize("jpeg", [False, True])
 def test_the_turned_photo_is_written_upright(items: Items, tmp_path: Path, jpeg: bool) -> None:
     item = next(item for item in items if item.name == "turned")
-    file = tmp_path / "out" / copy_photo(item, tmp_path / "out", jpeg=jpeg)
+    file = tmp_path / "out" / copy_image(item, tmp_path / "out", jpeg=jpeg)
     again = Item(item.name, file, item.mask, item.height, item.width, item.split, (0,), 1, False)
-    assert np.abs(read_image(file).astype(int) - read_image(item.photo)).mean() < 3
+    assert np.abs(read_image(file).astype(int) - read_image(item.image)).mean() < 3
     # Upright as stored: a second copy has nothing to turn.
-    assert (tmp_path / "two" / copy_photo(again, tmp_path / "two")).read_bytes() == file.read_bytes()
+    assert (tmp_path / "two" / copy_image(again, tmp_path / "two")).read_bytes() == file.read_bytes()
 
 
 def test_photos_become_jpegs_by_name_and_content(items: Items, tmp_path: Path) -> None:
     for item in items:
-        file = tmp_path / copy_photo(item, tmp_path, jpeg=True)
+        file = tmp_path / copy_image(item, tmp_path, jpeg=True)
         assert file.suffix == ".jpg"
         assert file.read_bytes()[:3] == b"\xff\xd8\xff"
         assert read_image(file).shape == (item.height, item.width, 3)
-        assert np.abs(read_image(file).astype(int) - read_image(item.photo)).mean() < 3
+        assert np.abs(read_image(file).astype(int) - read_image(item.image)).mean() < 3
 
 
 def test_a_photo_that_has_changed_is_named(items: Items, tmp_path: Path) -> None:
-    save_photo(items[0].photo, np.zeros((6, 11, 3), np.uint8), turned=False)
-    with pytest.raises(ValueError, match=r"photo\.png: expected 11 x 6 pixels, got 6 x 11\. It has changed"):
-        copy_photo(items[0], tmp_path / "out")
+    save_photo(items[0].image, np.zeros((6, 11, 3), np.uint8), turned=False)
+    with pytest.raises(ValueError, match=r"image\.png: expected 11 x 6 pixels, got 6 x 11\. It has changed"):
+        copy_image(items[0], tmp_path / "out")
 
 
 def test_names_that_leave_the_folder_are_refused(items: Items, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="leaves the folder"):
-        copy_photo(replace(items[0], name="../outside"), tmp_path / "out")
+        copy_image(replace(items[0], name="../outside"), tmp_path / "out")
     assert not list(tmp_path.glob("outside*"))
 
 
@@ -92,4 +92,4 @@ def test_lines_that_would_not_survive_are_refused(text: str) -> None:
 
 
 def test_other_lines_are_fine() -> None:
-    check_line("b/über all:2", "name of a photo")
+    check_line("b/über all:2", "name of an image")

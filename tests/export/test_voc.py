@@ -25,7 +25,7 @@ def test_torchvision_opens_it(items: Items, tmp_path: Path, list_: str, splits: 
     assert len(found) == len(wanted)
     for (image, mask), item in zip(found, wanted, strict=True):
         assert np.array_equal(np.asarray(mask), read_mask(item.mask))
-        assert np.abs(np.asarray(image).astype(int) - read_image(item.photo)).mean() < 3
+        assert np.abs(np.asarray(image).astype(int) - read_image(item.image)).mean() < 3
 
 
 def test_empty_lists_are_there_and_test_only_where_it_is_used(items: Items, tmp_path: Path) -> None:
@@ -40,6 +40,6 @@ def test_empty_lists_are_there_and_test_only_where_it_is_used(items: Items, tmp_
 
 
 def test_names_that_no_list_holds_are_refused_at_once(items: Items, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="name of a photo 'end '"):
+    with pytest.raises(ValueError, match="name of an image 'end '"):
         export_voc([items[0], replace(items[1], name="end ")], CLASSES, tmp_path / "out")
     assert not (tmp_path / "out").exists()

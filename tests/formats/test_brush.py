@@ -62,7 +62,7 @@ def test_what_is_exported_comes_back(seed: int, height: int, width: int, share: 
     ("values", "said"),
     [
         ("text", "expected a list of bytes"),
-        ([0] * 200, "expected a list of bytes, not longer than the picture needs"),
+        ([0] * 200, "expected a list of bytes, not longer than the image needs"),
         ([0, 0, 0, 256], "expected bytes 0..255, got others"),
         ([True], "expected bytes 0..255, got others"),
         ([0.0], "expected bytes 0..255, got others"),

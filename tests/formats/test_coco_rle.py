@@ -73,7 +73,7 @@ def test_long_runs_come_back() -> None:
 
 
 def test_rectangle() -> None:
-    # Columns 1 and 2, rows 1 to 2 of a 4 x 5 picture.
+    # Columns 1 and 2, rows 1 to 2 of a 4 x 5 image.
     expected = np.zeros((4, 5), bool)
     expected[1:3, 1:3] = True
     np.testing.assert_array_equal(draw_polygons([[1, 1, 3, 1, 3, 3, 1, 3]], (4, 5)), expected)

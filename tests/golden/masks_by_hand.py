@@ -53,7 +53,10 @@ def curve(stored: Mapping[str, Ids]) -> list[float]:
     """The mIoU of the heatmaps at every threshold of the grid."""
     heat = [(photo, wide(stored, photo), draw(photo)[1]) for photo in SCORED]
     tables = [
-        sum(count(truth, seed_labels(found, photo.labels, t), LABELS) for photo, found, truth in heat)
+        sum(
+            count(ground_truth, seed_labels(found, photo.labels, t), LABELS)
+            for photo, found, ground_truth in heat
+        )
         for t in GRID
     ]
     return [mean_iou(np.asarray(table)) for table in tables]
@@ -143,12 +146,12 @@ def crf(image: Ids, probabilities: Array, section: Mapping[str, Any]) -> Array:
     return found.reshape(labels, height, width)
 
 
-def count(truth: Ids, found: Ids, labels: int) -> NDArray[np.int64]:
+def count(ground_truth: Ids, found: Ids, labels: int) -> NDArray[np.int64]:
     """Pixels by true label (rows) and found label (columns, open ones last), without open true ones."""
-    known = truth != IGNORE
+    known = ground_truth != IGNORE
     columns = np.where(found == IGNORE, labels, found)
     table = np.zeros((labels, labels + 1), np.int64)
-    np.add.at(table, (truth[known], columns[known]), 1)
+    np.add.at(table, (ground_truth[known], columns[known]), 1)
     return table
 
 

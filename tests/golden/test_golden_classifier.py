@@ -58,9 +58,9 @@ def test_the_scores_are_those_of_the_saved_network_on_val() -> None:
     weights = read_tensors(SAVED)
     found = {p.name: class_probabilities(weights, draw(p)[0], LONG_SIDE) for p in PHOTOS}
     val = [photo for photo in PHOTOS if photo.split == "val"]
-    truth = [[c in p.labels for p in val] for c in range(3)]
+    ground_truth = [[c in p.labels for p in val] for c in range(3)]
     scores = [[float(found[p.name][c]) for p in val] for c in range(3)]
-    expected = [(average_precision(*pair), f1(*pair)) for pair in zip(truth, scores, strict=True)]
+    expected = [(average_precision(*pair), f1(*pair)) for pair in zip(ground_truth, scores, strict=True)]
     written = rows(REPORT / "classes.csv")
     assert [row["class"] for row in written] == list(CLASSES)
     for row, (ap, f) in zip(written, expected, strict=True):

@@ -97,11 +97,12 @@ def assert_scored(names: list[str]) -> None:
     own = {name: scores_by_hand([pair], NAMES, 0.04)["miou"] for name, pair in zip(names, pairs, strict=True)}
     rows = read_table(folder / "images.csv")
     assert {row["name"]: float(row["miou"]) for row in rows} == pytest.approx(own, abs=1e-6)
-    for row, truth in zip(read_table(folder / "confusion.csv"), range(len(NAMES)), strict=True):
+    for row, ground_truth in zip(read_table(folder / "confusion.csv"), range(len(NAMES)), strict=True):
         counts = [
-            sum(int(((t == truth) & (p == label)).sum()) for t, p in pairs) for label in range(len(NAMES))
+            sum(int(((t == ground_truth) & (p == label)).sum()) for t, p in pairs)
+            for label in range(len(NAMES))
         ]
-        assert row == {"truth": NAMES[truth], **dict(zip(NAMES, map(str, counts), strict=True))}
+        assert row == {"ground_truth": NAMES[ground_truth], **dict(zip(NAMES, map(str, counts), strict=True))}
 
 
 def read_table(file: Path) -> list[dict[str, str]]:

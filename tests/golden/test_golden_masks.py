@@ -82,15 +82,15 @@ def check_masks(folder: Path, made: Mapping[str, Made]) -> None:
 
 def check_tables(target: str, curve: list[float], made: Mapping[str, Made]) -> None:
     for photo, row in zip(SCORED, table("images.csv", target), strict=True):
-        truth, one = draw(photo)[1], made[photo.name]
+        ground_truth, one = draw(photo)[1], made[photo.name]
         assert row["name"] == photo.name
         for key, mask in (("miou_before", one.seed), ("miou_after", one.refined)):
-            assert float(row[key]) == pytest.approx(mean_iou(count(truth, mask, LABELS)), abs=1e-6)
+            assert float(row[key]) == pytest.approx(mean_iou(count(ground_truth, mask, LABELS)), abs=1e-6)
     points = [tuple(map(float, row.values())) for row in table("thresholds.csv", target)]
     np.testing.assert_allclose(points, list(zip(GRID, curve, strict=True)), atol=1e-6)
     names = ("background", *CLASSES)
     rows = [
-        {"truth": name, **dict(zip(names, map(str, line), strict=True))}
+        {"ground_truth": name, **dict(zip(names, map(str, line), strict=True))}
         for name, line in zip(names, total(made, "refined")[:, :LABELS].tolist(), strict=True)
     ]
     assert table("confusion.csv", target) == rows
@@ -117,8 +117,8 @@ def test_masks_at_the_threshold_that_suits_the_corrected_mask() -> None:
     check("cam", stored, best, odds=False)
 
 
-def best_threshold(heat: Array, photo: Photo, truth: Ids) -> float:
-    found = [mean_iou(count(truth, seed_labels(heat, photo.labels, t), LABELS)) for t in GRID]
+def best_threshold(heat: Array, photo: Photo, ground_truth: Ids) -> float:
+    found = [mean_iou(count(ground_truth, seed_labels(heat, photo.labels, t), LABELS)) for t in GRID]
     return GRID[found.index(max(found))]
 
 

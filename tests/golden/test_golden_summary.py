@@ -46,14 +46,16 @@ def test_summary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def score_predictions(supervision: str) -> dict[str, Any]:
     """The scores of the predicted masks of `val`, from the masks themselves."""
     names = [photo.name for photo in PHOTOS if photo.split == "val" and photo.score]
-    pairs = [(truth(name), read_ids(Path(f"data/predictions/{supervision}/{name}.png"))) for name in names]
+    pairs = [
+        (ground_truth(name), read_ids(Path(f"data/predictions/{supervision}/{name}.png"))) for name in names
+    ]
     return scores_by_hand(pairs, ("background", *CLASSES), width=0.02)
 
 
 def mask_scores(name: str) -> dict[str, float]:
     """Precision and coverage from the masks, mIoU from the table, which is of masks without open pixels."""
     photos = [p for p in PHOTOS if p.split == "train" and p.score and p.name != CORRECTED]
-    true = np.concatenate([truth(photo.name).ravel() for photo in photos])
+    true = np.concatenate([ground_truth(photo.name).ravel() for photo in photos])
     given = np.concatenate([read_ids(Path(f"data/masks/{name}/{p.name}.png")).ravel() for p in photos])
     true, given = true[true != 255], given[true != 255]
     shares = [(true[given == i] == i).mean() for i in range(1, len(CLASSES) + 1) if (given == i).any()]
@@ -86,7 +88,7 @@ def classifier_scores() -> dict[str, float]:
     return {key: np.mean([float(row[c]) for row in rows if row[c]]) for key, c in columns.items()}
 
 
-def truth(name: str) -> np.ndarray:
+def ground_truth(name: str) -> np.ndarray:
     return read_ids(Path(f"data/masks/full/{name}.png"))
 
 

@@ -65,7 +65,7 @@ def test_earlier_layers_of_encoders_are_where_the_feature_maps_come_from(name: s
     images = torch.rand(1, 3, 64, 96)
     depths = encoder(images)
     for i, layer in enumerate(layers, -4):
-        # Nothing goes past the layer: what follows from another output of it has forgotten the picture.
+        # Nothing goes past the layer: what follows from another output of it has forgotten the image.
         handle = layer.register_forward_hook(lambda _module, _inputs, output: torch.full_like(output, 0.5))
         changed = [encoder(torch.rand(1, 3, 64, 96)) for _ in range(2)]
         handle.remove()

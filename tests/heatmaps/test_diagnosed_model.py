@@ -1,4 +1,4 @@
-"""Single pictures under the diagnosis, with networks of which it is known what they look at."""
+"""Single images under the diagnosis, with networks of which it is known what they look at."""
 
 import math
 
@@ -54,7 +54,7 @@ def red_disc_on_water() -> tuple[np.ndarray, np.ndarray]:
 
 
 def sample(*labels: int) -> Sample:
-    return Sample("picture", "picture.png", "", 48, 80, labels, "val", True, True)
+    return Sample("image", "picture.png", "", 48, 80, labels, "val", True, True)
 
 
 def looked(

@@ -11,7 +11,7 @@ from torch.nn import functional
 from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
-from pipeline.engine.device import pick_device, place
+from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps, plan_shards
 from pipeline.heatmaps.store import HeatmapStore, shard_file, write_index, write_shard
@@ -63,7 +63,7 @@ class Depths(nn.Module):
 
 def run(manifest: Manifest, folder: Path, params: HeatmapParams = PARAMS) -> dict[str, bytes]:
     folders = {method: folder / method for method in params.methods}
-    net = place(DeepNet().eval(), pick_device())
+    net = to_channels_last(DeepNet().eval(), pick_device())
     maker = HeatmapMaker(net, net.target, net.backbone, params, 32)
     make_heatmaps(maker, manifest, manifest.samples, folders)
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

@@ -27,20 +27,20 @@ def params(refine: str, band: float) -> PseudoMaskParams:
 
 def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A red box on green (48, 64, 3), its truth (id 3), and stored heat (1, 12, 16) that is too wide."""
-    truth = np.zeros((48, 64), np.uint8)
-    truth[12:36, 16:40] = 3
-    image = np.where(truth[..., None] > 0, [200, 40, 40], [40, 160, 60]).astype(np.uint8)
+    ground_truth = np.zeros((48, 64), np.uint8)
+    ground_truth[12:36, 16:40] = 3
+    image = np.where(ground_truth[..., None] > 0, [200, 40, 40], [40, 160, 60]).astype(np.uint8)
     y, x = np.mgrid[:12, :16]
     distance = np.maximum(np.abs(4 * y + 1.5 - 23.5), np.abs(4 * x + 1.5 - 27.5))  # from the box's centre
     heat = np.clip(1 - distance / 32, 0, 1)  # at the box's edge, 12 px: 0.625
-    return image, truth, np.round(heat * 255).astype(np.uint8)[None]
+    return image, ground_truth, np.round(heat * 255).astype(np.uint8)[None]
 
 
 def test_crf_brings_the_seed_to_the_colour_edge() -> None:
-    image, truth, stored = scene()
+    image, ground_truth, stored = scene()
     result = make_pseudo_mask(image, stored, np.array([2]), 0.5, params("crf", 0))
-    assert np.mean(result.seed == truth) < 0.9  # 16 px instead of 12 around the centre
-    np.testing.assert_array_equal(result.refined, truth)
+    assert np.mean(result.seed == ground_truth) < 0.9  # 16 px instead of 12 around the centre
+    np.testing.assert_array_equal(result.refined, ground_truth)
     np.testing.assert_array_equal(result.mask, result.refined)  # no band
 
 
@@ -97,9 +97,9 @@ def test_image_without_labels_is_background(refine: str, monkeypatch: pytest.Mon
 
 
 def test_classes_keep_their_ids_through_the_crf() -> None:
-    image, truth, stored = scene()
+    image, ground_truth, stored = scene()
     flat = np.full_like(stored, 20)
     one = make_pseudo_mask(image, np.concatenate([stored, flat]), np.array([2, 0]), 0.5, params("crf", 0))
     other = make_pseudo_mask(image, np.concatenate([flat, stored]), np.array([0, 2]), 0.5, params("crf", 0))
-    np.testing.assert_array_equal(one.refined, truth)
-    np.testing.assert_array_equal(other.refined, truth)
+    np.testing.assert_array_equal(one.refined, ground_truth)
+    np.testing.assert_array_equal(other.refined, ground_truth)

@@ -20,19 +20,19 @@ CLASSES = np.array([3, 0])
 
 
 @given(HEAT, TRUTH)
-def test_sweep_is_the_loop_over_thresholds(heat: np.ndarray, truth: np.ndarray) -> None:
-    expected = [confusion_matrix(truth, label_map(heat, CLASSES, t), LABELS) for t in GRID]
-    np.testing.assert_array_equal(sweep(truth, heat, CLASSES, LABELS, GRID), expected)
+def test_sweep_is_the_loop_over_thresholds(heat: np.ndarray, ground_truth: np.ndarray) -> None:
+    expected = [confusion_matrix(ground_truth, label_map(heat, CLASSES, t), LABELS) for t in GRID]
+    np.testing.assert_array_equal(sweep(ground_truth, heat, CLASSES, LABELS, GRID), expected)
 
 
 @pytest.mark.parametrize("classes", [[], [2], [1, 0, 3]])
 def test_default_grid_is_the_loop_too(classes: list[int]) -> None:
     rng = np.random.default_rng(len(classes))
     heat = (rng.integers(51, size=(len(classes), 20, 30)) / 50).astype(np.float32)
-    truth = rng.choice([0, 1, 2, 3, 4, 255], size=(20, 30)).astype(np.uint8)
-    confusion = sweep(truth, heat, np.array(classes, int), LABELS)
+    ground_truth = rng.choice([0, 1, 2, 3, 4, 255], size=(20, 30)).astype(np.uint8)
+    confusion = sweep(ground_truth, heat, np.array(classes, int), LABELS)
     expected = [
-        confusion_matrix(truth, label_map(heat, np.array(classes, int), t), LABELS) for t in THRESHOLDS
+        confusion_matrix(ground_truth, label_map(heat, np.array(classes, int), t), LABELS) for t in THRESHOLDS
     ]
     np.testing.assert_array_equal(confusion, expected)
     assert confusion.dtype == np.int64
@@ -40,17 +40,17 @@ def test_default_grid_is_the_loop_too(classes: list[int]) -> None:
 
 def test_sweep_by_hand() -> None:
     heat = np.array([[[0.3, 0.6, 0.2]], [[0.4, 0.5, 0.1]]], np.float32)
-    truth = np.array([[1, 2, 0]], np.uint8)
+    ground_truth = np.array([[1, 2, 0]], np.uint8)
     # Class 0 is id 1, class 1 is id 2. At 0.25: labels 2, 1, 0. At 0.5: 0, 1, 0. At 0.7: all background.
-    confusion = sweep(truth, heat, np.array([0, 1]), 3, np.array([0.25, 0.5, 0.7]))
+    confusion = sweep(ground_truth, heat, np.array([0, 1]), 3, np.array([0.25, 0.5, 0.7]))
     np.testing.assert_array_equal(confusion[0], [[1, 0, 0], [0, 0, 1], [0, 1, 0]])
     np.testing.assert_array_equal(confusion[1], [[1, 0, 0], [1, 0, 0], [0, 1, 0]])
     np.testing.assert_array_equal(confusion[2], [[1, 0, 0], [1, 0, 0], [1, 0, 0]])
 
 
 @given(HEAT, TRUTH)
-def test_foreground_shrinks_along_the_grid(heat: np.ndarray, truth: np.ndarray) -> None:
-    foreground = sweep(truth, heat, CLASSES, LABELS)[:, :, 1:]
+def test_foreground_shrinks_along_the_grid(heat: np.ndarray, ground_truth: np.ndarray) -> None:
+    foreground = sweep(ground_truth, heat, CLASSES, LABELS)[:, :, 1:]
     assert np.all(np.diff(foreground, axis=0) <= 0)
 
 
@@ -70,7 +70,7 @@ def test_unusable_input_is_refused() -> None:
     heat = np.zeros((1, 3, 4), np.float32)
     with pytest.raises(ValueError, match="size"):
         sweep(np.zeros((4, 3), np.uint8), heat, np.array([0]), LABELS)
-    with pytest.raises(ValueError, match="truth"):
+    with pytest.raises(ValueError, match="ground truth"):
         sweep(np.full((3, 4), 5, np.uint8), heat, np.array([0]), LABELS)
     with pytest.raises(ValueError, match="class"):
         sweep(np.zeros((3, 4), np.uint8), heat, np.array([4]), LABELS)

@@ -1,4 +1,4 @@
-"""A finished run on made-up pictures: all files that the report reads."""
+"""A finished run on made-up images: all files that the report reads."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from pipeline.workflows.confusion_file import write_confusion
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 METHODS = ("cam", "gradcampp")
 SUPERVISION = ("gradcampp", "full")
-TRUE_MASKS = 4  # training images that `full` was trained on, of 6
+GROUND_TRUTH = 4  # training images that `full` was trained on, of 6
 Scene = tuple[np.ndarray, np.ndarray]
 
 
@@ -53,7 +53,7 @@ def make_samples(scenes: list[Scene], masks: bool) -> tuple[Sample, ...]:
 
 
 def write_data(root: Path, scenes: list[Scene], samples: tuple[Sample, ...], masks: bool) -> None:
-    """Photos, true masks, heatmaps, pseudo-masks with an open band, and predictions of `val`."""
+    """Images, true masks, heatmaps, pseudo-masks with an open band, and predictions of `val`."""
     heat: dict[str, np.ndarray] = {}
     for (image, mask), sample in zip(scenes, samples, strict=True):
         write_image(root / "data/prepared" / sample.image, image)
@@ -125,7 +125,7 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
             ("name", "miou"),
             [{"name": s.name, "miou": 0.9 - i / 100} for i, s in enumerate(val)],
         )
-        images = len([s for s in samples if s.split == "train"]) if name != "full" else TRUE_MASKS * masks
+        images = len([s for s in samples if s.split == "train"]) if name != "full" else GROUND_TRUTH * masks
         steps = curve if images else []
         write_json(reports / "segmentation" / name / "metrics.json", {"images": images})
         write_csv(reports / "segmentation" / name / "curve.csv", ("step", "loss", "lr"), steps)

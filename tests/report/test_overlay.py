@@ -1,4 +1,4 @@
-"""Heat and masks over photos, and the tiles made of them."""
+"""Heat and masks over images, and the tiles made of them."""
 
 import matplotlib
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from pipeline.formats.palette import voc_palette
 from pipeline.report.overlay import HEAT_OPACITY, MASK_OPACITY, draw_heat, draw_mask, outlines
 from pipeline.report.panel import CAPTION, GAP, draw_panel
-from pipeline.report.tiles import LONG_SIDE, Tile, cut_heat, heat_tiles, shrink_mask, shrink_photo
+from pipeline.report.tiles import LONG_SIDE, Tile, cut_heat, heat_tiles, shrink_image, shrink_mask
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -45,7 +45,7 @@ def test_labels_have_the_colours_of_voc(label: int) -> None:
     colour = voc_palette()[label].astype(float)
     np.testing.assert_array_equal(drawn[15, 20], np.rint(100 * (1 - MASK_OPACITY) + colour * MASK_OPACITY))
     np.testing.assert_array_equal(drawn[10, 20], colour)  # the outline is opaque
-    np.testing.assert_array_equal(drawn[8, 20], [100, 100, 100])  # the background shows the photo
+    np.testing.assert_array_equal(drawn[8, 20], [100, 100, 100])  # the background shows the image
 
 
 def test_open_pixels_are_white_stripes() -> None:
@@ -67,7 +67,7 @@ def test_tiles_have_one_size_and_pick_ids() -> None:
     mask = np.zeros((50, 100), np.uint8)
     mask[:, 50:] = 200
     small = shrink_mask(mask)
-    assert small.shape == shrink_photo(noise(50, 100)).shape[:2] == (LONG_SIDE // 2, LONG_SIDE)
+    assert small.shape == shrink_image(noise(50, 100)).shape[:2] == (LONG_SIDE // 2, LONG_SIDE)
     assert set(np.unique(small)) == {0, 200}
 
 

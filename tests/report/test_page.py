@@ -100,7 +100,7 @@ def test_corrected_masks_are_told_and_shown(project: Project, set_params: SetPar
     write_mask(Path("data/masks/corrected/train-05.png"), np.ones((30, 40), np.uint8))
     page = Page(render())
     assert "gradcampp: the image-level labels of 6 images and 1 corrected mask, by way of" in page.text
-    assert "full: the true masks of 4 images. The control" in page.text
+    assert "full: the ground-truth masks of 4 images. The control" in page.text
     assert (
         "Training images, without the 1 that have a corrected mask. The threshold in use was chosen with the"
         in (page.text)
@@ -125,10 +125,10 @@ def test_worst_first_and_what_a_row_shows(project: Project, set_params: SetParam
     page = Page(render())
     found = rows(page)
     assert list(found) == ["train-05", "train-04", "train-03", "val-08", "val-07"]
-    masks = ["truth", "prediction gradcampp", "prediction full"]
+    masks = ["ground truth", "prediction gradcampp", "prediction full"]
     before = ["heatmap cam", "heatmap gradcampp", "gradcampp > 0.32", "pseudo-mask, gradcampp"]
-    assert found["train-05"] == ["photo", *before, *masks]
-    assert found["val-08"] == ["photo", *masks]
+    assert found["train-05"] == ["image", *before, *masks]
+    assert found["val-08"] == ["image", *masks]
     assert "mIoU 0.950" in page.text
     assert "75 %" in page.text  # 0.6 / 0.8
     panels = sorted(path.stem for path in Path("reports/panels").iterdir())
@@ -181,7 +181,7 @@ def test_the_number_of_images_that_each_model_saw_is_told(project: Project) -> N
     project()
     text = Page(render()).text
     assert "gradcampp: the image-level labels of 6 images, by way of" in text
-    assert "The same model trained on the true masks of 4 images: the control." in text
+    assert "The same model trained on the ground-truth masks of 4 images: the control." in text
     assert "trained on different numbers of images" in text
     Path("reports/segmentation/full/metrics.json").write_text('{"images": 6}')
     assert "trained on different numbers of images" not in Page(render()).text
@@ -250,7 +250,7 @@ def test_without_masks(project: Project, capsys: pytest.CaptureFixture[str]) -> 
         "prediction gradcampp",
     ]  # `full` was not trained
     assert not re.search(r"mIoU \d", page.text)
-    assert "no true masks" in page.text
+    assert "no ground-truth masks" in page.text
     assert list(Path("reports/plots").iterdir()) == []
     summary = json.loads(Path("reports/summary.json").read_text())
     assert summary["weak_to_full"] is None

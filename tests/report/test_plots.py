@@ -35,7 +35,7 @@ def test_confusion_has_truth_in_rows_from_the_top() -> None:
     assert texts[(1.5, 0.5)] == ".25"  # column 1, row 0
     assert [label.get_text() for label in axes.get_yticklabels()] == list(CONFUSION.names)
     assert axes.yaxis_inverted()
-    assert axes.get_ylabel() == "truth"
+    assert axes.get_ylabel() == "ground truth"
 
 
 def test_large_confusion_has_no_numbers() -> None:
@@ -106,8 +106,8 @@ def test_numbers_of_the_overview_stand_out_from_their_cells() -> None:
     ("names", "columns"),
     [
         (("cam", "full"), 2),
-        (("cam", "gradcampp", "used", "best for the true masks"), 4),
-        (("cam", "cam-round1", "cam-round2", "used", "best for the true masks"), 2),
+        (("cam", "gradcampp", "used", "best for the ground-truth masks"), 4),
+        (("cam", "cam-round1", "cam-round2", "used", "best for the ground-truth masks"), 2),
     ],
 )
 def test_legends_stay_inside_the_figure(names: tuple[str, ...], columns: int) -> None:

@@ -164,7 +164,7 @@ def test_mask_is_the_majority_of_the_painted_outline() -> None:
 
 
 def test_fill_places_pixel_centres_exactly() -> None:
-    # A box over rows 1..2 and columns 2..4 of a 4 x 6 picture covers exactly those pixels.
+    # A box over rows 1..2 and columns 2..4 of a 4 x 6 image covers exactly those pixels.
     enlarged = np.zeros((4 * ENLARGE, 6 * ENLARGE), np.uint8)
     fill(enlarged, np.array([(2.0, 1.0), (5.0, 1.0), (5.0, 3.0), (2.0, 3.0)]), 1)
     expected = np.zeros((4, 6), np.uint8)
@@ -173,7 +173,7 @@ def test_fill_places_pixel_centres_exactly() -> None:
 
 
 def test_picture_changes_where_the_mask_does() -> None:
-    """Colour steps over the mask's edges are large, and largest when mask and picture are aligned."""
+    """Colour steps over the mask's edges are large, and largest when mask and image are aligned."""
     steps = dict.fromkeys(product((-1, 0, 1), repeat=2), 0.0)
     inside, edges, pixels = 0.0, 0, 0
     for shot in shots(clutter=False):

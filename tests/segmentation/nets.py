@@ -1,4 +1,4 @@
-"""A segmentation network whose answer is known, and a picture for it."""
+"""A segmentation network whose answer is known, and an image for it."""
 
 import numpy as np
 import torch

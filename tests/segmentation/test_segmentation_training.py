@@ -39,7 +39,7 @@ def made_stream(
     repeats: int = 3,
     confidence: float = 0.8,
 ) -> TrainingStream:
-    """The examples that a training on four pictures would have seen."""
+    """The examples that a training on four images would have seen."""
     for number, name in enumerate(NAMES):
         write_image(folder / f"{name}.png", np.full((24, 32, 3), (number, 90, 90), np.uint8))
         write_mask(folder / "masks" / f"{name}.png", np.full((24, 32), number % 2 + 1, np.uint8))

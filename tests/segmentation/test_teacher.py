@@ -113,7 +113,7 @@ def tiny_net() -> SegmentationNet:
 
 
 def trained(folder: Path, *, confidence: float, trusted: list[str]) -> torch.Tensor:
-    """The last layer after some steps on noisy masks of two pictures."""
+    """The last layer after some steps on noisy masks of two images."""
     rng = np.random.default_rng(0)
     samples = []
     for name, label in (("a", 0), ("b", 1)):

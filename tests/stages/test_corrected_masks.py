@@ -51,7 +51,7 @@ def correct(*names: str) -> Manifest:
     masks = {}
     for sample in manifest.samples:
         if sample.name in names:
-            mask = load_mask(paths.TRUE_MASKS, sample).copy()
+            mask = load_mask(paths.GROUND_TRUTH, sample).copy()
             mask[0] = IGNORE
             masks[sample.name] = mask_png(mask)
     store(paths.CORRECTIONS, masks, manifest.classes)
@@ -64,7 +64,7 @@ def write_heat(manifest: Manifest) -> None:
     rng = np.random.default_rng(0)
     heat = {}
     for sample in manifest.split("train"):
-        small = load_mask(paths.TRUE_MASKS, sample)[::4, ::4]
+        small = load_mask(paths.GROUND_TRUTH, sample)[::4, ::4]
         maps = [(small == c + 1) * 0.6 + rng.random(small.shape) * 0.5 for c in sample.labels]
         if maps:
             heat[sample.name] = (255 * np.clip(np.stack(maps), 0, 1)).astype(np.uint8)
@@ -78,14 +78,14 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_prepare_writes_them_apart_and_leaves_the_manifest_alone() -> None:
     prepare.main()
-    before, true = (paths.PREPARED / "manifest.json").read_bytes(), files(paths.TRUE_MASKS)
+    before, true = (paths.PREPARED / "manifest.json").read_bytes(), files(paths.GROUND_TRUTH)
     assert files(paths.CORRECTED) == {}
     correct("train-00002", "train-00004")
     assert list(files(paths.CORRECTED)) == ["train-00002.png", "train-00004.png"]
     assert (read_mask(paths.CORRECTED / "train-00002.png")[0] == IGNORE).all()
     # What the classifier depends on is as before.
     assert (paths.PREPARED / "manifest.json").read_bytes() == before
-    assert files(paths.TRUE_MASKS) == true
+    assert files(paths.GROUND_TRUTH) == true
     assert [path.name for path in paths.ATTENTION.iterdir()] == ["README.txt"]  # DVC warns of an empty folder
 
 
@@ -160,7 +160,7 @@ def test_they_replace_pseudo_masks_and_score_nothing() -> None:
     for sample in manifest.split("train"):
         if f"{sample.name}.png" not in changed:
             made = load_mask(paths.MASKS / "cam", sample)
-            confusion += confusion_matrix(load_mask(paths.TRUE_MASKS, sample), made, labels)
+            confusion += confusion_matrix(load_mask(paths.GROUND_TRUTH, sample), made, labels)
     assert new["pseudo_masks"]["miou"] == pytest.approx(mean_iou(confusion), abs=1e-6)
     assert new["pseudo_masks"]["miou"] != old["pseudo_masks"]["miou"]
 

@@ -31,7 +31,7 @@ def change(old: str, new: str) -> None:
 
 
 def hashes() -> dict[str, str]:
-    files = sorted(path for path in Path("data").rglob("*") if path.is_file() and "photos" not in path.parts)
+    files = sorted(path for path in Path("data").rglob("*") if path.is_file() and "images" not in path.parts)
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -77,7 +77,7 @@ def test_folder(photo_folder: Callable[..., Path], capsys: pytest.CaptureFixture
 
 def test_files_that_were_left_out_are_listed(photo_folder: Callable[..., Path]) -> None:
     folder = photo_folder("data/photos")
-    (folder / "images" / "photo-01.jpg").write_bytes(b"no picture")
+    (folder / "images" / "photo-01.jpg").write_bytes(b"no image")
     change("source: scenes", "source: csv")
     change("path: data/raw", "path: data/photos")
     change("on_bad_image: error", "on_bad_image: skip")
@@ -85,7 +85,7 @@ def test_files_that_were_left_out_are_listed(photo_folder: Callable[..., Path]) 
     names = [sample.name for sample in read_manifest(Path("data/prepared")).samples]
     assert names == [f"photo-{i:02d}" for i in range(12) if i != 1]
     assert (
-        "photo-01.jpg (labels.csv, line 3): expected a readable picture"
+        "photo-01.jpg (labels.csv, line 3): expected a readable image"
         in Path("data/prepared/problems.txt").read_text()
     )
 

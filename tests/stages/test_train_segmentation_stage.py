@@ -38,7 +38,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(stage, "make_segmentation_net", lambda *_, **__: None)
     monkeypatch.setattr(stage, "save_segmentation_net", lambda folder, _net: folder.mkdir(parents=True))
     for sample in (samples[0], samples[2], samples[3]):
-        write_mask(mask_path(paths.TRUE_MASKS, sample), np.zeros(SIZE, np.uint8))
+        write_mask(mask_path(paths.GROUND_TRUTH, sample), np.zeros(SIZE, np.uint8))
     return names
 
 

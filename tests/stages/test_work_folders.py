@@ -21,8 +21,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("params.yaml").write_text(SHIPPED.read_text())
     sample = Sample("a", "a.png", "", 24, 32, (0,), "train", False, False)
     write_manifest(paths.PREPARED, Manifest("", ("cat",), (sample,)))
-    paths.TRUE_MASKS.mkdir(parents=True)
-    (paths.TRUE_MASKS / "a.png").touch()
+    paths.GROUND_TRUTH.mkdir(parents=True)
+    (paths.GROUND_TRUTH / "a.png").touch()
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ EASY: dict[str, object] = {
 
 @pytest.fixture(params=[1.0, 0.2], ids=["always on water", "on water like the others"])
 def bias(request: pytest.FixtureRequest) -> float:
-    """Share of the boats that come with water; of the pictures without a boat it is 0.2."""
+    """Share of the boats that come with water; of the images without a boat it is 0.2."""
     share: float = request.param
     return share
 

@@ -29,10 +29,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, split in SPLITS.items():
         write_image(Path(f"{name}.png"), np.full((32, 40, 3), 90, np.uint8))
         samples.append(Sample(name, f"{name}.png", "", 32, 40, (0,), split, name != "d", name != "d"))
-    truth = np.ones((32, 40), np.uint8)
-    write_mask(paths.TRUE_MASKS / "b.png", truth)
-    truth[:, :10] = 0
-    write_mask(paths.TRUE_MASKS / "c.png", truth)
+    ground_truth = np.ones((32, 40), np.uint8)
+    write_mask(paths.GROUND_TRUTH / "b.png", ground_truth)
+    ground_truth[:, :10] = 0
+    write_mask(paths.GROUND_TRUTH / "c.png", ground_truth)
     write_manifest(paths.PREPARED, Manifest("", ("cat",), tuple(samples)))
     layer = nn.Conv2d(3, 2, 1)
     with torch.no_grad():

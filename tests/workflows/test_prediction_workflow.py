@@ -35,10 +35,10 @@ def net() -> SegmentationNet:
 
 @pytest.fixture
 def square() -> tuple[np.ndarray, np.ndarray]:
-    truth = np.zeros((72, 96), np.uint8)
-    truth[16:40, 20:44] = 2
+    ground_truth = np.zeros((72, 96), np.uint8)
+    ground_truth[16:40, 20:44] = 2
     noise = np.random.default_rng(0).integers(0, 6, (72, 96, 3))
-    return (np.where(truth[..., None] > 0, 220, 20) + noise).astype(np.uint8), truth
+    return (np.where(ground_truth[..., None] > 0, 220, 20) + noise).astype(np.uint8), ground_truth
 
 
 def test_the_model_alone(net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]) -> None:
@@ -51,13 +51,13 @@ def test_the_model_alone(net: SegmentationNet, square: tuple[np.ndarray, np.ndar
 def test_the_crf_finds_the_outline_and_keeps_the_ids(
     net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    image, truth = square
+    image, ground_truth = square
     refined = PARAMS.evaluation.model_copy(update={"refine": "crf"})
     found = predict(net, image, refined, PARAMS.pseudo_masks.crf)
     alone = predict_mask(net, image, refined.scales, flip=refined.flip)
     assert found.dtype == np.uint8
     assert set(np.unique(found)) == {0, 2}
-    assert (found != truth).sum() < 0.2 * (alone != truth).sum()
+    assert (found != ground_truth).sum() < 0.2 * (alone != ground_truth).sum()
 
 
 class Fixed(nn.Module):

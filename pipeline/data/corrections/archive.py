@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from pipeline.base.files import inside, write_bytes
+from pipeline.base.files import safe_join, write_bytes
 from pipeline.errors import UserError
 
 MOST_FILES = 200_000
@@ -26,7 +26,7 @@ def unpack(file: Path, folder: Path) -> None:
             members = [member for member in archive.infolist() if not member.filename.endswith("/")]
             _check(file, members, folder)
             for member in members:
-                write_bytes(inside(folder, member.filename), archive.read(member))
+                write_bytes(safe_join(folder, member.filename), archive.read(member))
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise UserError(f"{file}: expected a zip file, got {error}. Export it again") from error
     except OSError as error:  # a file and a folder of one name, a name that is too long, a full disk
@@ -46,7 +46,7 @@ def _check(file: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:
     for member in members:
         link = stat.S_ISLNK(member.external_attr >> 16)
         try:
-            path = inside(folder, member.filename)
+            path = safe_join(folder, member.filename)
         except ValueError:
             path = None
         if path is None or path in names or link:

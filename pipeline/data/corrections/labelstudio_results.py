@@ -68,7 +68,7 @@ def _read_record(
                 expected, advice = f"{at} painted with the brush and one label", "Paint it with the brush."
                 problems.append(Problem(location.file, expected, "something else", advice, location))
     if len(sizes) > 1:
-        expected, advice = "one size of the photo", "Export it again."
+        expected, advice = "one size of the image", "Export it again."
         problems.append(Problem(location.file, expected, "several", advice, location))
     if problems:
         return None, problems
@@ -77,7 +77,7 @@ def _read_record(
 
 
 def _name(task: Result) -> str:
-    """What an exported task calls its photo; empty of others."""
+    """What an exported task calls its image; empty of others."""
     data = task.get("data")
     name = data.get("name") if isinstance(data, dict) else None
     return name if isinstance(name, str) else ""

@@ -10,7 +10,7 @@ from pipeline.data.corrections.labelstudio_results import read_brushes
 from pipeline.data.sources import coco
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.labelmap import read_labelmap
-from pipeline.data.sources.listing import pictures_below
+from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.read import head
 from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, class_name, stem
 
@@ -49,7 +49,7 @@ def read_corrections(path: Path, format: Format, classes: Sequence[str]) -> Pars
             return _read_segmentation(path, classes)
         case "coco":
             parsed = coco.read_files(folder, files)
-            # Without any annotation in the file, nothing says that its photos are background but the file.
+            # Without any annotation in the file, nothing says that its images are background but the file.
             records = [
                 record if record.mask or record.labels else replace(record, mask=())
                 for record in parsed.records
@@ -65,11 +65,11 @@ def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> ParsedSource:
     RGB masks have the colours of labelmap.txt beside or below `folder`, whose names then count.
     """
     table, problems = read_labelmap(masks.parent if masks.name == MASKS else folder)
-    pictures, found = pictures_below(masks)
+    images, found = images_below(masks)
     below = "" if masks == folder else f"{masks.relative_to(folder).as_posix()}/"
     records = [
         SourceRecord(stem(name), name, (), Location(masks / name), mask=below + name)
-        for name in pictures
+        for name in images
         if name.lower().endswith(".png")
     ]
     if table:

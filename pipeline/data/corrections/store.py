@@ -6,7 +6,7 @@ The ids stay what they were when classes of the data set come or change places: 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.base.files import inside, write_bytes, write_text
+from pipeline.base.files import safe_join, write_bytes, write_text
 from pipeline.data.corrections.inspection import Corrections, inspect_corrections
 from pipeline.data.corrections.read import CLASSES, listed_classes, read_pngs
 from pipeline.data.images import IGNORE
@@ -49,7 +49,7 @@ def store(folder: Path, masks: Mapping[str, bytes], order: Sequence[str]) -> Non
     """
     write_text(folder / CLASSES, "".join(f"{name}\n" for name in order))
     for name, content in masks.items():
-        write_bytes(inside(folder, f"{name}.png"), content)
+        write_bytes(safe_join(folder, f"{name}.png"), content)
 
 
 def stored_names(folder: Path) -> list[str]:
@@ -60,7 +60,7 @@ def stored_names(folder: Path) -> list[str]:
 def remove(folder: Path, names: Iterable[str]) -> None:
     """Delete the masks of these names, and the folders that they leave empty."""
     for name in names:
-        file = inside(folder, f"{name}.png")
+        file = safe_join(folder, f"{name}.png")
         file.unlink()
         for above in file.parents:
             if above == folder or any(above.iterdir()):

@@ -28,7 +28,7 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     file = folder / "labels.csv"
     if not (folder / "images").is_dir():
         advice = (
-            "Make it, with the photos in images/ and their labels in labels.csv, or give a folder of another "
+            "Make it, with the images in images/ and their labels in labels.csv, or give a folder of another "
             "format (docs/data.md)."
         )
         return ParsedSource(

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.documents import read_xml_file, text_of
 from pipeline.data.sources.labelstudio import find_image, labels_of
-from pipeline.data.sources.listing import ends, pictures_below
+from pipeline.data.sources.listing import ends, images_below
 from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
@@ -23,9 +23,9 @@ def read_folder(folder: Path) -> ParsedSource:
     The splits are the subsets, where they are named so. Images without any label are background.
     """
     roots, problems = _read_files(folder, sorted({*folder.glob("*.xml"), *folder.glob("*/*.xml")}))
-    pictures, found = pictures_below(folder)
+    images, found = images_below(folder)
     problems += found
-    known, by_end = frozenset(pictures), ends(pictures)
+    known, by_end = frozenset(images), ends(images)
     records = []
     for file, root in roots:
         for position, element in enumerate(root.iter("image")):
@@ -55,8 +55,8 @@ def _read_files(folder: Path, files: list[Path]) -> tuple[list[tuple[Path, Eleme
         root, found = read_xml_file(folder, file)
         problems += found
         if root is not None and root.tag == "annotations" and root.find(".//image") is None:
-            advice = "Export the task as `CVAT for images 1.1`; a video as one of pictures."
-            problems.append(Problem(file, "an element `image` for each photo", "none", advice))
+            advice = "Export the task as `CVAT for images 1.1`; a video as one of images."
+            problems.append(Problem(file, "an element `image` for each image", "none", advice))
         elif root is not None and root.tag == "annotations":
             roots.append((file, root))
         elif root is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
-from pipeline.base.files import inside
+from pipeline.base.files import safe_join
 from pipeline.base.problems import Problem
 
 MOST_BYTES = 2_000_000_000  # of a JSON file; as Python values it takes several times as much memory
@@ -53,7 +53,7 @@ def text_of(element: Element, tag: str) -> str:
 
 
 def _read_bytes(folder: Path, file: Path, most: int) -> bytes:
-    inside(folder, file.relative_to(folder).as_posix())
+    safe_join(folder, file.relative_to(folder).as_posix())
     size = file.stat().st_size
     if size > most:
         raise ValueError(f"{size / 1e6:.0f} MB, more than {most / 1e6:.0f}")

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.documents import read_json_file
-from pipeline.data.sources.listing import ends, locate, pictures_below
+from pipeline.data.sources.listing import ends, images_below, locate
 from pipeline.data.sources.records import (
     BACKGROUND,
     ParsedSource,
@@ -30,9 +30,9 @@ def read_folder(folder: Path) -> ParsedSource:
     `background`, or none, means: no label.
     """
     tasks, problems = read_tasks(folder, json_files(folder))
-    pictures, found = pictures_below(folder)
+    images, found = images_below(folder)
     problems += found
-    by_end = ends(pictures)
+    by_end = ends(images)
     records, undone = [], []
     for location, task in tasks:
         reference, choices = reference_of(task), _choices(task)
@@ -94,12 +94,12 @@ def read_tasks(folder: Path, files: Sequence[Path]) -> tuple[list[Entry], list[P
 
 
 def reference_of(task: Mapping[str, Any]) -> str:
-    """The image of a task: the first text of its data that is named `image`, or like a picture's address."""
+    """The image of a task: the first text of its data that is named `image`, or like an image's address."""
     data = task.get("data", task)
     if not isinstance(data, dict):
         return ""
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
-    named = [texts[key] for key in ("image", "img", "photo", "picture", "url") if key in texts]
+    named = [texts[key] for key in ("image", "img", "image", "image", "url") if key in texts]
     return [*named, *(value for value in texts.values() if "/" in value), ""][0]
 
 

@@ -1,4 +1,4 @@
-"""The pictures below a folder, and how exports name them."""
+"""The images below a folder, and how exports name them."""
 
 import os
 import re
@@ -8,21 +8,21 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from pipeline.base.files import inside
+from pipeline.base.files import safe_join
 from pipeline.base.problems import Problem
 from pipeline.data.images import SUFFIXES
 
-HIDDEN = "."  # names that start so: `.git`, and the `._photo.jpg` that a Mac leaves beside photos
+HIDDEN = "."  # names that start so: `.git`, and the `._photo.jpg` that a Mac leaves beside images
 DEEPEST = 8  # folders that are compared
 UPLOADED = re.compile(r"[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
 
 
-def pictures_below(folder: Path) -> tuple[list[str], list[Problem]]:
-    """Files with the suffix of a picture, relative to `folder`, sorted; links that leave it are problems."""
+def images_below(folder: Path) -> tuple[list[str], list[Problem]]:
+    """Files with the suffix of an image, relative to `folder`, sorted; links that leave it are problems."""
     found, problems = [], []
     for name in sorted(_walk(folder)):
         try:
-            inside(folder, name)
+            safe_join(folder, name)
         except ValueError:
             advice = "Copy what it points to into the folder, or delete it."
             problems.append(Problem(folder / name, f"a file in {folder}", "a link to elsewhere", advice))
@@ -76,7 +76,7 @@ def _possible_ends(reference: str) -> Iterable[str]:
 
 
 def _walk(folder: Path) -> Iterable[str]:
-    """Pictures and links to folders; links are not followed."""
+    """Images and links to folders; links are not followed."""
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
         names = [name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith(HIDDEN)]

@@ -13,7 +13,7 @@ HEAD = 4096  # bytes of a file that tell what it is
 def read_source(source: Source, folder: Path, data: DataParams) -> ParsedSource:
     """What the folder says of its images, read as a `source`."""
     if not folder.is_dir():
-        advice = "Give the folder that holds the photos and their labels."
+        advice = "Give the folder that holds the images and their labels."
         return ParsedSource(folder, problems=(Problem(folder, "a folder", "no such folder", advice),))
     match source:
         case "csv":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
-from pipeline.base.files import inside
+from pipeline.base.files import safe_join
 from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
 from pipeline.formats.palette import Colour
@@ -78,7 +78,7 @@ def check_image(folder: Path, image: str, location: Location, below: str = "") -
         advice = f"Name a file {where}, or delete the line."
         return Problem(location.file, "an image file", "an empty cell or name", advice, location)
     try:
-        inside(folder, below + image).exists()  # fails for names that are too long
+        safe_join(folder, below + image).exists()  # fails for names that are too long
         left = path.is_absolute() or ".." in path.parts
     except (ValueError, OSError):
         left = True

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
 from pipeline.base.problems import Problem
-from pipeline.data.sources.listing import pictures_below
+from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.records import SourceRecord
 
 MISSING = "no such file"
@@ -20,7 +20,7 @@ def as_on_disk(folder: Path, records: Sequence[SourceRecord]) -> list[SourceReco
     named = [name for record in records for name in (record.image, record.mask) if isinstance(name, str)]
     if all(name.isascii() or (folder / name).exists() for name in named):
         return list(records)
-    files = {normalize("NFC", name): name for name in pictures_below(folder)[0]}
+    files = {normalize("NFC", name): name for name in images_below(folder)[0]}
     known = set(files.values())
 
     def found(name: str) -> str:
@@ -40,7 +40,7 @@ def with_likely_names(folder: Path, problems: Sequence[Problem]) -> list[Problem
     """The problems, where a missing file may be meant by another name with that name as the advice."""
     if not any(problem.got == MISSING for problem in problems):
         return list(problems)
-    files = _by_key(pictures_below(folder)[0])
+    files = _by_key(images_below(folder)[0])
     return [_with_likely_name(problem, files) if problem.got == MISSING else problem for problem in problems]
 
 

@@ -7,7 +7,7 @@ from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
 from pipeline.data.sources.documents import read_text_file, read_xml_file, text_of
 from pipeline.data.sources.labelmap import read_colours, read_labelmap
-from pipeline.data.sources.listing import pictures_below
+from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.records import (
     BACKGROUND,
     ParsedSource,
@@ -56,8 +56,8 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
         advice = "Give the folder of the year, as VOCdevkit/VOC2012."
         problem = Problem(folder, "a folder with JPEGImages/ and Annotations/", "none", advice)
         return ParsedSource(folder, problems=(problem,))
-    pictures, problems = pictures_below(folder / "JPEGImages")
-    images = {stem(name): f"JPEGImages/{name}" for name in pictures}
+    files, problems = images_below(folder / "JPEGImages")
+    images = {stem(name): f"JPEGImages/{name}" for name in files}
     wanted, found = _read_lists(folder, images)
     problems += found
     records = []

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from pipeline.base.files import write_npz
 from pipeline.commands.models import LoadedClassifier, load_named_classifier
-from pipeline.data.images import Picture, PictureError, read_image, write_image
+from pipeline.data.images import ImageArray, ImageError, read_image, write_image
 from pipeline.data.resize import image_tensor, resize
 from pipeline.engine.device import pick_device
 from pipeline.errors import UserError
@@ -25,26 +25,26 @@ from pipeline.heatmaps.library import library_names
 from pipeline.params import HeatmapMethod
 from pipeline.report.overlay import draw_heat
 from pipeline.report.panel import draw_grid
-from pipeline.report.tiles import Tile, shrink_photo
+from pipeline.report.tiles import Tile, shrink_image
 
 DEFAULT = ("cam", "gradcam", "gradcampp", "layercam")  # cam only where the head allows
 SIX = ("gradcam", "scorecam", "gradcampp", "ablationcam", "xgradcam", "eigencam")
 
 
-def explain_photos(arguments: argparse.Namespace) -> int:
-    """Explain every photo; 1 if one could not be read."""
+def explain_images(arguments: argparse.Namespace) -> int:
+    """Explain every path; 1 if one could not be read."""
     named = named_methods(arguments.methods) if arguments.methods else None
     classifier = load_named_classifier(arguments.model, arguments.weights)
     device = pick_device()
     classifier.net.to(device)
     long_side = classifier.long_side if arguments.long_side is None else arguments.long_side
     layer = named_layer(classifier.named, arguments.layer) if arguments.layer else None
-    folders = output_folders(arguments.photos, arguments.out)
+    folders = output_folders(arguments.images, arguments.out)
     broken = 0
-    for photo, folder in tqdm(folders.items(), "explain", unit="photo"):
+    for path, folder in tqdm(folders.items(), "explain", unit="path"):
         try:
-            image = read_image(photo)
-        except (PictureError, OSError) as error:
+            image = read_image(path)
+        except (ImageError, OSError) as error:
             tqdm.write(f"skipped: {error}", file=sys.stderr)
             broken += 1
             continue
@@ -60,15 +60,15 @@ def explain_photos(arguments: argparse.Namespace) -> int:
         if arguments.npz:
             names = np.array([classifier.classes[c] for c in classes])
             write_npz(folder / "heatmaps.npz", {"classes": names} | {m: h.numpy() for m, h in found.items()})
-    print(f"{len(folders) - broken} photo(s) explained in {arguments.out}, {broken} skipped")
+    print(f"{len(folders) - broken} path(s) explained in {arguments.out}, {broken} skipped")
     return 1 if broken else 0
 
 
-def output_folders(photos: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """A folder for each photo, named after it; numbered where two photos have one name."""
-    distinct = list(dict.fromkeys(photos))
-    names = distinct_names(photo.stem for photo in distinct)
-    return {photo: out / name for photo, name in zip(distinct, names, strict=True)}
+def output_folders(images: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """A folder for each path, named after it; numbered where two images have one name."""
+    distinct = list(dict.fromkeys(images))
+    names = distinct_names(path.stem for path in distinct)
+    return {path: out / name for path, name in zip(distinct, names, strict=True)}
 
 
 def distinct_names(wanted: Iterable[str]) -> list[str]:
@@ -127,11 +127,11 @@ def default_methods(classifier: LoadedClassifier, pixels: Tensor, layer: torch.n
 
 
 def write_pictures(
-    folder: Path, image: Picture, heatmaps: dict[str, Tensor], classes: list[str], captions: list[str]
+    folder: Path, image: ImageArray, heatmaps: dict[str, Tensor], classes: list[str], captions: list[str]
 ) -> None:
-    """The heatmaps over the photo at its own size, and all of them in one grid."""
+    """The heatmaps over the path at its own size, and all of them in one grid."""
     folder.mkdir(parents=True, exist_ok=True)
-    small = shrink_photo(image)
+    small = shrink_image(image)
     rows = []
     files = distinct_names(re.sub(r"[^\w.-]+", "_", name) for name in classes)
     for j, (file, caption) in enumerate(zip(files, captions, strict=True)):
@@ -144,6 +144,6 @@ def write_pictures(
     write_image(folder / "grid.png", draw_grid(rows))
 
 
-def at_size(heat: Tensor, picture: Picture) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A heatmap (h, w) at the size of a picture, float32 (H, W) in [0, 1]."""
-    return resize(heat[None], (picture.shape[0], picture.shape[1]))[0].numpy()
+def at_size(heat: Tensor, image: ImageArray) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A heatmap (h, w) at the size of an image, float32 (H, W) in [0, 1]."""
+    return resize(heat[None], (image.shape[0], image.shape[1]))[0].numpy()
