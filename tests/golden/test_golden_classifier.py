@@ -71,7 +71,7 @@ def test_the_scores_are_those_of_the_saved_network_on_val() -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_the_doubts_are_the_labels_of_train_and_val_that_it_contradicts() -> None:
+def test_the_label_issues_are_the_labels_of_train_and_val_that_it_contradicts() -> None:
     train_classifier.main()
     weights = read_tensors(SAVED)
     expected = []
@@ -84,7 +84,7 @@ def test_the_doubts_are_the_labels_of_train_and_val_that_it_contradicts() -> Non
                 row = (photo.name, photo.split, CLASSES[c], str(int(given)))
                 expected.append((distance, row, probability))
     expected.sort(reverse=True)
-    written = rows(REPORT / "doubts.csv")
+    written = rows(REPORT / "label_issues.csv")
     assert len(expected) >= 5
     assert [tuple(row.values())[:4] for row in written] == [row for _, row, _ in expected]
     probabilities = [float(row["probability"]) for row in written]

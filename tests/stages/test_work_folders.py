@@ -28,10 +28,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("module", "arguments", "network"),
     [
-        (train_classifier, (), "make_classifier"),
-        (train_segmentation, ("full",), "make_segmentation_net"),
-        (make_heatmaps, (), "load_classifier"),
-        (self_train, ("cam-round1",), "load_segmentation_net"),
+        (train_classifier, (), "stages.train_classifier.make_classifier"),
+        (train_segmentation, ("full",), "workflows.supervision.make_segmentation_net"),
+        (make_heatmaps, (), "stages.make_heatmaps.load_classifier"),
+        (self_train, ("cam-round1",), "workflows.self_training.load_segmentation_net"),
     ],
 )
 def test_unfinished_work_of_another_device_is_not_taken(
@@ -46,7 +46,7 @@ def test_unfinished_work_of_another_device_is_not_taken(
 
     net = nn.Module()
     net.encoder = nn.Conv2d(3, 1, 1)
-    monkeypatch.setattr(module, network, lambda *_args, **_options: net)
+    monkeypatch.setattr(f"pipeline.{network}", lambda *_args, **_options: net)
     monkeypatch.setattr(module, "work_folder", stop)
     monkeypatch.setattr(module, "describe", lambda _device: "toaster, float4")
     with pytest.raises(InterruptedError):
