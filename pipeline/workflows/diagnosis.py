@@ -47,7 +47,7 @@ def diagnose_images(
 ) -> tuple[Logits, Logits, list[ImageDiagnosis]]:
     """Logits (N, C), those of the backgrounds, and a diagnosis of each class shown.
 
-    The first `images` of each class are diagnosed in detail. The background is NaN without a ground-truth mask.
+    The first `images` of each class are diagnosed in detail. Without ground truth, the background is NaN.
     """
     logits = np.zeros((len(samples), len(manifest.classes)), np.float32)
     backgrounds = np.full_like(logits, np.nan)
