@@ -152,7 +152,7 @@ def test_a_bug_in_a_loader_keeps_its_traceback(
 ) -> None:
     monkeypatch.setenv("CAMSEG_LOADERS", "2")
     stream.target = broken
-    with pytest.raises(ZeroDivisionError, match="Original Traceback(.|\n)*in broken"):
+    with pytest.raises(ZeroDivisionError, match=r"Original Traceback(.|\n)*in broken"):
         train(stream, tmp_path / "c.pt", params())
 
 
