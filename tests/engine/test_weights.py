@@ -174,9 +174,7 @@ def original_name(key: str) -> str:
 
 def test_a_checkpoint_of_another_network_of_timm_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, "resnet14t", "pth")
-    with pytest.raises(
-        WeightsError, match=r"fit the encoder in \d+ tensor.*: layer1.0.bn3.bias is unknown"
-    ):
+    with pytest.raises(WeightsError, match=r"fit the encoder in \d+ tensor.*: layer1.0.bn3.bias is unknown"):
         make_encoder("tu-resnet10t", str(path))
 
 
