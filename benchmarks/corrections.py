@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.accuracy import QUICK, ROOT, Outcome, assignment, call, markdown, prepare, run
 from pipeline.base.files import write_json, write_text
-from pipeline.data.corrections.store import store
+from pipeline.data.corrections.store import store_corrections
 from pipeline.data.manifest import Manifest, Sample, load_mask, read_manifest
 
 WORK = ROOT / ".work" / "corrections"
@@ -123,7 +123,7 @@ def correct(project: Path, base: Path, classes: Sequence[str], names: Sequence[s
     for file in folder.rglob("*.png"):
         file.unlink()
     masks = {name: (base / "data/masks/full" / f"{name}.png").read_bytes() for name in names}
-    store(folder, masks, classes)
+    store_corrections(folder, masks, classes)
 
 
 if __name__ == "__main__":

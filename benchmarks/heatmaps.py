@@ -25,7 +25,7 @@ from torchvision import models
 
 from pipeline.data.manifest import Manifest
 from pipeline.data.resize import image_tensor
-from pipeline.engine.device import autocast, describe, pick_device, to_channels_last, to_device
+from pipeline.engine.device import autocast, device_name, pick_device, to_channels_last, to_device
 from pipeline.engine.folding import fold_batch_norm
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.class_maps import class_maps
@@ -82,7 +82,7 @@ def main() -> None:
         "torch": torch.__version__,
     }
     given.out.write_text(
-        json.dumps({"machine": machine, "device": describe(device), "results": results}, indent=2) + "\n"
+        json.dumps({"machine": machine, "device": device_name(device), "results": results}, indent=2) + "\n"
     )
     print(f"written: {given.out}")
 

@@ -34,7 +34,7 @@ from pipeline.evaluation.confusion import confusion_matrix, mean_iou, pseudo_mas
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.masks.sweep import THRESHOLDS
-from pipeline.masks.threshold import label_map, upsample
+from pipeline.masks.threshold import mask_at_threshold, upsample
 from pipeline.params import PseudoMaskParams, load_params, method_of
 
 BOUNDARY = 0.05  # of the diagonal
@@ -107,7 +107,8 @@ def best_threshold(manifest: Manifest, method: str, params: PseudoMaskParams, sa
     stored, labels = HeatmapStore(paths.HEATMAPS / method).read(sample), len(manifest.classes) + 1
     heat = upsample(stored, (ground_truth.shape[0], ground_truth.shape[1]))
     scores = [
-        mean_iou(confusion_matrix(ground_truth, label_map(heat, classes, t), labels)) for t in THRESHOLDS
+        mean_iou(confusion_matrix(ground_truth, mask_at_threshold(heat, classes, t), labels))
+        for t in THRESHOLDS
     ]
     best = float(THRESHOLDS[int(np.nanargmax(scores))])
     return make_pseudo_mask(manifest.image(sample), stored, classes, best, params).refined

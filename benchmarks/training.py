@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from benchmarks.heatmaps import timed
-from pipeline.engine.device import autocast, describe, pick_device, to_channels_last, to_device
+from pipeline.engine.device import autocast, device_name, pick_device, to_channels_last, to_device
 from pipeline.engine.training_loop import make_optimizer
 from pipeline.params import Params, load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
     device, shipped = pick_device(), load_params()
-    print(f"{describe(device)}, {torch.get_num_threads()} threads, {given.batch} x {given.side} pixels")
+    print(f"{device_name(device)}, {torch.get_num_threads()} threads, {given.batch} x {given.side} pixels")
     for encoder in given.encoders:
         update = {**FPN, "encoder": encoder, "weights": "none"}
         params = shipped.model_copy(update={"segmentation": shipped.segmentation.model_copy(update=update)})

@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.params import ParamsError, load_params
-from pipeline.params.read import RENAMED_KEYS, RENAMED_VALUES
+from pipeline.params.load import RENAMED_KEYS, RENAMED_VALUES
 
 SHIPPED = Path(__file__).parent.parent / "params.yaml"
 

@@ -85,7 +85,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
     write_text(path, text.getvalue())
 
 
-def remove(path: Path) -> None:
+def remove_path(path: Path) -> None:
     """Remove a file, a folder with all that it holds, or a link but not what it leads to, if there is one."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -95,7 +95,7 @@ def remove(path: Path) -> None:
 
 def recreate_dir(folder: Path) -> None:
     """Make `folder` an empty folder: nothing of an earlier run stays behind."""
-    remove(folder)
+    remove_path(folder)
     folder.mkdir(parents=True)
 
 

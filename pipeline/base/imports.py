@@ -9,7 +9,7 @@ import pipeline
 ROOT = Path(pipeline.__path__[0]).resolve()
 
 # They hold names, checks and messages, no mathematics: a change in them changes no result.
-PARAMS = ("__init__", "read", "sections", "supervision", "whole")
+PARAMS = ("__init__", "load", "sections", "supervision", "whole")
 OF_NO_CONSEQUENCE = frozenset(
     {
         "errors.py",

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.base.files import remove, sync_folder
+from pipeline.base.files import remove_path, sync_folder
 from pipeline.base.imports import imported_files
 
 WORK = Path(".work")
@@ -43,7 +43,7 @@ def publish(stage: str, folders: dict[Path, Path]) -> None:
     A link at that place is replaced; what it leads to stays as it is.
     """
     for source, target in folders.items():
-        remove(target)
+        remove_path(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source, target)
         sync_folder(target.parent)

@@ -21,7 +21,7 @@ from pipeline.classifier.network import Classifier
 from pipeline.data.images import IGNORE, Mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.data.resize import image_tensor
-from pipeline.data.stream import Given, Target, TrainingStream
+from pipeline.data.stream import Given, TrainingStream, TrainingTarget
 from pipeline.engine.device import autocast, pick_device, to_channels_last, to_device
 from pipeline.engine.training_loop import Record, fit
 from pipeline.params import ClassifierParams, Params
@@ -94,7 +94,7 @@ class TrainableClassifier(nn.Module):
             self.average.eval()
         return self
 
-    def forward(self, images: Tensor, targets: Target, step: int) -> Tensor:
+    def forward(self, images: Tensor, targets: TrainingTarget, step: int) -> Tensor:
         """Binary cross-entropy, on erased images where they are asked for, plus the losses of GAIN; a scalar.
 
         Args:
@@ -125,10 +125,10 @@ class TrainableClassifier(nn.Module):
 
     if TYPE_CHECKING:  # nn.Module leaves the type of a call open
 
-        def __call__(self, images: Tensor, targets: Target, step: int, /) -> Tensor: ...
+        def __call__(self, images: Tensor, targets: TrainingTarget, step: int, /) -> Tensor: ...
 
 
-def predict_probabilities(
+def classify_samples(
     net: Classifier, manifest: Manifest, samples: Sequence[Sample], long_side: int
 ) -> NDArray[np.float32]:
     """Class probabilities (N, C) of whole images at the working resolution."""

@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             # As `use` would set it up.
             values = photo_values(found.manifest, params) | quality_values(QUALITY, params, {})
             params = with_values(params, values)
-        print(describe(found.manifest, params), end="\n\n")
+        print(describe_data(found.manifest, params), end="\n\n")
         print(closer_look(found.manifest, found.hashes, params), end="\n\n")
     if arguments.image and found.manifest is None:
         print(f"{arguments.image}: not drawn, since the data has errors\n")
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if found.errors else 0
 
 
-def describe(manifest: Manifest, params: Params) -> str:
+def describe_data(manifest: Manifest, params: Params) -> str:
     """Everything that is known of the data set, as tables."""
     parts = [
         _classes(manifest),

@@ -12,10 +12,15 @@ from typing import Any, get_args
 
 from pipeline import paths
 from pipeline.commands.prepared import read_prepared
-from pipeline.data.corrections.archive import unpack
+from pipeline.data.corrections.archive import unpack_zip
 from pipeline.data.corrections.inspection import Corrections, inspect_corrections
 from pipeline.data.corrections.read import CVAT_ZIP, Format, find_format, read_corrections
-from pipeline.data.corrections.store import remove, store, stored_classes, stored_names
+from pipeline.data.corrections.store import (
+    remove_corrections,
+    store_corrections,
+    stored_classes,
+    stored_names,
+)
 from pipeline.data.manifest import Manifest
 from pipeline.errors import UserError
 from pipeline.params import load_params
@@ -77,7 +82,9 @@ def add_masks(arguments: argparse.Namespace) -> int:
     """
     params, manifest = load_params(), read_prepared()
     order = stored_classes(paths.CORRECTIONS, manifest.classes)
-    read = partial(read_masks, manifest=manifest, order=order, max_megapixels=params.data.max_megapixels)
+    read = partial(
+        read_corrected_masks, manifest=manifest, order=order, max_megapixels=params.data.max_megapixels
+    )
     found = read(arguments.path, arguments.format)
     for line in [f"error: {e}" for e in found.errors] + [f"warning: {w}" for w in found.warnings]:
         print(line, file=sys.stderr)
@@ -89,7 +96,7 @@ def add_masks(arguments: argparse.Namespace) -> int:
     if not masks:
         raise UserError(f"{arguments.path}: expected masks that differ from {arguments.exported}, got none")
     new = set(masks) - set(stored_names(paths.CORRECTIONS))
-    store(paths.CORRECTIONS, masks, order)
+    store_corrections(paths.CORRECTIONS, masks, order)
     same = f", {len(found.masks) - len(masks)} as they were exported left out" if arguments.exported else ""
     count = len(stored_names(paths.CORRECTIONS))
     print(f"{len(new)} mask(s) added, {len(masks) - len(new)} replaced{same}: {count} in {paths.CORRECTIONS}")
@@ -97,7 +104,7 @@ def add_masks(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def read_masks(
+def read_corrected_masks(
     path: Path, format: Format | None, manifest: Manifest, order: Sequence[str], max_megapixels: float
 ) -> Corrections:
     """The masks of `path` and what is wrong with them; files of a zip are named as below it.
@@ -138,7 +145,7 @@ def remove_masks(arguments: argparse.Namespace) -> int:
         raise UserError(
             f"{paths.CORRECTIONS}: expected names of `camseg corrections list`, got {', '.join(unknown)}"
         )
-    remove(paths.CORRECTIONS, names)
+    remove_corrections(paths.CORRECTIONS, names)
     print(f"{len(names)} mask(s) removed: {len(stored_names(paths.CORRECTIONS))} in {paths.CORRECTIONS}")
     return 0
 
@@ -148,14 +155,14 @@ def opened(path: Path) -> Iterator[Path]:
     """The folder or JSON file that `path` stands for; of a zip, or of what is exported for CVAT, unpacked.
 
     Raises:
-        ValueError: there is none, or the zip is refused, see `unpack`.
+        ValueError: there is none, or the zip is refused, see `unpack_zip`.
     """
     file = path / CVAT_ZIP if path.is_dir() else path
     if (path.is_dir() and not file.is_file()) or (file.suffix.lower() == ".json" and file.is_file()):
         yield path
     elif file.suffix.lower() == ".zip" and file.is_file():
         with TemporaryDirectory() as folder:
-            unpack(file, Path(folder))
+            unpack_zip(file, Path(folder))
             yield Path(folder)
     else:
         raise UserError(f"{path}: expected a folder, a .zip or a .json, got neither. Check the path")

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     target = folder / known["base_dir"]
     if not (target / "Annotations").is_dir():
         fetch(known["url"], folder / known["filename"], known["md5"])
-        unpack(folder / known["filename"], folder, known["base_dir"])
+        unpack_download(folder / known["filename"], folder, known["base_dir"])
     print(f"{target}: complete\nnow run: camseg use {target}")
     return 0
 
@@ -64,7 +64,7 @@ def fetch(url: str, archive: Path, md5: str) -> None:
         raise UserError(f"{archive}: {error} Delete it and try again.") from error
 
 
-def unpack(archive: Path, folder: Path, base: str) -> None:
+def unpack_download(archive: Path, folder: Path, base: str) -> None:
     """Unpack `base` of the archive to `folder`: all of it, or after an interruption none."""
     from torchvision.datasets.utils import extract_archive
 

@@ -51,12 +51,12 @@ def explain_images(arguments: argparse.Namespace) -> int:
         pixels = image_tensor(image, long_side)[None].to(device)
         with torch.inference_mode():
             scores = classifier.scores(classifier.net(pixels))[0].cpu()
-        classes = choose_classes(arguments.classes, classifier, scores)
+        classes = wanted_classes(arguments.classes, classifier, scores)
         methods = named or default_methods(classifier, pixels, layer)
         heatmaps = explain(classifier.net, pixels, [classes], layer=layer, method=methods)
         captions = [f"{classifier.classes[c]} {scores[c]:.2f}" for c in classes]
         found = {method: heat[0].cpu() for method, heat in heatmaps.items()}
-        write_pictures(folder, image, found, [classifier.classes[c] for c in classes], captions)
+        write_heatmap_images(folder, image, found, [classifier.classes[c] for c in classes], captions)
         if arguments.npz:
             names = np.array([classifier.classes[c] for c in classes])
             write_npz(folder / "heatmaps.npz", {"classes": names} | {m: h.numpy() for m, h in found.items()})
@@ -87,7 +87,7 @@ def distinct_names(wanted: Iterable[str]) -> list[str]:
     return found
 
 
-def choose_classes(wanted: str, classifier: LoadedClassifier, scores: Tensor) -> list[int]:
+def wanted_classes(wanted: str, classifier: LoadedClassifier, scores: Tensor) -> list[int]:
     """Class indices of `topN` or of names.
 
     Raises:
@@ -126,7 +126,7 @@ def default_methods(classifier: LoadedClassifier, pixels: Tensor, layer: torch.n
     return [method for method in DEFAULT if method != "cam" or linear]
 
 
-def write_pictures(
+def write_heatmap_images(
     folder: Path, image: ImageArray, heatmaps: dict[str, Tensor], classes: list[str], captions: list[str]
 ) -> None:
     """The heatmaps over the path at its own size, and all of them in one grid."""

@@ -13,7 +13,7 @@ from pipeline.data.manifest import Manifest, Sample, mask_path
 from pipeline.errors import UserError
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
-from pipeline.export.items import Item
+from pipeline.export.items import ExportItem
 from pipeline.export.labelstudio_tasks import export_labelstudio
 from pipeline.export.order import correction_order
 from pipeline.export.png import export_png
@@ -26,7 +26,7 @@ SHOWN = 5  # masks, on the terminal
 
 
 @dataclass(frozen=True)
-class Source:
+class MaskSource:
     """The masks that are handed over."""
 
     folder: Path  # of one mask per sample
@@ -46,7 +46,7 @@ def export_masks(arguments: argparse.Namespace) -> int:
     with new_folder(arguments.out) as folder:
         manifest = read_prepared()
         source = find_source(arguments, params)
-        samples = samples_with_mask(manifest, source)
+        samples = exported_samples(manifest, source)
         items = correction_order(make_items(manifest, source, samples, confidences(source, samples)))
         write_format(arguments.format, items, manifest.classes, folder, source.name)
     print(f"{len(items)} mask(s) of {source.folder} written to {arguments.out}; to correct first:")
@@ -55,7 +55,9 @@ def export_masks(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def write_format(format: str, items: Sequence[Item], classes: Sequence[str], folder: Path, name: str) -> None:
+def write_format(
+    format: str, items: Sequence[ExportItem], classes: Sequence[str], folder: Path, name: str
+) -> None:
     """Write `items` to `folder`."""
     match format:
         case "voc":
@@ -72,7 +74,7 @@ def write_format(format: str, items: Sequence[Item], classes: Sequence[str], fol
             raise ValueError(f"Expected a format of masks, got {format!r}")
 
 
-def find_source(arguments: argparse.Namespace, params: Params) -> Source:
+def find_source(arguments: argparse.Namespace, params: Params) -> MaskSource:
     """The folder of masks that is asked for, by default what the leading model was trained on.
 
     Raises:
@@ -87,10 +89,10 @@ def find_source(arguments: argparse.Namespace, params: Params) -> Source:
     if name not in known:
         there = f"one of {', '.join(known)}" if known else "masks"
         raise UserError(f"{above}: expected {there}, got no {name!r}. Run `make repro`, or name another one")
-    return Source(safe_join(above, name), name, predicted)
+    return MaskSource(safe_join(above, name), name, predicted)
 
 
-def samples_with_mask(manifest: Manifest, source: Source) -> list[Sample]:
+def exported_samples(manifest: Manifest, source: MaskSource) -> list[Sample]:
     """The samples that `source` has masks of.
 
     Raises:
@@ -102,7 +104,7 @@ def samples_with_mask(manifest: Manifest, source: Source) -> list[Sample]:
     return samples
 
 
-def confidences(source: Source, samples: Sequence[Sample]) -> Sequence[MaskConfidence]:
+def confidences(source: MaskSource, samples: Sequence[Sample]) -> Sequence[MaskConfidence]:
     """The confidence of each mask; true and corrected masks are made by a human."""
     if source.folder in (paths.GROUND_TRUTH, paths.CORRECTED):
         return [MaskConfidence(1.0, corrected=True)] * len(samples)
@@ -111,11 +113,11 @@ def confidences(source: Source, samples: Sequence[Sample]) -> Sequence[MaskConfi
 
 
 def make_items(
-    manifest: Manifest, source: Source, samples: Sequence[Sample], found: Sequence[MaskConfidence]
-) -> Iterator[Item]:
+    manifest: Manifest, source: MaskSource, samples: Sequence[Sample], found: Sequence[MaskConfidence]
+) -> Iterator[ExportItem]:
     """The files of each sample, with its confidence."""
     for sample, mask in zip(samples, found, strict=True):
-        yield Item(
+        yield ExportItem(
             name=sample.name,
             image=safe_join(Path(manifest.root), sample.image),
             mask=mask_path(source.folder, sample),

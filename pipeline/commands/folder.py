@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from pipeline.data.inspection import Inspection, inspect_folder
-from pipeline.data.sources.read import detect_source
+from pipeline.data.sources.parse import detect_source
 from pipeline.params import Params, Source
 
 

@@ -30,7 +30,7 @@ from pipeline.data.images import (
 from pipeline.data.sources.listing import HIDDEN
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.errors import UserError
-from pipeline.export.cvat import label_map
+from pipeline.export.cvat import colour_table
 from pipeline.params import Params, load_params
 from pipeline.report.overlay import draw_mask
 from pipeline.segmentation.network import SegmentationNet
@@ -66,18 +66,20 @@ def predict_images(arguments: argparse.Namespace) -> int:
             if name in done:
                 mask: Mask | None = read_mask(out / MASKS / f"{name}.png", max_megapixels=math.inf)
             else:
-                mask = write_pictures(out, name, next(images), make, overlay=arguments.overlay)
+                mask = write_prediction_images(out, name, next(images), make, overlay=arguments.overlay)
             if mask is not None:
                 write_row(str(image), f"{name}.png", shares(mask, len(net.config.classes) + 1))
                 rows += 1
     if rows:
-        write_text(out / "labelmap.txt", label_map(range(1, len(net.config.classes) + 1), net.config.classes))
+        write_text(
+            out / "labelmap.txt", colour_table(range(1, len(net.config.classes) + 1), net.config.classes)
+        )
     finish(out)
     print(f"{rows} image(s) predicted in {out}, {len(files) - rows} skipped")
     return 1 if rows < len(files) else 0
 
 
-def write_pictures(
+def write_prediction_images(
     out: Path, name: str, image: ImageArray | Exception, make: Callable[[ImageArray], Mask], *, overlay: bool
 ) -> Mask | None:
     """Write what `make` makes of an image; None, and its error is shown, if it could not be read."""

@@ -194,15 +194,15 @@ def choose_encoder(weights: str, wanted: str | None, params: Params) -> str:
         raise UserError(
             f"--weights: expected imagenet, none, or a .safetensors or .pth file, got {weights!r}"
         )
-    from pipeline.engine.weights import encoders_that_fit  # here, since it loads torch and all encoders
+    from pipeline.engine.weights import encoder_fits, encoders_that_fit  # here, since it loads torch
 
-    fitting = encoders_that_fit(file)
     expected = wanted or params.classifier.encoder
-    if expected in fitting:
+    if encoder_fits(expected, file):
         return expected
+    fitting = encoders_that_fit(file)
     if wanted or not fitting:
         target = f"the encoder {wanted}" if wanted else "any encoder"
-        others = f" It fits {', '.join(fitting)}." if fitting else ""
+        others = f" It fits {', '.join(fitting)}." if fitting else " Name one of timm's: --encoder tu-NAME."
         raise UserError(f"--weights {weights}: does not fit {target}.{others}")
     named = [name for name in fitting if name in file.stem]
     return [*named, *fitting][0]

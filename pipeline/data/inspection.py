@@ -14,7 +14,7 @@ from pipeline.data.classes import ClassMapping, choose_classes, relabelled, unkn
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample, Split, mask_path
 from pipeline.data.preflight import Finding, Reader, examine_all, source_mask
-from pipeline.data.sources.read import read_source
+from pipeline.data.sources.parse import parse_source
 from pipeline.data.sources.records import ParsedSource, SourceRecord
 from pipeline.data.sources.spelling import as_on_disk, with_likely_names
 from pipeline.data.val_split import choose_val
@@ -50,7 +50,7 @@ def inspect_folder(
     `val`, a share of those without a split (of all in `train`, if every record has one) is moved there; else
     records without a split are in `train`.
     """
-    parsed = read_source(source, path, data)
+    parsed = parse_source(source, path, data)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
         return _inspection(parsed.problems)
     mapping, found = choose_classes(parsed, data)

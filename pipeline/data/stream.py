@@ -18,10 +18,10 @@ from pipeline.params import TrainingParams
 GREY = (124, 116, 104)  # ImageNet's mean colour: what lies beyond the image
 
 Given = Tensor | Mask | tuple[Tensor | Mask, ...]  # what is known of a sample
-Target = Tensor | tuple[Tensor, ...]  # of an example, or of a batch
+TrainingTarget = Tensor | tuple[Tensor, ...]  # of an example, or of a batch
 
 
-class TrainingStream(Dataset[tuple[Tensor, Target]]):
+class TrainingStream(Dataset[tuple[Tensor, TrainingTarget]]):
     """An endless shuffled pass over `samples`, cut at `length` examples.
 
     Example `i` depends on the seed and `i` alone: its epoch's permutation names the sample, and its own
@@ -52,7 +52,7 @@ class TrainingStream(Dataset[tuple[Tensor, Target]]):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Target]:
+    def __getitem__(self, index: int) -> tuple[Tensor, TrainingTarget]:
         sample = self.samples[self._sample_index(index)]
         # A copy, since torch takes no read-only arrays.
         image = tv_tensors.Image(torch.from_numpy(self.manifest.image(sample).copy()).permute(2, 0, 1))

@@ -60,6 +60,6 @@ def to_device(images: Tensor, device: torch.device) -> Tensor:
     return images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
 
 
-def describe(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     """Device and precision in words, for the log."""
     return f"{device.type}, {'bfloat16' if has_fast_bfloat16(device) else 'float32'}"

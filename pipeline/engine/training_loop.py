@@ -16,7 +16,7 @@ from tqdm import tqdm
 from pipeline.base.files import write_bytes
 from pipeline.base.parallel import process_count
 from pipeline.data.images import ImageError
-from pipeline.data.stream import Target, TrainingStream, derive_seed
+from pipeline.data.stream import TrainingStream, TrainingTarget, derive_seed
 from pipeline.engine.device import autocast, pick_device, to_channels_last, to_device
 from pipeline.errors import UserError
 from pipeline.params import TrainingParams
@@ -26,7 +26,7 @@ RECORD_STEPS = 10  # steps that one row of the curve averages over
 LOADERS = "CAMSEG_LOADERS"
 
 Record = dict[str, float]  # step, loss, lr
-Example = tuple[Tensor, Target]
+Example = tuple[Tensor, TrainingTarget]
 Unreadable = ImageError | OSError  # what is said of a file
 
 
@@ -169,7 +169,7 @@ def _batches(stream: TrainingStream, params: TrainingParams, start: int, loaders
         yield batch
 
 
-def _moved(targets: Target, device: torch.device) -> Target:
+def _moved(targets: TrainingTarget, device: torch.device) -> TrainingTarget:
     # DataLoader makes a list of a tuple.
     return targets.to(device) if isinstance(targets, Tensor) else tuple(t.to(device) for t in targets)
 

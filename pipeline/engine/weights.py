@@ -2,14 +2,18 @@
 
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 import segmentation_models_pytorch as smp
+import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
+from timm.models import clean_state_dict
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
@@ -17,6 +21,10 @@ from pipeline.errors import UserError
 StateDict = dict[str, Tensor]
 
 HEADS = ("fc.", "classifier.", "last_linear.", "head.")  # of ImageNet classifiers; no encoder has them
+NESTED = ("state_dict_ema", "model_ema", "state_dict", "model")  # where training codes put a state_dict
+PREFIX = "encoder."  # of a segmentation model's or our classifier's encoder
+WRAPPERS = ("model_", "model_model_", "model_body_")  # what timm's feature extractors put before a name
+SAVE = "Save the state_dict alone, best as .safetensors"
 
 
 class WeightsError(UserError):
@@ -47,33 +55,32 @@ def make_encoder(name: str, weights: str, output_stride: int = 32) -> nn.Module:
 
 
 def read_weights(path: Path) -> StateDict:
-    """Encoder tensors of a .safetensors or .pth file in float32; no pickled code is ever run.
+    """Tensors of a .safetensors or .pth file in float32, by their names; no pickled code is ever run.
 
-    Left out are classification heads, and the prefixes that training codes add (`module.`, `encoder.`).
+    The prefixes that training codes add (`module.`, `encoder.`) are left out.
+
+    Raises:
+        WeightsError: it is no such file, or holds something else.
     """
-    try:
-        raw = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, ImportError) as error:
-        raise WeightsError(f"{path}: cannot be read as weights: {error}") from error
-    except Exception as error:  # UnpicklingError of a file that holds more than tensors
-        raise WeightsError(
-            f"{path}: refused, it holds more than tensors. Save the state_dict alone, best as .safetensors"
-        ) from error
-    nested: Any = raw.get("state_dict", raw.get("model", raw))  # as training codes save it
-    state: StateDict = {key: value for key, value in nested.items() if isinstance(value, Tensor)}
-    for prefix in ("module.", "encoder."):
-        if any(key.startswith(prefix) for key in state):
-            state = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
-    kept = {key: value for key, value in state.items() if not key.startswith(HEADS)}
-    return {key: value.float() if value.is_floating_point() else value for key, value in kept.items()}
+    nested = raw = _read(path)
+    if isinstance(raw, dict):
+        nested = next((raw[key] for key in NESTED if isinstance(raw.get(key), dict)), raw)
+    named = {k: v for k, v in nested.items() if isinstance(k, str)} if isinstance(nested, dict) else {}
+    state: StateDict = {k: v for k, v in clean_state_dict(named).items() if isinstance(v, Tensor)}
+    if not state:
+        raise WeightsError(f"{path}: expected tensors by their names, got {type(nested).__name__}. {SAVE}")
+    if any(key.startswith(PREFIX) for key in state):
+        state = {key.removeprefix(PREFIX): v for key, v in state.items() if key.startswith(PREFIX)}
+    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
 
 
 def load_into(encoder: nn.Module, state: StateDict, source: str) -> None:
-    """Load `state` into `encoder`.
+    """Load `state` into `encoder`; a classification head is left out.
 
     Raises:
         WeightsError: a tensor is missing, is left over, or has another shape.
     """
+    state = _own_names(encoder, state, source)
     problems = _misfits(encoder, state)
     if problems:
         shown = "; ".join(problems[:5])
@@ -83,20 +90,82 @@ def load_into(encoder: nn.Module, state: StateDict, source: str) -> None:
     nn.Module.load_state_dict(encoder, {**own, **state})
 
 
+def encoder_fits(name: str, path: Path) -> bool:
+    """Whether the tensors of the encoder `name` are those of the file."""
+    return _fits(name, read_weights(path))
+
+
 def encoders_that_fit(path: Path) -> list[str]:
-    """Names of the encoders of segmentation-models-pytorch whose tensors are those of the file."""
+    """Names of the encoders whose tensors are those of the file.
+
+    Tried are those of segmentation-models-pytorch, and of timm's thousand those that the file's name holds.
+    """
     state = read_weights(path)
-    fitting = []
     # The library warns that its `timm-` names will go; each has a `tu-` one.
-    for name in sorted(n for n in smp.encoders.encoders if not n.startswith("timm-")):
-        try:
-            with torch.device("meta"):
-                encoder = smp.encoders.get_encoder(name, weights=None)
-        except (KeyError, ValueError, RuntimeError):
-            continue  # cannot be built without data: never a candidate
-        if not _misfits(encoder, state):
-            fitting.append(name)
-    return fitting
+    known = sorted(name for name in smp.encoders.encoders if not name.startswith("timm-"))
+    named = [f"tu-{name}" for name in timm.list_models() if name in path.stem]
+    return [name for name in [*known, *named] if _fits(name, state)]
+
+
+def _fits(name: str, state: StateDict) -> bool:
+    try:
+        with torch.device("meta"):
+            encoder = smp.encoders.get_encoder(name, weights=None)
+        return not _misfits(encoder, _own_names(encoder, state, name))
+    except (KeyError, ValueError, RuntimeError):
+        return False  # cannot be built without data: never a candidate
+
+
+def _read(path: Path) -> Any:
+    try:
+        return (
+            load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        )
+    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, ImportError) as error:
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(f"{path}: cannot be read as weights: {reason or 'it is empty'}") from error
+    except Exception as error:  # UnpicklingError of a file that holds more than tensors
+        raise WeightsError(
+            f"{path}: refused, it holds more than tensors, or is no file of torch. {SAVE}"
+        ) from error
+
+
+def _own_names(encoder: nn.Module, state: StateDict, source: str) -> StateDict:
+    """`state` with the names that its tensors have in `encoder`, without a classification head."""
+    if isinstance(encoder, TimmUniversalEncoder) and not encoder.state_dict().keys() & state.keys():
+        return _from_timm(encoder, state, source)
+    return {key: value for key, value in state.items() if not key.startswith(HEADS)}
+
+
+def _from_timm(encoder: nn.Module, state: StateDict, source: str) -> StateDict:
+    """The tensors of a checkpoint of timm's classifier with the names that its features have in `encoder`.
+
+    What the classifier has besides the features is left out; what it does not have stays as it is.
+
+    Raises:
+        WeightsError: timm does not know the network, or its conversion of older checkpoints fails.
+    """
+    name = str(encoder.name)
+    try:
+        with torch.device("meta"):
+            model = timm.create_model(name)
+        module = sys.modules[timm.models.model_entrypoint(name.partition(".")[0]).__module__]
+        state = getattr(module, "checkpoint_filter_fn", lambda state, _model: state)(dict(state), model)
+    except Exception as error:  # the conversions trust their input: any error may come
+        raise WeightsError(f"{source}: timm cannot read it as {name}: {error!r}") from error
+    classifier = model.state_dict().keys()
+    features = {_flat(key): key for key in encoder.state_dict()}
+    renamed = {key: value for key, value in state.items() if key not in classifier}
+    for key in state.keys() & classifier:
+        own = next((features[p + _flat(key)] for p in WRAPPERS if p + _flat(key) in features), None)
+        if own is not None:
+            renamed[own] = state[key]
+    return renamed
+
+
+def _flat(key: str) -> str:
+    """A name without its levels: timm's feature extractors flatten some, `stages.0` becomes `stages_0`."""
+    return key.replace(".", "_")
 
 
 def _misfits(encoder: nn.Module, state: StateDict) -> list[str]:

@@ -15,7 +15,7 @@ from pipeline.evaluation.means import mean_present
 
 Ids = NDArray[np.integer[Any]]  # (H, W), or any shape that both sides share
 Counts = NDArray[np.int64]
-Scores = NDArray[np.float64]
+ClassScores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def pseudo_mask_counts(ground_truth: Ids, mask: Ids, labels: int) -> Counts:
     return cells.astype(np.int64).reshape(labels, labels + 1)
 
 
-def iou_per_class(confusion: Counts) -> Scores:
+def iou_per_class(confusion: Counts) -> ClassScores:
     """Intersection over union of each label, from int64 (L, L).
 
     Returns:
@@ -110,7 +110,7 @@ def score_pseudo_masks(counts: Counts) -> PseudoMaskScores:
     return PseudoMaskScores(mean_iou(labelled), mean_present(precision), coverage)
 
 
-def divide(part: Counts, whole: Counts) -> Scores:
+def divide(part: Counts, whole: Counts) -> ClassScores:
     """`part / whole` as float64, NaN where `whole` is 0."""
     out = np.full(whole.shape, np.nan)
     np.divide(part, whole, out=out, where=whole > 0)

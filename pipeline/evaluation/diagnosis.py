@@ -19,7 +19,7 @@ SAME = 0.5  # rank correlation of heatmaps up to which weights count as having m
 NAN = float("nan")
 
 Logits = NDArray[np.floating[Any]]  # (N, C)
-MultiHot = NDArray[np.bool_]  # (N, C)
+ShownClasses = NDArray[np.bool_]  # (N, C)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def most_doubtful(diagnoses: Sequence[ImageDiagnosis], count: int) -> list[Image
 
 def diagnose(
     classes: Sequence[str],
-    labels: MultiHot,
+    labels: ShownClasses,
     logits: Logits,
     backgrounds: Logits,
     diagnoses: Sequence[ImageDiagnosis],
@@ -148,7 +148,7 @@ def _mean(diagnoses: Sequence[ImageDiagnosis], field: str) -> float | None:
     return score_or_none(mean_present(np.array([getattr(f, field) for f in diagnoses], np.float64)))
 
 
-def _leaks(index: int, classes: Sequence[str], labels: MultiHot, scores: Logits) -> dict[str, float]:
+def _leaks(index: int, classes: Sequence[str], labels: ShownClasses, scores: Logits) -> dict[str, float]:
     """How much each other class raises the mean score of this one where it is absent.
 
     Mean over images that show the other class, less the mean over those that show neither; pairs with too

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.data.images import IGNORE
 from pipeline.evaluation.confusion import Ids
 
-Heat = NDArray[np.floating[Any]]  # (H, W), not negative
+Heatmap = NDArray[np.floating[Any]]  # (H, W), not negative
 
 TOLERANCE = 0.03  # of the long side: 15 pixels of VOC's 500, as in the paper
 BORDER, CORNER = 0.1, 0.2  # of each side: width of the strip along the frame, side of the corners' rectangles
@@ -17,7 +17,7 @@ BORDER, CORNER = 0.1, 0.2  # of each side: width of the strip along the frame, s
 REGIONS = ("object", "other classes", "corners", "border", "elsewhere")
 
 
-def pointing_hit(heat: Heat, ground_truth: Ids, label: int) -> bool:
+def pointing_hit(heat: Heatmap, ground_truth: Ids, label: int) -> bool:
     """Whether the hottest pixel lies on an object of `label`, or within `TOLERANCE` of one.
 
     Args:
@@ -34,7 +34,7 @@ def pointing_hit(heat: Heat, ground_truth: Ids, label: int) -> bool:
     return bool(((rows - row) ** 2 + (columns - column) ** 2 <= reach**2).any())
 
 
-def heat_shares(heat: Heat, ground_truth: Ids, label: int) -> NDArray[np.float64]:
+def heat_shares(heat: Heatmap, ground_truth: Ids, label: int) -> NDArray[np.float64]:
     """The share of the heat on each of `REGIONS`, float64 (5,) with sum 1; NaN where there is no heat.
 
     Pixels that the ground truth leaves open (255) are left out.

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.evaluation.confusion import Scores
+from pipeline.evaluation.confusion import ClassScores
 
 MultiHot = NDArray[np.bool_] | NDArray[np.integer[Any]] | NDArray[np.floating[Any]]  # (N, C) of 0 and 1
-Probabilities = NDArray[np.floating[Any]]  # (N, C)
+ClassProbabilities = NDArray[np.floating[Any]]  # (N, C)
 
 
-def average_precision(ground_truth: MultiHot, scores: Probabilities) -> Scores:
+def average_precision(ground_truth: MultiHot, scores: ClassProbabilities) -> ClassScores:
     """Average precision of each class: `sum_n (R_n - R_(n-1)) P_n` over the distinct scores, highest first.
 
     Equal scores are one threshold, so the order of the images never matters.
@@ -35,7 +35,7 @@ def average_precision(ground_truth: MultiHot, scores: Probabilities) -> Scores:
     return np.array(found, np.float64)
 
 
-def f1_at(ground_truth: MultiHot, probabilities: Probabilities, threshold: float = 0.5) -> Scores:
+def f1_at(ground_truth: MultiHot, probabilities: ClassProbabilities, threshold: float = 0.5) -> ClassScores:
     """F1 of each class, `2 TP / (2 TP + FP + FN)`, where `probability >= threshold` predicts the class.
 
     Args:
@@ -56,7 +56,7 @@ def f1_at(ground_truth: MultiHot, probabilities: Probabilities, threshold: float
     return np.array(found, np.float64)
 
 
-def _check(ground_truth: MultiHot, scores: Probabilities) -> NDArray[np.bool_]:
+def _check(ground_truth: MultiHot, scores: ClassProbabilities) -> NDArray[np.bool_]:
     if ground_truth.ndim != 2 or ground_truth.shape != scores.shape:
         raise ValueError(f"Expected truth and scores (N, C), got {ground_truth.shape} and {scores.shape}")
     if not np.isin(ground_truth, (0, 1)).all():

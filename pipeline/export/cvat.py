@@ -11,12 +11,12 @@ from pipeline.base.files import safe_join, write_text
 from pipeline.data.images import IGNORE, Mask, mask_png
 from pipeline.errors import UserError
 from pipeline.export.items import (
-    Item,
+    ExportItem,
     check_line,
     copy_image,
     item_mask,
+    label_ids_of,
     label_name,
-    labels_of,
     progress,
     write_confidence,
 )
@@ -26,7 +26,7 @@ from pipeline.formats.palette import voc_colours, voc_palette
 BACKGROUND = "background"  # the name that CVAT takes for what is no label
 
 
-def export_cvat(items: Sequence[Item], classes: Sequence[str], folder: Path) -> None:
+def export_cvat(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
     """Write `annotations.zip`, `labels.json`, `images/` and `confidence.csv` to `folder`.
 
     Raises:
@@ -47,9 +47,9 @@ def export_cvat(items: Sequence[Item], classes: Sequence[str], folder: Path) -> 
             _add(archive, f"SegmentationClass/{item.name}.png", mask_png(mask))
             _add(archive, f"SegmentationObject/{item.name}.png", mask_png(numbered(mask)))
             copy_image(item, folder / "images")
-            seen |= set(labels_of(mask))
+            seen |= set(label_ids_of(mask))
         used = [*range(1, len(classes) + 1), *([IGNORE] if IGNORE in seen else [])]
-        _add(archive, "labelmap.txt", label_map(used, classes).encode())
+        _add(archive, "labelmap.txt", colour_table(used, classes).encode())
         names = "".join(f"{item.name}\n" for item in items)
         _add(archive, "ImageSets/Segmentation/default.txt", names.encode())
     write_text(folder / "labels.json", label_list(used, classes))
@@ -59,13 +59,13 @@ def export_cvat(items: Sequence[Item], classes: Sequence[str], folder: Path) -> 
 def numbered(mask: Mask) -> Mask:
     """The labels of the mask numbered from 1, uint8 (H, W): one object for each, 0 the background."""
     numbers = np.zeros(256, np.uint8)
-    labels = list(labels_of(mask))
+    labels = list(label_ids_of(mask))
     numbers[labels] = np.arange(1, len(labels) + 1)
     objects: Mask = numbers[mask]
     return objects
 
 
-def label_map(labels: Sequence[int], classes: Sequence[str]) -> str:
+def colour_table(labels: Sequence[int], classes: Sequence[str]) -> str:
     """`name:red,green,blue:parts:actions`, one line per label after the background."""
     names = [BACKGROUND, *(label_name(label, classes) for label in labels)]
     colours = voc_colours()

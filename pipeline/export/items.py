@@ -27,7 +27,7 @@ COLUMNS = ("name", "split", "confidence", "corrected")
 
 
 @dataclass(frozen=True)
-class Item:
+class ExportItem:
     """One image with its mask."""
 
     name: str  # unique; path below the image folder without suffix, with `/`
@@ -41,12 +41,12 @@ class Item:
     corrected: bool  # the mask is made by a human: nothing is left to correct
 
 
-def progress(items: Sequence[Item], format: str) -> Iterable[Item]:
+def progress(items: Sequence[ExportItem], format: str) -> Iterable[ExportItem]:
     """`items` under a progress bar, which hides itself where stderr is no terminal."""
     return iter(tqdm(items, f"export ({format})", unit="mask", disable=None))
 
 
-def item_mask(item: Item, classes: Sequence[str]) -> Mask:
+def item_mask(item: ExportItem, classes: Sequence[str]) -> Mask:
     """The mask of `item`, uint8 (H, W): 0, class index + 1, or 255.
 
     Raises:
@@ -66,7 +66,7 @@ def item_mask(item: Item, classes: Sequence[str]) -> Mask:
     return mask
 
 
-def labels_of(mask: Mask) -> tuple[int, ...]:
+def label_ids_of(mask: Mask) -> tuple[int, ...]:
     """The ids of the mask in rising order, without the background; 255 is the last."""
     return tuple(int(label) for label in np.unique(mask) if label)
 
@@ -97,7 +97,7 @@ def check_line(text: str, what: str, *, forbidden: str = "") -> None:
         )
 
 
-def copy_image(item: Item, folder: Path, *, jpeg: bool = False) -> str:
+def copy_image(item: ExportItem, folder: Path, *, jpeg: bool = False) -> str:
     """Copy the image to `folder/NAME.SUFFIX` and return that path relative to `folder`, with `/`.
 
     An image that EXIF turns is written anew, upright, as JPEG: not every reader turns images, and the masks
@@ -120,7 +120,7 @@ def copy_image(item: Item, folder: Path, *, jpeg: bool = False) -> str:
     return file
 
 
-def write_confidence(file: Path, items: Sequence[Item]) -> None:
+def write_confidence(file: Path, items: Sequence[ExportItem]) -> None:
     """Write name, split and confidence of each item, and whether it was corrected, in their order."""
     rows = [(item.name, item.split, item.confidence, int(item.corrected)) for item in items]
     write_csv(file, COLUMNS, (dict(zip(COLUMNS, row, strict=True)) for row in rows))

@@ -10,11 +10,11 @@ from xml.sax.saxutils import quoteattr
 from pipeline.base.files import write_text
 from pipeline.data.images import Mask
 from pipeline.export.items import (
-    Item,
+    ExportItem,
     copy_image,
     item_mask,
+    label_ids_of,
     label_name,
-    labels_of,
     progress,
     write_confidence,
 )
@@ -24,7 +24,9 @@ from pipeline.formats.palette import voc_palette
 LOCAL_FILES = "/data/local-files/?d="  # where Label Studio serves files below its document root
 
 
-def export_labelstudio(items: Sequence[Item], classes: Sequence[str], folder: Path, version: str) -> None:
+def export_labelstudio(
+    items: Sequence[ExportItem], classes: Sequence[str], folder: Path, version: str
+) -> None:
     """Write `tasks.json`, `config.xml`, `images/` and `confidence.csv` to `folder`.
 
     Args:
@@ -36,7 +38,7 @@ def export_labelstudio(items: Sequence[Item], classes: Sequence[str], folder: Pa
     tasks, used = [], set(range(1, len(classes) + 1))
     for item in progress(items, "labelstudio"):
         mask = item_mask(item, classes)
-        used |= set(labels_of(mask))
+        used |= set(label_ids_of(mask))
         file = copy_image(item, folder / "images")
         tasks.append(make_task(item, file, regions(mask, classes), version))
     write_text(folder / "tasks.json", json.dumps(tasks, ensure_ascii=False, allow_nan=False) + "\n")
@@ -44,7 +46,7 @@ def export_labelstudio(items: Sequence[Item], classes: Sequence[str], folder: Pa
     write_confidence(folder / "confidence.csv", items)
 
 
-def make_task(item: Item, file: str, result: list[dict[str, Any]], version: str) -> dict[str, Any]:
+def make_task(item: ExportItem, file: str, result: list[dict[str, Any]], version: str) -> dict[str, Any]:
     """One image; the score is there twice, since the data manager sorts by data and by predictions."""
     data = {"image": f"{LOCAL_FILES}images/{quote(file)}", "name": item.name, "confidence": item.confidence}
     prediction = {"model_version": version, "score": item.confidence, "result": result}
@@ -69,7 +71,7 @@ def regions(mask: Mask, classes: Sequence[str]) -> list[dict[str, Any]]:
                 "brushlabels": [label_name(label, classes)],
             },
         }
-        for label in labels_of(mask)
+        for label in label_ids_of(mask)
     ]
 
 

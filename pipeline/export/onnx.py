@@ -97,12 +97,12 @@ def to_onnx(padded: Padded) -> bytes:
         except Exception as error:  # the exporter raises what its many parts raise
             raise UserError(f"onnx: torch cannot write this network: {str(error)[:500]}") from error
         model = onnx.load(file)
-    describe(model, padded.net)
+    add_metadata(model, padded.net)
     content: bytes = model.SerializeToString()
     return content
 
 
-def describe(model: Any, net: SegmentationNet) -> None:
+def add_metadata(model: Any, net: SegmentationNet) -> None:
     """Add what a caller has to know to the metadata of an `onnx.ModelProto`."""
     for key, value in {
         "classes": json.dumps(net.config.classes, ensure_ascii=False),

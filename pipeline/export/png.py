@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pipeline.base.files import safe_join
 from pipeline.data.images import write_mask
-from pipeline.export.items import Item, item_mask, progress, write_classes, write_confidence
+from pipeline.export.items import ExportItem, item_mask, progress, write_classes, write_confidence
 
 
-def export_png(items: Sequence[Item], classes: Sequence[str], folder: Path) -> None:
+def export_png(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
     """Write `masks/NAME.png`, `classes.txt` in the order of the ids, and `confidence.csv` to `folder`.
 
     Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.base.files import safe_join, write_text
 from pipeline.data.images import write_mask
 from pipeline.export.items import (
-    Item,
+    ExportItem,
     check_line,
     copy_image,
     item_mask,
@@ -20,7 +20,7 @@ YEAR = "VOC2012"
 LISTS = {"train": ("train",), "val": ("val",), "trainval": ("train", "val")}
 
 
-def export_voc(items: Sequence[Item], classes: Sequence[str], folder: Path) -> None:
+def export_voc(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
     """Write `VOCdevkit/VOC2012`, `classes.txt` and `confidence.csv` to `folder`.
 
     Images become JPEGs by name and content. The lists keep the order of `items`, and names their sub-folders.
@@ -41,6 +41,6 @@ def export_voc(items: Sequence[Item], classes: Sequence[str], folder: Path) -> N
     write_confidence(folder / "confidence.csv", items)
 
 
-def split_lists(items: Sequence[Item]) -> dict[str, tuple[str, ...]]:
+def split_lists(items: Sequence[ExportItem]) -> dict[str, tuple[str, ...]]:
     """The splits of each list; `test` only where there are such items."""
     return LISTS | ({"test": ("test",)} if any(item.split == "test" for item in items) else {})

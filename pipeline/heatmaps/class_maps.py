@@ -17,11 +17,11 @@ from pipeline.heatmaps.hooks import (
     capture_pooled,
     class_gradients,
 )
-from pipeline.heatmaps.layers import Target
+from pipeline.heatmaps.layers import TargetLayer
 
 METHODS = ("cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam")
 
-Classes = Sequence[Sequence[int]]  # class indices of each image
+ClassLists = Sequence[Sequence[int]]  # class indices of each image
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ class ClassMaps:
     """Maps of one batch."""
 
     maps: dict[str, Tensor]  # by method, float32 (N, P, h, w); slots beyond an image's own classes are 0
-    classes: Classes
+    classes: ClassLists
     earlier: tuple[Tensor, ...] = ()  # LayerCAM of each earlier layer, (N, P, h, w) of its own h and w
 
 
 def class_maps(
     model: nn.Module,
     images: Tensor,
-    classes: Classes | None,
+    classes: ClassLists | None,
     methods: Sequence[str],
-    target: Target,
+    target: TargetLayer,
     reshape: Reshape | None = None,
     earlier: Sequence[nn.Module] = (),
 ) -> ClassMaps:
@@ -68,9 +68,9 @@ def class_maps(
 def maps_of(
     captured: Captured,
     output: object,
-    classes: Classes | None,
+    classes: ClassLists | None,
     methods: Sequence[str],
-    target: Target,
+    target: TargetLayer,
     reshape: Reshape | None = None,
     before: Sequence[Captured] = (),
 ) -> ClassMaps:
@@ -101,7 +101,9 @@ def maps_of(
         )
 
 
-def check_request(classes: Classes | None, count: int, methods: Sequence[str], target: Target) -> None:
+def check_request(
+    classes: ClassLists | None, count: int, methods: Sequence[str], target: TargetLayer
+) -> None:
     """Refuse what cannot be answered before anything is computed."""
     if classes is not None and len(classes) != count:
         raise ValueError(f"expected one list of classes per image ({count}), got {len(classes)}")
@@ -115,7 +117,7 @@ def check_request(classes: Classes | None, count: int, methods: Sequence[str], t
         )
 
 
-def capture_target(target: Target, reshape: Reshape | None) -> AbstractContextManager[Captured]:
+def capture_target(target: TargetLayer, reshape: Reshape | None) -> AbstractContextManager[Captured]:
     """The capture for a target: of an input, an output, or behind pooling."""
     if target.pooled is not None:
         return capture_pooled(target.layer, target.side, target.pooled)
@@ -145,7 +147,7 @@ def _checked_logits(logits: object, count: int) -> Tensor:
     return logits
 
 
-def _slots(classes: Classes) -> list[list[int]]:
+def _slots(classes: ClassLists) -> list[list[int]]:
     """The j-th class of every image, -1 where it has none."""
     longest = max(1, *(len(present) for present in classes)) if classes else 1
     return [[present[j] if j < len(present) else -1 for present in classes] for j in range(longest)]

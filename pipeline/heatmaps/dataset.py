@@ -13,21 +13,22 @@ from tqdm import tqdm
 
 from pipeline.base.parallel import read_ahead
 from pipeline.base.sizes import working_size
+from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
 from pipeline.engine.device import autocast, pick_device, to_device
 from pipeline.heatmaps.class_maps import ClassMaps, class_maps
 from pipeline.heatmaps.fusion import add_depths, fuse_depths, grid_size
 from pipeline.heatmaps.hooks import first_output
-from pipeline.heatmaps.layers import Target, earlier_layers
-from pipeline.heatmaps.store import Heat, shard_file, write_index, write_shard
+from pipeline.heatmaps.layers import TargetLayer, earlier_layers
+from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.heatmaps.walk import walk
 from pipeline.params import HeatmapParams
 
 SHARD_BATCHES = 8  # batches that are stored, and after an interruption done again, together
 
 Batch = tuple[Sample, ...]
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class HeatmapMaker:
     """A network in eval mode and how its heatmaps are made."""
 
     net: nn.Module  # images (N, 3, h, w) in [0, 1] -> logits (N, C)
-    target: Target  # the layer of `net` whose maps they are
+    target: TargetLayer  # the layer of `net` whose maps they are
     # The module of `net` that gives its feature maps at all depths, a list of (N, K, h, w): the walk compares
     # those at its scale, and the heat of the last `params.depths` of them is added.
     backbone: nn.Module
@@ -91,7 +92,7 @@ def make_heatmaps(
     done = sum(len(batch) for i, shard in enumerate(shards) if i not in set(todo) for batch in shard)
     with tqdm(total=sum(map(len, _flat(shards))), desc="heatmaps", initial=done, unit="image") as bar:
         for i in todo:
-            found: dict[str, dict[str, Heat]] = {method: {} for method in folders}
+            found: dict[str, dict[str, StoredHeatmaps]] = {method: {} for method in folders}
             for batch in shards[i]:
                 for method, heat in maker.heatmaps(batch, next(pyramids)).items():
                     found[method].update(stored(batch, heat))
@@ -102,7 +103,7 @@ def make_heatmaps(
         write_index(folder, [[sample.name for batch in shard for sample in batch] for shard in shards])
 
 
-def stored(batch: Batch, heat: Tensor) -> dict[str, Heat]:
+def stored(batch: Batch, heat: Tensor) -> dict[str, StoredHeatmaps]:
     """Heatmaps float32 (N, P, h, w) in [0, 1] as the store keeps them: uint8, by the name of the sample."""
     levels = (heat * 255).round().byte().cpu().numpy()
     return {sample.name: levels[n, : len(sample.labels)] for n, sample in enumerate(batch)}
@@ -132,5 +133,5 @@ def _flat(shards: Sequence[tuple[Batch, ...]]) -> list[Batch]:
     return [batch for shard in shards for batch in shard]
 
 
-def _chunks(items: Sequence[Item], length: int) -> list[tuple[Item, ...]]:
+def _chunks(items: Sequence[_Item], length: int) -> list[tuple[_Item, ...]]:
     return [tuple(items[start : start + length]) for start in range(0, len(items), length)]

@@ -18,7 +18,7 @@ from pipeline.evaluation.diagnosis import ImageDiagnosis
 from pipeline.evaluation.localisation import heat_shares, pointing_hit
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.fusion import fuse
-from pipeline.heatmaps.layers import Target, find_target, same_target
+from pipeline.heatmaps.layers import TargetLayer, find_target, same_target
 from pipeline.heatmaps.perturbation import (
     area_under,
     deletion_curve,
@@ -39,7 +39,7 @@ class ModelAndTarget:
     """A network and the layer that its heatmaps are made of."""
 
     net: nn.Module  # images float32 (N, 3, H, W) in [0, 1] -> logits (N, C); in eval mode
-    target: Target
+    target: TargetLayer
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import overload
 from torch import Tensor, nn
 
 from pipeline.data.resize import resize
-from pipeline.heatmaps.class_maps import METHODS, Classes, class_maps
+from pipeline.heatmaps.class_maps import METHODS, ClassLists, class_maps
 from pipeline.heatmaps.explainer import in_eval_mode
 from pipeline.heatmaps.fusion import fuse
 from pipeline.heatmaps.hooks import Reshape
@@ -18,7 +18,7 @@ from pipeline.heatmaps.library import library_maps
 def explain(
     model: nn.Module,
     images: Tensor,
-    classes: Classes | None,
+    classes: ClassLists | None,
     *,
     layer: nn.Module | str | None = None,
     method: str = "gradcampp",
@@ -32,7 +32,7 @@ def explain(
 def explain(
     model: nn.Module,
     images: Tensor,
-    classes: Classes | None,
+    classes: ClassLists | None,
     *,
     layer: nn.Module | str | None = None,
     method: list[str] | tuple[str, ...],
@@ -45,7 +45,7 @@ def explain(
 def explain(
     model: nn.Module,
     images: Tensor,
-    classes: Classes | None,
+    classes: ClassLists | None,
     *,
     layer: nn.Module | str | None = None,
     method: str | list[str] | tuple[str, ...] = "gradcampp",

@@ -7,16 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.heatmaps.class_maps import METHODS, Classes, capture_target, check_request, maps_of
+from pipeline.heatmaps.class_maps import METHODS, ClassLists, capture_target, check_request, maps_of
 from pipeline.heatmaps.fusion import fuse
 from pipeline.heatmaps.hooks import Captured, CaptureError, Reshape
-from pipeline.heatmaps.layers import Target, find_target
+from pipeline.heatmaps.layers import TargetLayer, find_target
 
 
 class Explainer:
     """Gives heatmaps of the last call of the model in the block of `explainer`."""
 
-    def __init__(self, target: Target | None, method: str, reshape: Reshape | None) -> None:
+    def __init__(self, target: TargetLayer | None, method: str, reshape: Reshape | None) -> None:
         self._target = target  # None: found in the first call
         self._method = method
         self._reshape = reshape
@@ -27,7 +27,7 @@ class Explainer:
         self._output: Any = None  # with its graph; None: no call has come to its end
         self._over = False
 
-    def __call__(self, classes: Classes | None = None) -> list[Tensor]:
+    def __call__(self, classes: ClassLists | None = None) -> list[Tensor]:
         """Heatmaps of the images of the last call; further classes need no further call.
 
         Args:

@@ -16,7 +16,7 @@ SAME = 1e-2  # relative difference up to which a vector counts as the mean of a 
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetLayer:
     """Where the feature map is captured: the output or the input of `layer`."""
 
     layer: nn.Module
@@ -25,7 +25,7 @@ class Target:
     linear_head: bool = False  # the logits are one linear layer of that mean: CAM is defined
 
 
-def find_target(model: nn.Module, image: Tensor, layer: nn.Module | str | None) -> Target:
+def find_target(model: nn.Module, image: Tensor, layer: nn.Module | str | None) -> TargetLayer:
     """The target for a module, a dotted name such as `layer4.-1`, or None.
 
     None: the last feature map before global pooling, found by hooks on a forward pass of one image. It is the
@@ -38,9 +38,9 @@ def find_target(model: nn.Module, image: Tensor, layer: nn.Module | str | None) 
         ValueError: no such layer, or no feature map was found; the message lists what there is.
     """
     if isinstance(layer, nn.Module):
-        return Target(layer)
+        return TargetLayer(layer)
     if isinstance(layer, str):
-        return Target(named_layer(model, layer))
+        return TargetLayer(named_layer(model, layer))
     with torch.no_grad(), _recorded(model) as calls:
         logits = model(image)
     if not calls or any(call.given.ndim == 3 for call in calls):
@@ -55,13 +55,13 @@ def find_target(model: nn.Module, image: Tensor, layer: nn.Module | str | None) 
             f"Name the layer it comes from. Layers: {', '.join(name for name, _ in model.named_children())}"
         )
     reduced = not _is_map(last.result)
-    target = Target(last.module, "input" if reduced else "output")
+    target = TargetLayer(last.module, "input" if reduced else "output")
     mean = (last.given if reduced else last.result).float().mean((-2, -1))
     if not head or not _is_close(head[0].given, mean):
         return target
     linear = next((call for call in reversed(head) if isinstance(call.module, nn.Linear)), None)
     is_linear = linear is not None and _is_close(linear.given, mean) and torch.equal(linear.result, logits)
-    return Target(target.layer, target.side, head[0].module, is_linear)
+    return TargetLayer(target.layer, target.side, head[0].module, is_linear)
 
 
 def named_layer(model: nn.Module, name: str) -> nn.Module:
@@ -141,7 +141,7 @@ def depth_layers(backbone: nn.Module) -> list[nn.Module]:
     return found
 
 
-def same_target(target: Target, net: nn.Module, twin: nn.Module) -> Target:
+def same_target(target: TargetLayer, net: nn.Module, twin: nn.Module) -> TargetLayer:
     """The target of `net` in a copy of it."""
     names = {id(module): name for name, module in net.named_modules()}
     pooled = None if target.pooled is None else twin.get_submodule(names[id(target.pooled)])

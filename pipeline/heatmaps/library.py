@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.heatmaps.hooks import Reshape
-from pipeline.heatmaps.layers import Target
+from pipeline.heatmaps.layers import TargetLayer
 
 # Ours by other names, and classes that are no method for one layer of any network.
 NO_METHODS = {
@@ -43,7 +43,7 @@ def library_maps(
     model: nn.Module,
     images: Tensor,
     classes: Sequence[Sequence[int]],
-    target: Target,
+    target: TargetLayer,
     reshape: Reshape | None = None,
 ) -> Tensor:
     """Maps of the classes of each image by a method of grad-cam, float32 (N, P, H, W) in [0, 1].
@@ -90,7 +90,7 @@ class _Probed(nn.Module):
 
 
 @contextmanager
-def _probed(model: nn.Module, target: Target) -> Iterator[_Probed]:
+def _probed(model: nn.Module, target: TargetLayer) -> Iterator[_Probed]:
     probed = _Probed(model)
 
     # `probed.probe` is looked up at each call: Ablation-CAM puts another module in its place.

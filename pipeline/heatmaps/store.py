@@ -8,15 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save
 
 from pipeline.base.files import read_json, write_bytes, write_json
+from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.manifest import Sample
 from pipeline.errors import UserError
-
-Heat = NDArray[np.uint8]  # (P, h, w), the present classes in the order of the sample's labels
 
 
 def shard_file(folder: Path, shard: int) -> Path:
@@ -24,7 +22,7 @@ def shard_file(folder: Path, shard: int) -> Path:
     return folder / f"shard-{shard:05d}.safetensors"
 
 
-def write_shard(folder: Path, shard: int, heatmaps: Mapping[str, Heat]) -> None:
+def write_shard(folder: Path, shard: int, heatmaps: Mapping[str, StoredHeatmaps]) -> None:
     """Write one shard whole."""
     write_bytes(
         shard_file(folder, shard), save({name: np.ascontiguousarray(h) for name, h in heatmaps.items()})
@@ -43,7 +41,7 @@ class HeatmapStore:
         self.folder = folder
         self.shards: dict[str, int] = read_json(folder / "index.json")
 
-    def read(self, sample: Sample) -> Heat:
+    def read(self, sample: Sample) -> StoredHeatmaps:
         """Heatmaps uint8 (P, h, w) of the sample's labels; (0, 1, 1) for a background image.
 
         Raises:
@@ -54,7 +52,7 @@ class HeatmapStore:
         if sample.name not in self.shards:
             raise UserError(f"{self.folder}: no heatmaps of {sample.name!r}")
         with safe_open(shard_file(self.folder, self.shards[sample.name]), "numpy") as file:
-            heat: Heat = file.get_tensor(sample.name)
+            heat: StoredHeatmaps = file.get_tensor(sample.name)
         if heat.shape[0] != len(sample.labels):
             raise UserError(
                 f"{self.folder}: {sample.name!r} has {heat.shape[0]} heatmaps for {len(sample.labels)} labels"

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.arrays import StoredHeatmaps
 from pipeline.errors import UserError
-from pipeline.masks.threshold import Stored
 
 # Of Otsu's variance. Most of an image is background, whose warmth differs from image to image: that pulls
 # the threshold down. Chosen on a part of the training images of two data sets, see docs/results.md.
@@ -13,7 +13,7 @@ POWER = 1.5
 Histogram = NDArray[np.int64]  # (256,)
 
 
-def heat_histogram(stored: Stored) -> Histogram:
+def heat_histogram(stored: StoredHeatmaps) -> Histogram:
     """How often each stored level is the largest heat of a pixel, int64 (256,). Additive over images.
 
     Args:

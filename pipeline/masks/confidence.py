@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.arrays import ClassIndices, Probabilities, StoredHeatmaps
 from pipeline.data.images import IGNORE, Mask
-from pipeline.masks.threshold import Classes, Normalisation, Stored, label_ids, normalised_scores, upsample
-
-Probabilities = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per id
+from pipeline.masks.threshold import Normalisation, label_ids, normalised_scores, upsample
 
 
 def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> float:
@@ -39,8 +38,8 @@ def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> floa
 
 def heat_confidence(
     mask: Mask,
-    stored: Stored,
-    classes: Classes,
+    stored: StoredHeatmaps,
+    classes: ClassIndices,
     threshold: float,
     normalise: Normalisation = normalised_scores,
 ) -> float:

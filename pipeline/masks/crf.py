@@ -10,14 +10,12 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn import functional
 
+from pipeline.data.arrays import Probabilities
 from pipeline.data.images import ImageArray
 from pipeline.errors import UserError
 from pipeline.params import CrfParams
-
-Probabilities = NDArray[np.float32]  # (P + 1, H, W), background first, sum 1 per pixel
 
 SMALLEST = 1e-5  # probabilities are clipped here: the energy of an impossible label stays finite
 

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.data.arrays import ClassIndices, StoredHeatmaps
 from pipeline.data.images import IGNORE, ImageArray, Mask
 from pipeline.masks.crf import dense_crf
 from pipeline.masks.threshold import (
-    Classes,
     Normalisation,
-    Stored,
     label_ids,
-    label_map,
+    mask_at_threshold,
     normalised_scores,
     uncertain,
     upsample,
@@ -30,8 +29,8 @@ class PseudoMask:
 
 def make_pseudo_mask(
     image: ImageArray,
-    stored: Stored,
-    classes: Classes,
+    stored: StoredHeatmaps,
+    classes: ClassIndices,
     threshold: float,
     params: PseudoMaskParams,
     normalise: Normalisation = normalised_scores,
@@ -50,7 +49,7 @@ def make_pseudo_mask(
         normalise: makes the CRF's probabilities of the heatmaps and the threshold.
 
     Raises:
-        ValueError, CrfMissingError, ArithmeticError: see `label_map` and `dense_crf`.
+        ValueError, CrfMissingError, ArithmeticError: see `mask_at_threshold` and `dense_crf`.
     """
     heat = upsample(stored, image.shape[:2])
     ids = label_ids(heat, classes)
@@ -60,4 +59,4 @@ def make_pseudo_mask(
     refined: Mask = ids[np.argmax(probabilities, axis=0)]
     mask = refined.copy()
     mask[uncertain(heat, threshold, params.band)] = IGNORE
-    return PseudoMask(label_map(heat, classes, threshold), refined, mask)
+    return PseudoMask(mask_at_threshold(heat, classes, threshold), refined, mask)

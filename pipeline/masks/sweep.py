@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.arrays import ClassIndices, Heatmaps
 from pipeline.data.images import IGNORE
 from pipeline.errors import UserError
 from pipeline.evaluation.confusion import Counts, check_ids, mean_iou
-from pipeline.masks.threshold import Classes, Heat, label_ids
+from pipeline.masks.threshold import label_ids
 
 Grid = NDArray[np.floating[Any]]  # (T,) ascending thresholds in (0, 1)
 
@@ -16,9 +17,13 @@ THRESHOLDS: Grid = np.arange(1, 50) / 50  # 0.02, 0.04 ... 0.98
 
 
 def sweep(
-    ground_truth: NDArray[np.uint8], heat: Heat, classes: Classes, labels: int, grid: Grid = THRESHOLDS
+    ground_truth: NDArray[np.uint8],
+    heat: Heatmaps,
+    classes: ClassIndices,
+    labels: int,
+    grid: Grid = THRESHOLDS,
 ) -> Counts:
-    """Confusion of `label_map(heat, classes, t)` for every t in `grid`: exactly that, in one pass.
+    """Confusion of `mask_at_threshold(heat, classes, t)` for every t in `grid`: exactly that, in one pass.
 
     Only the strongest map and the thresholds below its heat matter at a pixel. So pixels are counted by
     (thresholds below their heat, true label, strongest class), and cumulated over the thresholds.
@@ -74,16 +79,16 @@ def best_threshold(counts: Counts, grid: Grid = THRESHOLDS) -> float:
     return round(float(grid[np.nanargmax([mean_iou(confusion) for confusion in counts])]), 2)
 
 
-def strongest(heat: Heat) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+def strongest(heat: Heatmaps) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """The largest heat of each pixel, float32 (H, W), and 1 + the index of its map (0: no heat at all)."""
     peak = np.zeros(heat.shape[1:], np.float32)
     winner = np.zeros(heat.shape[1:], np.intp)
     for index, one in enumerate(heat, start=1):
-        winner[one > peak] = index  # strictly: the first of equal maps wins, as in `label_map`
+        winner[one > peak] = index  # strictly: the first of equal maps wins, as in `mask_at_threshold`
         np.maximum(peak, one, out=peak)
     return peak, winner
 
 
 def thresholds_below(peak: NDArray[np.float32], grid: Grid) -> NDArray[np.intp]:
-    """How many thresholds of `grid` lie below each heat: 0..T, compared in float32 as `label_map` does."""
+    """How many thresholds of `grid` lie below each heat, 0..T; float32, as in `mask_at_threshold`."""
     return np.searchsorted(grid.astype(np.float32), peak, side="left")

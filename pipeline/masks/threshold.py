@@ -5,25 +5,22 @@ the image-level labels name, and the largest score wins; the background wins tie
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from pipeline.data.arrays import ClassIndices, Heatmaps, StoredHeatmaps
 from pipeline.data.images import IGNORE, Mask
 
-Heat = NDArray[np.float32]  # (P, H, W) in [0, 1], one map per class of the image
-Stored = NDArray[np.uint8]  # (P, h, w), heat * 255 at a lower resolution
-Classes = NDArray[np.integer[Any]]  # (P,) class indices; label id = index + 1
-Normalisation = Callable[[Heat, float], Heat]  # heat and threshold -> probabilities (P + 1, H, W)
+Normalisation = Callable[[Heatmaps, float], Heatmaps]  # heat and threshold -> probabilities (P + 1, H, W)
 
 HALF_LEVEL = 0.5 / 255  # what rounding to a stored level takes off a score, or adds to it, at most
 LOWEST, HIGHEST = 0.01, 0.99  # the band never pushes a threshold further out: heat is 0 to 1
 
 
-def upsample(stored: Stored, size: tuple[int, int]) -> Heat:
+def upsample(stored: StoredHeatmaps, size: tuple[int, int]) -> Heatmaps:
     """Resize stored heatmaps to the image, bilinear without aligned corners.
 
     A map's maximum is not brought back to 1 afterwards.
@@ -42,7 +39,7 @@ def upsample(stored: Stored, size: tuple[int, int]) -> Heat:
     return np.asarray(heat.numpy(), np.float32)
 
 
-def label_ids(heat: Heat, classes: Classes) -> Mask:
+def label_ids(heat: Heatmaps, classes: ClassIndices) -> Mask:
     """The label ids of [background, heatmaps...], uint8 (P + 1,).
 
     Raises:
@@ -55,7 +52,7 @@ def label_ids(heat: Heat, classes: Classes) -> Mask:
     return np.append(0, classes + 1).astype(np.uint8)
 
 
-def label_map(heat: Heat, classes: Classes, threshold: float) -> Mask:
+def mask_at_threshold(heat: Heatmaps, classes: ClassIndices, threshold: float) -> Mask:
     """The label of the largest score in [threshold, heat...]; the first of equal scores wins.
 
     Args:
@@ -71,7 +68,7 @@ def label_map(heat: Heat, classes: Classes, threshold: float) -> Mask:
     return labels
 
 
-def uncertain(heat: Heat, threshold: float, band: float) -> NDArray[np.bool_]:
+def uncertain(heat: Heatmaps, threshold: float, band: float) -> NDArray[np.bool_]:
     """Where threshold - band < largest heat <= threshold + band: bool (H, W); nowhere for a band of 0."""
     lower, upper = band_limits(threshold, band)
     peak = heat.max(axis=0, initial=0)
@@ -86,7 +83,7 @@ def band_limits(threshold: float, band: float) -> tuple[float, float]:
     return lower, upper
 
 
-def with_background(heat: Heat, threshold: float) -> Heat:
+def with_background(heat: Heatmaps, threshold: float) -> Heatmaps:
     """[threshold, heat...]: float32 (P + 1, H, W).
 
     Raises:
@@ -100,7 +97,7 @@ def with_background(heat: Heat, threshold: float) -> Heat:
     return scores
 
 
-def normalised_scores(heat: Heat, threshold: float) -> Heat:
+def normalised_scores(heat: Heatmaps, threshold: float) -> Heatmaps:
     """[threshold, heat...] divided by its sum: the labels' probabilities, float32 (P + 1, H, W).
 
     Against `(1 - max heat)^alpha` as background score the constant gave better masks after a dense CRF.
@@ -110,7 +107,7 @@ def normalised_scores(heat: Heat, threshold: float) -> Heat:
     return scores
 
 
-def normalised_odds(heat: Heat, threshold: float) -> Heat:
+def normalised_odds(heat: Heatmaps, threshold: float) -> Heatmaps:
     """The odds s / (1 - s) of [threshold, heat...], divided by their sum: float32 (P + 1, H, W).
 
     For scores that are probabilities against the background, p_c / (p_c + p_background), as those of a model

@@ -1,6 +1,6 @@
 """`params.yaml` as frozen, validated values."""
 
-from pipeline.params.read import ParamsError, load_params, parse_params, unknown_key
+from pipeline.params.load import ParamsError, load_params, parse_params, unknown_key
 from pipeline.params.sections import (
     ClassifierParams,
     CrfParams,

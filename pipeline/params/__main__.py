@@ -2,7 +2,7 @@
 
 import sys
 
-from pipeline.params.read import ParamsError, load_params
+from pipeline.params.load import ParamsError, load_params
 
 if __name__ == "__main__":
     try:

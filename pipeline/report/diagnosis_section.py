@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Example:
+class DiagnosisExample:
     """An image in which the classifier is most doubtful about a class."""
 
     label: str  # name of the class
@@ -30,10 +30,10 @@ class Example:
     image: ImageArray
 
 
-def read_examples(folder: Path, diagnosis: Metrics) -> list[Example]:
+def read_examples(folder: Path, diagnosis: Metrics) -> list[DiagnosisExample]:
     """The example images that `diagnose` wrote into `folder`."""
     return [
-        Example(found["class"], found["name"], read_image(safe_join(folder, found["file"])))
+        DiagnosisExample(found["class"], found["name"], read_image(safe_join(folder, found["file"])))
         for found in diagnosis["examples"]
     ]
 

@@ -65,10 +65,10 @@ def predict_train(
 
 def read_predictions(samples: Sequence[Sample], supervision: Sequence[str]) -> Predictions:
     """The predictions that `evaluate` wrote."""
-    return {name: read_masks(paths.PREDICTIONS / name, samples) for name in supervision}
+    return {name: read_shown_masks(paths.PREDICTIONS / name, samples) for name in supervision}
 
 
-def read_masks(folder: Path, samples: Sequence[Sample]) -> dict[str, Mask]:
+def read_shown_masks(folder: Path, samples: Sequence[Sample]) -> dict[str, Mask]:
     """The masks of `samples` that `folder` has, at the report's size."""
     present = [sample for sample in samples if mask_path(folder, sample).exists()]
     return {sample.name: shrink_mask(load_mask(folder, sample)) for sample in present}
@@ -111,5 +111,5 @@ def truth_and_predictions(sample: Sample, predictions: Predictions) -> dict[str,
 
 def captioned(caption: str, folder: Path, sample: Sample) -> dict[str, Mask]:
     """The mask of `sample` under its caption; nothing where `folder` has none."""
-    found = read_masks(folder, [sample])
+    found = read_shown_masks(folder, [sample])
     return {caption: found[sample.name]} if found else {}

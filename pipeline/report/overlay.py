@@ -15,13 +15,13 @@ OUTLINE = 2  # pixels
 HATCH_PERIOD, HATCH_WIDTH = 8, 3  # pixels along a row
 HATCH_OPACITY = (0.35, 0.9)  # of the white between and on the stripes
 
-Share = NDArray[np.float64]  # (H, W) in [0, 1]
+Opacity = NDArray[np.float64]  # (H, W) in [0, 1]
 
 
 def draw_heat(image: ImageArray, heat: NDArray[np.float32]) -> ImageArray:
     """Heat (H, W) in [0, 1] over the image: colour and opacity both grow with it; heat 0 shows the image."""
     colours = matplotlib.colormaps[COLOUR_MAP](heat)[..., :3] * 255
-    return mix(image, colours, HEAT_OPACITY * heat.astype(np.float64))
+    return blend(image, colours, HEAT_OPACITY * heat.astype(np.float64))
 
 
 def draw_mask(image: ImageArray, mask: Mask) -> ImageArray:
@@ -35,7 +35,7 @@ def draw_mask(image: ImageArray, mask: Mask) -> ImageArray:
     opacity = np.where(mask == IGNORE, hatch(mask.shape), opacity)
     colours = voc_palette().copy()
     colours[IGNORE] = 255
-    return mix(to_grey(image), colours[mask].astype(np.float64), opacity)
+    return blend(to_grey(image), colours[mask].astype(np.float64), opacity)
 
 
 def to_grey(image: ImageArray) -> ImageArray:
@@ -49,14 +49,14 @@ def outlines(mask: Mask) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(mask, window) != cv2.erode(mask, window))
 
 
-def hatch(shape: tuple[int, ...]) -> Share:
+def hatch(shape: tuple[int, ...]) -> Opacity:
     """Opacity (H, W) of diagonal stripes."""
     rows, columns = np.indices(shape[:2])
     stripe = (rows + columns) % HATCH_PERIOD < HATCH_WIDTH
     return np.where(stripe, HATCH_OPACITY[1], HATCH_OPACITY[0])
 
 
-def mix(image: ImageArray, colours: NDArray[np.float64], opacity: Share) -> ImageArray:
+def blend(image: ImageArray, colours: NDArray[np.float64], opacity: Opacity) -> ImageArray:
     """`image * (1 - opacity) + colours * opacity`, rounded."""
     share = opacity[..., None]
     return np.rint(image * (1 - share) + colours * share).astype(np.uint8)

@@ -15,11 +15,11 @@ from pipeline.data.images import ImageArray
 from pipeline.data.manifest import Manifest
 from pipeline.formats.palette import voc_palette
 from pipeline.params import FULL, ROUND, model_before
-from pipeline.report.diagnosis_section import Example, class_rows
-from pipeline.report.plots import draw_classes, draw_confusion, draw_losses, draw_sweep, to_svg
+from pipeline.report.diagnosis_section import DiagnosisExample, class_rows
+from pipeline.report.plots import draw_confusion, draw_iou_per_class, draw_losses, draw_sweep, to_svg
 from pipeline.report.results import Results, lead_masks, lead_method, lead_supervision
 from pipeline.report.rows import TRAIN, Row, unseen_title
-from pipeline.report.summary import corrected_masks, labels_of, scored_split, three, weak_to_full
+from pipeline.report.summary import corrected_masks, scored_split, supervision_note, three, weak_to_full
 
 SHOWN_PROBLEMS = 40
 QUALITY = 85  # of WebP, 0..100
@@ -47,7 +47,7 @@ def render_page(
     results: Results,
     manifest: Manifest,
     rows: Mapping[str, Sequence[Row]],
-    examples: Sequence[Example],
+    examples: Sequence[DiagnosisExample],
     how: str,
     problems: Sequence[str] = (),
 ) -> str:
@@ -69,7 +69,7 @@ def render_page(
         corrected=corrected_masks(results),
         manifest=manifest,
         headlines=headlines(results, how),
-        supervision={s: describe(results, s) for s in results.supervision},
+        supervision={s: training_sentence(results, s) for s in results.supervision},
         known=is_known(results),
         split=scored_split(results),
         models=results.supervision if is_known(results) else (),
@@ -129,11 +129,11 @@ def _model_headline(results: Results, supervision: str) -> Headline:
         split = scored_split(results)
         meaning = f"The {supervision} model cannot be scored: no {split} image has a ground-truth mask."
     elif supervision == FULL:
-        meaning = f"The same model trained on {labels_of(results, FULL)}: the control."
+        meaning = f"The same model trained on {supervision_note(results, FULL)}: the control."
     else:
         meaning = (
             "Overlap with the ground-truth masks of unseen images after training on "
-            f"{labels_of(results, supervision)} ({supervision}). 1 is perfect."
+            f"{supervision_note(results, supervision)} ({supervision}). 1 is perfect."
         )
     name = f"{FULL if supervision == FULL else 'weak'}, mIoU on {scored_split(results)}"
     return Headline(name, three(miou), meaning)
@@ -169,11 +169,11 @@ def _threshold_meaning(results: Results, method: str, how: str) -> str:
     )
 
 
-def describe(results: Results, supervision: str) -> str:
+def training_sentence(results: Results, supervision: str) -> str:
     """What a model was trained on, in a sentence."""
     if not results.trained_on[supervision]:
         return "not trained: there were no masks to train on."
-    labels = labels_of(results, supervision)
+    labels = supervision_note(results, supervision)
     if supervision == FULL:
         return f"{labels}. The control, with full labels."
     source = f"the pseudo-masks from the {supervision} heatmaps"
@@ -205,7 +205,7 @@ def plots(results: Results) -> list[Plot]:
         )
     scored = [s for s in results.supervision if results.evaluation[s]["miou"] is not None]
     if scored:
-        bars = draw_classes(
+        bars = draw_iou_per_class(
             results.confusion[scored[0]].names, {s: results.evaluation[s]["iou_per_class"] for s in scored}
         )
         found.append(Plot("Classes", f"IoU on {scored_split(results)} of each segmentation model.", bars))

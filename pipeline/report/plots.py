@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pipeline.params import FULL
 from pipeline.report.fonts import families_for
-from pipeline.report.results import Confusion, Metrics, Points, Scores
+from pipeline.report.results import Confusion, Metrics, MiouByImage, Points
 
 INK = "#20242b"  # of text and lines; in SVG it becomes the page's own text colour, for light and dark
 COLOURS = ("#2f80c2", "#e08214", "#3a9d6e", "#8e63c7")
@@ -126,7 +126,7 @@ def on_blue(share: float) -> str:
     return "#ffffff" if share > 0.55 else "#111111"
 
 
-def draw_classes(labels: Sequence[str], per_class: Mapping[str, Scores]) -> Figure:
+def draw_iou_per_class(labels: Sequence[str], per_class: Mapping[str, MiouByImage]) -> Figure:
     """IoU of every label, one bar per supervision.
 
     Args:

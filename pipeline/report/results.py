@@ -13,7 +13,7 @@ from pipeline.base.files import read_json
 from pipeline.params import FULL, method_of
 
 Metrics = dict[str, Any]  # a metrics.json; scores in [0, 1], None where there are no masks
-Scores = dict[str, float | None]  # by sample name
+MiouByImage = dict[str, float | None]  # by sample name
 Points = list[tuple[float, float]]  # of a curve: (step, loss) or (threshold, mIoU)
 
 
@@ -32,7 +32,7 @@ class Results:
     methods: tuple[str, ...]
     supervision: tuple[str, ...]
     classifier: Metrics
-    average_precision: Scores  # by class
+    average_precision: MiouByImage  # by class
     label_issues: list[dict[str, str]]  # rows of label_issues.csv: labels that the classifier contradicts
     diagnosis: Metrics
     pseudo_masks: dict[str, Metrics]  # by method, then by round of self-training
@@ -42,8 +42,8 @@ class Results:
     confusion: dict[str, Confusion]  # by supervision
     trained_on: dict[str, int]  # by supervision: how many training images have a mask there
     curves: dict[str, Points]  # `classifier`, then by supervision
-    train_scores: Scores  # mIoU of `lead_masks`
-    val_scores: Scores  # mIoU of the predictions of `lead_supervision`, on `evaluation.split`
+    train_scores: MiouByImage  # mIoU of `lead_masks`
+    val_scores: MiouByImage  # mIoU of the predictions of `lead_supervision`, on `evaluation.split`
 
 
 def lead_supervision(supervision: Sequence[str]) -> str:
@@ -113,7 +113,7 @@ def read_points(path: Path, x: str, y: str) -> Points:
     return [(float(row[x]), float(row[y])) for row in read_table(path) if row[y]]
 
 
-def read_scores(path: Path, column: str) -> Scores:
+def read_scores(path: Path, column: str) -> MiouByImage:
     """`column` by sample name."""
     return {row["name"]: to_number(row[column]) for row in read_table(path)}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.data.manifest import Sample
-from pipeline.report.results import Scores
+from pipeline.report.results import MiouByImage
 from pipeline.report.tiles import Tile
 
 TRAIN = "Training images"  # title of their section
@@ -24,7 +24,7 @@ def unseen_title(split: str) -> str:
     return f"{split.capitalize()} images"
 
 
-def worst_first(samples: Iterable[Sample], scores: Scores) -> list[Sample]:
+def worst_first(samples: Iterable[Sample], scores: MiouByImage) -> list[Sample]:
     """Images with a score, worst first, then the others by name."""
 
     def key(sample: Sample) -> tuple[bool, float, str]:

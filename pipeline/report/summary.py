@@ -37,7 +37,7 @@ def corrected_masks(results: Results) -> int:
     return max((int(found.get("corrected", 0)) for found in results.pseudo_masks.values()), default=0)
 
 
-def labels_of(results: Results, supervision: str) -> str:
+def supervision_note(results: Results, supervision: str) -> str:
     """What a model was trained on, in a few words, and on how many images."""
     images = count_of(results.trained_on[supervision], "image")
     if supervision == FULL:
@@ -96,7 +96,9 @@ def note(supervision: str, results: Results) -> str:
     """What a model was trained on, for the table."""
     if not results.trained_on[supervision]:
         return "not trained: there were no masks"
-    return f"trained on {labels_of(results, supervision)}{': the control' if supervision == FULL else ''}"
+    return (
+        f"trained on {supervision_note(results, supervision)}{': the control' if supervision == FULL else ''}"
+    )
 
 
 def three(score: float | None) -> str:

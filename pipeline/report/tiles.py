@@ -4,17 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.base.sizes import working_size
+from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.images import ImageArray, Mask
-from pipeline.masks.threshold import label_map, upsample
+from pipeline.masks.threshold import mask_at_threshold, upsample
 from pipeline.report.overlay import draw_heat, draw_mask
 
 LONG_SIDE = 320  # pixels; a page of 40 rows stays below 10 MB
-
-Stored = NDArray[np.uint8]  # (P, h, w), heat * 255, as in the store of heatmaps
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ def shrink_mask(mask: Mask) -> Mask:
     return np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
 
 
-def heat_tiles(image: ImageArray, heatmaps: Mapping[str, Stored]) -> list[Tile]:
+def heat_tiles(image: ImageArray, heatmaps: Mapping[str, StoredHeatmaps]) -> list[Tile]:
     """The largest heat over the image's classes, one tile per method.
 
     Args:
@@ -49,7 +47,7 @@ def heat_tiles(image: ImageArray, heatmaps: Mapping[str, Stored]) -> list[Tile]:
     return [Tile(f"heatmap {method}", draw_heat(image, peak)) for method, peak in heat.items()]
 
 
-def cut_heat(image: ImageArray, stored: Stored, labels: Sequence[int], threshold: float) -> Mask:
+def cut_heat(image: ImageArray, stored: StoredHeatmaps, labels: Sequence[int], threshold: float) -> Mask:
     """The pseudo-mask before its refinement, at the size of `image`.
 
     Args:
@@ -58,7 +56,9 @@ def cut_heat(image: ImageArray, stored: Stored, labels: Sequence[int], threshold
         labels: the P class indices.
     """
     # At the report's size: the same image without an array of the image's size per class.
-    return label_map(upsample(stored, (image.shape[0], image.shape[1])), np.array(labels, int), threshold)
+    return mask_at_threshold(
+        upsample(stored, (image.shape[0], image.shape[1])), np.array(labels, int), threshold
+    )
 
 
 def mask_tiles(image: ImageArray, masks: Mapping[str, Mask]) -> list[Tile]:

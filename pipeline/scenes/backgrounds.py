@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.scenes.colours import Colour, Tint, draw_colour, mix, rgb
+from pipeline.scenes.colours import FloatColour, Tint, draw_colour, mix, rgb
 from pipeline.scenes.paint import Floats, resized
 
 # All kinds but water are equally likely where the scene does not ask for water.
@@ -31,7 +31,7 @@ class Background:
 
     image: Floats
     horizon: int
-    ambient: Colour
+    ambient: FloatColour
 
 
 def paint_background(rng: np.random.Generator, kind: str, size: tuple[int, int], clutter: bool) -> Background:
@@ -57,7 +57,7 @@ def soft_noise(rng: np.random.Generator, size: tuple[int, int], cell: tuple[floa
     return resized(coarse, size, cv2.INTER_CUBIC)
 
 
-def _gradient(image: Floats, top: Colour, bottom: Colour) -> None:
+def _gradient(image: Floats, top: FloatColour, bottom: FloatColour) -> None:
     share = np.linspace(0, 1, image.shape[0], dtype=np.float32)[:, None, None]
     image[:] = top * (1 - share) + bottom * share
 

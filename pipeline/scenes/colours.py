@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Colour = npt.NDArray[np.float32]
-Palette = dict[str, Colour]
+FloatColour = npt.NDArray[np.float32]
+Palette = dict[str, FloatColour]
 
 # Distance in RGB below which an object could melt into what lies behind it.
 _CLEAR = 85.0
@@ -25,23 +25,25 @@ class Tint:
 ANY = Tint((0.0, 1.0), (0.12, 0.66), (0.42, 0.96))
 
 
-def rgb(red: float, green: float, blue: float) -> Colour:
+def rgb(red: float, green: float, blue: float) -> FloatColour:
     """The colour `(3,)` of three numbers."""
     return np.array([red, green, blue], dtype=np.float32)
 
 
-def draw_colour(rng: np.random.Generator, tint: Tint) -> Colour:
+def draw_colour(rng: np.random.Generator, tint: Tint) -> FloatColour:
     """A colour `(3,)` drawn uniformly from the ranges of `tint`."""
     hue, saturation, value = (rng.uniform(*r) for r in (tint.hue, tint.saturation, tint.value))
     return rgb(*(255 * c for c in colorsys.hsv_to_rgb(hue % 1.0, saturation, value)))
 
 
-def mix(first: Colour, second: Colour, share: float) -> Colour:
+def mix(first: FloatColour, second: FloatColour, share: float) -> FloatColour:
     """`first` with the given share of `second`."""
     return (first * np.float32(1 - share) + second * np.float32(share)).astype(np.float32)
 
 
-def clear_colour(rng: np.random.Generator, tint: Tint, avoid: list[Colour], tries: int = 10) -> Colour:
+def clear_colour(
+    rng: np.random.Generator, tint: Tint, avoid: list[FloatColour], tries: int = 10
+) -> FloatColour:
     """A colour from `tint` that stands out from all of `avoid`, or the best of `tries`."""
     best, best_gap = draw_colour(rng, tint), -1.0
     for _ in range(tries):
@@ -54,7 +56,9 @@ def clear_colour(rng: np.random.Generator, tint: Tint, avoid: list[Colour], trie
     return best
 
 
-def draw_palette(rng: np.random.Generator, tint: Tint, behind: list[Colour], ambient: Colour) -> Palette:
+def draw_palette(
+    rng: np.random.Generator, tint: Tint, behind: list[FloatColour], ambient: FloatColour
+) -> Palette:
     """Named colours of one object under the light `ambient` (factors), set off from the colours `behind`."""
     beak = draw_colour(rng, Tint((0.05, 0.12), (0.8, 0.95), (0.9, 1.0)))
     seen = [colour / ambient for colour in behind]

@@ -9,7 +9,7 @@ from pipeline.scenes.backgrounds import LAND
 from pipeline.scenes.clutter import THINGS, build_clutter
 from pipeline.scenes.objects import CLASSES, build_object
 from pipeline.scenes.shapes import Outline, Part, bounds, transform, turn
-from pipeline.scenes.visibility import Item, all_recognisable
+from pipeline.scenes.visibility import Instance, all_recognisable
 
 _BOAT = CLASSES.index("boat")
 _BOAT_SHARE = 0.26  # of the images with an object
@@ -39,7 +39,7 @@ def _multiple_of_8(pixels: float) -> int:
     return 8 * round(pixels / 8)
 
 
-def draw_classes(rng: np.random.Generator, params: ScenesParams) -> list[int]:
+def pick_classes(rng: np.random.Generator, params: ScenesParams) -> list[int]:
     """Class index of every instance that the image should hold; empty for an image without objects."""
     if rng.random() < params.empty_share:
         return []
@@ -58,9 +58,11 @@ def draw_place(rng: np.random.Generator, classes: list[int], context_bias: float
     return "water" if rng.random() < wet else str(rng.choice(LAND))
 
 
-def arrange(rng: np.random.Generator, classes: list[int], ground: Ground, params: ScenesParams) -> list[Item]:
+def arrange(
+    rng: np.random.Generator, classes: list[int], ground: Ground, params: ScenesParams
+) -> list[Instance]:
     """The objects and the clutter of an image, back to front."""
-    items: list[Item] = []
+    items: list[Instance] = []
     for index in classes:
         items = _add(rng, items, index + 1, CLASSES[index], ground, params)
     if params.clutter:
@@ -70,8 +72,13 @@ def arrange(rng: np.random.Generator, classes: list[int], ground: Ground, params
 
 
 def _add(
-    rng: np.random.Generator, items: list[Item], label: int, name: str, ground: Ground, params: ScenesParams
-) -> list[Item]:
+    rng: np.random.Generator,
+    items: list[Instance],
+    label: int,
+    name: str,
+    ground: Ground,
+    params: ScenesParams,
+) -> list[Instance]:
     """`items` with one more where a good position is found; unchanged otherwise."""
     for _ in range(_TRIES):
         item = _draw_item(rng, label, name, ground, params)
@@ -81,13 +88,15 @@ def _add(
     return items
 
 
-def _draw_item(rng: np.random.Generator, label: int, name: str, ground: Ground, params: ScenesParams) -> Item:
+def _draw_item(
+    rng: np.random.Generator, label: int, name: str, ground: Ground, params: ScenesParams
+) -> Instance:
     parts, tint = build_object(rng, name, params.shared_bodies) if label else build_clutter(rng, name)
     parts = _posed(rng, parts, lean=0.16 if label else 0.0, sunk=ground.place == "water")
     sizes = params.size_range if label else _CLUTTER_SIZES
     extent = float(np.exp(rng.uniform(*np.log(sizes)))) * min(ground.size)
     parts, base = _stood(rng, parts, extent, ground)
-    return Item(label, parts, tint, base)
+    return Instance(label, parts, tint, base)
 
 
 def _posed(rng: np.random.Generator, parts: tuple[Part, ...], lean: float, sunk: bool) -> tuple[Part, ...]:

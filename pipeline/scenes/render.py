@@ -7,8 +7,8 @@ import numpy as np
 
 from pipeline.params import ScenesParams
 from pipeline.scenes.backgrounds import Background, paint_background, soft_noise
-from pipeline.scenes.colours import Colour, draw_palette
-from pipeline.scenes.layout import Ground, arrange, draw_classes, draw_place, draw_size
+from pipeline.scenes.colours import FloatColour, draw_palette
+from pipeline.scenes.layout import Ground, arrange, draw_place, draw_size, pick_classes
 from pipeline.scenes.objects import CLASSES
 from pipeline.scenes.paint import (
     ENLARGE,
@@ -20,7 +20,7 @@ from pipeline.scenes.paint import (
     paint_wake,
     resized,
 )
-from pipeline.scenes.visibility import Item, instance_map
+from pipeline.scenes.visibility import Instance, instance_map
 
 __all__ = ["CLASSES", "Scene", "render_scene"]
 
@@ -48,19 +48,19 @@ def render_scene(index: int, split: str, seed: int, params: ScenesParams) -> Sce
     entropy = np.random.SeedSequence([seed, _SPLITS[split], index])
     rng = np.random.Generator(np.random.PCG64(entropy))
     size = draw_size(rng, params.long_side)
-    classes = draw_classes(rng, params)
+    classes = pick_classes(rng, params)
     place = draw_place(rng, classes, params.context_bias)
     background = paint_background(rng, place, size, params.clutter)
     items = arrange(rng, classes, Ground(place, size, background.horizon), params)
     return Scene(_paint(rng, background, items, place), _mask(items, size))
 
 
-def _mask(items: list[Item], size: tuple[int, int]) -> Bytes:
+def _mask(items: list[Instance], size: tuple[int, int]) -> Bytes:
     labels = np.array([0, *(item.label for item in items)], dtype=np.uint8)
     return np.take(labels, instance_map(items, size))
 
 
-def _paint(rng: np.random.Generator, background: Background, items: list[Item], place: str) -> Bytes:
+def _paint(rng: np.random.Generator, background: Background, items: list[Instance], place: str) -> Bytes:
     """The image, uint8 `(H, W, 3)`: background, items back to front, light, and the camera's noise."""
     size = background.image.shape[:2]
     enlarged = (size[0] * ENLARGE, size[1] * ENLARGE)
@@ -85,7 +85,7 @@ def _grain(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
     return np.float32(0.025) * fine + np.float32(0.015) * coarse
 
 
-def _colours_behind(canvas: Floats, item: Item) -> list[Colour]:
+def _colours_behind(canvas: Floats, item: Instance) -> list[FloatColour]:
     """Mean colours of the canvas behind the upper and the lower half of an item."""
     box = crop_box(item.parts, canvas.shape, margin=2.0)
     if box is None:

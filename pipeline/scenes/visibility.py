@@ -15,7 +15,7 @@ _MIN_PIECE = 24  # pixels of the smallest piece of an object; half of the object
 
 
 @dataclass(frozen=True)
-class Item:
+class Instance:
     """A thing in image pixels: `label` 0 for clutter, index + 1 for classes; `base` is its lowest row."""
 
     label: int
@@ -24,12 +24,12 @@ class Item:
     base: float
 
 
-def instance_map(items: list[Item], size: tuple[int, int]) -> Bytes:
+def instance_map(items: list[Instance], size: tuple[int, int]) -> Bytes:
     """Which item each pixel's centre shows: uint8 `size`, 0 for the background, position in `items` + 1."""
     return _centres([(part, number) for number, item in enumerate(items, 1) for part in item.parts], size)
 
 
-def all_recognisable(items: list[Item], size: tuple[int, int], occlusion: bool) -> bool:
+def all_recognisable(items: list[Instance], size: tuple[int, int], occlusion: bool) -> bool:
     """Whether enough of every object and of its key parts is seen (without `occlusion`: all of it)."""
     seen = instance_map(items, size)
     return all(
@@ -39,7 +39,9 @@ def all_recognisable(items: list[Item], size: tuple[int, int], occlusion: bool) 
     )
 
 
-def _recognisable(item: Item, visible: npt.NDArray[np.bool_], size: tuple[int, int], occlusion: bool) -> bool:
+def _recognisable(
+    item: Instance, visible: npt.NDArray[np.bool_], size: tuple[int, int], occlusion: bool
+) -> bool:
     alone = instance_map([item], size) > 0
     if not occlusion:
         return bool(np.array_equal(alone, visible)) and _in_large_pieces(alone, visible)

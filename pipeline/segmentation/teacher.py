@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.data.images import IGNORE
-from pipeline.data.stream import Target
+from pipeline.data.stream import TrainingTarget
 from pipeline.params import SegmentationParams
 from pipeline.segmentation.loss import balanced_cross_entropy
 from pipeline.segmentation.network import SegmentationNet
@@ -44,7 +44,7 @@ class TrainableSegmentation(nn.Module):
             self.teacher.eval()
         return self
 
-    def forward(self, images: Tensor, targets: Target, step: int) -> Tensor:
+    def forward(self, images: Tensor, targets: TrainingTarget, step: int) -> Tensor:
         """Balanced cross-entropy, a float32 scalar.
 
         Args:
@@ -67,7 +67,7 @@ class TrainableSegmentation(nn.Module):
 
     if TYPE_CHECKING:  # nn.Module leaves the type of a call open
 
-        def __call__(self, images: Tensor, targets: Target, step: int, /) -> Tensor: ...
+        def __call__(self, images: Tensor, targets: TrainingTarget, step: int, /) -> Tensor: ...
 
 
 def correctable(labels: Sequence[int], count: int, *, trusted: bool) -> Tensor:

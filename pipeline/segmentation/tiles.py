@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.arrays import Probabilities
 from pipeline.data.images import ImageArray, Mask
 
-Probabilities = NDArray[np.float32]  # (L, H, W) in [0, 1]
 Window = NDArray[np.float32]  # (H,)
 
 OVERLAP = 4  # tiles share a quarter of their side

@@ -4,10 +4,10 @@ from pipeline import paths
 from pipeline.base.work import publish, work_folder
 from pipeline.classifier.network import load_classifier
 from pipeline.data.manifest import read_manifest
-from pipeline.engine.device import describe, pick_device, to_channels_last
+from pipeline.engine.device import device_name, pick_device, to_channels_last
 from pipeline.engine.folding import fold_batch_norm
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
-from pipeline.heatmaps.layers import Target
+from pipeline.heatmaps.layers import TargetLayer
 from pipeline.params import load_params
 from pipeline.stages.running import stage
 
@@ -27,13 +27,13 @@ def main() -> None:
         __file__,
         params=params.heatmaps,
         long_side=params.data.long_side,
-        device=describe(device),
+        device=device_name(device),
         manifest=paths.PREPARED / "manifest.json",
         classifier=paths.CLASSIFIER,
     )
     folders = {str(method): work / method for method in params.heatmaps.methods}
     train = manifest.split("train")
-    target = Target(net.pool, "input", pooled=net.fc, linear_head=True)
+    target = TargetLayer(net.pool, "input", pooled=net.fc, linear_head=True)
     maker = HeatmapMaker(net, target, net.encoder, params.heatmaps, params.data.long_side)
     make_heatmaps(maker, manifest, train, folders)
     size = sum(file.stat().st_size for file in work.rglob("*.safetensors"))

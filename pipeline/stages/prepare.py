@@ -5,7 +5,7 @@ from pipeline.base.files import note_if_empty, recreate_dir, write_text
 from pipeline.data.manifest import write_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import stage
-from pipeline.workflows.preparation import read_source, write_corrected_masks
+from pipeline.workflows.preparation import prepare_data, write_corrected_masks
 
 NAME = "prepare"
 MASKS = (paths.GROUND_TRUTH, paths.CORRECTED, paths.ATTENTION)  # any of them may be empty
@@ -16,7 +16,7 @@ def main() -> None:
     params = load_params()
     for folder in (paths.PREPARED, *MASKS):
         recreate_dir(folder)
-    manifest, warnings = read_source(params)
+    manifest, warnings = prepare_data(params)
     warnings += write_corrected_masks(manifest, params)
     write_text(paths.PREPARED / paths.PROBLEMS, "".join(f"{line}\n" for line in sorted(warnings)))
     write_manifest(paths.PREPARED, manifest)

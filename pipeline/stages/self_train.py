@@ -5,13 +5,13 @@ import sys
 from pipeline import paths
 from pipeline.base.work import work_folder
 from pipeline.data.manifest import read_manifest
-from pipeline.engine.device import describe, pick_device
+from pipeline.engine.device import device_name, pick_device
 from pipeline.masks.threshold import normalised_odds
 from pipeline.params import load_params, model_before
 from pipeline.stages.running import stage
 from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
 from pipeline.workflows.pseudo_masks import make_masks
-from pipeline.workflows.self_training import THRESHOLD, first_heat, predict_all
+from pipeline.workflows.self_training import THRESHOLD, first_heat, predict_training_images
 
 
 def main(masks: str) -> None:
@@ -24,13 +24,13 @@ def main(masks: str) -> None:
         __file__,
         params=params.self_training,
         masking=params.pseudo_masks,
-        device=describe(pick_device()),
+        device=device_name(pick_device()),
         manifest=paths.PREPARED / "manifest.json",
         model=model,
         corrected=paths.CORRECTED,
     )
     train, heat = manifest.split("train"), work / "heat"
-    predict_all(model, manifest, [s for s in train if s.labels], params.self_training, heat)
+    predict_training_images(model, manifest, [s for s in train if s.labels], params.self_training, heat)
     job = MaskingJob(
         manifest.without_samples(),
         ThresholdedHeat(heat, THRESHOLD, normalised_odds),

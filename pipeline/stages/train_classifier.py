@@ -6,7 +6,7 @@ from pipeline.base.work import publish, work_folder
 from pipeline.classifier.classifier_training import train_classifier
 from pipeline.classifier.network import make_classifier, save_classifier
 from pipeline.data.manifest import read_manifest
-from pipeline.engine.device import describe, pick_device
+from pipeline.engine.device import device_name, pick_device
 from pipeline.engine.seed import seed_everything
 from pipeline.params import load_params
 from pipeline.stages.running import stage
@@ -27,7 +27,7 @@ def main() -> None:
         seed=params.seed,
         long_side=params.data.long_side,
         params=params.classifier,
-        device=describe(pick_device()),
+        device=device_name(pick_device()),
         manifest=paths.PREPARED / "manifest.json",
         masks=paths.ATTENTION,
     )

@@ -5,7 +5,7 @@ import sys
 from pipeline import paths
 from pipeline.base.work import publish, work_folder
 from pipeline.data.manifest import read_manifest
-from pipeline.engine.device import describe, pick_device
+from pipeline.engine.device import device_name, pick_device
 from pipeline.engine.seed import seed_everything
 from pipeline.params import load_params
 from pipeline.segmentation.network import save_segmentation_net
@@ -39,7 +39,7 @@ def main(supervision: str) -> None:
         classifier_weights=params.classifier.weights,
         long_side=params.data.long_side,
         params=section,
-        device=describe(pick_device()),
+        device=device_name(pick_device()),
         manifest=paths.PREPARED / "manifest.json",
         masks=masks,
         classifier=paths.CLASSIFIER,

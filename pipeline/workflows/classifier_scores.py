@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.base.files import write_csv, write_json
-from pipeline.classifier.classifier_training import multi_hot, predict_probabilities
+from pipeline.classifier.classifier_training import classify_samples, multi_hot
 from pipeline.classifier.network import Classifier
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.evaluation.label_issues import find_label_issues
@@ -19,12 +19,12 @@ LISTED = 100  # labels that are listed, at most
 def score_classifier(net: Classifier, manifest: Manifest, long_side: int, folder: Path) -> None:
     """Write the scores of the `val` images, and the label issues of these and of the training images."""
     val, train = manifest.split("val"), manifest.split("train")
-    probabilities = predict_probabilities(net, manifest, (*val, *train), long_side)
-    write_scores(manifest, probabilities[: len(val)], folder)
+    probabilities = classify_samples(net, manifest, (*val, *train), long_side)
+    write_classifier_scores(manifest, probabilities[: len(val)], folder)
     write_label_issues(manifest, (*val, *train), probabilities, folder)
 
 
-def write_scores(manifest: Manifest, probabilities: np.ndarray, folder: Path) -> None:
+def write_classifier_scores(manifest: Manifest, probabilities: np.ndarray, folder: Path) -> None:
     """Write average precision and F1 of each class, and their means, of the `val` samples."""
     ground_truth = np.stack(
         [multi_hot(s.labels, len(manifest.classes)).numpy() for s in manifest.split("val")]

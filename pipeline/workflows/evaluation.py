@@ -60,7 +60,7 @@ class Evaluation:
 
 def evaluate(task: Evaluation) -> None:
     """Write the predicted masks and their scores; no mask and null scores where there is no model."""
-    confidences = predict_all(task)
+    confidences = predict_split(task)
     names = ("background", *task.manifest.classes)
     confusion = np.zeros((len(names), len(names)), np.int64)
     outlines = np.zeros((len(names), 2), np.int64)
@@ -70,12 +70,12 @@ def evaluate(task: Evaluation) -> None:
         confusion += own
         outlines += bands
         scores[sample.name] = score_or_none(mean_iou(own))
-    write_json(task.reports / "metrics.json", summarise(task, names, confusion, outlines))
+    write_json(task.reports / "metrics.json", model_metrics(task, names, confusion, outlines))
     write_confusion(task.reports / "confusion.csv", task.manifest.classes, confusion)
     write_images(task, confidences, scores)
 
 
-def predict_all(task: Evaluation) -> dict[str, float]:
+def predict_split(task: Evaluation) -> dict[str, float]:
     """Write the predicted mask of every image; their confidences, nothing where there is no model."""
     model = paths.SEGMENTATION / task.supervision
     task.predictions.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def prediction_counts(task: Evaluation, sample: Sample) -> tuple[Counts, Counts]
     return confusion_matrix(ground_truth, prediction, labels), bands
 
 
-def summarise(
+def model_metrics(
     task: Evaluation, names: tuple[str, ...], confusion: Counts, outlines: Counts
 ) -> dict[str, object]:
     """The metrics of one model; the scores are null where nothing was scored."""

@@ -12,8 +12,8 @@ from pipeline.base.files import write_csv
 from pipeline.base.parallel import parallel_stream
 from pipeline.data.manifest import Sample, load_mask
 from pipeline.evaluation.confusion import (
+    ClassScores,
     Counts,
-    Scores,
     confusion_matrix,
     mean_iou,
     pseudo_mask_counts,
@@ -22,7 +22,7 @@ from pipeline.evaluation.confusion import (
 from pipeline.evaluation.means import score_or_none
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.sweep import THRESHOLDS, sweep
-from pipeline.masks.threshold import label_map, upsample
+from pipeline.masks.threshold import mask_at_threshold, upsample
 from pipeline.workflows.confusion_file import write_confusion
 from pipeline.workflows.masking_job import MaskingJob
 
@@ -48,13 +48,13 @@ def evaluate_image(job: MaskingJob, sample: Sample) -> ImageCounts:
     return ImageCounts(
         sample.name,
         sweep(ground_truth, heat, classes, labels),
-        confusion_matrix(ground_truth, label_map(heat, classes, job.heat.threshold), labels),
+        confusion_matrix(ground_truth, mask_at_threshold(heat, classes, job.heat.threshold), labels),
         confusion_matrix(ground_truth, load_mask(job.work / "refined", sample), labels),
         pseudo_mask_counts(ground_truth, load_mask(job.work / "masks", sample), labels),
     )
 
 
-def write_scores(
+def write_mask_scores(
     job: MaskingJob, scored: Sequence[Sample], folder: Path
 ) -> tuple[dict[str, object], dict[str, ImageScores]]:
     """Write the threshold sweep and the confusion matrix; the metrics, and the scores by sample name."""
@@ -78,11 +78,11 @@ def write_scores(
         if scored
     ]
     write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
-    return summarise(job.heat.threshold, curve, seed, refined, masks), scores
+    return mask_metrics(job.heat.threshold, curve, seed, refined, masks), scores
 
 
-def summarise(
-    threshold: float, curve: Scores, seed: Counts, refined: Counts, masks: Counts
+def mask_metrics(
+    threshold: float, curve: ClassScores, seed: Counts, refined: Counts, masks: Counts
 ) -> dict[str, object]:
     """The metrics of one method; the scores are null where no training image has a mask to score with."""
     known = bool(seed.any())

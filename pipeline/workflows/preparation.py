@@ -17,7 +17,7 @@ class DataError(UserError):
     """The data cannot be used; the message lists every problem."""
 
 
-def read_source(params: Params) -> tuple[Manifest, tuple[str, ...]]:
+def prepare_data(params: Params) -> tuple[Manifest, tuple[str, ...]]:
     """The manifest of `data.source`, and the warnings, which are printed too; writes the ground truth.
 
     Raises:

@@ -18,7 +18,7 @@ from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.workflows.confidence import IMAGES
 from pipeline.workflows.mask_quality import mask_quality, summarise_quality
-from pipeline.workflows.mask_scores import ImageScores, write_scores
+from pipeline.workflows.mask_scores import ImageScores, write_mask_scores
 from pipeline.workflows.masking_job import MaskingJob
 
 COLUMNS = ("name", "confidence", "corrected", "miou_before", "miou_after")  # of the images
@@ -30,10 +30,10 @@ def make_masks(stage: str, target: str, job: MaskingJob, samples: Sequence[Sampl
     uncorrected = [sample for sample in samples if not mask_path(paths.CORRECTED, sample).exists()]
     todo = [sample for sample in uncorrected if not is_made(job, sample)]
     parallel_map(partial(make_one, job), todo, description=f"pseudo-masks ({target})")
-    take_over(job, corrected)
+    take_corrected(job, corrected)
     quality = parallel_map(partial(mask_quality, job), uncorrected, description="confidence")
     folder = paths.REPORTS / "pseudo_masks" / target
-    metrics, scores = write_scores(job, [sample for sample in uncorrected if sample.score], folder)
+    metrics, scores = write_mask_scores(job, [sample for sample in uncorrected if sample.score], folder)
     notes = {"corrected": len(corrected), "quality": summarise_quality(quality)}
     write_json(folder / "metrics.json", {**notes, **metrics})
     confidences = {s.name: q.confidence for s, q in zip(uncorrected, quality, strict=True)}
@@ -46,7 +46,7 @@ def is_made(job: MaskingJob, sample: Sample) -> bool:
     return all(mask_path(job.work / folder, sample).exists() for folder in ("masks", "refined"))
 
 
-def take_over(job: MaskingJob, corrected: Sequence[Sample]) -> None:
+def take_corrected(job: MaskingJob, corrected: Sequence[Sample]) -> None:
     """Copy the corrected masks, and write their names beside them."""
     for sample in corrected:
         content = mask_path(paths.CORRECTED, sample).read_bytes()

@@ -19,7 +19,7 @@ SHARD = 64  # images that are stored, and after an interruption done again, toge
 THRESHOLD = 0.5  # above it a label is more probable than the background
 
 
-def predict_all(
+def predict_training_images(
     model: Path, manifest: Manifest, samples: Sequence[Sample], params: SelfTrainingParams, folder: Path
 ) -> None:
     """Store what the model says of each image's labels, as if it were heat; shards that are there stay."""

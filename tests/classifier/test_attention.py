@@ -14,7 +14,7 @@ from pipeline.classifier.classifier_training import TrainableClassifier, multi_h
 from pipeline.classifier.network import Classifier, make_classifier
 from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.stream import Target, TrainingStream
+from pipeline.data.stream import TrainingStream, TrainingTarget
 from pipeline.engine.normalise import MEAN
 from pipeline.engine.training_loop import fit
 from pipeline.params import ClassifierParams, ErasingParams, GainParams, Params, load_params
@@ -42,7 +42,7 @@ class Until(TrainableClassifier):
 
     last = -1
 
-    def forward(self, images: Tensor, targets: Target, step: int) -> Tensor:
+    def forward(self, images: Tensor, targets: TrainingTarget, step: int) -> Tensor:
         if step == self.last:
             raise InterruptedError
         return super().forward(images, targets, step)

@@ -16,6 +16,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -357,11 +358,20 @@ def test_encoder_follows_the_weights(
     expected: str,
 ) -> None:
     Path("mobilenet_v2_x.pth").touch()
+    monkeypatch.setattr(weights, "encoder_fits", lambda name, path: name in fitting)
     monkeypatch.setattr(weights, "encoders_that_fit", lambda path: fitting)
     assert main(["use", str(photo_folder()), "--weights", "mobilenet_v2_x.pth", *options]) == 0
     params = load_params()
     assert params.classifier.encoder == params.segmentation.encoder == expected
     assert params.classifier.weights == "mobilenet_v2_x.pth"
+
+
+def test_a_checkpoint_of_timm_fits_the_shipped_encoder(photo_folder: PhotoFolder) -> None:
+    save_file(timm.create_model("resnet10t").state_dict(), "model.safetensors")
+    assert main(["use", str(photo_folder()), "--weights", "model.safetensors"]) == 0
+    params = load_params()
+    assert params.classifier.encoder == params.segmentation.encoder == "tu-resnet10t"
+    assert params.classifier.weights == "model.safetensors"
 
 
 def test_weights_that_fit_nothing_are_refused(

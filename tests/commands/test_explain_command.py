@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from tests.images import write_photo
 from torchvision import models
 
 from pipeline.__main__ import main
 from pipeline.classifier.network import make_classifier, save_classifier
 from pipeline.data.images import read_image
 from pipeline.params import load_params
+from tests.photos import write_photo
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("disc", "square", "triangle")

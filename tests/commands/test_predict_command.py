@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.images import write_photo
 from torch import Tensor
 
 from pipeline.__main__ import main
 from pipeline.commands.segmentation_model import load_model
 from pipeline.data.images import read_image, read_mask
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
+from tests.photos import write_photo
 from tests.segmentation.nets import RedIsOne, half_red
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"

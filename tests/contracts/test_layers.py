@@ -76,7 +76,7 @@ def test_only_stages_and_commands_load_params(module: str) -> None:
     assert "pipeline.params.load_params" not in imported_names(module)
     # ... nor what load_params could be reached through.
     assert "pipeline.params" not in imported_names(module)
-    assert not any(name.startswith("pipeline.params.read") for name in imported_names(module))
+    assert not any(name.startswith("pipeline.params.load") for name in imported_names(module))
 
 
 def test_only_stages_and_commands_open_params_yaml() -> None:

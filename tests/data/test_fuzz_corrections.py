@@ -22,7 +22,7 @@ from pipeline.data.images import IGNORE, read_mask, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
-from pipeline.export.items import Item
+from pipeline.export.items import ExportItem
 from pipeline.export.labelstudio_tasks import export_labelstudio
 from pipeline.export.png import export_png
 from pipeline.export.voc import export_voc
@@ -67,7 +67,7 @@ def fresh(name: str) -> Iterator[Path]:
             ids = np.random.default_rng(index).choice([0, 1, 2, 255], SIZE)
             write_mask(mask, ids.astype(np.uint8))
             photo = project / "images" / sample.image
-            items.append(Item(sample.name, photo, mask, *SIZE, "train", sample.labels, 0.5))
+            items.append(ExportItem(sample.name, photo, mask, *SIZE, "train", sample.labels, 0.5))
         match name:
             case "labelstudio":
                 export_labelstudio(items, CLASSES, out, "test")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline.engine.device import describe, has_fast_bfloat16, pick_device
+from pipeline.engine.device import device_name, has_fast_bfloat16, pick_device
 
 CPU = torch.device("cpu")
 
@@ -32,4 +32,4 @@ def test_bfloat16_only_where_the_processor_has_tiles_that_may_be_used(
     if allowed:
         monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", allowed)
     assert has_fast_bfloat16(CPU) == fast
-    assert describe(CPU) == f"cpu, {'bfloat16' if fast else 'float32'}"
+    assert device_name(CPU) == f"cpu, {'bfloat16' if fast else 'float32'}"

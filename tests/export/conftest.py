@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Split
-from pipeline.export.items import Item
+from pipeline.export.items import ExportItem
 from pipeline.export.order import correction_order
 
 CLASSES = ("cat", "été <&>", "dog")
@@ -44,7 +44,7 @@ def save_photo(file: Path, pixels: np.ndarray, *, turned: bool) -> None:
 
 
 @pytest.fixture
-def items(tmp_path: Path) -> tuple[Item, ...]:
+def items(tmp_path: Path) -> tuple[ExportItem, ...]:
     """Five items, those to correct first in front."""
     rng = np.random.default_rng(0)
     made = []
@@ -54,15 +54,15 @@ def items(tmp_path: Path) -> tuple[Item, ...]:
         flat[: height // 2] = 255 - flat[: height // 2]
         save_photo(image, flat.astype(np.uint8), turned=name == "turned")
         write_mask(mask, blocks(rng, height, width))
-        made.append(Item(name, image, mask, height, width, split, (0,), confidence, False))
+        made.append(ExportItem(name, image, mask, height, width, split, (0,), confidence, False))
     return correction_order(made)
 
 
 @pytest.fixture
-def change(items: tuple[Item, ...]) -> Callable[[np.ndarray], Item]:
+def change(items: tuple[ExportItem, ...]) -> Callable[[np.ndarray], ExportItem]:
     """Replaces the mask of the first item."""
 
-    def write(mask: np.ndarray) -> Item:
+    def write(mask: np.ndarray) -> ExportItem:
         write_mask(items[0].mask, mask)
         return items[0]
 

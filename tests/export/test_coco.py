@@ -9,13 +9,13 @@ from pycocotools.coco import COCO
 
 from pipeline.data.images import image_size, read_mask
 from pipeline.export.coco import categories, export_coco
-from pipeline.export.items import Item
+from pipeline.export.items import ExportItem
 from tests.export.conftest import CLASSES
 
 # Its arrays do not know numpy 2's `copy` yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")
 
-Items = tuple[Item, ...]
+Items = tuple[ExportItem, ...]
 
 
 def test_pycocotools_opens_it_and_decodes_the_same_pixels(

@@ -16,10 +16,10 @@ from PIL import Image
 
 from pipeline.data.images import read_mask
 from pipeline.export.cvat import export_cvat, numbered
-from pipeline.export.items import Item
+from pipeline.export.items import ExportItem
 from tests.export.conftest import CLASSES
 
-Items = tuple[Item, ...]
+Items = tuple[ExportItem, ...]
 Colour = tuple[int, int, int]
 
 

@@ -10,17 +10,17 @@ import pytest
 
 from pipeline.data.images import read_image
 from pipeline.export.items import (
-    Item,
+    ExportItem,
     check_line,
     copy_image,
     item_mask,
+    label_ids_of,
     label_name,
-    labels_of,
     write_confidence,
 )
 from tests.export.conftest import CLASSES, save_photo
 
-Items = tuple[Item, ...]
+Items = tuple[ExportItem, ...]
 
 
 def test_confidence_is_written_in_order(items: Items, tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_confidence_is_written_in_order(items: Items, tmp_path: Path) -> None:
     assert [float(row["confidence"]) for row in rows] == [0.3, 0.5, 0.7, 0.7, 0.9]
 
 
-def test_masks_of_other_sizes_and_ids_are_named(change: Callable[[np.ndarray], Item]) -> None:
+def test_masks_of_other_sizes_and_ids_are_named(change: Callable[[np.ndarray], ExportItem]) -> None:
     item = change(np.full((11, 6), 3, np.uint8))
     assert (item_mask(item, CLASSES) == 3).all()
     with pytest.raises(ValueError, match=r"image\.png: expected ids 0\.\.2 or 255, got 3\. Run `make repro`"):
@@ -41,7 +41,7 @@ def test_masks_of_other_sizes_and_ids_are_named(change: Callable[[np.ndarray], I
 
 
 def test_labels_and_their_names() -> None:
-    assert labels_of(np.array([[255, 2, 0], [2, 1, 0]], np.uint8)) == (1, 2, 255)
+    assert label_ids_of(np.array([[255, 2, 0], [2, 1, 0]], np.uint8)) == (1, 2, 255)
     assert label_name(2, CLASSES) == "été <&>"
     assert label_name(255, CLASSES) == "ignore"
     assert label_name(255, ("ignore", "ignore_")) == "ignore__"
@@ -58,7 +58,7 @@ def test_photos_are_copied_as_they_are(items: Items, tmp_path: Path) -> None:
 def test_the_turned_photo_is_written_upright(items: Items, tmp_path: Path, jpeg: bool) -> None:
     item = next(item for item in items if item.name == "turned")
     file = tmp_path / "out" / copy_image(item, tmp_path / "out", jpeg=jpeg)
-    again = Item(item.name, file, item.mask, item.height, item.width, item.split, (0,), 1, False)
+    again = ExportItem(item.name, file, item.mask, item.height, item.width, item.split, (0,), 1, False)
     assert np.abs(read_image(file).astype(int) - read_image(item.image)).mean() < 3
     # Upright as stored: a second copy has nothing to turn.
     assert (tmp_path / "two" / copy_image(again, tmp_path / "two")).read_bytes() == file.read_bytes()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.data.images import read_mask
-from pipeline.export.items import Item
+from pipeline.export.items import ExportItem
 from pipeline.export.labelstudio_tasks import export_labelstudio
 from pipeline.formats import brush
 from pipeline.formats.brush import encode_brush
@@ -85,7 +85,9 @@ def test_pictures_that_the_header_cannot_count_are_refused(monkeypatch: pytest.M
         encode_brush(np.zeros((2, 4), bool))
 
 
-def test_tasks_hold_the_same_pixels_the_most_doubtful_first(items: tuple[Item, ...], tmp_path: Path) -> None:
+def test_tasks_hold_the_same_pixels_the_most_doubtful_first(
+    items: tuple[ExportItem, ...], tmp_path: Path
+) -> None:
     export_labelstudio(items, CLASSES, tmp_path / "out", "camseg cam")
     tasks = json.loads((tmp_path / "out/tasks.json").read_text(encoding="utf-8"))
     assert [task["data"]["confidence"] for task in tasks] == [0.3, 0.5, 0.7, 0.7, 0.9]
@@ -105,7 +107,7 @@ def test_tasks_hold_the_same_pixels_the_most_doubtful_first(items: tuple[Item, .
         assert (tmp_path / "out" / unquote(file)).is_file()
 
 
-def test_the_interface_names_the_parts_of_the_results(items: tuple[Item, ...], tmp_path: Path) -> None:
+def test_the_interface_names_the_parts_of_the_results(items: tuple[ExportItem, ...], tmp_path: Path) -> None:
     export_labelstudio(items, CLASSES, tmp_path / "out", "camseg cam")
     root = ElementTree.parse(tmp_path / "out/config.xml").getroot()
     brush = root.find("BrushLabels")

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from pipeline.export.items import Item
+from pipeline.export.items import ExportItem
 from pipeline.export.order import correction_order
 
 
-def test_the_most_doubtful_come_first_and_equal_ones_by_name(items: tuple[Item, ...]) -> None:
+def test_the_most_doubtful_come_first_and_equal_ones_by_name(items: tuple[ExportItem, ...]) -> None:
     names = ["b/photo", "b/über all", "grey.v2", "turned", "a/photo"]
     assert [item.name for item in items] == names
     assert correction_order(items[::-1]) == items
 
 
-def item(name: str, labels: tuple[int, ...], confidence: float, corrected: bool = False) -> Item:
-    return Item(name, Path(name), Path(name), 1, 1, "train", labels, confidence, corrected)
+def item(name: str, labels: tuple[int, ...], confidence: float, corrected: bool = False) -> ExportItem:
+    return ExportItem(name, Path(name), Path(name), 1, 1, "train", labels, confidence, corrected)
 
 
 def test_classes_come_in_turn_and_sure_masks_last() -> None:

@@ -6,13 +6,13 @@ import numpy as np
 from PIL import Image
 
 from pipeline.data.images import read_mask
-from pipeline.export.items import Item
+from pipeline.export.items import ExportItem
 from pipeline.export.png import export_png
 from pipeline.formats.palette import voc_palette
 from tests.export.conftest import CLASSES
 
 
-def test_masks_classes_and_confidence(items: tuple[Item, ...], tmp_path: Path) -> None:
+def test_masks_classes_and_confidence(items: tuple[ExportItem, ...], tmp_path: Path) -> None:
     export_png(items, CLASSES, tmp_path / "out")
     for item in items:
         file = tmp_path / "out" / "masks" / f"{item.name}.png"

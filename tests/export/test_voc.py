@@ -8,11 +8,11 @@ import pytest
 from torchvision.datasets import VOCSegmentation
 
 from pipeline.data.images import read_image, read_mask
-from pipeline.export.items import Item
+from pipeline.export.items import ExportItem
 from pipeline.export.voc import export_voc
 from tests.export.conftest import CLASSES
 
-Items = tuple[Item, ...]
+Items = tuple[ExportItem, ...]
 
 
 @pytest.mark.parametrize(

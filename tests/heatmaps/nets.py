@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from pipeline.heatmaps.layers import Target
+from pipeline.heatmaps.layers import TargetLayer
 
 
 class GapNet(nn.Module):
@@ -21,9 +21,9 @@ class GapNet(nn.Module):
         torch.random.set_rng_state(generator_state)
 
     @property
-    def target(self) -> Target:
+    def target(self) -> TargetLayer:
         """Its feature map, for `class_maps`."""
-        return Target(self.pool, "input", pooled=self.fc, linear_head=True)
+        return TargetLayer(self.pool, "input", pooled=self.fc, linear_head=True)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.fc(self.pool(self.features(images)).flatten(1))

@@ -10,7 +10,7 @@ from torchvision import models
 
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.class_maps import class_maps
-from pipeline.heatmaps.layers import Target, named_layer
+from pipeline.heatmaps.layers import TargetLayer, named_layer
 from pipeline.heatmaps.library import library_maps, library_names
 from tests.heatmaps.nets import GapNet
 
@@ -48,7 +48,7 @@ def theirs(method: type, net: nn.Module, layer: nn.Module) -> Tensor:
 def test_against_grad_cam(name: str, method: str) -> None:
     net = make(name)
     layer = named_layer(net, LAYERS[name])
-    found = class_maps(net, IMAGES, [[c] for c in CLASSES], [method], Target(layer)).maps[method][:, 0]
+    found = class_maps(net, IMAGES, [[c] for c in CLASSES], [method], TargetLayer(layer)).maps[method][:, 0]
     expected = theirs(SAME[method], net, layer)
     assert expected.amax((1, 2)).min() > 0
     assert torch.allclose(found, expected, rtol=1e-3, atol=1e-3 * float(expected.max()))
@@ -60,7 +60,7 @@ def test_where_grad_cam_departs_from_grad_cam_plus_plus() -> None:
     net = GapNet(channels=64).eval()
     images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(4))
     wanted = [[c] for c in CLASSES]
-    found = class_maps(net, images, wanted, ["gradcampp"], Target(net.features)).maps["gradcampp"]
+    found = class_maps(net, images, wanted, ["gradcampp"], TargetLayer(net.features)).maps["gradcampp"]
     activations, weights = net.features(images).detach(), net.fc.weight.detach()[CLASSES]
     closed_weights = weights.relu() / (2 + weights * activations.mean((2, 3)))
     closed = torch.einsum("nk,nkhw->nhw", closed_weights, activations).relu()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pipeline.heatmaps.cam import cam, gradcam, gradcampp, hirescam, layercam, xgradcam
 from pipeline.heatmaps.class_maps import METHODS, class_maps
-from pipeline.heatmaps.layers import Target
+from pipeline.heatmaps.layers import TargetLayer
 from tests.heatmaps.nets import GapNet
 
 
@@ -43,7 +43,7 @@ def test_each_name_is_its_own_formula(net: GapNet) -> None:
         "hirescam": hirescam,
         "layercam": layercam,
     }
-    maps = class_maps(net, images, [(1,), (3,)], list(formulas), Target(net.features[1])).maps
+    maps = class_maps(net, images, [(1,), (3,)], list(formulas), TargetLayer(net.features[1])).maps
     activations = net.features[:2](images).detach().requires_grad_()
     logits = net.fc(net.pool(net.features[2:](activations)).flatten(1))
     (gradients,) = torch.autograd.grad(logits[0, 1] + logits[1, 3], activations)
@@ -58,7 +58,7 @@ def test_each_name_is_its_own_formula(net: GapNet) -> None:
 def test_map_may_be_an_output_or_an_input(net: GapNet) -> None:
     images = torch.rand(2, 3, 16, 18)
     given = class_maps(net, images, [(0,), (1,)], METHODS, net.target).maps
-    output = Target(net.features, "output", pooled=net.fc, linear_head=True)
+    output = TargetLayer(net.features, "output", pooled=net.fc, linear_head=True)
     made = class_maps(net, images, [(0,), (1,)], METHODS, output).maps
     assert all(torch.equal(made[method], given[method]) for method in METHODS)
 

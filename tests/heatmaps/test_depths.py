@@ -9,7 +9,7 @@ from pipeline.engine.folding import fold_batch_norm
 from pipeline.heatmaps.cam import layercam
 from pipeline.heatmaps.class_maps import ClassMaps, class_maps
 from pipeline.heatmaps.fusion import add_depths, fuse_depths
-from pipeline.heatmaps.layers import Target, depth_layers, earlier_layers
+from pipeline.heatmaps.layers import TargetLayer, depth_layers, earlier_layers
 from tests.heatmaps.nets import GapNet
 
 METHODS = ("cam", "gradcampp")
@@ -36,7 +36,7 @@ def test_maps_of_earlier_layers_are_layercam_at_their_own_size() -> None:
 
 def test_earlier_layers_change_nothing_of_the_other_maps() -> None:
     net, images = GapNet().eval(), torch.rand(2, 3, 16, 18)
-    for target in (net.target, Target(net.features), Target(net.pool, "input")):
+    for target in (net.target, TargetLayer(net.features), TargetLayer(net.pool, "input")):
         methods = METHODS if target.linear_head else ("gradcam", "gradcampp")
         alone = class_maps(net, images, [(0,), (2,)], methods, target)
         more = class_maps(net, images, [(0,), (2,)], methods, target, earlier=[net.features[0]])

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.masks import pseudo_masks
 from pipeline.masks.pseudo_masks import make_pseudo_mask
-from pipeline.masks.threshold import label_map, normalised_odds, uncertain, upsample
+from pipeline.masks.threshold import mask_at_threshold, normalised_odds, uncertain, upsample
 from pipeline.params import CrfParams, PseudoMaskParams
 
 CRF = CrfParams(
@@ -61,7 +61,7 @@ def test_seed_is_the_label_map() -> None:
     image, _, stored = scene()
     result = make_pseudo_mask(image, stored, np.array([2]), 0.5, params("crf", 0.1))
     heat = upsample(stored, (48, 64))
-    np.testing.assert_array_equal(result.seed, label_map(heat, np.array([2]), 0.5))
+    np.testing.assert_array_equal(result.seed, mask_at_threshold(heat, np.array([2]), 0.5))
 
 
 def test_band_opens_the_refined_mask_by_the_heat() -> None:

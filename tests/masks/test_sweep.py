@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from pipeline.evaluation.confusion import confusion_matrix
 from pipeline.masks.sweep import THRESHOLDS, strongest, sweep
-from pipeline.masks.threshold import label_map
+from pipeline.masks.threshold import mask_at_threshold
 
 LABELS = 5
 GRID = np.array([0.1, 0.25, 0.5, 0.7])
@@ -21,7 +21,7 @@ CLASSES = np.array([3, 0])
 
 @given(HEAT, TRUTH)
 def test_sweep_is_the_loop_over_thresholds(heat: np.ndarray, ground_truth: np.ndarray) -> None:
-    expected = [confusion_matrix(ground_truth, label_map(heat, CLASSES, t), LABELS) for t in GRID]
+    expected = [confusion_matrix(ground_truth, mask_at_threshold(heat, CLASSES, t), LABELS) for t in GRID]
     np.testing.assert_array_equal(sweep(ground_truth, heat, CLASSES, LABELS, GRID), expected)
 
 
@@ -32,7 +32,8 @@ def test_default_grid_is_the_loop_too(classes: list[int]) -> None:
     ground_truth = rng.choice([0, 1, 2, 3, 4, 255], size=(20, 30)).astype(np.uint8)
     confusion = sweep(ground_truth, heat, np.array(classes, int), LABELS)
     expected = [
-        confusion_matrix(ground_truth, label_map(heat, np.array(classes, int), t), LABELS) for t in THRESHOLDS
+        confusion_matrix(ground_truth, mask_at_threshold(heat, np.array(classes, int), t), LABELS)
+        for t in THRESHOLDS
     ]
     np.testing.assert_array_equal(confusion, expected)
     assert confusion.dtype == np.int64

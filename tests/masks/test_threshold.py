@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from pipeline.masks.threshold import (
     Normalisation,
     band_limits,
-    label_map,
+    mask_at_threshold,
     normalised_odds,
     normalised_scores,
     uncertain,
@@ -26,8 +26,8 @@ HAND_CLASSES = np.array([3, 1])
 
 def test_label_map_by_hand() -> None:
     # Threshold 0.5: 0.5 ties with the background, which wins; 0.9 ties with 0.9, where the first map wins.
-    np.testing.assert_array_equal(label_map(HAND, HAND_CLASSES, 0.5), [[0, 0, 2], [4, 0, 2]])
-    assert label_map(HAND, HAND_CLASSES, 0.5).dtype == np.uint8
+    np.testing.assert_array_equal(mask_at_threshold(HAND, HAND_CLASSES, 0.5), [[0, 0, 2], [4, 0, 2]])
+    assert mask_at_threshold(HAND, HAND_CLASSES, 0.5).dtype == np.uint8
 
 
 def test_band_by_hand() -> None:
@@ -52,13 +52,13 @@ def test_label_map_against_a_loop(heat: np.ndarray, threshold: float) -> None:
         for index, label in enumerate([5, 1, 3]):
             if heat[(index, *position)] > best:
                 best, expected[position] = heat[(index, *position)], label
-    np.testing.assert_array_equal(label_map(heat, CLASSES, threshold), expected)
+    np.testing.assert_array_equal(mask_at_threshold(heat, CLASSES, threshold), expected)
 
 
 @given(HEAT, st.floats(0.01, 0.99), st.floats(0.01, 0.99))
 def test_foreground_shrinks_as_the_threshold_grows(heat: np.ndarray, one: float, other: float) -> None:
     low, high = sorted((one, other))
-    many, few = label_map(heat, CLASSES, low), label_map(heat, CLASSES, high)
+    many, few = mask_at_threshold(heat, CLASSES, low), mask_at_threshold(heat, CLASSES, high)
     np.testing.assert_array_equal(few[few > 0], many[few > 0])
 
 
@@ -73,13 +73,13 @@ def test_band_grows_and_is_empty_at_width_0(heat: np.ndarray, threshold: float, 
 def test_order_of_the_classes_never_matters_without_ties(heat: np.ndarray, order: list[int]) -> None:
     distinct = heat * 0.9 + np.array([0.01, 0.02, 0.03], np.float32)[:, None, None]
     np.testing.assert_array_equal(
-        label_map(distinct[order], CLASSES[order], 0.4), label_map(distinct, CLASSES, 0.4)
+        mask_at_threshold(distinct[order], CLASSES[order], 0.4), mask_at_threshold(distinct, CLASSES, 0.4)
     )
 
 
 def test_image_without_labels_is_background() -> None:
     nothing, none = np.zeros((0, 4, 6), np.float32), np.zeros(0, int)
-    np.testing.assert_array_equal(label_map(nothing, none, 0.3), np.zeros((4, 6)))
+    np.testing.assert_array_equal(mask_at_threshold(nothing, none, 0.3), np.zeros((4, 6)))
     assert not uncertain(nothing, 0.3, 0.1).any()
 
 
@@ -112,7 +112,7 @@ def test_normalised_scores_has_the_winners_of_the_label_map(
     probabilities = normalise(heat, threshold)
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, rtol=1e-6)
     by_id = probabilities[[0, 2, 3, 1]]  # maps of the ids 0, 1, 3, 5
-    winner = np.searchsorted([0, 1, 3, 5], label_map(heat, CLASSES, threshold))
+    winner = np.searchsorted([0, 1, 3, 5], mask_at_threshold(heat, CLASSES, threshold))
     won = np.take_along_axis(by_id, winner[None], axis=0)
     np.testing.assert_allclose(won[0], probabilities.max(axis=0), rtol=1e-6)
 
@@ -159,10 +159,10 @@ def test_upsample_of_no_map_and_of_read_only_maps() -> None:
 @pytest.mark.parametrize("classes", [[1], [1, 1], [1, 254], [-1, 1], [[0], [1]]])
 def test_unusable_classes_are_refused(classes: list[int]) -> None:
     with pytest.raises(ValueError, match="class"):
-        label_map(HAND, np.array(classes), 0.5)
+        mask_at_threshold(HAND, np.array(classes), 0.5)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -0.1, float("nan")])
 def test_thresholds_outside_of_0_to_1_are_refused(threshold: float) -> None:
     with pytest.raises(ValueError, match="threshold"):
-        label_map(HAND, HAND_CLASSES, threshold)
+        mask_at_threshold(HAND, HAND_CLASSES, threshold)

@@ -9,8 +9,8 @@ from pipeline.report.plots import (
     CONTROL,
     INK,
     colours,
-    draw_classes,
     draw_confusion,
+    draw_iou_per_class,
     draw_losses,
     draw_sweep,
     legend_columns,
@@ -52,7 +52,7 @@ def test_sweep_marks_used_and_best() -> None:
 
 def test_bars_are_the_scores_in_the_order_of_the_labels() -> None:
     scores = {"gradcampp": {"b": 0.5, "a": 0.25}, "full": {"a": 0.75, "b": None}}
-    (axes,) = draw_classes(["b", "a"], scores).axes
+    (axes,) = draw_iou_per_class(["b", "a"], scores).axes
     assert [bar.get_width() for bar in axes.patches] == [0.5, 0.25, 0, 0.75]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
 

@@ -15,7 +15,7 @@ from pipeline.params import ScenesParams
 from pipeline.scenes import layout, render
 from pipeline.scenes.paint import ENLARGE, fill
 from pipeline.scenes.render import CLASSES, Scene, render_scene
-from pipeline.scenes.visibility import Item, instance_map
+from pipeline.scenes.visibility import Instance, instance_map
 
 BOAT = CLASSES.index("boat") + 1
 COUNT = 120  # scenes per measurement
@@ -27,7 +27,7 @@ class Shot:
 
     scene: Scene
     place: str
-    items: list[Item]
+    items: list[Instance]
 
     @property
     def labels(self) -> set[int]:
@@ -75,7 +75,7 @@ def shots(**changes: Any) -> tuple[Shot, ...]:
     return tuple(taken)
 
 
-def objects(shot: Shot) -> list[Item]:
+def objects(shot: Shot) -> list[Instance]:
     return [item for item in shot.items if item.label]
 
 
@@ -284,7 +284,7 @@ def test_every_object_shows_its_key_part() -> None:
         seen = instance_map(shot.items, shot.scene.mask.shape)
         for number, item in enumerate(shot.items, start=1):
             if item.label:
-                key = [Item(1, tuple(p for p in item.parts if p.key), item.tint, item.base)]
+                key = [Instance(1, tuple(p for p in item.parts if p.key), item.tint, item.base)]
                 area = instance_map(key, shot.scene.mask.shape) > 0
                 assert (area & (seen == number)).sum() >= 8
 

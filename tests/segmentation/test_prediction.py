@@ -12,7 +12,7 @@ from torch import nn
 from pipeline.data.resize import resize
 from pipeline.engine.folding import NormConv2d
 from pipeline.engine.weights import WeightsError
-from pipeline.masks.threshold import label_map
+from pipeline.masks.threshold import mask_at_threshold
 from pipeline.params import load_params
 from pipeline.segmentation import prediction
 from pipeline.segmentation.network import (
@@ -64,7 +64,7 @@ def test_heat_says_what_the_model_says_within_the_labels() -> None:
     assert np.abs(heat / 255 - resize(share, (12, 16)).numpy()).max() <= 0.5 / 255 + 1e-6
     # At 0.5 the competition with the background is won exactly by what is most probable.
     most_probable = probabilities[[0, 3, 1]].argmax(0).numpy()
-    won = label_map(share.numpy(), np.array([2, 0]), 0.5)
+    won = mask_at_threshold(share.numpy(), np.array([2, 0]), 0.5)
     assert np.array_equal(won, np.array([0, 3, 1])[most_probable])
     assert len(np.unique(won)) == 3
 

@@ -13,12 +13,12 @@ import pytest
 
 from pipeline import paths
 from pipeline.base.files import read_json
-from pipeline.data.corrections.store import store
+from pipeline.data.corrections.store import store_corrections
 from pipeline.data.images import IGNORE, mask_png, read_mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_manifest
 from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
-from pipeline.masks.threshold import label_map, normalised_odds, upsample
+from pipeline.masks.threshold import mask_at_threshold, normalised_odds, upsample
 from pipeline.params import load_params
 from pipeline.stages import make_pseudo_masks, prepare, self_train, train_classifier
 from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
@@ -54,7 +54,7 @@ def correct(*names: str) -> Manifest:
             mask = load_mask(paths.GROUND_TRUTH, sample).copy()
             mask[0] = IGNORE
             masks[sample.name] = mask_png(mask)
-    store(paths.CORRECTIONS, masks, manifest.classes)
+    store_corrections(paths.CORRECTIONS, masks, manifest.classes)
     prepare.main()
     return read_manifest(paths.PREPARED)
 
@@ -106,7 +106,7 @@ def test_ids_follow_the_classes_of_the_data_set() -> None:
     other = [*reversed(names), "of an older data set"]
     table = np.arange(256, dtype=np.uint8)
     table[1 : len(names) + 1] = [other.index(name) + 1 for name in names]
-    store(paths.CORRECTIONS, {sample.name: mask_png(table[expected])}, other)
+    store_corrections(paths.CORRECTIONS, {sample.name: mask_png(table[expected])}, other)
     prepare.main()
     np.testing.assert_array_equal(load_mask(paths.CORRECTED, sample), expected)
 
@@ -116,7 +116,7 @@ def test_prepare_refuses_what_does_not_fit_any_more() -> None:
     size = manifest.samples[0].height, manifest.samples[0].width
     blank = mask_png(np.zeros(size, np.uint8))
     masks = {"val-00001": blank, "gone": blank, "train-00003": mask_png(np.zeros((3, 4), np.uint8))}
-    store(paths.CORRECTIONS, masks, manifest.classes)
+    store_corrections(paths.CORRECTIONS, masks, manifest.classes)
     with pytest.raises(DataError) as refused:
         prepare.main()
     said = str(refused.value)
@@ -125,7 +125,7 @@ def test_prepare_refuses_what_does_not_fit_any_more() -> None:
         "data/corrections/gone.png: expected a training image for 'gone', got none of that name",
         "data/corrections/val-00001.png: expected a training image for 'val-00001', got one of val",
         "data/corrections/train-00003.png: expected the",
-        "`camseg corrections remove NAME` takes masks out",
+        "`camseg corrections remove_corrections NAME` takes masks out",
     ):
         assert part in said
     assert not (paths.PREPARED / "manifest.json").exists()
@@ -185,7 +185,7 @@ def literal_best(manifest: Manifest, samples: list[Sample]) -> float:
         for sample in samples:
             stored = HeatmapStore(paths.HEATMAPS / "cam").read(sample)
             heat = upsample(stored, (sample.height, sample.width))
-            found = label_map(heat, np.array(sample.labels, int), float(threshold))
+            found = mask_at_threshold(heat, np.array(sample.labels, int), float(threshold))
             confusion += confusion_matrix(load_mask(paths.CORRECTED, sample), found, labels)
         miou = mean_iou(confusion)
         best = max(best, (miou, -threshold))

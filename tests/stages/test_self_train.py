@@ -28,7 +28,7 @@ def test_shares_against_the_background_compete_by_their_odds_at_one_half(
     write_shard(paths.HEATMAPS / "cam", 0, {"a": heat})
     write_index(paths.HEATMAPS / "cam", [["a"]])
     jobs: list[MaskingJob] = []
-    monkeypatch.setattr(self_train, "predict_all", lambda *_: None)
+    monkeypatch.setattr(self_train, "predict_training_images", lambda *_: None)
     monkeypatch.setattr(self_train, "make_masks", lambda _stage, _target, job, _samples: jobs.append(job))
     self_train.main("cam-round2")
     (job,) = jobs

@@ -12,7 +12,7 @@ MOST_FILES = 200_000
 MOST_BYTES = 2_000_000_000  # of all files together, unpacked
 
 
-def unpack(file: Path, folder: Path) -> None:
+def unpack_zip(file: Path, folder: Path) -> None:
     """Write the files of the zip `file` below `folder`.
 
     All names and sizes are looked at before anything is written. No file gets more bytes than its entry says.

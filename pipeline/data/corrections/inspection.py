@@ -10,7 +10,7 @@ from pipeline.base.problems import Problem, listed
 from pipeline.data.images import IGNORE, Mask, mask_png
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.preflight import Reader, source_mask
-from pipeline.data.sources.labelmap import VOID
+from pipeline.data.sources.colour_tables import VOID
 from pipeline.data.sources.listing import ends, locate
 from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, stem
 

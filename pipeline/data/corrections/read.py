@@ -8,10 +8,10 @@ from typing import Literal
 from pipeline.base.problems import Location, Problem
 from pipeline.data.corrections.labelstudio_results import read_brushes
 from pipeline.data.sources import coco
+from pipeline.data.sources.colour_tables import read_labelmap
 from pipeline.data.sources.documents import read_text_file
-from pipeline.data.sources.labelmap import read_labelmap
 from pipeline.data.sources.listing import images_below
-from pipeline.data.sources.read import head
+from pipeline.data.sources.parse import head
 from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, class_name, stem
 
 Format = Literal["png", "voc", "coco", "cvat", "labelstudio"]

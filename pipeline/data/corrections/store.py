@@ -41,7 +41,7 @@ def stored_classes(folder: Path, classes: Sequence[str]) -> list[str]:
     return order
 
 
-def store(folder: Path, masks: Mapping[str, bytes], order: Sequence[str]) -> None:
+def store_corrections(folder: Path, masks: Mapping[str, bytes], order: Sequence[str]) -> None:
     """Write `NAME.png` for each mask; those that are there are replaced.
 
     Args:
@@ -57,7 +57,7 @@ def stored_names(folder: Path) -> list[str]:
     return sorted(record.name for record in read_store(folder).records)
 
 
-def remove(folder: Path, names: Iterable[str]) -> None:
+def remove_corrections(folder: Path, names: Iterable[str]) -> None:
     """Delete the masks of these names, and the folders that they leave empty."""
     for name in names:
         file = safe_join(folder, f"{name}.png")

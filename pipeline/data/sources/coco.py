@@ -20,7 +20,7 @@ from pipeline.data.sources.records import (
     with_distinct_names,
 )
 
-Entry = tuple[int, dict[str, Any]]  # position in its list, and what is there
+CocoEntry = tuple[int, dict[str, Any]]  # position in its list, and what is there
 PARTS = ("images", "annotations", "categories")
 
 
@@ -29,8 +29,8 @@ class Document:
     """One JSON file, with what is no object or has no usable id left out."""
 
     file: Path
-    images: Sequence[Entry]  # position, entry
-    annotations: Mapping[Any, Sequence[Entry]]  # by image id
+    images: Sequence[CocoEntry]  # position, entry
+    annotations: Mapping[Any, Sequence[CocoEntry]]  # by image id
     categories: Mapping[Any, str]  # name by id, in the order of the ids
     problems: list[Problem] = field(default_factory=list)
     outlined: bool = False  # some annotation has a segmentation
@@ -89,7 +89,7 @@ def _read_document(folder: Path, file: Path) -> Document:
     images = _entries(file, "images", value["images"], ("id", "file_name"), problems)
     categories = _entries(file, "categories", value["categories"], ("id", "name"), problems)
     annotations = _entries(file, "annotations", value["annotations"], ("image_id", "category_id"), problems)
-    by_image: dict[Any, list[Entry]] = defaultdict(list)
+    by_image: dict[Any, list[CocoEntry]] = defaultdict(list)
     for position, entry in annotations:
         by_image[entry["image_id"]].append((position, entry))
     names = {entry["id"]: class_name(entry["name"]) for _, entry in categories}
@@ -104,7 +104,7 @@ def _read_document(folder: Path, file: Path) -> Document:
 
 def _entries(
     file: Path, part: str, values: Iterable[Any], keys: tuple[str, str], problems: list[Problem]
-) -> list[Entry]:
+) -> list[CocoEntry]:
     """Entries that have both keys: ids are numbers or text, names are text that says something."""
     found = []
     for position, value in enumerate(values):
@@ -139,7 +139,7 @@ def _read_records(
     return records, problems
 
 
-def _unknown_categories(document: Document, annotations: Sequence[Entry]) -> list[Problem]:
+def _unknown_categories(document: Document, annotations: Sequence[CocoEntry]) -> list[Problem]:
     expected, advice, file = "a category_id of the categories", "Export the file again.", document.file
     wrong = [(i, a["category_id"]) for i, a in annotations if a["category_id"] not in document.categories]
     return [

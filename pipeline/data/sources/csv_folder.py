@@ -10,8 +10,8 @@ from unicodedata import normalize
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import SUFFIXES
 from pipeline.data.manifest import Split
+from pipeline.data.sources.colour_tables import read_colours
 from pipeline.data.sources.documents import read_text_file
-from pipeline.data.sources.labelmap import read_colours
 from pipeline.data.sources.listing import HIDDEN
 from pipeline.data.sources.records import ParsedSource, SourceRecord, check_image, class_name, stem
 from pipeline.params import DataParams

@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.sources.documents import read_xml_file, text_of
-from pipeline.data.sources.labelstudio import find_image, labels_of
+from pipeline.data.sources.labelstudio import find_image, task_labels
 from pipeline.data.sources.listing import ends, images_below
 from pipeline.data.sources.records import (
     ParsedSource,
@@ -36,7 +36,7 @@ def read_folder(folder: Path) -> ParsedSource:
             if problem:
                 problems.append(problem)
             else:
-                labels = labels_of([child.get("label", "") for child in element])
+                labels = task_labels([child.get("label", "") for child in element])
                 records.append(
                     SourceRecord(stem(image), image, labels, location, split_of(element.get("subset", "")))
                 )

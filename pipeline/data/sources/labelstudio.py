@@ -19,7 +19,7 @@ from pipeline.data.sources.records import (
 
 CHOICES = ("choice", "choices", "label", "labels")  # controls of JSON-MIN whose values may be bare names
 
-Entry = tuple[Location, Mapping[str, Any]]
+TaskEntry = tuple[Location, Mapping[str, Any]]
 
 
 def read_folder(folder: Path) -> ParsedSource:
@@ -42,7 +42,7 @@ def read_folder(folder: Path) -> ParsedSource:
         elif problem:
             problems.append(problem)
         else:
-            records.append(SourceRecord(stem(image), image, labels_of(choices), location))
+            records.append(SourceRecord(stem(image), image, task_labels(choices), location))
     distinct, repeated = with_distinct_names(records)
     names = tuple(sorted({label for record in records for label in record.labels}))
     if undone:
@@ -67,15 +67,15 @@ def find_image(
     return "", Problem(folder, f"one image for {reference[:200]!r}", got, advice, location)
 
 
-def labels_of(choices: Sequence[str]) -> tuple[str, ...]:
+def task_labels(choices: Sequence[str]) -> tuple[str, ...]:
     """Names without repetitions and without those that mean background."""
     names = dict.fromkeys(class_name(choice) for choice in choices)
     return tuple(name for name in names if name and name not in BACKGROUND)
 
 
-def read_tasks(folder: Path, files: Sequence[Path]) -> tuple[list[Entry], list[Problem]]:
+def read_tasks(folder: Path, files: Sequence[Path]) -> tuple[list[TaskEntry], list[Problem]]:
     """The tasks of JSON files in the folder that name an image, with their locations."""
-    tasks: list[Entry] = []
+    tasks: list[TaskEntry] = []
     problems = []
     for file in files:
         value, found = read_json_file(folder, file)

@@ -10,7 +10,7 @@ from pipeline.params import DataParams, Source
 HEAD = 4096  # bytes of a file that tell what it is
 
 
-def read_source(source: Source, folder: Path, data: DataParams) -> ParsedSource:
+def parse_source(source: Source, folder: Path, data: DataParams) -> ParsedSource:
     """What the folder says of its images, read as a `source`."""
     if not folder.is_dir():
         advice = "Give the folder that holds the images and their labels."
