@@ -68,7 +68,7 @@ def metrics(points: list[float], made: Mapping[str, Made], threshold: float) -> 
     labelled = [label for label in range(1, LABELS) if mask[:, label].sum()]
     return {
         "corrected": 1,
-        "noise": {
+        "quality": {
             "confidence": np.mean([one.confidence for one in made.values()]),
             "ignored": np.mean([(one.mask == IGNORE).mean() for one in made.values()]),
         },

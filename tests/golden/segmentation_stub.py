@@ -1,6 +1,6 @@
 """Segmentation models of a few weights whose answer is known, in the place of the library's own.
 
-The tests that use them replace nothing else: `create_model` and `from_pretrained` of the library, here.
+The tests that use them replace nothing else: `create_model` of the library and its list of models, here.
 """
 
 import json
@@ -95,4 +95,6 @@ def use_slanted_net(patch: pytest.MonkeyPatch, folder: Path, classes: list[str],
     folder.mkdir(parents=True)
     config = {"classes": classes, "long_side": long_side, "mean": MEAN.tolist(), "std": STD.tolist()}
     (folder / "camseg.json").write_text(json.dumps(config))
-    patch.setattr(smp, "from_pretrained", lambda _folder: SlantedNet())
+    (folder / "config.json").write_text(json.dumps({"_model_class": "SlantedNet"}))
+    save_file(SlantedNet().state_dict(), folder / "model.safetensors")
+    patch.setitem(smp.MODEL_ARCHITECTURES_MAPPING, "slantednet", SlantedNet)

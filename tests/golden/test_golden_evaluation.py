@@ -29,6 +29,7 @@ EVALUATION: dict[str, object] = {
 ROUNDING = {"none": 1e-5, "crf": 1e-3}  # of probabilities in float32, and after the CRF has made more of it
 
 
+REPORTS = Path("reports/evaluation/cam")
 UNSCORED = Photo("i", (0,), "val", (40, 52), score=False)
 
 
@@ -63,6 +64,8 @@ def assert_predicted(photo: Photo, refine: str) -> None:
     image = read_ids(Path(f"data/photos/images/{photo.name}.png"))
     found = read_ids(Path(f"data/predictions/cam/{photo.name}.png"))
     probabilities = np.mean([softmax(view) for view in views_by_hand(image, SIDES)], 0)
+    (row,) = (row for row in read_table(REPORTS / "images.csv") if row["name"] == photo.name)
+    assert float(row["confidence"]) == pytest.approx(confidence(found, probabilities), abs=1e-6)
     if refine == "crf":
         before = probabilities.argmax(0)
         probabilities = refined(image, probabilities)
@@ -71,6 +74,12 @@ def assert_predicted(photo: Photo, refine: str) -> None:
     clear = highest - second > ROUNDING[refine]
     assert clear.mean() > 0.99
     assert np.array_equal(found[clear], probabilities.argmax(0)[clear])
+
+
+def confidence(mask: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean over the labels of the mask, the background only where alone, of their probability there."""
+    ids = [int(label) for label in np.unique(mask) if label] or [0]
+    return float(np.mean([probabilities[label][mask == label].mean() for label in ids]))
 
 
 def refined(image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -88,16 +97,16 @@ def assert_scored(names: list[str]) -> None:
         (read_ids(Path(f"data/masks/full/{n}.png")), read_ids(Path(f"data/predictions/cam/{n}.png")))
         for n in names
     ]
-    folder = Path("reports/evaluation/cam")
-    found = json.loads((folder / "metrics.json").read_text())
+    found = json.loads((REPORTS / "metrics.json").read_text())
     expected = scores_by_hand(pairs, NAMES, width=0.04)
     assert found["iou_per_class"] == pytest.approx(expected["iou_per_class"], abs=1e-6)
     for score in ("miou", "boundary_iou"):
         assert found[score] == pytest.approx(expected[score], abs=1e-6)
     own = {name: scores_by_hand([pair], NAMES, 0.04)["miou"] for name, pair in zip(names, pairs, strict=True)}
-    rows = read_table(folder / "images.csv")
-    assert {row["name"]: float(row["miou"]) for row in rows} == pytest.approx(own, abs=1e-6)
-    for row, ground_truth in zip(read_table(folder / "confusion.csv"), range(len(NAMES)), strict=True):
+    rows = read_table(REPORTS / "images.csv")
+    assert {row["name"]: float(row["miou"]) for row in rows if row["miou"]} == pytest.approx(own, abs=1e-6)
+    assert [row["name"] for row in rows if not row["miou"]] == [UNSCORED.name]
+    for row, ground_truth in zip(read_table(REPORTS / "confusion.csv"), range(len(NAMES)), strict=True):
         counts = [
             sum(int(((t == ground_truth) & (p == label)).sum()) for t, p in pairs)
             for label in range(len(NAMES))

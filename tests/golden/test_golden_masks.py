@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,12 @@ from tests.golden.masks_by_hand import (
     count,
     curve,
     make,
+    mask_confidence,
     mean_iou,
     metrics,
     otsu,
     seed_labels,
+    shares,
     total,
     wide,
 )
@@ -45,6 +48,7 @@ pytestmark = [
     pytest.mark.usefixtures("project"),
     pytest.mark.skipif(not find_spec("pydensecrf"), reason="pydensecrf is not installed"),
 ]
+First = tuple[Mapping[str, Ids], float]
 HAND = Path("data/corrections") / f"{CORRECTED}.png"
 
 
@@ -58,10 +62,15 @@ def table(name: str, target: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def check(target: str, stored: Mapping[str, Ids], threshold: float, *, odds: bool) -> None:
-    """Hold all that a stage wrote of `target` against what `stored` heat should give."""
+def check(target: str, stored: Mapping[str, Ids], threshold: float, first: First | None = None) -> None:
+    """Hold all that a stage wrote of `target` against what `stored` heat should give.
+
+    `first`: the heat and the threshold of the masks before; `stored` is that of a model trained on them.
+    """
     values = section("pseudo_masks")
-    made = {p.name: make(wide(stored, p), p, threshold, values, odds=odds) for p in MADE}
+    made = {p.name: make(wide(stored, p), p, threshold, values, odds=first is not None) for p in MADE}
+    if first:
+        made = {p.name: judged(made[p.name], wide(first[0], p), p, first[1]) for p in MADE}
     check_masks(Path("data/masks", target), made)
     points = curve(stored)
     check_tables(target, points, made)
@@ -70,6 +79,12 @@ def check(target: str, stored: Mapping[str, Ids], threshold: float, *, odds: boo
     assert written.keys() == expected.keys()
     for key, value in expected.items():
         assert written[key] == pytest.approx(value, abs=1e-6)
+
+
+def judged(one: Made, heat: Array, photo: Photo, threshold: float) -> Made:
+    """`one` with the confidence that other heat gives it."""
+    given = shares(heat, threshold, odds=False)
+    return replace(one, confidence=mask_confidence(one.mask, given, photo.labels))
 
 
 def check_masks(folder: Path, made: Mapping[str, Made]) -> None:
@@ -81,9 +96,15 @@ def check_masks(folder: Path, made: Mapping[str, Made]) -> None:
 
 
 def check_tables(target: str, curve: list[float], made: Mapping[str, Made]) -> None:
-    for photo, row in zip(SCORED, table("images.csv", target), strict=True):
-        ground_truth, one = draw(photo)[1], made[photo.name]
-        assert row["name"] == photo.name
+    images = {row["name"]: row for row in table("images.csv", target)}
+    assert list(images) == [photo.name for photo in PHOTOS if photo.split == "train"]
+    assert {name for name, row in images.items() if row["corrected"] != "0"} == {CORRECTED}
+    for name, one in made.items():
+        assert float(images[name]["confidence"]) == pytest.approx(one.confidence, abs=1e-6)
+    unscored = {name for name, row in images.items() if not row["miou_before"] + row["miou_after"]}
+    assert unscored == {*images} - {photo.name for photo in SCORED}
+    for photo in SCORED:
+        row, ground_truth, one = images[photo.name], draw(photo)[1], made[photo.name]
         for key, mask in (("miou_before", one.seed), ("miou_after", one.refined)):
             assert float(row[key]) == pytest.approx(mean_iou(count(ground_truth, mask, LABELS)), abs=1e-6)
     points = [tuple(map(float, row.values())) for row in table("thresholds.csv", target)]
@@ -102,7 +123,7 @@ def test_masks_at_the_threshold_that_is_chosen_without_masks(method: str) -> Non
     make_heatmaps.main()
     make_pseudo_masks.main(method)
     stored = read_heat(Path("data/heatmaps") / method)
-    check(method, stored, round(otsu(list(stored.values()), 1.5), 4), odds=False)
+    check(method, stored, round(otsu(list(stored.values()), 1.5), 4))
 
 
 def test_masks_at_the_threshold_that_suits_the_corrected_mask() -> None:
@@ -114,7 +135,7 @@ def test_masks_at_the_threshold_that_suits_the_corrected_mask() -> None:
     (photo,) = (photo for photo in PHOTOS if photo.name == CORRECTED)
     best = best_threshold(wide(stored, photo), photo, read_ids(HAND))
     assert best != best_threshold(wide(stored, photo), photo, draw(photo)[1])  # else true masks would do too
-    check("cam", stored, best, odds=False)
+    check("cam", stored, best)
 
 
 def best_threshold(heat: Array, photo: Photo, ground_truth: Ids) -> float:
@@ -125,6 +146,8 @@ def best_threshold(heat: Array, photo: Photo, ground_truth: Ids) -> float:
 @pytest.mark.parametrize(("scales", "flip"), [([1.0, 1.25, 1.5], True), ([0.75, 1.5], False)])
 def test_masks_by_a_model_within_the_labels_of_each_image(scales: list[float], flip: bool) -> None:
     change_params(Path(), {"self_training.scales": scales, "self_training.flip": flip})
+    write_classifier()
+    make_heatmaps.main()
     write_segmentation("cam")
     self_train.main("cam-round1")
     weights = read_tensors(Path("models/segmentation/cam/model.safetensors"))
@@ -134,4 +157,5 @@ def test_masks_by_a_model_within_the_labels_of_each_image(scales: list[float], f
         for photo in MADE
         if photo.labels
     }
-    check("cam-round1", stored, 0.5, odds=True)
+    heat = read_heat(Path("data/heatmaps/cam"))
+    check("cam-round1", stored, 0.5, (heat, round(otsu(list(heat.values()), 1.5), 4)))
