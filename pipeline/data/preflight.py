@@ -30,34 +30,33 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What the files of one record hold."""
+class DecodedFiles:
+    """What the image and the mask of one record hold."""
 
     sha256: str = ""  # of the image file
     height: int = 0  # pixels, upright
     width: int = 0
     ids: tuple[int, ...] | None = None  # in the mask, with 0 and 255; None: there is no mask
-    hash: int = 0  # of what the image looks like, 64 bits
+    hash: int = 0  # see `difference_hash`
     problems: tuple[Problem, ...] = ()
 
 
-def examine_all(reader: Reader, records: Sequence[SourceRecord], workers: int | None) -> list[Finding]:
-    """The finding of each record, in the order of the records."""
-    function = partial(examine, reader)
+def decode_all(reader: Reader, records: Sequence[SourceRecord], workers: int | None) -> list[DecodedFiles]:
+    """The image and the mask of each record, decoded and compared, in the order of the records."""
+    function = partial(_decode, reader)
     return parallel_map(function, records, workers=workers, description="reading images and masks")
 
 
-def examine(reader: Reader, record: SourceRecord) -> Finding:
-    """Decode the image of `record` and its mask, if there is one, and compare them."""
+def _decode(reader: Reader, record: SourceRecord) -> DecodedFiles:
     file = reader.folder / record.image
     try:
         image = read_image(safe_join(reader.folder, record.image), reader.max_megapixels)
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     except (ValueError, OSError, MemoryError) as error:
-        return Finding(problems=(_unreadable(file, "a readable image", error, record),))
+        return DecodedFiles(problems=(_unreadable(file, "a readable image", error, record),))
     height, width = image.shape[:2]
-    ids, problems = _examine_mask(reader, record, (height, width))
-    return Finding(sha256, height, width, ids, difference_hash(image), tuple(problems))
+    ids, problems = _decode_mask(reader, record, (height, width))
+    return DecodedFiles(sha256, height, width, ids, difference_hash(image), tuple(problems))
 
 
 def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
@@ -78,11 +77,25 @@ def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
             return draw_shapes(shapes, record.size)
 
 
-def _examine_mask(
+def other_size(
+    file: Path, record: SourceRecord, got: tuple[int, ...] | None, size: tuple[int, int], name: str
+) -> Problem:
+    """The problem of a mask whose height and width are not those of the image `name`."""
+    expected = f"the {size[0]} x {size[1]} pixels (height x width) of {name!r}"
+    advice = "Export the mask at the size of its upright image, without interpolation."
+    return Problem(file, expected, f"{got[0]} x {got[1]}" if got else "none", advice, record.location)
+
+
+def reason_of(error: Exception, file: Path) -> str:
+    """The message of an error without the file, which a problem names, and without a full stop."""
+    return f"an error: {str(error).removeprefix(f'{file}: ').rstrip('.')}"
+
+
+def _decode_mask(
     reader: Reader, record: SourceRecord, size: tuple[int, int]
 ) -> tuple[tuple[int, ...] | None, list[Problem]]:
     if isinstance(record.mask, tuple) and record.size != size:  # before anything is drawn at that size
-        return None, [_other_size(record.location.file, record.size, size, record)]
+        return None, [other_size(record.location.file, record, record.size, size, record.name)]
     file = reader.folder / record.mask if isinstance(record.mask, str) else record.location.file
     try:
         mask = source_mask(reader, record)
@@ -90,8 +103,8 @@ def _examine_mask(
         return None, [_unreadable(file, "a mask of class ids", error, record)]
     if mask is None:
         return None, []
-    ids = tuple(int(i) for i in np.unique(mask))
-    problems = [_other_size(file, mask.shape, size, record)] if mask.shape != size else []
+    ids = tuple(np.unique(mask).tolist())
+    problems = [other_size(file, record, mask.shape, size, record.name)] if mask.shape != size else []
     unknown = [i for i in ids if reader.ids < i < IGNORE]
     if unknown:
         advice = "Check the order and number of the classes (data.classes, classes.txt)."
@@ -100,21 +113,10 @@ def _examine_mask(
     return ids, problems
 
 
-def _other_size(
-    file: Path, found: tuple[int, ...] | None, size: tuple[int, int], record: SourceRecord
-) -> Problem:
-    got = f"{found[0]} x {found[1]}" if found else "none"
-    advice = "Export the mask at the size of its upright image, without interpolation."
-    return Problem(file, f"the image's height x width {size[0]} x {size[1]}", got, advice, record.location)
-
-
 def _unreadable(file: Path, expected: str, error: Exception, record: SourceRecord) -> Problem:
-    message = str(error).removeprefix(f"{file}: ").rstrip(".")
-    said = record.location.file.name
-    entry = "its line in labels.csv" if said == "labels.csv" else f"its entry in {said}"
+    listing = record.location.file
+    entry = "its line in labels.csv" if listing.name == "labels.csv" else f"its entry in {listing.name}"
     if not file.exists():
         return Problem(file, expected, MISSING, f"Put it there, or delete {entry}.", record.location)
-    also = "" if record.location.file == file else f", and {entry}"
-    return Problem(
-        file, expected, f"an error: {message}", f"Replace or delete the file{also}.", record.location
-    )
+    advice = "Replace or delete the file" + ("." if listing == file else f", and {entry}.")
+    return Problem(file, expected, reason_of(error, file), advice, record.location)
