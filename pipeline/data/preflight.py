@@ -55,8 +55,34 @@ def _decode(reader: Reader, record: SourceRecord) -> DecodedFiles:
     except (ValueError, OSError, MemoryError) as error:
         return DecodedFiles(problems=(_unreadable(file, "a readable image", error, record),))
     height, width = image.shape[:2]
-    ids, problems = _decode_mask(reader, record, (height, width))
+    problems: list[Problem] = []
+    mask = read_source_mask(reader, record, (height, width), problems)
+    ids = None if mask is None else tuple(np.unique(mask).tolist())
+    unknown = [i for i in ids or () if reader.ids < i < IGNORE]
+    if unknown:
+        advice = "Check the order and number of the classes (data.classes, classes.txt)."
+        expected = f"ids 0..{reader.ids} or {IGNORE}"
+        problems.append(
+            Problem(_mask_file(reader, record), expected, listed(unknown), advice, record.location)
+        )
     return DecodedFiles(sha256, height, width, ids, difference_hash(image), tuple(problems))
+
+
+def read_source_mask(
+    reader: Reader, record: SourceRecord, size: tuple[int, int], problems: list[Problem]
+) -> Mask | None:
+    """What `source_mask` returns; adds a problem where it fails, or where the mask is not of `size`."""
+    if isinstance(record.mask, tuple) and record.size != size:  # before anything is drawn at that size
+        problems.append(_other_size(reader, record, record.size, size))
+        return None
+    try:
+        mask = source_mask(reader, record)
+    except (ValueError, OSError, MemoryError) as error:
+        problems.append(_unreadable(_mask_file(reader, record), f"a mask for {record.name!r}", error, record))
+        return None
+    if mask is not None and mask.shape != size:
+        problems.append(_other_size(reader, record, mask.shape, size))
+    return mask
 
 
 def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
@@ -77,40 +103,17 @@ def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
             return draw_shapes(shapes, record.size)
 
 
-def other_size(
-    file: Path, record: SourceRecord, got: tuple[int, ...] | None, size: tuple[int, int], name: str
+def _mask_file(reader: Reader, record: SourceRecord) -> Path:
+    return reader.folder / record.mask if isinstance(record.mask, str) else record.location.file
+
+
+def _other_size(
+    reader: Reader, record: SourceRecord, got: tuple[int, ...] | None, size: tuple[int, int]
 ) -> Problem:
-    """The problem of a mask whose height and width are not those of the image `name`."""
-    expected = f"the {size[0]} x {size[1]} pixels (height x width) of {name!r}"
+    expected = f"the {size[0]} x {size[1]} pixels (height x width) of {record.name!r}"
     advice = "Export the mask at the size of its upright image, without interpolation."
-    return Problem(file, expected, f"{got[0]} x {got[1]}" if got else "none", advice, record.location)
-
-
-def reason_of(error: Exception, file: Path) -> str:
-    """The message of an error without the file, which a problem names, and without a full stop."""
-    return f"an error: {str(error).removeprefix(f'{file}: ').rstrip('.')}"
-
-
-def _decode_mask(
-    reader: Reader, record: SourceRecord, size: tuple[int, int]
-) -> tuple[tuple[int, ...] | None, list[Problem]]:
-    if isinstance(record.mask, tuple) and record.size != size:  # before anything is drawn at that size
-        return None, [other_size(record.location.file, record, record.size, size, record.name)]
-    file = reader.folder / record.mask if isinstance(record.mask, str) else record.location.file
-    try:
-        mask = source_mask(reader, record)
-    except (ValueError, OSError, MemoryError) as error:
-        return None, [_unreadable(file, "a mask of class ids", error, record)]
-    if mask is None:
-        return None, []
-    ids = tuple(np.unique(mask).tolist())
-    problems = [other_size(file, record, mask.shape, size, record.name)] if mask.shape != size else []
-    unknown = [i for i in ids if reader.ids < i < IGNORE]
-    if unknown:
-        advice = "Check the order and number of the classes (data.classes, classes.txt)."
-        expected = f"ids 0..{reader.ids} or {IGNORE}"
-        problems.append(Problem(file, expected, listed(unknown), advice, record.location))
-    return ids, problems
+    text = f"{got[0]} x {got[1]}" if got else "none"
+    return Problem(_mask_file(reader, record), expected, text, advice, record.location)
 
 
 def _unreadable(file: Path, expected: str, error: Exception, record: SourceRecord) -> Problem:
@@ -119,4 +122,5 @@ def _unreadable(file: Path, expected: str, error: Exception, record: SourceRecor
     if not file.exists():
         return Problem(file, expected, MISSING, f"Put it there, or delete {entry}.", record.location)
     advice = "Replace or delete the file" + ("." if listing == file else f", and {entry}.")
-    return Problem(file, expected, reason_of(error, file), advice, record.location)
+    got = f"an error: {str(error).removeprefix(f'{file}: ').rstrip('.')}"
+    return Problem(file, expected, got, advice, record.location)

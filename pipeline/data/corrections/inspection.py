@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.base.problems import Problem, listed
 from pipeline.data.images import IGNORE, Mask, mask_png
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.preflight import Reader, other_size, reason_of, source_mask
+from pipeline.data.preflight import Reader, read_source_mask
 from pipeline.data.problem_lists import BadEntry, as_messages, collected, problem_at
 from pipeline.data.sources.colour_tables import VOID
 from pipeline.data.sources.listing import ends, locate
@@ -49,8 +49,15 @@ def inspect_corrections(
     ordered = np.arange(256, dtype=np.uint8)  # the last is 255, for UNKNOWN too
     ordered[1 : len(manifest.classes) + 1] = [order.index(name) + 1 for name in manifest.classes]
     for record, sample in _match(parsed.records, manifest, problems):
-        with collected(problems):
-            mask = _read(reader, record, sample)
+        size = (sample.height, sample.width)
+        # Without outlines, all of the image is background, and no size need be said.
+        drawn_size = record.size if record.mask else record.size or size
+        named = replace(record, name=sample.name, size=drawn_size)
+        mask = read_source_mask(reader, named, size, problems)
+        if record.mask is None:
+            expected, advice = f"a mask for {sample.name!r}", "Draw it, or take the image out."
+            problems.append(problem_at(record.location, expected, "labels only", advice))
+        if mask is not None:
             problems += _check_ids(mask, record, sample, table, parsed.names, manifest.classes)
             masks[sample.name] = mask_png(ordered[table[mask]])
     return _corrections(masks, problems)
@@ -114,27 +121,6 @@ def _check_match(
         other = matched[sample.name].location
         got = f"a second mask of it, after {other.file.name} {other.at}".rstrip()
         raise BadEntry(problem_at(record.location, f"one mask for {sample.name!r}", got, "Keep one."))
-
-
-def _read(reader: Reader, record: SourceRecord, sample: Sample) -> Mask:
-    """The mask with the ids of its source, at the size of the sample. Raises `BadEntry`."""
-    file, size = record.location.file, (sample.height, sample.width)
-    if isinstance(record.mask, tuple):
-        if record.size != size and (record.mask or record.size):  # before anything is drawn at that size
-            raise BadEntry(other_size(file, record, record.size, size, sample.name))
-        record = replace(record, size=size)
-    expected = f"a mask for {sample.name!r}"
-    try:
-        mask = source_mask(reader, record)
-    except (ValueError, OSError, MemoryError) as error:
-        advice = "Export it again, or take it out."
-        raise BadEntry(problem_at(record.location, expected, reason_of(error, file), advice)) from error
-    if mask is None:
-        advice = "Draw it, or take the image out."
-        raise BadEntry(problem_at(record.location, expected, "labels only", advice))
-    if mask.shape != size:
-        raise BadEntry(other_size(file, record, mask.shape, size, sample.name))
-    return mask
 
 
 def _check_ids(

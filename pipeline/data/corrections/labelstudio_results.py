@@ -72,6 +72,6 @@ def _read_record(
     if problems:
         raise BadEntry(*problems)
     reference, data, size = unquote(reference_of(task)), task.get("data"), next(iter(sizes), None)
-    name = data.get("name") if isinstance(data, dict) else None  # exported tasks have one
-    record_name = name if isinstance(name, str) and name else reference
+    exported = data.get("name") if isinstance(data, dict) else None
+    record_name = exported if isinstance(exported, str) and exported else reference
     return SourceRecord(record_name, reference, (), location, mask=tuple(shapes), size=size)

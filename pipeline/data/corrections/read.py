@@ -10,13 +10,12 @@ from pipeline.data.corrections.labelstudio_results import read_brushes
 from pipeline.data.problem_lists import BadEntry
 from pipeline.data.sources import coco
 from pipeline.data.sources.colour_tables import read_labelmap
-from pipeline.data.sources.documents import read_lines
+from pipeline.data.sources.documents import listed_classes
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.parse import head
-from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, class_name, stem
+from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, stem
 
 Format = Literal["png", "voc", "coco", "cvat", "labelstudio"]
-CLASSES = "classes.txt"
 CVAT_ZIP = "annotations.zip"  # in what is exported for CVAT
 MASKS = "SegmentationClass"
 
@@ -96,9 +95,3 @@ def _mask_folder(path: Path) -> Path | None:
     """The folder SegmentationClass, up to two levels down."""
     folders = (folder for depth in ("", "*/", "*/*/") for folder in sorted(path.glob(depth + MASKS)))
     return next((folder for folder in folders if folder.is_dir()), None)
-
-
-def listed_classes(folder: Path) -> list[str]:
-    """The lines of classes.txt; none without the file. Raises `BadEntry`."""
-    lines = read_lines(folder, folder / CLASSES, "one class per line in UTF-8")
-    return [class_name(line) for line in lines if line.strip()]

@@ -8,12 +8,11 @@ from typing import get_args
 from unicodedata import normalize
 
 from pipeline.base.problems import Location, Problem
-from pipeline.data.images import SUFFIXES
 from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.colour_tables import read_colours
-from pipeline.data.sources.documents import read_lines, read_text_file
-from pipeline.data.sources.listing import HIDDEN
+from pipeline.data.sources.documents import CLASS_LIST, listed_classes, read_text_file
+from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
@@ -41,28 +40,19 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     if not (folder / "images").is_dir():
         raise BadEntry(Problem(folder, "a folder with images/ in it", "no such folder", OTHER_FORMATS))
     records, problems = read_records(folder)
-    names: tuple[str, ...] = ()
-    with collected(problems):
-        names = _names(folder, data, records)
-    colours = read_colours(folder, names, problems)
-    listing, masks = folder / "classes.txt", folder / "masks"
-    if data.rename and masks.is_dir() and not listing.exists():
+    listing, masks = folder / CLASS_LIST, folder / "masks"
+    names = data.classes if data.classes is not None and not data.rename else tuple(labels_of(records))
+    if listing.exists():
+        with collected(problems):
+            names = tuple(listed_classes(folder))
+    elif data.rename and masks.is_dir():
         # With new names, neither the classes nor the labels say what the ids of the masks mean.
         expected = "it beside masks/ where data.rename is used"
         advice = "Write the names in the data to it, one per line, in the order of the ids of the masks."
         problems.append(Problem(listing, expected, "no such file", advice))
-    problems += unmatched(folder, records)
+    colours = read_colours(folder, names, problems)
+    problems += _unmatched(folder, records)
     return ParsedSource(folder / "labels.csv", tuple(records), names, names, tuple(problems), masks, colours)
-
-
-def _names(folder: Path, data: DataParams, records: Sequence[SourceRecord]) -> tuple[str, ...]:
-    file = folder / "classes.txt"
-    if file.exists():
-        lines = read_lines(folder, file, "one class per line in UTF-8")
-        return tuple(class_name(line) for line in lines if line.strip())
-    if data.classes is not None and not data.rename:
-        return data.classes
-    return tuple(labels_of(records))
 
 
 def read_records(folder: Path) -> tuple[list[SourceRecord], list[Problem]]:
@@ -168,11 +158,11 @@ def _read_labels(cell: str, location: Location, problems: list[Problem]) -> tupl
     return unique
 
 
-def unmatched(folder: Path, records: Sequence[SourceRecord]) -> list[Problem]:
+def _unmatched(folder: Path, records: Sequence[SourceRecord]) -> list[Problem]:
     """Warnings on images that labels.csv does not name, and on masks that belong to no image."""
     named = {normalize("NFC", str(file)) for record in records for file in (record.image, record.mask)}
     images, masks = (
-        [name for name in _images(folder / part) if normalize("NFC", f"{part}/{name}") not in named]
+        [n for n in images_below(folder / part, []) if normalize("NFC", f"{part}/{n}") not in named]
         for part in ("images", "masks")
     )
     expected = "only images that labels.csv names", "only masks of images in labels.csv"
@@ -182,8 +172,3 @@ def unmatched(folder: Path, records: Sequence[SourceRecord]) -> list[Problem]:
         *warn_of(images, "unnamed", folder / "images", expected[0], add),
         *warn_of(masks, "others", folder / "masks", expected[1], rename),
     ]
-
-
-def _images(folder: Path) -> list[str]:
-    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return [n for n in files if n.lower().endswith(SUFFIXES) and not PurePosixPath(n).name.startswith(HIDDEN)]

@@ -10,7 +10,9 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from pipeline.base.files import safe_join
 from pipeline.base.problems import Problem
 from pipeline.data.problem_lists import BadEntry
+from pipeline.data.sources.records import class_name
 
+CLASS_LIST = "classes.txt"  # names in the order of the ids of masks
 MOST_BYTES = 2_000_000_000  # of a JSON file; as Python values it takes several times as much memory
 MOST_OTHER_BYTES = 500_000_000
 
@@ -32,9 +34,11 @@ def read_text_file(folder: Path, file: Path, expected: str, advice: str = "Save 
         return _read_bytes(folder, file).decode("utf-8-sig")
 
 
-def read_lines(folder: Path, file: Path, expected: str) -> list[str]:
-    """The lines of a text file in `folder`; none without the file. Raises `BadEntry`."""
-    return read_text_file(folder, file, expected).splitlines() if file.exists() else []
+def listed_classes(folder: Path) -> list[str]:
+    """The lines of classes.txt; none without the file. Raises `BadEntry`."""
+    file = folder / CLASS_LIST
+    text = read_text_file(folder, file, "one class per line in UTF-8") if file.exists() else ""
+    return [class_name(line) for line in text.splitlines() if line.strip()]
 
 
 def read_json_file(folder: Path, file: Path) -> Any:
