@@ -33,7 +33,7 @@ def test_confidence_is_written_in_order(items: Items, tmp_path: Path) -> None:
 def test_masks_of_other_sizes_and_ids_are_named(change: Callable[[np.ndarray], ExportItem]) -> None:
     item = change(np.full((11, 6), 3, np.uint8))
     assert (item_mask(item, CLASSES) == 3).all()
-    with pytest.raises(ValueError, match=r"image\.png: expected ids 0\.\.2 or 255, got 3\. Run `make repro`"):
+    with pytest.raises(ValueError, match=r"photo\.png: expected ids 0\.\.2 or 255, got 3\. Run `make repro`"):
         item_mask(item, CLASSES[:2])
     change(np.zeros((6, 11), np.uint8))
     with pytest.raises(ValueError, match="expected 11 x 6 pixels as the image has, got 6 x 11"):
@@ -75,7 +75,7 @@ def test_photos_become_jpegs_by_name_and_content(items: Items, tmp_path: Path) -
 
 def test_a_photo_that_has_changed_is_named(items: Items, tmp_path: Path) -> None:
     save_photo(items[0].image, np.zeros((6, 11, 3), np.uint8), turned=False)
-    with pytest.raises(ValueError, match=r"image\.png: expected 11 x 6 pixels, got 6 x 11\. It has changed"):
+    with pytest.raises(ValueError, match=r"photo\.png: expected 11 x 6 pixels, got 6 x 11\. It has changed"):
         copy_image(items[0], tmp_path / "out")
 
 

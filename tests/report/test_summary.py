@@ -71,7 +71,7 @@ def test_summary_by_hand() -> None:
 
 def test_missing_scores_are_null() -> None:
     results = dataclasses.replace(
-        make_results(None, None), classifier={}, pseudo_masks={"cam": {}}, evaluation={"cam": {}}
+        make_results(None, None), classifier={}, pseudo_masks={"cam": {}}, evaluation={"cam": {"split": "val"}}
     )
     summary = summarise(results)
     assert summary["classifier"] == {"map": None, "f1": None}
@@ -80,7 +80,7 @@ def test_missing_scores_are_null() -> None:
     )
     assert summary["pseudo_masks"]["cam"] == {"miou": None, "precision": None, "coverage": None}
     assert summary["segmentation"] == {"cam": {"miou": None, "iou_per_class": None, "boundary_iou": None}}
-    assert summary["split"] is None
+    assert summary["split"] == "val"
 
 
 @pytest.mark.parametrize(
