@@ -75,10 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
             params = with_values(params, values)
         print(describe_data(found.manifest, params), end="\n\n")
         print(closer_look(found.manifest, found.hashes, params), end="\n\n")
-    if arguments.image and found.manifest is None:
-        print(f"{arguments.image}: not drawn, since the data has errors\n")
-    elif arguments.image and found.manifest is not None:
-        write_picture(arguments.image, found.manifest)
+    if arguments.picture and found.manifest is None:
+        print(f"{arguments.picture}: not drawn, since the data has errors\n")
+    elif arguments.picture and found.manifest is not None:
+        write_picture(arguments.picture, found.manifest)
     print(f"problems: {len(found.errors)} error(s), {len(found.warnings)} warning(s)")
     for line in problem_lines(found):
         print(f"  {line}")

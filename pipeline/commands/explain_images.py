@@ -32,7 +32,7 @@ SIX = ("gradcam", "scorecam", "gradcampp", "ablationcam", "xgradcam", "eigencam"
 
 
 def explain_images(arguments: argparse.Namespace) -> int:
-    """Explain every path; 1 if one could not be read."""
+    """Explain every image; 1 if one could not be read."""
     named = named_methods(arguments.methods) if arguments.methods else None
     classifier = load_named_classifier(arguments.model, arguments.weights)
     device = pick_device()
@@ -41,7 +41,7 @@ def explain_images(arguments: argparse.Namespace) -> int:
     layer = named_layer(classifier.named, arguments.layer) if arguments.layer else None
     folders = output_folders(arguments.images, arguments.out)
     broken = 0
-    for path, folder in tqdm(folders.items(), "explain", unit="path"):
+    for path, folder in tqdm(folders.items(), "explain", unit="image"):
         try:
             image = read_image(path)
         except (ImageError, OSError) as error:
@@ -60,7 +60,7 @@ def explain_images(arguments: argparse.Namespace) -> int:
         if arguments.npz:
             names = np.array([classifier.classes[c] for c in classes])
             write_npz(folder / "heatmaps.npz", {"classes": names} | {m: h.numpy() for m, h in found.items()})
-    print(f"{len(folders) - broken} path(s) explained in {arguments.out}, {broken} skipped")
+    print(f"{len(folders) - broken} image(s) explained in {arguments.out}, {broken} skipped")
     return 1 if broken else 0
 
 
@@ -129,7 +129,7 @@ def default_methods(classifier: LoadedClassifier, pixels: Tensor, layer: torch.n
 def write_heatmap_images(
     folder: Path, image: ImageArray, heatmaps: dict[str, Tensor], classes: list[str], captions: list[str]
 ) -> None:
-    """The heatmaps over the path at its own size, and all of them in one grid."""
+    """The heatmaps over the image at its own size, and all of them in one grid."""
     folder.mkdir(parents=True, exist_ok=True)
     small = shrink_image(image)
     rows = []

@@ -52,7 +52,7 @@ def predict_images(arguments: argparse.Namespace) -> int:
         "overlay": arguments.overlay,
     }
     before = find_unfinished(out, settings)
-    files = name_photos(arguments.files, out)
+    files = name_photos(arguments.images, out)
     net = to_channels_last(load_model(folder), pick_device())
     done = take_over(out, settings, files, before)
     if done:
@@ -151,7 +151,7 @@ def search(folder: Path, out: Path) -> list[Path]:
         and not (folder / name).is_dir()
     ]
     if not files:
-        raise UserError(f"{folder}: expected files ({', '.join(SUFFIXES)}), got none. Check the folder")
+        raise UserError(f"{folder}: expected images ({', '.join(SUFFIXES)}), got none. Check the folder")
     return files
 
 
