@@ -123,10 +123,10 @@ def test_each_format_opens(capsys: pytest.CaptureFixture[str]) -> None:
 def test_onnx_gives_what_the_model_gives(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "onnx", "new/model.onnx"]) == 0
     said = capsys.readouterr().out
-    assert "models/segmentation/cam written to new/model.onnx\nonnxruntime gives the scores of torch" in said
+    assert "models/segmentation/cam written to new/model.onnx\nonnxruntime gives the logits of torch" in said
     session = onnxruntime.InferenceSession("new/model.onnx", providers=["CPUExecutionProvider"])
-    (scores,) = session.run(None, {"images": np.zeros((1, 3, 40, 52), np.float32)})
-    assert scores.shape == (1, 3, 40, 52)
+    (logits,) = session.run(None, {"images": np.zeros((1, 3, 40, 52), np.float32)})
+    assert logits.shape == (1, 3, 40, 52)
 
 
 def test_a_folder_with_files_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
