@@ -25,7 +25,7 @@ from pipeline.params import Params, load_params
 LARGEST_MATRIX = 12  # classes; beyond it the most frequent pairs are listed
 
 EXAMPLES = """
-PATH is one of these folders (docs/data.md shows each of them):
+This command changes nothing. PATH is one of these folders (docs/data.md shows each of them):
   images/ and labels.csv
   a folder of images for each class
   a COCO instances file with its images
@@ -45,9 +45,8 @@ def add_parser(commands: Any) -> None:
         commands,
         "check",
         run,
-        help="look at a folder of images and labels; changes nothing",
-        description="List what a folder of images and labels holds, and everything that is wrong with it.",
-        examples=EXAMPLES,
+        "list what a folder of images and labels holds, and what is wrong with it",
+        EXAMPLES,
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="the folder")
     add_source(parser)
@@ -84,11 +83,12 @@ def run(arguments: argparse.Namespace) -> int:
 def describe_data(manifest: Manifest, hashes: Mapping[str, int], params: Params) -> str:
     """The data set and the cost of a run as tables, then what may be a mistake."""
     advice = advise(manifest, hashes, params.data.long_side, params.classifier.output_stride) or ["nothing"]
+    sizes = [[side, *spread] for side, spread in image_sizes(manifest).items()]
     parts = [
         _classes(manifest),
         "labels per image\n" + table(["labels", "images"], list(labels_per_image(manifest).items())),
         _pairs(manifest),
-        _sizes(manifest),
+        "image sizes in pixels\n" + table(["", "smallest", "median", "largest"], sizes),
         _cost(manifest, params),
         "\n".join(["worth a look", *(f"  {sentence}" for sentence in advice)]),
     ]
@@ -132,11 +132,6 @@ def _pairs(manifest: Manifest) -> str:
     pairs = sorted(combinations(range(len(names)), 2), key=lambda pair: -counts[pair])[:LARGEST_MATRIX]
     rows = [[f"{names[a]}, {names[b]}", int(counts[a, b])] for a, b in pairs if counts[a, b]]
     return "most frequent pairs of classes\n" + table(["pair", "images"], rows)
-
-
-def _sizes(manifest: Manifest) -> str:
-    rows = [[side, *sizes] for side, sizes in image_sizes(manifest).items()]
-    return "image sizes in pixels\n" + table(["", "smallest", "median", "largest"], rows)
 
 
 def _cost(manifest: Manifest, params: Params) -> str:

@@ -30,7 +30,8 @@ from pipeline.params import load_params
 EXAMPLES = """
 PATH is a folder, a zip or a JSON file: what `camseg export` wrote, or what an annotation tool returned
 (docs/data.md). camseg counts every mask in PATH as corrected, except for the masks that --exported leaves
-out, and keeps the masks in data/corrections.
+out, and keeps the masks in data/corrections. They take the place of the pseudo-masks. If one of the masks is
+wrong, none is kept.
 
 examples:
   camseg export cvat to-correct
@@ -47,18 +48,12 @@ def add_parser(commands: Any) -> None:
         commands,
         "corrections",
         None,
-        help="take corrected masks back: the models are then trained on them",
-        description="Keep masks that were corrected by hand. They take the place of the pseudo-masks.",
-        examples=EXAMPLES,
+        "take corrected masks back: the models are then trained on them",
+        EXAMPLES,
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     add = add_command(
-        actions,
-        "add",
-        add_masks,
-        help="check masks and keep them; again: replace them",
-        description="Check corrected masks and keep them. If one of them is wrong, none is kept.",
-        examples=EXAMPLES,
+        actions, "add", add_masks, "check corrected masks and keep them; again: replace them", EXAMPLES
     )
     add.add_argument("path", type=Path, metavar="PATH", help="a folder, a .zip or a .json")
     add.add_argument(
@@ -68,10 +63,10 @@ def add_parser(commands: Any) -> None:
         "--exported",
         type=Path,
         metavar="OUT",
-        help="what `camseg export` wrote: leaves out masks that equal their export in every pixel",
+        help="an export: masks that equal it in every pixel are left out",
     )
-    add_command(actions, "list", list_masks, help="name the images with a corrected mask")
-    remove = add_command(actions, "remove", remove_masks, help="delete corrected masks")
+    add_command(actions, "list", list_masks, "name the images with a corrected mask")
+    remove = add_command(actions, "remove", remove_masks, "delete corrected masks")
     remove.add_argument("names", nargs="+", metavar="NAME", help="as `camseg corrections list` names them")
 
 

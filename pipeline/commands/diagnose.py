@@ -9,6 +9,7 @@ from pipeline.commands.tables import table
 from pipeline.errors import UserError
 
 EXAMPLES = """
+Measures what the probabilities of the classifier rest on, class by class, and names suspicious classes.
 Reads models/classifier, the val images of data/prepared and their ground-truth masks, if there are any.
 Writes reports/diagnosis/, as the stage `diagnose` of the pipeline does.
 
@@ -20,12 +21,7 @@ example:
 def add_parser(commands: Any) -> None:
     """Add `camseg diagnose`."""
     add_command(
-        commands,
-        "diagnose",
-        run,
-        help="find out whether the classifier learned the true features",
-        description="Measure what the probabilities of the trained classifier rest on, class by class.",
-        examples=EXAMPLES,
+        commands, "diagnose", run, "find out whether the classifier learned the true features", EXAMPLES
     )
 
 

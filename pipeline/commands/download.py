@@ -12,6 +12,8 @@ from pipeline.errors import UserError
 SECONDS = 5  # for an answer of the server
 
 EXAMPLES = """
+voc2012 is PASCAL VOC 2012 with its images, image-level labels and masks. torchvision fetches it.
+
 example:
   camseg download voc2012 data/voc     # 2 GB; then: camseg use data/voc/VOCdevkit/VOC2012
 """
@@ -19,14 +21,7 @@ example:
 
 def add_parser(commands: Any) -> None:
     """Add `camseg download`."""
-    parser = add_command(
-        commands,
-        "download",
-        run,
-        help="fetch a data set: voc2012",
-        description="Fetch PASCAL VOC 2012 with torchvision: images, image-level labels and masks.",
-        examples=EXAMPLES,
-    )
+    parser = add_command(commands, "download", run, "fetch a data set: voc2012", EXAMPLES)
     parser.add_argument("name", choices=("voc2012",), metavar="NAME", help="voc2012")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where to put the data set")
 

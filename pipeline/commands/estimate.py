@@ -6,20 +6,12 @@ mobilenet_v2 takes 0.7 of these seconds, resnet18 1.4, resnet50 3. Another machi
 2. The start of each stage is left out. Bytes = stored heatmaps + masks as PNG + 50 MB for each model.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.base.sizes import crop_side, working_size
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.params import (
-    FULL,
-    CrfParams,
-    EvaluationParams,
-    HeatmapParams,
-    Params,
-    SelfTrainingParams,
-    TrainingParams,
-)
+from pipeline.params import FULL, CrfParams, Params, TrainingParams
 
 CORES = 2 * 0.8  # two cores share 80 % of the work
 
@@ -62,12 +54,15 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     model = _training(section.training, side, model_cost, decoding)
     teacher = (1 - section.teacher.start) * _training(section.training, side, SEGMENTATION_FORWARD, 0)
     with_teacher = sum(name != FULL for name in section.supervision) * (section.teacher.confidence < 1)
-    self_training = _passes(params.self_training)
+    passes = _passes(heatmaps.scales, heatmaps.flip)
+    self_training = _passes(params.self_training.scales, params.self_training.flip)
     crf = _crf(train, params.pseudo_masks.crf, params.pseudo_masks.refine)
-    evaluated = _passes(params.evaluation) * _working_area(manifest.split(params.evaluation.split), side)
+    evaluated = _passes(params.evaluation.scales, params.evaluation.flip) * _working_area(
+        manifest.split(params.evaluation.split), side
+    )
     return {
         "train_classifier": _training(params.classifier.training, side, classifier_cost, decoding),
-        "make_heatmaps": CLASSIFIER_FORWARD * (1 + DEPTH * (heatmaps.depths - 1)) * _passes(heatmaps) * area,
+        "make_heatmaps": CLASSIFIER_FORWARD * (1 + DEPTH * (heatmaps.depths - 1)) * passes * area,
         "make_pseudo_masks": _mask_sets(params) * crf,
         "self_train": SEGMENTATION_FORWARD * len(params.self_training.rounds) * self_training * area,
         "train_segmentation": models * model + with_teacher * teacher,
@@ -112,9 +107,9 @@ def _training(params: TrainingParams, long_side: int, cost: float, decoding: flo
     return params.steps * params.batch_size * (cost * crop_side(params, long_side) ** 2 / 1e6 + decoding)
 
 
-def _passes(section: HeatmapParams | SelfTrainingParams | EvaluationParams) -> float:
+def _passes(scales: Sequence[float], flip: bool) -> float:
     """Pixels that go through the network, per pixel of the working size."""
-    return (2 if section.flip else 1) * sum(scale**2 for scale in section.scales)
+    return (2 if flip else 1) * sum(scale**2 for scale in scales)
 
 
 def _crf(samples: Iterable[Sample], params: CrfParams, refine: str) -> float:

@@ -6,9 +6,9 @@ from typing import Any
 
 from pipeline.commands.parser import add_command
 
-DEFAULT_MODEL = "models/classifier"
-
 EXAMPLES = """
+FOLDER/IMAGE/ gets each heatmap, drawn over the image, and a grid that compares the methods.
+
 methods: cam, gradcam, gradcampp, xgradcam, hirescam, layercam.
 The package grad-cam (pip install '.[methods]') adds scorecam, ablationcam, eigencam and others.
 `six` stands for gradcam,scorecam,gradcampp,ablationcam,xgradcam,eigencam.
@@ -22,33 +22,17 @@ examples:
 
 def add_parser(commands: Any) -> None:
     """Add `camseg explain`."""
-    parser = add_command(
-        commands,
-        "explain",
-        run,
-        help="show what a classifier looks at in images",
-        description="Draw heatmaps over each image, and a grid that compares methods, in FOLDER/IMAGE/.",
-        examples=EXAMPLES,
-    )
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser = add_command(commands, "explain", run, "show what a classifier looks at in images", EXAMPLES)
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the results go")
-    parser.add_argument(
-        "--model",
-        default=DEFAULT_MODEL,
-        metavar="M",
-        help=f"a folder of the pipeline (default: {DEFAULT_MODEL}), torchvision:NAME or timm:NAME",
+    models = (
+        "models/classifier (the default) or another folder of the pipeline, torchvision:NAME or timm:NAME"
     )
-    parser.add_argument(
-        "--weights",
-        default="imagenet",
-        metavar="W",
-        help="of a library's model: imagenet (downloaded, the default), none, or a .safetensors or .pth file",
-    )
-    parser.add_argument(
-        "--layer",
-        metavar="L",
-        help="target layer, e.g. layer3.-1 (default: the last one before global pooling)",
-    )
+    parser.add_argument("--model", default="models/classifier", metavar="M", help=models)
+    weights = "of a library's model: imagenet (downloaded, the default), none, or a .safetensors or .pth file"
+    parser.add_argument("--weights", default="imagenet", metavar="W", help=weights)
+    layers = "target layer, e.g. layer3.-1 (default: the last one before global pooling)"
+    parser.add_argument("--layer", metavar="L", help=layers)
     parser.add_argument("--methods", metavar="M,M", help="default: cam,gradcam,gradcampp,layercam")
     parser.add_argument(
         "--classes", default="top3", metavar="C,C", help="topN (default: top3), or class names"

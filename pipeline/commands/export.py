@@ -37,18 +37,14 @@ def add_parser(commands: Any) -> None:
         commands,
         "export",
         run,
-        help="hand masks to annotation tools, or the model to other programs",
-        description="Write masks with their confidence, or the segmentation model, for other programs.",
-        examples=EXAMPLES.format(formats=lines),
+        "hand masks to annotation tools, or the model to other programs",
+        EXAMPLES.format(formats=lines),
     )
     parser.add_argument("format", choices=list(FORMATS), metavar="FORMAT", help=", ".join(FORMATS))
     parser.add_argument("out", type=Path, metavar="OUT", help="a new folder; for onnx, a new file")
     origin = parser.add_mutually_exclusive_group()
-    origin.add_argument(
-        "--masks",
-        metavar="NAME",
-        help="the masks in data/masks/NAME (default: what the leading model was trained on)",
-    )
+    masks = "the masks in data/masks/NAME (default: what the leading model was trained on)"
+    origin.add_argument("--masks", metavar="NAME", help=masks)
     origin.add_argument("--predictions", metavar="NAME", help="the masks in data/predictions/NAME")
     origin.add_argument("--model", type=Path, metavar="FOLDER", help="for onnx (default: the leading model)")
 

@@ -1,7 +1,7 @@
 """Writes the masks for `camseg export`, each with its confidence."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from pipeline import paths
 from pipeline.base.files import safe_join
 from pipeline.commands.outputs import new_folder
 from pipeline.commands.prepared import read_prepared
-from pipeline.data.manifest import Manifest, Sample, mask_path
+from pipeline.data.manifest import Manifest, mask_path
 from pipeline.errors import UserError
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
@@ -42,10 +42,7 @@ def export_masks(arguments: argparse.Namespace) -> int:
     with new_folder(arguments.out) as folder:
         manifest = read_prepared()
         source = find_source(arguments, params)
-        samples = exported_samples(manifest, source)
-        items = correction_order(
-            make_items(manifest, source, samples, read_source_confidences(source, samples))
-        )
+        items = correction_order(read_items(manifest, source))
         write_format(arguments.format, items, manifest.classes, folder, source.name)
     print(f"{len(items)} mask(s) of {source.folder} written to {arguments.out}; to correct first:")
     for item in items[:SHOWN]:
@@ -77,31 +74,18 @@ def find_source(arguments: argparse.Namespace, params: Params) -> MaskSource:
     return MaskSource(safe_join(parent, name), name, predicted)
 
 
-def exported_samples(manifest: Manifest, source: MaskSource) -> list[Sample]:
-    """The samples with a mask in `source`; at least one is needed."""
+def read_items(manifest: Manifest, source: MaskSource) -> list[ExportItem]:
+    """The masks of `source` with their images and confidences; at least one mask is needed."""
     samples = [sample for sample in manifest.samples if mask_path(source.folder, sample).is_file()]
     if not samples:
         raise UserError(f"{source.folder}: expected masks, got none. Run `make repro`, or name another one")
-    return samples
-
-
-def read_source_confidences(source: MaskSource, samples: Sequence[Sample]) -> Sequence[MaskConfidence]:
-    """The confidence of each mask; people made the ground-truth and the corrected masks."""
-    if source.folder in (paths.GROUND_TRUTH, paths.CORRECTED):
-        return [MaskConfidence(1.0, corrected=True)] * len(samples)
-    reports = "evaluation" if source.predicted else "pseudo_masks"
-    return read_confidences(paths.REPORTS / reports / source.name, samples)
-
-
-def make_items(
-    manifest: Manifest,
-    source: MaskSource,
-    samples: Sequence[Sample],
-    confidences: Sequence[MaskConfidence],
-) -> Iterator[ExportItem]:
-    """The files of each sample, with its confidence."""
-    for sample, confidence in zip(samples, confidences, strict=True):
-        yield ExportItem(
+    if source.folder in (paths.GROUND_TRUTH, paths.CORRECTED):  # made by people
+        confidences: Sequence[MaskConfidence] = [MaskConfidence(1.0, corrected=True)] * len(samples)
+    else:
+        reports = "evaluation" if source.predicted else "pseudo_masks"
+        confidences = read_confidences(paths.REPORTS / reports / source.name, samples)
+    return [
+        ExportItem(
             name=sample.name,
             image=safe_join(Path(manifest.root), sample.image),
             mask=mask_path(source.folder, sample),
@@ -112,3 +96,5 @@ def make_items(
             confidence=round(confidence.confidence, 4),
             corrected=confidence.corrected,
         )
+        for sample, confidence in zip(samples, confidences, strict=True)
+    ]

@@ -47,7 +47,7 @@ def load_named_classifier(model: str, weights: str) -> LoadedClassifier:
     if library == "torchvision" and name:
         net = _torchvision(name, weights)
     elif library == "timm" and name:
-        net = _timm(name, weights)
+        net = _loaded(weights, lambda options: timm.create_model(name, weights == "imagenet", **options))
     else:
         return _pipeline(Path(model))
     classes = class_names(head_of(net)[1])
@@ -78,10 +78,6 @@ def _torchvision(name: str, weights: str) -> nn.Module:
         raise UserError(f"--model: torchvision has no classifier {name!r}, but {', '.join(known)}")
     download = "DEFAULT" if weights == "imagenet" else None
     return _loaded(weights, lambda options: models.get_model(name, weights=download, **options))
-
-
-def _timm(name: str, weights: str) -> nn.Module:
-    return _loaded(weights, lambda options: timm.create_model(name, weights == "imagenet", **options))
 
 
 def _loaded(weights: str, make: Callable[[dict[str, Any]], nn.Module]) -> nn.Module:

@@ -7,6 +7,8 @@ from typing import Any
 from pipeline.commands.parser import add_command
 
 EXAMPLES = """
+Images that cannot be read are named and skipped. The other images get:
+
 FOLDER/masks/        a mask for each image: 8-bit palette PNG of the image's size, 0 background, ids from 1
 FOLDER/overlays/     with --overlay: the masks drawn over the images
 FOLDER/areas.csv     the share of the background and of each class in each image's pixels
@@ -28,22 +30,11 @@ examples:
 
 def add_parser(commands: Any) -> None:
     """Add `camseg predict`."""
-    parser = add_command(
-        commands,
-        "predict",
-        run,
-        help="write masks of new images with a trained model",
-        description="Write the mask of each image. Images that cannot be read are named and skipped.",
-        examples=EXAMPLES,
-    )
+    parser = add_command(commands, "predict", run, "write masks of new images with a trained model", EXAMPLES)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="files, or folders to search")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the masks go")
-    parser.add_argument(
-        "--model",
-        type=Path,
-        metavar="M",
-        help="folder of a model (default: the leading model, the first weak one in segmentation.supervision)",
-    )
+    models = "folder of a model (default: the leading model, the first weak one in segmentation.supervision)"
+    parser.add_argument("--model", type=Path, metavar="M", help=models)
     parser.add_argument("--overlay", action="store_true", help="also draw the masks over the images")
     parser.add_argument("--tile", action="store_true", help="large images at their own resolution, in tiles")
 

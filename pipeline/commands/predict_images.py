@@ -4,7 +4,7 @@ import argparse
 import csv
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -70,7 +70,7 @@ def predict_images(arguments: argparse.Namespace) -> int:
             else:
                 mask = write_prediction_images(out, name, next(decoded), make_mask, arguments.overlay)
             if mask is not None:
-                write_row(str(path), f"{name}.png", shares(mask, len(classes) + 1))
+                write_row(path, f"{name}.png", mask)
                 rows += 1
     if rows:
         write_text(out / "labelmap.txt", colour_table(range(1, len(classes) + 1), classes))
@@ -148,23 +148,20 @@ def find_images(folder: Path, out: Path) -> list[Path]:
     return files
 
 
-def shares(mask: Mask, count: int) -> list[float]:
-    """The share of each of the ids 0 .. `count` - 1 in the pixels of a mask (H, W), in [0, 1]."""
-    return [float(share) for share in np.bincount(mask.ravel(), minlength=count) / mask.size]
-
-
 @contextmanager
-def areas_file(path: Path, classes: Iterable[str]) -> Iterator[Callable[[str, str, Sequence[float]], None]]:
+def areas_file(path: Path, classes: Sequence[str]) -> Iterator[Callable[[Path, str, Mask], None]]:
     """A function that writes the row of an image at once, so that a killed run keeps its rows.
 
-    The columns go by position: a class may also be named `image` or `background`.
+    A row holds the share of each id in the pixels of the mask. The columns go by position: a class may also
+    be named `image` or `background`.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", "mask", "background", *classes])
 
-        def write(image: str, mask: str, areas: Sequence[float]) -> None:
-            writer.writerow([image, mask, *(f"{share:.6f}" for share in areas)])
+        def write(image: Path, name: str, mask: Mask) -> None:
+            shares = np.bincount(mask.ravel(), minlength=len(classes) + 1) / mask.size
+            writer.writerow([image, name, *(f"{share:.6f}" for share in shares)])
             file.flush()
 
         yield write

@@ -39,6 +39,8 @@ TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
 NAMED_WEIGHTS = ("imagenet", "none")  # all others are paths
 
 EXAMPLES = """
+If the folder has errors, params.yaml stays as it is. Comments are kept.
+
 examples:
   camseg use data/raw
   camseg use ../images --weights ../weights/mobilenet_v2.safetensors
@@ -51,25 +53,13 @@ examples:
 def add_parser(commands: Any) -> None:
     """Add `camseg use`."""
     parser = add_command(
-        commands,
-        "use",
-        run,
-        help="set up params.yaml for a folder of images and labels",
-        description="Check a folder. If it has no errors, set up ./params.yaml for it; comments are kept.",
-        examples=EXAMPLES,
+        commands, "use", run, "check a folder of images and labels, and set up params.yaml for it", EXAMPLES
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="the folder, see `camseg check --help`")
-    parser.add_argument(
-        "--weights",
-        default=WEIGHTS,
-        metavar="W",
-        help="imagenet (downloaded, the default), none, or the path of a .safetensors or .pth file",
-    )
-    parser.add_argument(
-        "--encoder",
-        metavar="NAME",
-        help="encoder of both networks (default: the one in params.yaml, or one that fits the weights)",
-    )
+    weights = "imagenet (downloaded, the default), none, or the path of a .safetensors or .pth file"
+    parser.add_argument("--weights", default=WEIGHTS, metavar="W", help=weights)
+    encoder = "encoder of both networks (default: the one in params.yaml, or one that fits the weights)"
+    parser.add_argument("--encoder", metavar="NAME", help=encoder)
     parser.add_argument(
         "--quality",
         choices=list(SEGMENTATION_PASSES),
@@ -78,12 +68,8 @@ def add_parser(commands: Any) -> None:
         "follow, each with new masks by the last model and a new model; best: also several scales and the "
         "CRF whenever a model predicts",
     )
-    parser.add_argument(
-        "--preset",
-        type=Path,
-        metavar="FILE",
-        help="YAML with some of the keys of params.yaml; its values replace the values of camseg",
-    )
+    preset = "YAML with some of the keys of params.yaml; its values replace the values of camseg"
+    parser.add_argument("--preset", type=Path, metavar="FILE", help=preset)
     add_source(parser)
 
 
