@@ -107,8 +107,8 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """AdamW, or SGD with momentum 0.9, with groups of their own for pretrained parameters and for vectors.
 
-    Vectors, which are biases and the scales of norms, do not decay: decay keeps the matrices small, and a norm
-    that is pulled towards 0 takes its signal away.
+    Vectors are biases and the scales of norms. They do not decay: a norm that is pulled towards 0 takes its
+    signal away.
     """
     slow = {id(parameter) for parameter in pretrained}
     members: dict[tuple[bool, bool], list[nn.Parameter]] = defaultdict(list)

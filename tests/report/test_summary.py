@@ -71,7 +71,10 @@ def test_summary_by_hand() -> None:
 
 def test_missing_scores_are_null() -> None:
     results = dataclasses.replace(
-        make_results(None, None), classifier={}, pseudo_masks={"cam": {}}, evaluation={"cam": {"split": "val"}}
+        make_results(None, None),
+        classifier={},
+        pseudo_masks={"cam": {}},
+        evaluation={"cam": {"split": "val"}},
     )
     summary = summarise(results)
     assert summary["classifier"] == {"map": None, "f1": None}
