@@ -1,7 +1,6 @@
 """How many images a segmentation model was trained on, as its stage writes it down."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from pipeline import paths
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample, Split, mask_path, write_manifest
+from pipeline.segmentation.segmentation_training import MaskedSamples
 from pipeline.stages import train_segmentation as stage
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
@@ -30,12 +30,12 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     write_manifest(paths.PREPARED, Manifest("", ("cat",), tuple(samples)))
     names: list[str] = []
 
-    def train(_net: object, _manifest: object, samples: Sequence[Sample], *_: object) -> list[object]:
-        names.extend(sample.name for sample in samples)
+    def train(_net: object, masked: MaskedSamples, *_: object) -> list[object]:
+        names.extend(sample.name for sample in masked.samples)
         return []
 
     monkeypatch.setattr(stage, "train_segmentation", train)
-    monkeypatch.setattr(stage, "make_segmentation_net", lambda *_, **__: None)
+    monkeypatch.setattr(stage, "new_net", lambda *_: None)
     monkeypatch.setattr(stage, "save_segmentation_net", lambda folder, _net: folder.mkdir(parents=True))
     for sample in (samples[0], samples[2], samples[3]):
         write_mask(mask_path(paths.GROUND_TRUTH, sample), np.zeros(SIZE, np.uint8))
