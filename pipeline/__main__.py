@@ -1,4 +1,4 @@
-"""The `camseg` command."""
+"""The `camseg` command: reads its arguments, runs a subcommand, and prints expected errors plainly."""
 
 import argparse
 import os
@@ -9,64 +9,66 @@ from pipeline.commands import check, corrections, diagnose, download, explain, e
 from pipeline.errors import UserError
 from pipeline.stages.running import ADVICE, is_out_of_memory
 
-REFUSED = 2  # what is given cannot be used; argparse ends with it too
+REFUSED = 2  # the input cannot be used; argparse has the same status
 INTERRUPTED = 130  # by Ctrl-C, as a shell has it
 UNREAD = 141  # the reader of the output has gone, as a shell has it
 
 EXAMPLES = """
 from images to a model, and from corrected masks to a better one:
-  camseg check ../photos
-  camseg use ../photos
+  camseg check ../images
+  camseg use ../images
   make repro
   camseg export labelstudio to-correct
   camseg corrections add project-1.json
   make repro
-  camseg predict ../new-photos --out predicted
+  camseg predict ../new-images --out predicted
 
-camseg COMMAND --help has more of each.
+`camseg COMMAND --help` shows the options and more examples.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand; returns the exit status.
+    """The exit status of a subcommand.
 
-    0; 1 if it did its work and something is wrong with what it looked at; 2 if it refuses what it was given;
-    130 if the user stopped it.
+    0; 1 if it did its work and something is wrong with the data; 2 if it refuses its input; 130 if the user
+    stopped it.
     """
+    parsed = parse_arguments(arguments)
+    try:
+        status: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `camseg check ... | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end of Python
+        return UNREAD
+    except (UserError, OSError, RuntimeError, KeyboardInterrupt) as error:
+        if parsed.debug or (isinstance(error, RuntimeError) and not is_out_of_memory(error)):
+            raise
+        return report_error(error)
+    return status
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments of one subcommand, with its function as `run`."""
     parser = argparse.ArgumentParser(
         "camseg",
         description="Segmentation from image-level labels.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(debug=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (check, use, download, explain, diagnose, predict, export, corrections):
         command.add_parser(commands)
-    for each in commands.choices.values():
-        each.add_argument("--debug", action="store_true", help="show where an error comes from")
-    given = parser.parse_args(arguments)
-    try:
-        status: int = given.run(given)
-        sys.stdout.flush()
-    except BrokenPipeError:  # of `camseg check ... | head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end of Python
-        return UNREAD
-    except (UserError, OSError) as error:
-        if given.debug:
-            raise
-        print(f"camseg: {error}", file=sys.stderr)
-        return REFUSED
-    except RuntimeError as error:
-        if given.debug or not is_out_of_memory(error):
-            raise
-        print(f"camseg: {error}\n  {ADVICE}", file=sys.stderr)
-        return REFUSED
-    except KeyboardInterrupt:
-        if given.debug:
-            raise
-        print("camseg: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    return status
+    return parser.parse_args(arguments)
+
+
+def report_error(error: BaseException) -> int:
+    """The exit status that stands for `error`, which is printed without a traceback."""
+    message = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+    print(f"camseg: {message}", file=sys.stderr)
+    if isinstance(error, RuntimeError):
+        print(f"  {ADVICE}", file=sys.stderr)
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else REFUSED
 
 
 if __name__ == "__main__":

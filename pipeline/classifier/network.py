@@ -1,4 +1,4 @@
-"""Encoder -> global average pooling -> one fully connected layer: the network that CAM is defined on."""
+"""The classifier: encoder -> global average pooling -> one fully connected layer, as CAM needs it."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from pipeline.params import ClassifierParams
 
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """What is needed to build the network again."""
+    """What a saved network is built again from."""
 
     encoder: str
     output_stride: int

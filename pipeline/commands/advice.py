@@ -1,4 +1,4 @@
-"""What is worth a second look in a data set that has no errors: pure functions of what was found."""
+"""Finds what may be a mistake in a data set without errors: copies, spellings, sizes, rare classes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -14,29 +14,29 @@ from pipeline.data.manifest import Manifest, Sample
 
 SHOWN = 5  # pairs
 ALIKE = ("across the splits, which makes scores too good", "within a split", "and have other labels")
-RARER = 5  # times: a misspelling is this much rarer than the right spelling
-UNEVEN = 10  # times: classes that differ so much in number of images
+RARER = 5  # times: a misspelling has this many times fewer images than the right spelling
+UNEVEN = 10  # times: a rare class has this many times fewer images than the largest class
 
 
 def advise(manifest: Manifest, hashes: Mapping[str, int], long_side: int, output_stride: int) -> list[str]:
-    """A sentence for each thing that is worth a look; empty if there is none.
+    """A sentence for each possible mistake.
 
     Args:
-        hashes: what each sample looks like, by name, see `difference_hash`.
+        hashes: the `difference_hash` of each sample, by name.
         long_side: the working size in pixels.
         output_stride: pixels per cell of the classifier's feature map.
     """
-    found = [
+    sentences = [
         *_duplicates(manifest, hashes),
         *_spellings(manifest),
         *_small(manifest, long_side, output_stride),
         *_uneven(manifest),
     ]
-    return [printable(sentence) for sentence in found]
+    return [printable(sentence) for sentence in sentences]
 
 
 def one_edit_apart(one: str, other: str) -> bool:
-    """Whether one letter more, less, or changed turns one text into the other; case does not count."""
+    """Whether one letter added, removed or changed turns one text into the other; case does not count."""
     short, long = sorted((one.casefold(), other.casefold()), key=len)
     if len(long) - len(short) > 1:
         return False
@@ -58,14 +58,14 @@ def _duplicates(manifest: Manifest, hashes: Mapping[str, int]) -> Iterator[str]:
             counts[kind] += chosen.sum()
             first = pairs[chosen][: SHOWN - len(shown[kind])]
             shown[kind] += [f"{_named(samples[i])} = {_named(samples[j])}" for i, j in first]
-    for kind, said in enumerate(ALIKE):
-        if counts[kind]:
-            more = f" and {counts[kind] - SHOWN} more" if counts[kind] > SHOWN else ""
-            yield f"{counts[kind]} pair(s) look alike {said}: {', '.join(shown[kind])}{more}"
+    for count, pairs_shown, where in zip(counts, shown, ALIKE, strict=True):
+        if count:
+            more = f" and {count - SHOWN} more" if count > SHOWN else ""
+            yield f"{count} pair(s) look alike {where}: {', '.join(pairs_shown)}{more}"
 
 
 def _codes(values: Sequence[object]) -> NDArray[np.int64]:
-    """A number for each of `values`, equal where they are: int64 (n,)."""
+    """A number for each value, the same number for equal values: int64 (n,)."""
     numbers: dict[object, int] = {}
     return np.array([numbers.setdefault(value, len(numbers)) for value in values], np.int64)
 
@@ -75,7 +75,7 @@ def _named(sample: Sample) -> str:
 
 
 def _spellings(manifest: Manifest) -> Iterator[str]:
-    """Names that differ by case, or by one letter where one is rare: `boat` and `goat` are two classes."""
+    """Names that differ by case, or by one letter if one name is rare: `boat` and `goat` are two classes."""
     counts = np.sum(list(images_per_class(manifest).values()), axis=0)
     for i, j in combinations(range(len(manifest.classes)), 2):
         one, other = manifest.classes[i], manifest.classes[j]
@@ -89,26 +89,23 @@ def _spellings(manifest: Manifest) -> Iterator[str]:
 
 
 def _small(manifest: Manifest, long_side: int, output_stride: int) -> Iterator[str]:
-    thin = [
+    narrow = [
         s.name for s in manifest.samples if min(working_size(s.height, s.width, long_side)) < output_stride
     ]
-    if thin:
+    if narrow:
         yield (
-            f"{len(thin)} image(s) are narrower than one cell of the feature map ({output_stride} pixels at "
-            f"data.long_side {long_side}): {listed(thin)}"
+            f"{len(narrow)} image(s) are narrower than one cell of the feature map ({output_stride} pixels "
+            f"at data.long_side {long_side}): {listed(narrow)}"
         )
-    blown = [s.name for s in manifest.samples if max(s.height, s.width) * 4 < long_side]
-    if blown:
-        yield f"{len(blown)} image(s) are enlarged more than four times: {listed(blown)}"
+    enlarged = [s.name for s in manifest.samples if max(s.height, s.width) * 4 < long_side]
+    if enlarged:
+        yield f"{len(enlarged)} image(s) are enlarged more than four times: {listed(enlarged)}"
 
 
 def _uneven(manifest: Manifest) -> Iterator[str]:
     counts = [int(count) for count in images_per_class(manifest)["train"]]
-    rare = [_count(manifest.classes, counts, i) for i, n in enumerate(counts) if n * UNEVEN < max(counts)]
+    named = [f"{name} ({count})" for name, count in zip(manifest.classes, counts, strict=True)]
+    rare = [text for text, count in zip(named, counts, strict=True) if count * UNEVEN < max(counts)]
     if rare:
-        most = _count(manifest.classes, counts, counts.index(max(counts)))
+        most = named[counts.index(max(counts))]
         yield f"classes with less than a tenth of the images of {most} in train: {listed(rare)}"
-
-
-def _count(classes: Sequence[str], counts: Sequence[int], index: int) -> str:
-    return f"{classes[index]} ({counts[index]})"

@@ -1,4 +1,4 @@
-"""`camseg check`: what a folder holds, what is wrong with it, and what a run will cost."""
+"""`camseg check`: shows what a folder holds, what is wrong with it, and what a run will cost."""
 
 import argparse
 from collections.abc import Mapping
@@ -6,101 +6,93 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.base.files import write_bytes
 from pipeline.commands.advice import advise
 from pipeline.commands.estimate import estimate
-from pipeline.commands.folder import add_source, inspect_for, is_current, problem_lines, source_of
-from pipeline.commands.overview import (
-    co_occurrence,
-    image_sizes,
-    images_per_class,
-    labels_per_image,
-)
+from pipeline.commands.folder import add_source, inspect_source, is_current, problem_lines
+from pipeline.commands.overview import co_occurrence, image_sizes, images_per_class, labels_per_image
 from pipeline.commands.params_file import with_values
+from pipeline.commands.parser import add_command
 from pipeline.commands.tables import duration, table
-from pipeline.commands.use import QUALITY, photo_values, quality_values
-from pipeline.data.manifest import Manifest
+from pipeline.commands.use import QUALITY, quality_values, values_for_data
+from pipeline.data.manifest import Manifest, Split
 from pipeline.errors import UserError
 from pipeline.params import Params, load_params
 
 LARGEST_MATRIX = 12  # classes; beyond it the most frequent pairs are listed
 
 EXAMPLES = """
-The folder is one of: images/ and labels.csv; a folder of photos for each class; a COCO instances file, a
-year of a VOCdevkit, an export of Label Studio or CVAT, each with its images. docs/data.md shows them.
+This command changes nothing. PATH is one of these folders (docs/data.md shows each of them):
+  images/ and labels.csv
+  a folder of images for each class
+  a COCO instances file with its images
+  a year of a VOCdevkit
+  an export of Label Studio or CVAT with its images
 
 examples:
   camseg check data/raw
-  camseg check ../photos --picture classes.png
+  camseg check ../images --picture classes.png
   camseg check VOCdevkit/VOC2012 --source voc
 """
 
 
 def add_parser(commands: Any) -> None:
-    """Add the subcommand to the parser."""
-    parser = commands.add_parser(
+    """Add `camseg check`."""
+    parser = add_command(
+        commands,
         "check",
-        help="look at a folder of images and labels; changes nothing",
-        description="Read a folder of images and labels and list everything that is wrong with it.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        run,
+        "list what a folder of images and labels holds, and what is wrong with it",
+        EXAMPLES,
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="the folder")
     add_source(parser)
     parser.add_argument(
-        "--picture",
-        type=Path,
-        metavar="FILE.png",
-        help="draw the classes, and which come together, to a file",
+        "--picture", type=Path, metavar="FILE.png", help="draw the images of each class and pair of classes"
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; 1 if there are errors.
-
-    Raises:
-        ValueError: there is no such folder.
-    """
-    if not arguments.path.is_dir():
-        raise UserError(f"{arguments.path}: expected a folder of images, got none. Check the path")
+    """Print what the folder holds; 1 if it has errors."""
+    path, picture = arguments.path, arguments.picture
+    if not path.is_dir():
+        raise UserError(f"{path}: expected a folder of images, got none. Check the path")
     params = load_params()
-    source = source_of(arguments.path, params, arguments.source)
-    found = inspect_for(source, arguments.path, params)
-    print(f"{arguments.path}: read as {source}\n")
-    if found.manifest is not None:
-        if not is_current(arguments.path, params):
-            # As `use` would set it up.
-            values = photo_values(found.manifest, params) | quality_values(QUALITY, params, {})
-            params = with_values(params, values)
-        print(describe_data(found.manifest, params), end="\n\n")
-        print(closer_look(found.manifest, found.hashes, params), end="\n\n")
-    if arguments.image and found.manifest is None:
-        print(f"{arguments.image}: not drawn, since the data has errors\n")
-    elif arguments.image and found.manifest is not None:
-        write_picture(arguments.image, found.manifest)
-    print(f"problems: {len(found.errors)} error(s), {len(found.warnings)} warning(s)")
-    for line in problem_lines(found):
+    source, inspection = inspect_source(path, params, arguments.source)
+    manifest = inspection.manifest
+    print(f"{path}: read as {source}\n")
+    if manifest:
+        if not is_current(path, params):  # as `use` would set it up
+            params = with_values(
+                params, values_for_data(manifest, params) | quality_values(QUALITY, params, {})
+            )
+        print(describe_data(manifest, inspection.hashes, params), end="\n\n")
+    if picture and manifest:
+        write_picture(picture, manifest)
+    elif picture:
+        print(f"{picture}: not drawn, since the data has errors\n")
+    print(f"problems: {len(inspection.errors)} error(s), {len(inspection.warnings)} warning(s)")
+    for line in problem_lines(inspection):
         print(f"  {line}")
-    return 1 if found.errors else 0
+    return 1 if inspection.errors else 0
 
 
-def describe_data(manifest: Manifest, params: Params) -> str:
-    """Everything that is known of the data set, as tables."""
+def describe_data(manifest: Manifest, hashes: Mapping[str, int], params: Params) -> str:
+    """The data set and the cost of a run as tables, then what may be a mistake."""
+    advice = advise(manifest, hashes, params.data.long_side, params.classifier.output_stride) or ["nothing"]
+    sizes = [[side, *spread] for side, spread in image_sizes(manifest).items()]
     parts = [
         _classes(manifest),
-        _labels(manifest),
+        "labels per image\n" + table(["labels", "images"], list(labels_per_image(manifest).items())),
         _pairs(manifest),
-        _sizes(manifest),
+        "image sizes in pixels\n" + table(["", "smallest", "median", "largest"], sizes),
         _cost(manifest, params),
+        "\n".join(["worth a look", *(f"  {sentence}" for sentence in advice)]),
     ]
     return "\n\n".join(parts)
-
-
-def closer_look(manifest: Manifest, hashes: Mapping[str, int], params: Params) -> str:
-    """What is no error but may be a mistake, one line each."""
-    found = advise(manifest, hashes, params.data.long_side, params.classifier.output_stride)
-    return "\n".join(["worth a look", *(f"  {sentence}" for sentence in found or ["nothing"])])
 
 
 def write_picture(file: Path, manifest: Manifest) -> None:
@@ -108,27 +100,30 @@ def write_picture(file: Path, manifest: Manifest) -> None:
     from pipeline.report.class_chart import draw_overview  # here, since matplotlib takes a second to load
     from pipeline.report.plots import to_png
 
-    counts = {str(s): found for s, found in images_per_class(manifest).items() if manifest.split(s)}
+    counts = {str(split): images for split, images in _counts(manifest).items()}
     write_bytes(file, to_png(draw_overview(manifest.classes, counts, co_occurrence(manifest))))
 
 
+def _counts(manifest: Manifest) -> dict[Split, NDArray[np.int64]]:
+    """Images of each class in each split that has images."""
+    return {split: counts for split, counts in images_per_class(manifest).items() if manifest.split(split)}
+
+
 def _classes(manifest: Manifest) -> str:
-    counts = {split: found for split, found in images_per_class(manifest).items() if manifest.split(split)}
-    rows = [[name, *(int(found[i]) for found in counts.values())] for i, name in enumerate(manifest.classes)]
-    background = [sum(not s.labels for s in manifest.split(split)) for split in counts]
-    rows.append(["(background only)", *background])
-    rows.append(["all images", *(len(manifest.split(split)) for split in counts)])
-    rows.append(["with a mask", *(sum(s.mask for s in manifest.split(split)) for split in counts)])
-    rows.append(["mask counts in scores", *(sum(s.score for s in manifest.split(split)) for split in counts)])
+    counts = _counts(manifest)
+    splits = [manifest.split(split) for split in counts]
+    rows = [[name, *(int(n[i]) for n in counts.values())] for i, name in enumerate(manifest.classes)]
+    rows += [
+        ["(background only)", *(sum(not sample.labels for sample in samples) for samples in splits)],
+        ["all images", *map(len, splits)],
+        ["with a mask", *(sum(sample.mask for sample in samples) for samples in splits)],
+        ["mask counts in scores", *(sum(sample.score for sample in samples) for samples in splits)],
+    ]
     return "images of each class\n" + table(["class", *counts], rows)
 
 
-def _labels(manifest: Manifest) -> str:
-    return "labels per image\n" + table(["labels", "images"], list(labels_per_image(manifest).items()))
-
-
 def _pairs(manifest: Manifest) -> str:
-    """Which classes come together: a class that never comes alone is hard to tell from its companion."""
+    """Images that show two classes: a classifier cannot tell classes apart that always come together."""
     counts = co_occurrence(manifest)
     names = manifest.classes
     if len(names) <= LARGEST_MATRIX:
@@ -137,11 +132,6 @@ def _pairs(manifest: Manifest) -> str:
     pairs = sorted(combinations(range(len(names)), 2), key=lambda pair: -counts[pair])[:LARGEST_MATRIX]
     rows = [[f"{names[a]}, {names[b]}", int(counts[a, b])] for a, b in pairs if counts[a, b]]
     return "most frequent pairs of classes\n" + table(["pair", "images"], rows)
-
-
-def _sizes(manifest: Manifest) -> str:
-    rows = [[side, *spread] for side, spread in image_sizes(manifest).items()]
-    return "image sizes in pixels\n" + table(["", "smallest", "median", "largest"], rows)
 
 
 def _cost(manifest: Manifest, params: Params) -> str:

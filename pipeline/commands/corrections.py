@@ -1,4 +1,4 @@
-"""`camseg corrections`: masks that somebody corrected come back, and train from then on."""
+"""`camseg corrections`: takes masks back that a person corrected; models then train on these masks."""
 
 import argparse
 import sys
@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from pipeline import paths
+from pipeline.commands.folder import problem_lines
+from pipeline.commands.parser import add_command
 from pipeline.commands.prepared import read_prepared
 from pipeline.data.corrections.archive import unpack_zip
 from pipeline.data.corrections.inspection import Corrections, inspect_corrections
@@ -26,80 +28,70 @@ from pipeline.errors import UserError
 from pipeline.params import load_params
 
 EXAMPLES = """
-PATH is a folder, a zip or a JSON file: what `camseg export` writes, or what the annotation tool hands back
-(docs/data.md). Every mask in it counts as corrected, but for those that --exported leaves out. They are kept
-in data/corrections.
+PATH is a folder, a zip or a JSON file: what `camseg export` wrote, or what an annotation tool returned
+(docs/data.md). camseg counts every mask in PATH as corrected, except for the masks that --exported leaves
+out, and keeps the masks in data/corrections. They take the place of the pseudo-masks. If one of the masks is
+wrong, none is kept.
 
 examples:
   camseg export cvat to-correct
   camseg corrections add task_1.zip --exported to-correct
   camseg corrections add project-1.json --format labelstudio
   camseg corrections list
-  camseg corrections remove photo-07
+  camseg corrections remove image-07
 """
 
 
 def add_parser(commands: Any) -> None:
-    """Add the subcommand to the parser."""
-    parser = commands.add_parser(
+    """Add `camseg corrections` with its actions."""
+    parser = add_command(
+        commands,
         "corrections",
-        help="take corrected masks back: the models are then trained on them",
-        description="Masks that were corrected by hand. They take the place of the pseudo-masks.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        None,
+        "take corrected masks back: the models are then trained on them",
+        EXAMPLES,
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    add = actions.add_parser(
-        "add",
-        help="check masks and keep them; again: replace them",
-        description="Check corrected masks and keep them. If one of them is wrong, none is kept.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    add = add_command(
+        actions, "add", add_masks, "check corrected masks and keep them; again: replace them", EXAMPLES
     )
     add.add_argument("path", type=Path, metavar="PATH", help="a folder, a .zip or a .json")
-    add.add_argument("--format", choices=get_args(Format), help="what PATH is (default: found out)")
+    add.add_argument(
+        "--format", choices=get_args(Format), help="the format of PATH (default: camseg finds it out)"
+    )
     add.add_argument(
         "--exported",
         type=Path,
         metavar="OUT",
-        help="what `camseg export` wrote: masks that are still the same pixel for pixel are left out",
+        help="an export: masks that equal it in every pixel are left out",
     )
-    add.set_defaults(run=add_masks)
-    shown = actions.add_parser("list", help="name the images with a corrected mask")
-    shown.set_defaults(run=list_masks)
-    removed = actions.add_parser("remove", help="forget corrected masks")
-    removed.add_argument("names", nargs="+", metavar="NAME", help="as `camseg corrections list` names them")
-    removed.set_defaults(run=remove_masks)
-    for action in (add, shown, removed):  # as behind `camseg corrections`
-        action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    add_command(actions, "list", list_masks, "name the images with a corrected mask")
+    remove = add_command(actions, "remove", remove_masks, "delete corrected masks")
+    remove.add_argument("names", nargs="+", metavar="NAME", help="as `camseg corrections list` names them")
 
 
 def add_masks(arguments: argparse.Namespace) -> int:
-    """Check and keep the masks of PATH; 2, and nothing is written, if there are errors.
-
-    Raises:
-        ValueError: PATH holds no masks, or none that differ from those that were exported.
-    """
+    """Check and keep the masks of PATH; 2, and nothing is written, if there are errors."""
     params, manifest = load_params(), read_prepared()
     order = stored_classes(paths.CORRECTIONS, manifest.classes)
     read = partial(
         read_corrected_masks, manifest=manifest, order=order, max_megapixels=params.data.max_megapixels
     )
-    found = read(arguments.path, arguments.format)
-    for line in [f"error: {e}" for e in found.errors] + [f"warning: {w}" for w in found.warnings]:
+    corrections = read(arguments.path, arguments.format)
+    for line in problem_lines(corrections):
         print(line, file=sys.stderr)
-    if found.errors:
-        print(f"camseg: no mask was added: {len(found.errors)} error(s)", file=sys.stderr)
+    if corrections.errors:
+        print(f"camseg: no mask was added: {len(corrections.errors)} error(s)", file=sys.stderr)
         return 2
     exported = read(arguments.exported, None).masks if arguments.exported else {}
-    masks = {name: mask for name, mask in found.masks.items() if mask != exported.get(name)}
+    masks = {name: mask for name, mask in corrections.masks.items() if mask != exported.get(name)}
     if not masks:
         raise UserError(f"{arguments.path}: expected masks that differ from {arguments.exported}, got none")
     new = set(masks) - set(stored_names(paths.CORRECTIONS))
     store_corrections(paths.CORRECTIONS, masks, order)
-    same = f", {len(found.masks) - len(masks)} as they were exported left out" if arguments.exported else ""
-    count = len(stored_names(paths.CORRECTIONS))
-    print(f"{len(new)} mask(s) added, {len(masks) - len(new)} replaced{same}: {count} in {paths.CORRECTIONS}")
+    unchanged = len(corrections.masks) - len(masks)
+    note = f", {unchanged} as they were exported left out" if arguments.exported else ""
+    print(f"{len(new)} mask(s) added, {len(masks) - len(new)} replaced{note}: {_count()}")
     print("now run: make repro")
     return 0
 
@@ -107,56 +99,47 @@ def add_masks(arguments: argparse.Namespace) -> int:
 def read_corrected_masks(
     path: Path, format: Format | None, manifest: Manifest, order: Sequence[str], max_megapixels: float
 ) -> Corrections:
-    """The masks of `path` and what is wrong with them; files of a zip are named as below it.
-
-    Raises:
-        ValueError: there are no masks.
-    """
-    with opened(path) as place:
-        parsed = read_corrections(place, format or find_format(place), manifest.classes)
-        found = inspect_corrections(parsed, manifest, order, max_megapixels)
-    if not parsed.records and not found.errors:
+    """The masks of `path` and what is wrong with them; messages name a file of a zip below the zip."""
+    with unpacked(path) as folder:
+        parsed = read_corrections(folder, format or find_format(folder), manifest.classes)
+        corrections = inspect_corrections(parsed, manifest, order, max_megapixels)
+    if not parsed.records and not corrections.errors:
         raise UserError(f"{path}: expected masks, got none. Check the path, or name its --format")
-    errors = tuple(line.replace(str(place), str(path)) for line in found.errors)
     return replace(
-        found, errors=errors, warnings=tuple(w.replace(str(place), str(path)) for w in found.warnings)
+        corrections,
+        errors=tuple(line.replace(str(folder), str(path)) for line in corrections.errors),
+        warnings=tuple(line.replace(str(folder), str(path)) for line in corrections.warnings),
     )
 
 
 def list_masks(_arguments: argparse.Namespace) -> int:
-    """Print the names, and how many there are."""
-    names = stored_names(paths.CORRECTIONS)
-    for name in names:
+    """Print the names of the corrected images, and how many there are."""
+    for name in stored_names(paths.CORRECTIONS):
         print(name)
-    print(f"{len(names)} corrected mask(s) in {paths.CORRECTIONS}", file=sys.stderr)
+    print(_count("corrected mask(s) "), file=sys.stderr)
     return 0
 
 
 def remove_masks(arguments: argparse.Namespace) -> int:
-    """Delete the masks of all names.
-
-    Raises:
-        ValueError: there is none of some name; then nothing is deleted.
-    """
+    """Delete the masks of all names; none, if one of the names is unknown."""
     names = dict.fromkeys(arguments.names)
-    known = set(stored_names(paths.CORRECTIONS))
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in names if name not in set(stored_names(paths.CORRECTIONS))]
     if unknown:
         raise UserError(
             f"{paths.CORRECTIONS}: expected names of `camseg corrections list`, got {', '.join(unknown)}"
         )
     remove_corrections(paths.CORRECTIONS, names)
-    print(f"{len(names)} mask(s) removed: {len(stored_names(paths.CORRECTIONS))} in {paths.CORRECTIONS}")
+    print(f"{len(names)} mask(s) removed: {_count()}")
     return 0
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[Path]:
-    """The folder or JSON file that `path` stands for; of a zip, or of what is exported for CVAT, unpacked.
+def _count(what: str = "") -> str:
+    return f"{len(stored_names(paths.CORRECTIONS))} {what}in {paths.CORRECTIONS}"
 
-    Raises:
-        ValueError: there is none, or the zip is refused, see `unpack_zip`.
-    """
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """`path`, if it is a folder or a JSON file; for a zip, and an export for CVAT, the unpacked folder."""
     file = path / CVAT_ZIP if path.is_dir() else path
     if (path.is_dir() and not file.is_file()) or (file.suffix.lower() == ".json" and file.is_file()):
         yield path

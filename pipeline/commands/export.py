@@ -1,14 +1,16 @@
-"""`camseg export`: masks for annotation tools and other trainings, the model for other run times."""
+"""`camseg export`: hands masks to annotation tools and other trainings, and the model to other run times."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
+from pipeline.commands.parser import add_command
+
 FORMATS = {
     "voc": "a devkit of PASCAL VOC: VOCdevkit/VOC2012",
     "coco": "annotations.json with run lengths",
-    "cvat": "annotations.zip, to be uploaded as `Segmentation mask 1.1`",
-    "labelstudio": "tasks.json with the masks as predictions of the brush, and config.xml",
+    "cvat": "annotations.zip, to upload as `Segmentation mask 1.1`",
+    "labelstudio": "tasks.json with the masks as brush predictions, and config.xml",
     "png": "masks/ as palette PNGs and classes.txt, as camseg reads them",
     "onnx": "the segmentation model as one .onnx file",
 }
@@ -17,8 +19,8 @@ EXAMPLES = """
 formats:
 {formats}
 
-All folders hold confidence.csv, with the masks to correct first at its top, and all but that of png the
-images. OUT must be new, or an empty folder.
+Each folder holds confidence.csv, which lists the masks in the order of correction, and the images (but for
+png). OUT must be new, or an empty folder.
 
 examples:
   camseg export voc exported
@@ -29,30 +31,26 @@ examples:
 
 
 def add_parser(commands: Any) -> None:
-    """Add the subcommand to the parser."""
+    """Add `camseg export`."""
     lines = "\n".join(f"  {name:<12} {text}" for name, text in FORMATS.items())
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "export",
-        help="hand masks to annotation tools, or the model to others",
-        description="Write masks with their confidence, or the segmentation model, in the format of others.",
-        epilog=EXAMPLES.format(formats=lines),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        run,
+        "hand masks to annotation tools, or the model to other programs",
+        EXAMPLES.format(formats=lines),
     )
     parser.add_argument("format", choices=list(FORMATS), metavar="FORMAT", help=", ".join(FORMATS))
-    parser.add_argument("out", type=Path, metavar="OUT", help="a new folder; of onnx, a new file")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--masks",
-        metavar="NAME",
-        help="those in data/masks/NAME (default: what the leading model was trained on)",
-    )
-    which.add_argument("--predictions", metavar="NAME", help="those in data/predictions/NAME")
-    which.add_argument("--model", type=Path, metavar="FOLDER", help="of onnx (default: the leading model)")
-    parser.set_defaults(run=run)
+    parser.add_argument("out", type=Path, metavar="OUT", help="a new folder; for onnx, a new file")
+    origin = parser.add_mutually_exclusive_group()
+    masks = "the masks in data/masks/NAME (default: what the leading model was trained on)"
+    origin.add_argument("--masks", metavar="NAME", help=masks)
+    origin.add_argument("--predictions", metavar="NAME", help="the masks in data/predictions/NAME")
+    origin.add_argument("--model", type=Path, metavar="FOLDER", help="for onnx (default: the leading model)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write what is asked for; 0, or an error that says what is wrong."""
+    """Write the masks or the model."""
     if arguments.format == "onnx":
         from pipeline.commands.export_model import export_model  # here, since it loads torch
 

@@ -1,7 +1,7 @@
-"""The work of `camseg export` for formats of masks."""
+"""Writes the masks for `camseg export`, each with its confidence."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from pipeline import paths
 from pipeline.base.files import safe_join
 from pipeline.commands.outputs import new_folder
 from pipeline.commands.prepared import read_prepared
-from pipeline.data.manifest import Manifest, Sample, mask_path
+from pipeline.data.manifest import Manifest, mask_path
 from pipeline.errors import UserError
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
@@ -27,27 +27,22 @@ SHOWN = 5  # masks, on the terminal
 
 @dataclass(frozen=True)
 class MaskSource:
-    """The masks that are handed over."""
+    """The folder of masks to export."""
 
-    folder: Path  # of one mask per sample
+    folder: Path
     name: str
     predicted: bool  # by a segmentation model
 
 
 def export_masks(arguments: argparse.Namespace) -> int:
-    """Write a folder in one of the formats of masks.
-
-    Raises:
-        ValueError, OSError: what is asked for is not there, or cannot be written in this format.
-    """
+    """Write a folder in one of the formats of masks."""
     if arguments.model:
         raise UserError(f"--model: {arguments.format} takes masks: --masks NAME or --predictions NAME")
     params = load_params()
     with new_folder(arguments.out) as folder:
         manifest = read_prepared()
         source = find_source(arguments, params)
-        samples = exported_samples(manifest, source)
-        items = correction_order(make_items(manifest, source, samples, confidences(source, samples)))
+        items = correction_order(read_items(manifest, source))
         write_format(arguments.format, items, manifest.classes, folder, source.name)
     print(f"{len(items)} mask(s) of {source.folder} written to {arguments.out}; to correct first:")
     for item in items[:SHOWN]:
@@ -58,66 +53,39 @@ def export_masks(arguments: argparse.Namespace) -> int:
 def write_format(
     format: str, items: Sequence[ExportItem], classes: Sequence[str], folder: Path, name: str
 ) -> None:
-    """Write `items` to `folder`."""
-    match format:
-        case "voc":
-            export_voc(items, classes, folder)
-        case "coco":
-            export_coco(items, classes, folder)
-        case "cvat":
-            export_cvat(items, classes, folder)
-        case "labelstudio":
-            export_labelstudio(items, classes, folder, f"camseg {name}")
-        case "png":
-            export_png(items, classes, folder)
-        case _:
-            raise ValueError(f"Expected a format of masks, got {format!r}")
+    """Write `items` to `folder`; `name` says in Label Studio where the masks come from."""
+    if format == "labelstudio":
+        return export_labelstudio(items, classes, folder, f"camseg {name}")
+    export = {"voc": export_voc, "coco": export_coco, "cvat": export_cvat, "png": export_png}[format]
+    return export(items, classes, folder)
 
 
 def find_source(arguments: argparse.Namespace, params: Params) -> MaskSource:
-    """The folder of masks that is asked for, by default what the leading model was trained on.
-
-    Raises:
-        ValueError: there is no such folder.
-    """
+    """The masks of --predictions or --masks, by default the masks that the leading model was trained on."""
     predicted = arguments.predictions is not None
-    above = paths.PREDICTIONS if predicted else paths.MASKS
+    parent = paths.PREDICTIONS if predicted else paths.MASKS
     name = arguments.predictions if predicted else arguments.masks
     if name is None:
         name = lead_masks(params.heatmaps.methods, params.segmentation.supervision)
-    known = sorted(path.name for path in above.iterdir() if path.is_dir()) if above.is_dir() else []
+    known = sorted(path.name for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
     if name not in known:
-        there = f"one of {', '.join(known)}" if known else "masks"
-        raise UserError(f"{above}: expected {there}, got no {name!r}. Run `make repro`, or name another one")
-    return MaskSource(safe_join(above, name), name, predicted)
+        expected = f"one of {', '.join(known)}" if known else "masks"
+        raise UserError(f"{parent}: expected {expected}, got no {name!r}. Run `make repro`, or name another")
+    return MaskSource(safe_join(parent, name), name, predicted)
 
 
-def exported_samples(manifest: Manifest, source: MaskSource) -> list[Sample]:
-    """The samples that `source` has masks of.
-
-    Raises:
-        ValueError: there are none.
-    """
+def read_items(manifest: Manifest, source: MaskSource) -> list[ExportItem]:
+    """The masks of `source` with their images and confidences; at least one mask is needed."""
     samples = [sample for sample in manifest.samples if mask_path(source.folder, sample).is_file()]
     if not samples:
         raise UserError(f"{source.folder}: expected masks, got none. Run `make repro`, or name another one")
-    return samples
-
-
-def confidences(source: MaskSource, samples: Sequence[Sample]) -> Sequence[MaskConfidence]:
-    """The confidence of each mask; true and corrected masks are made by a human."""
-    if source.folder in (paths.GROUND_TRUTH, paths.CORRECTED):
-        return [MaskConfidence(1.0, corrected=True)] * len(samples)
-    reports = "evaluation" if source.predicted else "pseudo_masks"
-    return read_confidences(paths.REPORTS / reports / source.name, samples)
-
-
-def make_items(
-    manifest: Manifest, source: MaskSource, samples: Sequence[Sample], found: Sequence[MaskConfidence]
-) -> Iterator[ExportItem]:
-    """The files of each sample, with its confidence."""
-    for sample, mask in zip(samples, found, strict=True):
-        yield ExportItem(
+    if source.folder in (paths.GROUND_TRUTH, paths.CORRECTED):  # made by people
+        confidences: Sequence[MaskConfidence] = [MaskConfidence(1.0, corrected=True)] * len(samples)
+    else:
+        reports = "evaluation" if source.predicted else "pseudo_masks"
+        confidences = read_confidences(paths.REPORTS / reports / source.name, samples)
+    return [
+        ExportItem(
             name=sample.name,
             image=safe_join(Path(manifest.root), sample.image),
             mask=mask_path(source.folder, sample),
@@ -125,6 +93,8 @@ def make_items(
             width=sample.width,
             split=sample.split,
             labels=sample.labels,
-            confidence=round(mask.confidence, 4),
-            corrected=mask.corrected,
+            confidence=round(confidence.confidence, 4),
+            corrected=confidence.corrected,
         )
+        for sample, confidence in zip(samples, confidences, strict=True)
+    ]

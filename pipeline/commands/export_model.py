@@ -1,4 +1,4 @@
-"""The work of `camseg export onnx`."""
+"""Writes the segmentation model for `camseg export onnx`."""
 
 import argparse
 from pathlib import Path
@@ -10,11 +10,7 @@ from pipeline.params import load_params
 
 
 def export_model(arguments: argparse.Namespace) -> int:
-    """Write a segmentation model as ONNX.
-
-    Raises:
-        ValueError: there is no model, the file is there already, or what was written is not the model.
-    """
+    """Write a segmentation model as ONNX, and say how far its output is from the output of torch."""
     out: Path = arguments.out
     if arguments.masks or arguments.predictions:
         raise UserError("--masks, --predictions: onnx takes a model: --model FOLDER")
@@ -24,7 +20,7 @@ def export_model(arguments: argparse.Namespace) -> int:
     difference = export_onnx(load_model(model), out)
     print(f"{model} written to {out}")
     if difference is None:
-        print("not compared with torch: pip install 'camseg[onnx]' brings onnxruntime")
+        print("not compared with torch: pip install '.[onnx]' brings onnxruntime")
     else:
-        print(f"onnxruntime gives the scores of torch: they differ by {difference:.1g} at most")
+        print(f"onnxruntime gives the logits of torch: they differ by {difference:.1g} at most")
     return 0

@@ -1,9 +1,10 @@
-"""Inspection of a folder on the command line, for `check` and `use`."""
+"""Reads and inspects the folder that `camseg check` and `camseg use` are given."""
 
 import argparse
 from pathlib import Path
 from typing import get_args
 
+from pipeline.data.corrections.inspection import Corrections
 from pipeline.data.inspection import Inspection, inspect_folder
 from pipeline.data.sources.parse import detect_source
 from pipeline.params import Params, Source
@@ -12,31 +13,30 @@ from pipeline.params import Params, Source
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Add the option `--source`."""
     parser.add_argument(
-        "--source", choices=get_args(Source), help="what the folder is (default: found out by what is in it)"
+        "--source", choices=get_args(Source), help="the format of the folder (default: camseg finds it out)"
     )
 
 
-def source_of(path: Path, params: Params, forced: Source | None = None) -> Source:
-    """The kind of the folder: `forced`, else that of params.yaml if it is its folder, else found out."""
-    configured = params.data.source
-    if forced is not None or not is_current(path, params) or configured == "scenes":
-        return forced or detect_source(path)
-    return configured
+def inspect_source(path: Path, params: Params, source: Source | None) -> tuple[Source, Inspection]:
+    """The format of the folder, and the inspection that `prepare` would make.
 
-
-def inspect_for(source: Source, path: Path, params: Params, workers: int | None = None) -> Inspection:
-    """Inspect `path` as `prepare` would; data.classes and data.rename belong to the folder of data.path."""
-    data = params.data
-    if not is_current(path, params):
+    The format is `source`, else that in params.yaml if params.yaml names the folder, else the detected one.
+    data.classes and data.rename belong to the folder of data.path alone.
+    """
+    current, data = is_current(path, params), params.data
+    if source is None:
+        source = data.source if current and data.source != "scenes" else detect_source(path)
+    if not current:
         data = data.model_copy(update={"classes": None, "rename": {}})
-    return inspect_folder(source, path, data, params.seed, workers)
+    return source, inspect_folder(source, path, data, params.seed)
 
 
 def is_current(path: Path, params: Params) -> bool:
-    """Whether `path` is the folder that params.yaml names."""
+    """Whether params.yaml names the folder `path`."""
     return path.resolve() == Path(params.data.path).resolve()
 
 
-def problem_lines(found: Inspection) -> list[str]:
+def problem_lines(inspection: Inspection | Corrections) -> list[str]:
     """Errors, then warnings, one line each."""
-    return [f"error: {line}" for line in found.errors] + [f"warning: {line}" for line in found.warnings]
+    errors = [f"error: {line}" for line in inspection.errors]
+    return errors + [f"warning: {line}" for line in inspection.warnings]

@@ -1,4 +1,4 @@
-"""The classifier that a command looks into: the pipeline's own, or one of torchvision or timm."""
+"""Loads the classifier of `camseg explain`: the one of the pipeline, or one of torchvision or timm."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from pipeline.engine.normalise import Normalise
 from pipeline.errors import UserError
 from pipeline.params import load_params
 
-LONG_SIDE = 224  # pixels, of networks that are not the pipeline's own
+LONG_SIDE = 224  # pixels, for the networks of libraries
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class LoadedClassifier:
     net: nn.Module  # images float32 (N, 3, H, W) in [0, 1] -> logits (N, C); in eval mode
     named: nn.Module  # the network that layer names refer to
     classes: tuple[str, ...]
-    long_side: int  # pixels: the size of its images
-    multi_label: bool  # whether each logit is a question of its own
+    long_side: int  # pixels of its images
+    multi_label: bool  # an image may show several classes
 
-    def scores(self, logits: Tensor) -> Tensor:
-        """Probabilities (N, C): sigmoid where an image may have several classes, else softmax."""
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Probabilities (N, C) of logits (N, C): sigmoid for `multi_label`, else softmax."""
         return logits.sigmoid() if self.multi_label else logits.softmax(1)
 
 
@@ -42,31 +42,27 @@ def load_named_classifier(model: str, weights: str) -> LoadedClassifier:
     Args:
         model: `torchvision:NAME`, `timm:NAME`, or a folder that `train_classifier` wrote.
         weights: of the first two: `imagenet` (downloaded once), `none`, or a .safetensors or .pth file.
-
-    Raises:
-        ValueError: there is no such model, or the weights do not fit.
-        OSError: a file is missing.
     """
     library, _, name = model.partition(":")
     if library == "torchvision" and name:
         net = _torchvision(name, weights)
     elif library == "timm" and name:
-        net = _timm(name, weights)
+        net = _loaded(weights, lambda options: timm.create_model(name, weights == "imagenet", **options))
     else:
-        return _own(Path(model))
+        return _pipeline(Path(model))
     classes = class_names(head_of(net)[1])
     return LoadedClassifier(nn.Sequential(Normalise(), net).eval(), net, classes, LONG_SIDE, False)
 
 
 def class_names(count: int) -> tuple[str, ...]:
-    """ImageNet's names for 1000 classes, else numbers."""
+    """The names of ImageNet for 1000 classes, else `class 0`, `class 1`, ..."""
     if count != 1000:
         return tuple(f"class {index}" for index in range(count))
     info = ImageNetInfo()
     return tuple(info.index_to_description(index).split(",")[0] for index in range(count))
 
 
-def _own(folder: Path) -> LoadedClassifier:
+def _pipeline(folder: Path) -> LoadedClassifier:
     if not (folder / "config.json").is_file():
         raise UserError(
             f"{folder}: there is no classifier. Run `make repro` first, or name one: "
@@ -84,12 +80,8 @@ def _torchvision(name: str, weights: str) -> nn.Module:
     return _loaded(weights, lambda options: models.get_model(name, weights=download, **options))
 
 
-def _timm(name: str, weights: str) -> nn.Module:
-    return _loaded(weights, lambda options: timm.create_model(name, weights == "imagenet", **options))
-
-
 def _loaded(weights: str, make: Callable[[dict[str, Any]], nn.Module]) -> nn.Module:
-    """The network that `make` builds for some options, with its weights; a file decides how many classes."""
+    """The network that `make` builds from options, with its weights; a file decides the number of classes."""
     try:
         net = make({})
     except (OSError, RuntimeError) as error:
@@ -109,18 +101,14 @@ def _loaded(weights: str, make: Callable[[dict[str, Any]], nn.Module]) -> nn.Mod
 
 
 def head_of(net: nn.Module) -> tuple[str, int]:
-    """Name of the last layer with weights, and its number of outputs: the classes."""
+    """The name of the last layer with weights, and its number of outputs, which are the classes."""
     layers = [(n, m) for n, m in net.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     name, layer = layers[-1]
     return name, len(layer.weight)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """All tensors of a .safetensors or .pth file in float32; no pickled code is run.
-
-    Raises:
-        ValueError: it is no such file.
-    """
+    """All tensors of a .safetensors or .pth file in float32; no pickled code is run."""
     try:
         raw: dict[str, Any] = (
             load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)

@@ -1,7 +1,7 @@
-"""New folders for what a command writes: nothing that is there already is touched."""
+"""Names and folders for what a command writes: no file that exists is overwritten."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,24 +10,31 @@ from pipeline.errors import UserError
 
 
 def check_new(out: Path) -> None:
-    """Refuse a place that is taken.
-
-    Raises:
-        ValueError: `out` is there already and is not an empty folder.
-    """
+    """Refuse `out` if it exists and is not an empty folder."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         what = "one with files" if out.is_dir() else "a file"
         raise UserError(f"{out}: expected a new or an empty folder, got {what}. Name another one")
 
 
+def distinct_names(names: Iterable[str]) -> list[str]:
+    """The names in their order, with a number behind each name that would overwrite an earlier one.
+
+    Large and small letters count the same, as they do on some disks.
+    """
+    distinct: dict[str, str] = {}
+    for name in names:
+        candidate, number = name, 2
+        while candidate.casefold() in distinct:
+            candidate, number = f"{name}-{number}", number + 1
+        distinct[candidate.casefold()] = candidate
+    return list(distinct.values())
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A folder to write to, which becomes `out` when the body is through; else nothing is left.
+    """A folder that becomes `out` when the body ends; after an error nothing stays behind.
 
-    It lies beside `out` as `.NAME.part`. That of a run which was killed is deleted first.
-
-    Raises:
-        ValueError: see `check_new`.
+    It lies beside `out` as `.NAME.part`. The folder of a killed run is deleted first.
     """
     check_new(out)
     out = out.resolve()  # a link to an empty folder stays a link

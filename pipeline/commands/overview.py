@@ -1,4 +1,4 @@
-"""What a data set holds, counted: pure functions of a manifest."""
+"""Counts what a data set holds: classes, labels, pairs of classes, sizes."""
 
 from collections import Counter
 from typing import NamedTuple, get_args
@@ -27,12 +27,12 @@ def images_per_class(manifest: Manifest) -> dict[Split, NDArray[np.int64]]:
 
 
 def labels_per_image(manifest: Manifest) -> dict[int, int]:
-    """Number of labels -> number of images with so many, in rising order; 0 are background images."""
+    """The number of images for each number of labels, in rising order; 0 labels: only background."""
     return dict(sorted(Counter(len(sample.labels) for sample in manifest.samples).items()))
 
 
 def co_occurrence(manifest: Manifest) -> NDArray[np.int64]:
-    """Images that hold both classes, int64 (C, C), symmetric; the diagonal holds the images of each class."""
+    """Images that show both classes, int64 (C, C), symmetric; the diagonal counts each class."""
     counts = np.zeros((len(manifest.classes), len(manifest.classes)), np.int64)
     for sample in manifest.samples:
         counts[np.ix_(sample.labels, sample.labels)] += 1
@@ -40,11 +40,10 @@ def co_occurrence(manifest: Manifest) -> NDArray[np.int64]:
 
 
 def image_sizes(manifest: Manifest) -> dict[str, Spread]:
-    """Height, width, and the longer of both, in pixels, over all images (at least one)."""
-    heights = [sample.height for sample in manifest.samples]
-    widths = [sample.width for sample in manifest.samples]
-    longer = [max(pair) for pair in zip(heights, widths, strict=True)]
-    return {"height": _spread(heights), "width": _spread(widths), "long side": _spread(longer)}
+    """Heights, widths and long sides in pixels, over all images (at least one)."""
+    sizes = np.array([(s.height, s.width, max(s.height, s.width)) for s in manifest.samples])
+    spreads = [Spread(int(side.min()), int(np.median(side)), int(side.max())) for side in sizes.T]
+    return dict(zip(("height", "width", "long side"), spreads, strict=True))
 
 
 def fitting_long_side(manifest: Manifest) -> int:
@@ -53,7 +52,3 @@ def fitting_long_side(manifest: Manifest) -> int:
     The cap keeps a run on two cores below an hour; raise `data.long_side` for finer outlines.
     """
     return max(32, round(min(320, image_sizes(manifest)["long side"].median) / 32) * 32)
-
-
-def _spread(numbers: list[int]) -> Spread:
-    return Spread(min(numbers), int(np.median(numbers)), max(numbers))

@@ -1,4 +1,4 @@
-"""Changes to params.yaml that keep its comments and its formatting."""
+"""Changes values of params.yaml and keeps its comments and its formatting."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -16,10 +16,13 @@ from pipeline.params import Params, parse_params, unknown_key
 
 
 def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[object, object]]:
-    """Set `section.key`, at any depth, for each of `values`; returns old and new where they differ.
+    """The old and the new value of each key that changed; the file then has the new values.
+
+    Args:
+        values: new values by `section.key`, at any depth.
 
     Raises:
-        ParamsError: the file would not be valid any more; it is left as it was.
+        ParamsError: the new values are not valid; the file stays as it was.
     """
     yaml = _yaml()
     document = yaml.load(file.read_text(encoding="utf-8"))
@@ -38,11 +41,7 @@ def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[o
 
 
 def with_values(params: Params, values: Mapping[str, object]) -> Params:
-    """`params` with other values of `section.key`, at any depth.
-
-    Raises:
-        ValidationError: they are not valid.
-    """
+    """`params` with new values by `section.key`, at any depth."""
     document = params.model_dump()
     for path, value in values.items():
         section, key = _find(document, path)
@@ -51,11 +50,7 @@ def with_values(params: Params, values: Mapping[str, object]) -> Params:
 
 
 def read_preset(file: Path, params: Params) -> dict[str, object]:
-    """The values of a YAML file with some of the keys of params.yaml, by `section.key`.
-
-    Raises:
-        ValueError: it cannot be read, or has a key that params.yaml does not have.
-    """
+    """The values of a YAML file by `section.key`; a key that params.yaml does not have is refused."""
     try:
         document = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, YAMLError) as error:
@@ -77,7 +72,7 @@ def _find(document: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
 def _leaves(
     file: Path, values: Mapping[object, object], section: BaseModel, prefix: str
 ) -> Iterator[tuple[str, object]]:
-    """`section.key` and value of every value; a mapping that is a value itself stays whole."""
+    """`section.key` and value of every value; a mapping that is itself a value stays whole."""
     for key, value in values.items():
         if key not in type(section).model_fields:
             dotted = f"{prefix}{key}"

@@ -1,10 +1,10 @@
-"""The work of `camseg predict`."""
+"""Predicts images for `camseg predict`, and goes on where the same command was interrupted."""
 
 import argparse
 import csv
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from tqdm import tqdm
 from pipeline.base.files import safe_join, write_text
 from pipeline.base.parallel import read_ahead
 from pipeline.base.work import file_digest
+from pipeline.commands.outputs import distinct_names
 from pipeline.commands.segmentation_model import lead_model, load_model
 from pipeline.commands.unfinished import MASKS, OVERLAYS, find_unfinished, finish, take_over
 from pipeline.data.images import (
@@ -41,7 +42,7 @@ MUCH_LARGER = 2  # times the working size; below it, a tile would hardly be smal
 
 
 def predict_images(arguments: argparse.Namespace) -> int:
-    """Predict every image; 1 if one could not be read. Goes on where the same command was interrupted."""
+    """Predict every image; 1 if an image could not be read."""
     params, out = load_params(), arguments.out
     folder = arguments.model or lead_model(params)
     settings = {
@@ -52,96 +53,88 @@ def predict_images(arguments: argparse.Namespace) -> int:
         "overlay": arguments.overlay,
     }
     before = find_unfinished(out, settings)
-    files = name_photos(arguments.files, out)
+    images = name_images(arguments.images, out)
     net = to_channels_last(load_model(folder), pick_device())
-    done = take_over(out, settings, files, before)
+    classes = net.config.classes
+    done = take_over(out, settings, images, before)
     if done:
-        print(f"goes on with an interrupted run: {len(done)} of {len(files)} masks are in {out}")
-    todo = {name: image for name, image in files.items() if name not in done}
-    read = partial(try_read, max_megapixels=params.data.max_megapixels)
-    make = predictor(net, params, tile=arguments.tile)
-    images, rows = read_ahead(read, todo.values()), 0
-    with areas_file(out / "areas.csv", net.config.classes) as write_row:
-        for name, image in tqdm(files.items(), "predict", unit="image", disable=None):
+        print(f"goes on with an interrupted run: {len(done)} of {len(images)} masks are in {out}")
+    todo = [path for name, path in images.items() if name not in done]
+    decoded = read_ahead(partial(try_read, max_megapixels=params.data.max_megapixels), todo)
+    make_mask = predictor(net, params, tile=arguments.tile)
+    rows = 0
+    with areas_file(out / "areas.csv", classes) as write_row:
+        for name, path in tqdm(images.items(), "predict", unit="image", disable=None):
             if name in done:
                 mask: Mask | None = read_mask(out / MASKS / f"{name}.png", max_megapixels=math.inf)
             else:
-                mask = write_prediction_images(out, name, next(images), make, overlay=arguments.overlay)
+                mask = write_prediction_images(out, name, next(decoded), make_mask, arguments.overlay)
             if mask is not None:
-                write_row(str(image), f"{name}.png", shares(mask, len(net.config.classes) + 1))
+                write_row(path, f"{name}.png", mask)
                 rows += 1
     if rows:
-        write_text(
-            out / "labelmap.txt", colour_table(range(1, len(net.config.classes) + 1), net.config.classes)
-        )
+        write_text(out / "labelmap.txt", colour_table(range(1, len(classes) + 1), classes))
     finish(out)
-    print(f"{rows} image(s) predicted in {out}, {len(files) - rows} skipped")
-    return 1 if rows < len(files) else 0
+    print(f"{rows} image(s) predicted in {out}, {len(images) - rows} skipped")
+    return 1 if rows < len(images) else 0
 
 
 def write_prediction_images(
-    out: Path, name: str, image: ImageArray | Exception, make: Callable[[ImageArray], Mask], *, overlay: bool
+    out: Path,
+    name: str,
+    image: ImageArray | Exception,
+    make_mask: Callable[[ImageArray], Mask],
+    overlay: bool,
 ) -> Mask | None:
-    """Write what `make` makes of an image; None, and its error is shown, if it could not be read."""
+    """Write the mask of an image; None, and the error is printed, if the image could not be read."""
     if isinstance(image, Exception):
         tqdm.write(f"skipped: {image}", file=sys.stderr)
         return None
-    mask = make(image)
+    mask = make_mask(image)
     if overlay:
         write_image(safe_join(out / OVERLAYS, f"{name}.png"), draw_mask(image, mask))
-    write_mask(safe_join(out / MASKS, f"{name}.png"), mask)  # last: an image that has its mask is done
+    write_mask(safe_join(out / MASKS, f"{name}.png"), mask)  # last: an image with a mask counts as done
     return mask
 
 
 def predictor(net: SegmentationNet, params: Params, *, tile: bool) -> Callable[[ImageArray], Mask]:
-    """The mask of an image as `evaluation` wants it; of a much larger one, with `tile`, in tiles."""
+    """A function that makes the mask of an image as `evaluation` says; `tile`: of a large image in tiles."""
     side, evaluation, crf = net.config.long_side, params.evaluation, params.pseudo_masks.crf
 
-    def make(image: ImageArray) -> Mask:
+    def make_mask(image: ImageArray) -> Mask:
         if tile and max(image.shape[:2]) > MUCH_LARGER * side:
             return predict_tiled(lambda part: probabilities(net, part, evaluation, crf), image, side)
         return predict(net, image, evaluation, crf)
 
-    return make
+    return make_mask
 
 
-def try_read(image: Path, max_megapixels: float) -> ImageArray | Exception:
-    """The image, or what is wrong with it."""
+def try_read(path: Path, max_megapixels: float) -> ImageArray | Exception:
+    """The image, or the error that says what is wrong with the file."""
     try:
-        return read_image(image, max_megapixels)
+        return read_image(path, max_megapixels)
     except (ImageError, OSError) as error:
         return error
 
 
-def name_photos(given: Sequence[Path], out: Path) -> dict[str, Path]:
-    """The file of each output name, in the order given.
+def name_images(arguments: Sequence[Path], out: Path) -> dict[str, Path]:
+    """The file for each output name, in the order of the arguments.
 
-    A file's name is its stem, of one found in a folder with the sub-folders. Equal names are numbered. What
-    lies below `out` is no image.
-
-    Raises:
-        ValueError: a folder holds no image.
+    The name is the stem of the file; for a file in a folder, with the sub-folders. Equal names are numbered.
     """
-    found: dict[str, Path] = {}
-    for path in given:
-        for image in search(path, out) if path.is_dir() else [path]:
-            short = image.relative_to(path) if path.is_dir() else Path(image.name)
-            stem = short.with_suffix("").as_posix() if short.name else "image"
-            name, number = stem, 2
-            while name in found:
-                name, number = f"{stem}-{number}", number + 1
-            found[name] = image
-    return found
+    names, files = [], []
+    for argument in arguments:
+        for file in find_images(argument, out) if argument.is_dir() else [argument]:
+            relative = file.relative_to(argument) if argument.is_dir() else Path(file.name)
+            names.append(relative.with_suffix("").as_posix() if relative.name else "image")
+            files.append(file)
+    return dict(zip(distinct_names(names), files, strict=True))
 
 
-def search(folder: Path, out: Path) -> list[Path]:
-    """The images of a folder and its sub-folders, sorted; without hidden ones, and without those in `out`.
-
-    Raises:
-        ValueError: there are none.
-    """
+def find_images(folder: Path, out: Path) -> list[Path]:
+    """The image files of a folder and its sub-folders, sorted; without hidden ones and those in `out`."""
     written, root = out.resolve(), folder.resolve()
-    names = [p.relative_to(folder) for p in sorted(folder.rglob("*"))]
+    names = [path.relative_to(folder) for path in sorted(folder.rglob("*"))]
     files = [
         folder / name
         for name in names
@@ -151,27 +144,24 @@ def search(folder: Path, out: Path) -> list[Path]:
         and not (folder / name).is_dir()
     ]
     if not files:
-        raise UserError(f"{folder}: expected files ({', '.join(SUFFIXES)}), got none. Check the folder")
+        raise UserError(f"{folder}: expected images ({', '.join(SUFFIXES)}), got none. Check the folder")
     return files
 
 
-def shares(mask: Mask, labels: int) -> list[float]:
-    """The share of the pixels of a mask (H, W) that each of the ids 0 .. `labels` - 1 has, in [0, 1]."""
-    return [float(share) for share in np.bincount(mask.ravel(), minlength=labels) / mask.size]
-
-
 @contextmanager
-def areas_file(path: Path, classes: Iterable[str]) -> Iterator[Callable[[str, str, Sequence[float]], None]]:
-    """A function that writes the row of an image at once: what is done is there when a run is killed.
+def areas_file(path: Path, classes: Sequence[str]) -> Iterator[Callable[[Path, str, Mask], None]]:
+    """A function that writes the row of an image at once, so that a killed run keeps its rows.
 
-    By position: a class may be named `image` or `background` too.
+    A row holds the share of each id in the pixels of the mask. The columns go by position: a class may also
+    be named `image` or `background`.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", "mask", "background", *classes])
 
-        def write(image: str, mask: str, areas: Sequence[float]) -> None:
-            writer.writerow([image, mask, *(f"{share:.6f}" for share in areas)])
+        def write(image: Path, name: str, mask: Mask) -> None:
+            shares = np.bincount(mask.ravel(), minlength=len(classes) + 1) / mask.size
+            writer.writerow([image, name, *(f"{share:.6f}" for share in shares)])
             file.flush()
 
         yield write

@@ -1,4 +1,4 @@
-"""The segmentation model that a command uses."""
+"""Loads the segmentation model that a command uses."""
 
 from pathlib import Path
 
@@ -14,16 +14,12 @@ FILES = ("camseg.json", "config.json", "model.safetensors")
 
 
 def lead_model(params: Params) -> Path:
-    """The model of the first weak supervision, else `full`."""
+    """The folder of the leading model."""
     return paths.SEGMENTATION / lead_supervision(params.segmentation.supervision)
 
 
 def load_model(folder: Path) -> SegmentationNet:
-    """The trained network of `folder`, see `load_segmentation_net`.
-
-    Raises:
-        ValueError: there is none, or its files are broken.
-    """
+    """The trained network of `folder`; the message for a missing or broken one says what to do."""
     if (folder / paths.SKIPPED).exists():
         raise UserError(f"{folder}: there is no model, since there were no masks to train on. Name another")
     missing = [name for name in FILES if not (folder / name).is_file()]

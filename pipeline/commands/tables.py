@@ -1,4 +1,4 @@
-"""Tables and numbers for the terminal."""
+"""Formats tables and durations for the terminal."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,12 @@ from pipeline.base.problems import printable
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Aligned columns: the first to the left, the others to the right."""
     cells = [[printable(str(cell)) for cell in row] for row in [header, *rows]]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    return "\n".join(_line(row, widths) for row in cells)
+    first, *widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join([name.ljust(first), *(cell.rjust(w) for cell, w in zip(row, widths, strict=True))])
+        for name, *row in cells
+    ]
+    return "\n".join(f"  {line.rstrip()}" for line in lines)
 
 
 def duration(seconds: float) -> str:
@@ -18,11 +22,3 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = [
-        cell.ljust(w) if i == 0 else cell.rjust(w)
-        for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-    ]
-    return "  " + "  ".join([first, *others]).rstrip()

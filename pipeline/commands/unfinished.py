@@ -1,4 +1,4 @@
-"""What a `camseg predict` that was interrupted leaves behind: the same command goes on with it."""
+"""The note that an interrupted `camseg predict` leaves, so that the same command goes on."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,49 +12,47 @@ NOTE = "unfinished.json"  # beside the masks until all of them are there
 MASKS = "masks"
 OVERLAYS = "overlays"
 
-Photos = Mapping[str, Any]  # by name of the mask: what tells whether the image is still the same
+Signatures = Mapping[str, Any]  # by name of the mask: changes when the file of the image changes
 
 
-def find_unfinished(out: Path, settings: Mapping[str, Any]) -> Photos:
+def find_unfinished(out: Path, settings: Mapping[str, Any]) -> Signatures:
     """The images of an interrupted run in `out`; none if `out` is new or empty.
 
     Args:
-        settings: all that decides a mask besides its image, as JSON has it.
-
-    Raises:
-        ValueError: `out` holds other files, or the unfinished work of other settings.
+        settings: everything that decides a mask besides the image, as JSON. A run with other settings is
+            refused.
     """
     note = out / NOTE
     if not note.is_file():
         check_new(out)
         return {}
     try:
-        found = read_json(note)
-        images: Photos = found["images"]
-        others = [key for key, value in settings.items() if found["settings"][key] != value]
+        unfinished = read_json(note)
+        images: Signatures = unfinished["images"]
+        changed = [key for key, value in settings.items() if unfinished["settings"][key] != value]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{note}: cannot be read: {error!r}. Name another folder") from error
-    if others:
+    if changed:
         raise UserError(
             f"{out}: expected the settings of the run that was interrupted there, got another "
-            f"{', '.join(others)}. Repeat that command to go on, or name another folder"
+            f"{', '.join(changed)}. Repeat that command to go on, or name another folder"
         )
     return images
 
 
 def take_over(
-    out: Path, settings: Mapping[str, Any], images: Mapping[str, Path], before: Photos
+    out: Path, settings: Mapping[str, Any], images: Mapping[str, Path], before: Signatures
 ) -> frozenset[str]:
-    """Names of the masks that are done; notes down in `out` what is to be done.
+    """The names of the masks that are done; the note in `out` then lists all `images`.
 
-    Masks of images that have changed since, or are gone, are deleted: they would be taken for done.
+    The masks of changed and of missing images are deleted: they would count as done.
 
     Args:
-        before: see `find_unfinished`.
+        before: what `find_unfinished` returned.
     """
-    now = {name: _signature(image) for name, image in images.items()}
-    for half in out.rglob(".*.part"):  # of a run killed in the middle of `write_bytes`
-        half.unlink()
+    now = {name: _signature(path) for name, path in images.items()}
+    for part in out.rglob(".*.part"):  # of a run that was killed inside `write_bytes`
+        part.unlink()
     for name, signature in before.items():
         if now.get(name) != signature:
             for folder in (MASKS, OVERLAYS):
@@ -64,7 +62,7 @@ def take_over(
 
 
 def finish(out: Path) -> None:
-    """Say that everything is there. What remains of a run without any mask is deleted."""
+    """Delete the note; if there is no mask at all, delete `out`."""
     (out / NOTE).unlink()
     if not (out / MASKS).exists():
         for file in out.iterdir():
@@ -72,10 +70,10 @@ def finish(out: Path) -> None:
         out.rmdir()
 
 
-def _signature(image: Path) -> list[Any]:
-    """Changes when the file does: its path, bytes, and time of the last change; the path alone if missing."""
+def _signature(path: Path) -> list[Any]:
+    """The path, the size and the time of the last change of a file; the path alone if there is no file."""
     try:
-        found = image.stat()
+        status = path.stat()
     except OSError:
-        return [str(image)]
-    return [str(image), found.st_size, found.st_mtime_ns]
+        return [str(path)]
+    return [str(path), status.st_size, status.st_mtime_ns]

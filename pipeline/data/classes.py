@@ -1,4 +1,4 @@
-"""The classes of a data set: picked, ordered, renamed, merged or left out by the parameters."""
+"""The classes of a data set, as the parameters pick, order, rename, merge or leave them out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,26 +10,27 @@ from numpy.typing import NDArray
 
 from pipeline.base.problems import Problem, listed
 from pipeline.data.images import IGNORE
-from pipeline.data.sources.records import ParsedSource, SourceRecord
+from pipeline.data.problem_lists import problem_at, warn_of
+from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of
 from pipeline.params import DataParams
 
 
 @dataclass(frozen=True)
 class ClassMapping:
-    """The classes, and what becomes of each name of the source."""
+    """The classes of the data set, and the class of each name of the source."""
 
     classes: tuple[str, ...]
     targets: dict[str, str | None]  # name of the source -> class; None: left out
     names: tuple[str, ...]  # of the source, in the order of the ids of its masks
-    unknown: frozenset[str]  # labels that are neither a class nor a name of the source: misspelt, most likely
+    unknown: frozenset[str]  # labels that are no class and no name of the source: misspelt, most likely
 
     def table(self) -> NDArray[np.uint8]:
         """The new id of each id of the source's masks, uint8 (256,): 255 for names that are left out."""
         table = np.full(256, IGNORE, np.uint8)
         table[0] = 0
-        for i, name in enumerate(self.names[: IGNORE - 1]):
+        for i, name in enumerate(self.names[: IGNORE - 1], 1):
             target = self.targets[name]
-            table[i + 1] = IGNORE if target is None else self.classes.index(target) + 1
+            table[i] = IGNORE if target is None else self.classes.index(target) + 1
         return table
 
 
@@ -40,39 +41,35 @@ def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[ClassMapping
     """
     used = [target for name in parsed.classes if (target := data.rename.get(name, name))]
     classes = data.classes if data.classes is not None else tuple(dict.fromkeys(used))
-    problems = _check_classes(_file_of_classes(parsed, data), data.classes or (), classes, parsed.classes)
-    problems += _check_rename(parsed, data)
-    labels = {label for record in parsed.records for label in record.labels}
-    targets = {name: data.rename.get(name, name) for name in (*parsed.names, *sorted(labels))}
+    labels = labels_of(parsed.records)
+    problems = _check_classes(_file_of_classes(parsed, data), classes, data.classes or parsed.classes)
+    problems += _check_rename(sorted({*parsed.names, *labels}), data)
+    targets = {name: data.rename.get(name, name) for name in (*parsed.names, *labels)}
     kept = {name: target if target in classes else None for name, target in targets.items()}
-    unknown = labels - {*parsed.names, *classes, *data.rename}
-    return ClassMapping(classes, kept, parsed.names, frozenset(unknown)), problems
+    unknown = frozenset(labels) - {*parsed.names, *classes, *data.rename}
+    return ClassMapping(classes, kept, parsed.names, unknown), problems
 
 
 def unknown_labels(parsed: ParsedSource, mapping: ClassMapping) -> list[Problem]:
     """A problem for each label that is unknown, with the class that it resembles."""
     expected = f"labels of the classes {listed(mapping.classes)}"
-    advice = {
-        label: _advice(label, mapping.classes) for label in mapping.unknown
-    }  # a comparison with each class
+    advice = {}
+    for label in mapping.unknown:  # once for each label: it is compared with every class
+        close = get_close_matches(label, mapping.classes, 1)
+        otherwise = "Correct it, add it to the classes, or leave it out with data.rename."
+        advice[label] = f"Did you mean {close[0]!r}?" if close else otherwise
     return [
-        Problem(record.location.file, expected, repr(label), advice[label], record.location)
+        problem_at(record.location, expected, repr(label), advice[label])
         for record in parsed.records
         for label in record.labels
         if label in mapping.unknown
     ]
 
 
-def _advice(label: str, classes: Sequence[str]) -> str:
-    close = get_close_matches(label, classes, 1)
-    otherwise = "Correct it, add it to the classes, or leave it out with data.rename."
-    return f"Did you mean {close[0]!r}?" if close else otherwise
+def with_classes(parsed: ParsedSource, mapping: ClassMapping) -> tuple[list[SourceRecord], list[Problem]]:
+    """The records with classes as labels, without the images that show nothing but left-out classes.
 
-
-def relabelled(parsed: ParsedSource, mapping: ClassMapping) -> tuple[list[SourceRecord], list[Problem]]:
-    """The records with classes as labels, without those that show nothing but what is left out.
-
-    Those are no background: a model that learnt them as such would learn not to see what is in them.
+    Such an image is no background: a model that learnt it as background would learn not to see what it shows.
     """
     records, dropped = [], []
     for record in parsed.records:
@@ -83,45 +80,37 @@ def relabelled(parsed: ParsedSource, mapping: ClassMapping) -> tuple[list[Source
             records.append(replace(record, labels=labels))
         else:
             dropped.append(record.name)
-    if not dropped:
-        return records, []
-    got = f"{len(dropped)} without one: {listed(dropped)}"
-    advice = "They are left out, since they show other things than background."
     expected = "a chosen class in each image that has labels"
-    return records, [Problem(parsed.file, expected, got, advice, fatal=False)]
+    advice = "They are left out, since they show other things than background."
+    return records, warn_of(dropped, "without one", parsed.file, expected, advice)
 
 
 def _file_of_classes(parsed: ParsedSource, data: DataParams) -> Path:
-    listing = parsed.file.parent / "classes.txt"
     if data.classes is not None:
         return Path("params.yaml")
+    listing = parsed.file.parent / "classes.txt"
     return listing if listing.exists() else parsed.file
 
 
-def _check_classes(
-    file: Path, given: Sequence[str], classes: Sequence[str], names: Sequence[str]
-) -> list[Problem]:
-    """Repetitions count where they were written; that `data.rename` merges names is on purpose."""
+def _check_classes(file: Path, classes: Sequence[str], written: Sequence[str]) -> list[Problem]:
+    """Repetitions count where they were `written`: `data.rename` merges names on purpose."""
     problems = []
     if not 1 <= len(classes) < IGNORE:
         advice = "Give at least one image a label, or list the classes."
         problems.append(Problem(file, f"1 to {IGNORE - 1} classes", str(len(classes)), advice))
-    written = given or names
     repeated = sorted({name for name in written if written.count(name) > 1})
     if repeated:
-        problems.append(
-            Problem(file, "each class once", f"{listed(repeated)} again", "Delete the repetition.")
-        )
+        got = f"{listed(repeated)} again"
+        problems.append(Problem(file, "each class once", got, "Delete the repetition."))
     return problems
 
 
-def _check_rename(parsed: ParsedSource, data: DataParams) -> list[Problem]:
+def _check_rename(names: Sequence[str], data: DataParams) -> list[Problem]:
     """A warning on names that the data do not have: often they are misspelt."""
-    names = {*parsed.names, *(label for record in parsed.records for label in record.labels)}
-    unknown = sorted(set(data.rename) - names)
+    unknown = sorted(set(data.rename) - set(names))
     if not unknown:
         return []
-    close = [match for name in unknown for match in get_close_matches(name, sorted(names), 1)]
-    advice = f"Did you mean {listed(close)}?" if close else f"The data have {listed(sorted(names))}."
-    where = Path("params.yaml")
-    return [Problem(where, "names of the data in data.rename", listed(unknown), advice, fatal=False)]
+    close = [match for name in unknown for match in get_close_matches(name, names, 1)]
+    advice = f"Did you mean {listed(close)}?" if close else f"The data have {listed(names)}."
+    expected = "names of the data in data.rename"
+    return [Problem(Path("params.yaml"), expected, listed(unknown), advice, fatal=False)]

@@ -30,34 +30,59 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What the files of one record hold."""
+class DecodedFiles:
+    """What the image and the mask of one record hold."""
 
     sha256: str = ""  # of the image file
     height: int = 0  # pixels, upright
     width: int = 0
     ids: tuple[int, ...] | None = None  # in the mask, with 0 and 255; None: there is no mask
-    hash: int = 0  # of what the image looks like, 64 bits
+    hash: int = 0  # see `difference_hash`
     problems: tuple[Problem, ...] = ()
 
 
-def examine_all(reader: Reader, records: Sequence[SourceRecord], workers: int | None) -> list[Finding]:
-    """The finding of each record, in the order of the records."""
-    function = partial(examine, reader)
+def decode_all(reader: Reader, records: Sequence[SourceRecord], workers: int | None) -> list[DecodedFiles]:
+    """The image and the mask of each record, decoded and compared, in the order of the records."""
+    function = partial(_decode, reader)
     return parallel_map(function, records, workers=workers, description="reading images and masks")
 
 
-def examine(reader: Reader, record: SourceRecord) -> Finding:
-    """Decode the image of `record` and its mask, if there is one, and compare them."""
+def _decode(reader: Reader, record: SourceRecord) -> DecodedFiles:
     file = reader.folder / record.image
     try:
         image = read_image(safe_join(reader.folder, record.image), reader.max_megapixels)
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     except (ValueError, OSError, MemoryError) as error:
-        return Finding(problems=(_unreadable(file, "a readable image", error, record),))
+        return DecodedFiles(problems=(_unreadable(file, "a readable image", error, record),))
     height, width = image.shape[:2]
-    ids, problems = _examine_mask(reader, record, (height, width))
-    return Finding(sha256, height, width, ids, difference_hash(image), tuple(problems))
+    problems: list[Problem] = []
+    mask = read_source_mask(reader, record, (height, width), problems)
+    ids = None if mask is None else tuple(np.unique(mask).tolist())
+    unknown = [i for i in ids or () if reader.ids < i < IGNORE]
+    if unknown:
+        advice = "Check the order and number of the classes (data.classes, classes.txt)."
+        expected = f"ids 0..{reader.ids} or {IGNORE}"
+        problems.append(
+            Problem(_mask_file(reader, record), expected, listed(unknown), advice, record.location)
+        )
+    return DecodedFiles(sha256, height, width, ids, difference_hash(image), tuple(problems))
+
+
+def read_source_mask(
+    reader: Reader, record: SourceRecord, size: tuple[int, int], problems: list[Problem]
+) -> Mask | None:
+    """What `source_mask` returns; adds a problem where it fails, or where the mask is not of `size`."""
+    if isinstance(record.mask, tuple) and record.size != size:  # before anything is drawn at that size
+        problems.append(_other_size(reader, record, record.size, size))
+        return None
+    try:
+        mask = source_mask(reader, record)
+    except (ValueError, OSError, MemoryError) as error:
+        problems.append(_unreadable(_mask_file(reader, record), f"a mask for {record.name!r}", error, record))
+        return None
+    if mask is not None and mask.shape != size:
+        problems.append(_other_size(reader, record, mask.shape, size))
+    return mask
 
 
 def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
@@ -78,43 +103,24 @@ def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
             return draw_shapes(shapes, record.size)
 
 
-def _examine_mask(
-    reader: Reader, record: SourceRecord, size: tuple[int, int]
-) -> tuple[tuple[int, ...] | None, list[Problem]]:
-    if isinstance(record.mask, tuple) and record.size != size:  # before anything is drawn at that size
-        return None, [_other_size(record.location.file, record.size, size, record)]
-    file = reader.folder / record.mask if isinstance(record.mask, str) else record.location.file
-    try:
-        mask = source_mask(reader, record)
-    except (ValueError, OSError, MemoryError) as error:
-        return None, [_unreadable(file, "a mask of class ids", error, record)]
-    if mask is None:
-        return None, []
-    ids = tuple(int(i) for i in np.unique(mask))
-    problems = [_other_size(file, mask.shape, size, record)] if mask.shape != size else []
-    unknown = [i for i in ids if reader.ids < i < IGNORE]
-    if unknown:
-        advice = "Check the order and number of the classes (data.classes, classes.txt)."
-        expected = f"ids 0..{reader.ids} or {IGNORE}"
-        problems.append(Problem(file, expected, listed(unknown), advice, record.location))
-    return ids, problems
+def _mask_file(reader: Reader, record: SourceRecord) -> Path:
+    return reader.folder / record.mask if isinstance(record.mask, str) else record.location.file
 
 
 def _other_size(
-    file: Path, found: tuple[int, ...] | None, size: tuple[int, int], record: SourceRecord
+    reader: Reader, record: SourceRecord, got: tuple[int, ...] | None, size: tuple[int, int]
 ) -> Problem:
-    got = f"{found[0]} x {found[1]}" if found else "none"
+    expected = f"the {size[0]} x {size[1]} pixels (height x width) of {record.name!r}"
     advice = "Export the mask at the size of its upright image, without interpolation."
-    return Problem(file, f"the image's height x width {size[0]} x {size[1]}", got, advice, record.location)
+    text = f"{got[0]} x {got[1]}" if got else "none"
+    return Problem(_mask_file(reader, record), expected, text, advice, record.location)
 
 
 def _unreadable(file: Path, expected: str, error: Exception, record: SourceRecord) -> Problem:
-    message = str(error).removeprefix(f"{file}: ").rstrip(".")
-    said = record.location.file.name
-    entry = "its line in labels.csv" if said == "labels.csv" else f"its entry in {said}"
+    listing = record.location.file
+    entry = "its line in labels.csv" if listing.name == "labels.csv" else f"its entry in {listing.name}"
     if not file.exists():
         return Problem(file, expected, MISSING, f"Put it there, or delete {entry}.", record.location)
-    also = "" if record.location.file == file else f", and {entry}"
-    return Problem(
-        file, expected, f"an error: {message}", f"Replace or delete the file{also}.", record.location
-    )
+    advice = "Replace or delete the file" + ("." if listing == file else f", and {entry}.")
+    got = f"an error: {str(error).removeprefix(f'{file}: ').rstrip('.')}"
+    return Problem(file, expected, got, advice, record.location)

@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -104,17 +105,27 @@ def learning_rate_factor(params: TrainingParams, step: int) -> float:
 def make_optimizer(
     net: nn.Module, params: TrainingParams, pretrained: list[nn.Parameter]
 ) -> torch.optim.Optimizer:
-    """AdamW, or SGD with momentum 0.9, with a group of its own for pretrained parameters."""
+    """AdamW, or SGD with momentum 0.9, with groups of their own for pretrained parameters and for vectors.
+
+    Vectors are biases and the scales of norms. They do not decay: a norm that is pulled towards 0 takes its
+    signal away.
+    """
     slow = {id(parameter) for parameter in pretrained}
-    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if id(p) not in slow], "factor": 1.0},
-        {"params": [p for p in trained if id(p) in slow], "factor": params.pretrained_lr_factor},
+    members: dict[tuple[bool, bool], list[nn.Parameter]] = defaultdict(list)
+    for parameter in net.parameters():
+        if parameter.requires_grad:
+            members[id(parameter) in slow, parameter.ndim > 1].append(parameter)
+    groups: list[dict[str, Any]] = [
+        {
+            "params": own,
+            "factor": params.pretrained_lr_factor if is_slow else 1.0,
+            "weight_decay": params.weight_decay if decays else 0.0,
+        }
+        for (is_slow, decays), own in members.items()
     ]
-    groups = [group for group in groups if group["params"]]
     if params.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=params.lr, momentum=0.9, weight_decay=params.weight_decay)
-    return torch.optim.AdamW(groups, lr=params.lr, weight_decay=params.weight_decay, fused=True)
+        return torch.optim.SGD(groups, lr=params.lr, momentum=0.9)
+    return torch.optim.AdamW(groups, lr=params.lr, fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, params: TrainingParams, step: int) -> float:

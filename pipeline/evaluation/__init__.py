@@ -1,1 +1,1 @@
-"""Scores from arrays: confusion, IoU, boundaries, average precision."""
+"""Pure metrics, from arrays: confusion, IoU, boundary IoU, localisation, average precision, diagnosis."""

@@ -2,8 +2,8 @@
 
 Source: Cheng et al. 2021, arXiv:2103.16562, eq. 2; reference code: github.com/bowenc0221/boundary-iou-api.
 Deviation: counts are summed over the set before they are divided, as for the mIoU; the paper averages over
-instances. Pixels that the ground truth leaves open (255) count as outside of both masks: what is predicted
-there never matters.
+instances. Pixels that the ground truth leaves open (255) lie outside of both masks: the prediction there
+never matters.
 """
 
 import cv2
@@ -17,17 +17,14 @@ from pipeline.evaluation.means import mean_present
 BoolMask = NDArray[np.bool_]  # (H, W)
 
 
-def boundary_counts(ground_truth: Ids, prediction: Ids, labels: int, width: float) -> Counts:
-    """Count the pixels of the bands inside the outlines of each label.
+def boundary_counts(ground_truth: Ids, prediction: Ids, label_count: int, width: float) -> Counts:
+    """Pixels in the bands of each label, int64 (L, 2): in both bands, in either. Additive over images.
 
     Args:
-        ground_truth: (H, W) ids 0..labels - 1, or 255 where a pixel is not scored.
-        prediction: (H, W) ids 0..labels - 1.
-        labels: L, the background counted.
+        ground_truth: (H, W) ids 0..L - 1, or 255 where a pixel is not scored.
+        prediction: (H, W) ids 0..L - 1.
+        label_count: L, the background counted.
         width: of the band, as share of the image diagonal; at least 1 pixel is taken.
-
-    Returns:
-        int64 (L, 2): pixels in both bands, pixels in either. Additive over images.
 
     Raises:
         ValueError: the shapes differ, or an id is out of range.
@@ -37,19 +34,19 @@ def boundary_counts(ground_truth: Ids, prediction: Ids, labels: int, width: floa
             f"Expected ground truth and prediction (H, W), got {ground_truth.shape} and {prediction.shape}"
         )
     scored = ground_truth != IGNORE
-    check_ids("ground truth", ground_truth[scored], labels)
-    check_ids("prediction", prediction, labels)
+    check_ids("ground truth", ground_truth[scored], label_count)
+    check_ids("prediction", prediction, label_count)
     pixels = band_pixels(ground_truth.shape[0], ground_truth.shape[1], width)
-    counts = np.zeros((labels, 2), np.int64)
-    for label in np.union1d(ground_truth[scored], prediction[scored]):
-        one = inner_band(ground_truth == label, pixels)
-        other = inner_band((prediction == label) & scored, pixels)
-        counts[label] = np.count_nonzero(one & other), np.count_nonzero(one | other)
+    counts = np.zeros((label_count, 2), np.int64)
+    for label_id in np.union1d(ground_truth[scored], prediction[scored]):
+        expected = inner_band(ground_truth == label_id, pixels)
+        predicted = inner_band((prediction == label_id) & scored, pixels)
+        counts[label_id] = np.count_nonzero(expected & predicted), np.count_nonzero(expected | predicted)
     return counts
 
 
 def boundary_iou(counts: Counts) -> float:
-    """Mean boundary IoU over the foreground labels that have a band in either mask; NaN if there are none.
+    """Mean boundary IoU over the foreground labels that have a band in either mask; NaN without any.
 
     The background is left out: its band lies along the same outlines once more, and along the image's frame.
 
@@ -67,7 +64,7 @@ def band_pixels(height: int, width: int, share: float) -> int:
 def inner_band(mask: BoolMask, pixels: int) -> BoolMask:
     """The pixels of `mask` at a chessboard distance of at most `pixels` from its outside.
 
-    What lies beyond the image is outside, so a mask that the frame cuts off has a band along the frame.
+    Beyond the image is outside, so a mask that the frame cuts off has a band along the frame.
     """
     square = np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)  # one pass = `pixels` passes of 3x3
     eroded = cv2.erode(mask.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=0)

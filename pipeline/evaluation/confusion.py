@@ -1,7 +1,7 @@
-"""Confusion counts, the intersection over union, and the scores of masks that leave pixels open.
+"""Confusion and IoU, also of masks that leave pixels open.
 
-All counts are int64 and additive: sum them over the images of a set, then score once. A mean of per-image
-scores is another quantity, and is not offered.
+All counts are int64 and additive: sum the counts of all images of a set, then divide once. The mean of the
+mIoUs of single images is another quantity.
 """
 
 from dataclasses import dataclass
@@ -27,39 +27,27 @@ class PseudoMaskScores:
     coverage: float
 
 
-def confusion_matrix(ground_truth: Ids, prediction: Ids, labels: int) -> Counts:
-    """Count pixels by true and predicted label.
-
-    Args:
-        ground_truth: ids 0..labels - 1, or 255 where a pixel is not scored.
-        prediction: ids 0..labels - 1, same shape.
-        labels: L, the background counted.
-
-    Returns:
-        int64 (L, L): rows ground truth, columns prediction.
+def confusion_matrix(ground_truth: Ids, prediction: Ids, label_count: int) -> Counts:
+    """Pixels by true and predicted label, int64 (L, L): rows ground truth, columns prediction.
 
     Raises:
-        ValueError: the shapes differ, an id is out of range, or the prediction holds 255: leaving pixels
-            out of a prediction flatters it (`pseudo_mask_counts` reports them).
+        ValueError: see `pseudo_mask_counts`, or the prediction holds 255: leaving pixels out flatters it.
     """
     if np.any(prediction == IGNORE):
         raise ValueError(
             "Expected a prediction with a label for every pixel, got 255 (ignore). Score masks that leave "
             "pixels open with pseudo_mask_counts."
         )
-    return pseudo_mask_counts(ground_truth, prediction, labels)[:, :labels].copy()
+    return pseudo_mask_counts(ground_truth, prediction, label_count)[:, :label_count].copy()
 
 
-def pseudo_mask_counts(ground_truth: Ids, mask: Ids, labels: int) -> Counts:
-    """Count pixels by true and given label, and the pixels left open.
+def pseudo_mask_counts(ground_truth: Ids, mask: Ids, label_count: int) -> Counts:
+    """Pixels by true label and label of the mask, int64 (L, L + 1): the last column counts the open pixels.
 
     Args:
-        ground_truth: ids 0..labels - 1, or 255 where a pixel is not scored.
-        mask: ids 0..labels - 1, or 255 where the mask leaves a pixel open; same shape.
-        labels: L, the background counted.
-
-    Returns:
-        int64 (L, L + 1): rows ground truth, columns the given label; the last column counts the open pixels.
+        ground_truth: ids 0..L - 1, or 255 where a pixel is not scored.
+        mask: ids 0..L - 1, or 255 where the mask leaves a pixel open; same shape.
+        label_count: L, the background counted.
 
     Raises:
         ValueError: the shapes differ, or an id is out of range.
@@ -69,21 +57,18 @@ def pseudo_mask_counts(ground_truth: Ids, mask: Ids, labels: int) -> Counts:
             f"Expected ground truth and prediction of one shape, got {ground_truth.shape} and {mask.shape}"
         )
     scored = ground_truth != IGNORE
-    rows = check_ids("ground truth", ground_truth[scored], labels)
-    given = mask[scored]
-    labelled = given != IGNORE
-    columns = np.full(given.shape, labels, np.intp)
-    columns[labelled] = check_ids("prediction", given[labelled], labels)
-    cells = np.bincount(rows * (labels + 1) + columns, minlength=labels * (labels + 1))
-    return cells.astype(np.int64).reshape(labels, labels + 1)
+    rows = check_ids("ground truth", ground_truth[scored], label_count)
+    ids = mask[scored]
+    labelled = ids != IGNORE
+    columns = np.full(ids.shape, label_count, np.intp)
+    columns[labelled] = check_ids("prediction", ids[labelled], label_count)
+    shape = label_count, label_count + 1
+    cells = np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1])
+    return cells.astype(np.int64).reshape(shape)
 
 
 def iou_per_class(confusion: Counts) -> ClassScores:
-    """Intersection over union of each label, from int64 (L, L).
-
-    Returns:
-        float64 (L,) in [0, 1]; NaN where a label is in neither ground truth nor prediction.
-    """
+    """IoU of each label, float64 (L,) in [0, 1]; NaN where neither ground truth nor prediction has it."""
     intersection = np.diag(confusion)
     union = confusion.sum(axis=0) + confusion.sum(axis=1) - intersection
     return divide(intersection, union)
@@ -95,12 +80,12 @@ def mean_iou(confusion: Counts) -> float:
 
 
 def score_pseudo_masks(counts: Counts) -> PseudoMaskScores:
-    """Score masks that may leave pixels open, from int64 (L, L + 1) of `pseudo_mask_counts`.
+    """The scores of masks that may leave pixels open, from int64 (L, L + 1) of `pseudo_mask_counts`.
 
-    * miou: mean IoU of the labelled pixels alone, an open pixel being left out on both sides.
+    * miou: mean IoU of the labelled pixels alone; an open pixel is left out on both sides.
     * precision: of the pixels labelled with a foreground class, the share that truly is of that class; the
       mean over the foreground classes that are labelled anywhere. The background is left out since it is
-      large and easy, and classes weigh the same, as in the mIoU, so that a large class hides no small one.
+      large and easy. Classes weigh the same, as in the mIoU, so that a large class hides no small one.
     * coverage: labelled pixels / scored pixels.
     """
     labelled = counts[:, :-1]
@@ -112,17 +97,13 @@ def score_pseudo_masks(counts: Counts) -> PseudoMaskScores:
 
 def divide(part: Counts, whole: Counts) -> ClassScores:
     """`part / whole` as float64, NaN where `whole` is 0."""
-    out = np.full(whole.shape, np.nan)
-    np.divide(part, whole, out=out, where=whole > 0)
-    return out
+    shares = np.full(whole.shape, np.nan)
+    np.divide(part, whole, out=shares, where=whole > 0)
+    return shares
 
 
-def check_ids(name: str, ids: Ids, labels: int) -> NDArray[np.intp]:
-    """`ids` as intp, if all are in 0..labels - 1.
-
-    Raises:
-        ValueError: an id is out of range; the message names `name`.
-    """
-    if ids.size and not 0 <= ids.min() <= ids.max() < labels:
-        raise ValueError(f"Expected {name} ids 0..{labels - 1} or 255, got {ids.min()}..{ids.max()}")
+def check_ids(name: str, ids: Ids, label_count: int) -> NDArray[np.intp]:
+    """`ids` as intp; ValueError with `name` for an id that is not in 0..label_count - 1."""
+    if ids.size and not 0 <= ids.min() <= ids.max() < label_count:
+        raise ValueError(f"Expected {name} ids 0..{label_count - 1} or 255, got {ids.min()}..{ids.max()}")
     return ids.astype(np.intp)

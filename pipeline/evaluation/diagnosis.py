@@ -1,4 +1,4 @@
-"""Did a classifier learn the true features? What was measured on single images, put together by class."""
+"""The diagnosis of a classifier: did it learn the true features? Puts measures of single images together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from pipeline.evaluation.means import mean_present, score_or_none
 
 FEWEST = 8  # images that a class, or a pair of classes, needs before anything is said about it
 CONTEXT = 0.25  # share of a class's evidence that its surroundings may give
-ON_OTHER = 0.25  # share of the heat that may lie on another class of the image
-LEAK = 0.25  # how much another class may raise the mean score of an absent one
+ON_OTHER = 0.25  # share of the heatmap that may lie on another class of the image
+LEAK = 0.25  # how much another class may raise the mean probability of an absent one
 SAME = 0.5  # rank correlation of heatmaps up to which weights count as having mattered
 
 NAN = float("nan")
@@ -31,35 +31,35 @@ class ImageDiagnosis:
     logit: float
     painted_logit: float = NAN  # with all objects painted over
     hit: bool | None = None  # of the pointing game
-    shares: tuple[float, ...] = (NAN,) * len(REGIONS)  # of the heat, by region
+    shares: tuple[float, ...] = (NAN,) * len(REGIONS)  # of the heatmap, by region
     insertion: float = NAN  # area under the curve, [0, 1]
     deletion: float = NAN
-    drop_hot: float = NAN  # of the score, when the hottest part is erased
-    drop_random: float = NAN  # ... a random part of that shape
+    drop_hot: float = NAN  # of the probability, when the hottest part is erased
+    drop_random: float = NAN  # ... a random part of the same shape
     random_head: float = NAN  # rank correlation with the heatmap of a network with another last layer
     random_all: float = NAN  # ... with other weights everywhere
 
     @property
     def score(self) -> float:
         """Probability of the class."""
-        return _sigmoid(self.logit)
+        return float(_sigmoid(self.logit))
 
     @property
     def painted_score(self) -> float:
         """Probability of the class with all objects painted over."""
-        return _sigmoid(self.painted_logit)
+        return float(_sigmoid(self.painted_logit))
 
 
 def most_doubtful(diagnoses: Sequence[ImageDiagnosis], count: int) -> list[ImageDiagnosis]:
-    """Those most like the class with all objects painted over; without masks, where the heat counts least."""
+    """The `count` images that still show the class most when all objects are painted over.
+
+    Without masks: the images where the heatmap counts least.
+    """
 
     def key(diagnosis: ImageDiagnosis) -> tuple[float, float, str]:
-        painted, gain = diagnosis.painted_logit, diagnosis.drop_hot - diagnosis.drop_random
-        return (
-            np.inf if np.isnan(painted) else -painted,
-            np.inf if np.isnan(gain) else gain,
-            diagnosis.name,
-        )
+        order = -diagnosis.painted_logit, diagnosis.drop_hot - diagnosis.drop_random
+        painted, gain = (np.inf if np.isnan(value) else value for value in order)
+        return painted, gain, diagnosis.name
 
     return sorted(diagnoses, key=key)[:count]
 
@@ -71,24 +71,23 @@ def diagnose(
     backgrounds: Logits,
     diagnoses: Sequence[ImageDiagnosis],
 ) -> dict[str, Any]:
-    """The diagnosis as it is written: per class and overall, and the sentences of what is suspicious.
+    """The diagnosis as it is written: per class and overall, and a sentence for each suspicion.
 
     Args:
         classes: names.
-        labels: (N, C), what each image shows.
-        logits: (N, C), what the classifier says of it.
-        backgrounds: (N, C), what it says with all objects painted over; NaN without a ground-truth mask.
+        labels: (N, C), the classes that each image shows.
+        logits: (N, C), of the classifier.
+        backgrounds: (N, C), logits with all objects painted over; NaN without ground truth.
         diagnoses: one for each class that an image shows.
     """
-    scores = 1 / (1 + np.exp(-logits))
     per_class = {}
+    probabilities = _sigmoid(logits)
     for index, name in enumerate(classes):
-        own = [diagnosis for diagnosis in diagnoses if diagnosis.label == index]
-        per_class[name] = _class_scores(own, backgrounds[~labels[:, index], index])
-        per_class[name]["leaks"] = _leaks(index, classes, labels, scores)
-    overall = _means(diagnoses) | {"random_head": _mean(diagnoses, "random_head")}
-    overall["random_all"] = _mean(diagnoses, "random_all")
-    flags = [sentence for name, found in per_class.items() for sentence in _flags(name, found)]
+        of_class = [diagnosis for diagnosis in diagnoses if diagnosis.label == index]
+        per_class[name] = _class_measures(of_class, backgrounds[~labels[:, index], index])
+        per_class[name]["leaks"] = _leaks(index, classes, labels, probabilities)
+    overall = _means(diagnoses) | {name: _mean(diagnoses, name) for name in ("random_head", "random_all")}
+    flags = [sentence for name, measures in per_class.items() for sentence in _flags(name, measures)]
     return {
         "classes": per_class,
         "overall": overall,
@@ -98,16 +97,16 @@ def diagnose(
 
 
 def context_share(absent: Logits, shown: Logits, painted: Logits) -> float:
-    """The part of a class's evidence that lies in its surroundings; NaN without evidence.
+    """The context: the share of a class's evidence that lies in its surroundings; NaN without evidence.
 
     `(mean painted - mean absent) / (mean shown - mean absent)`: 0 where the surroundings of the class say as
     much as other surroundings, 1 where the objects do not matter. May lie outside of [0, 1].
 
     Args:
-        absent: logits of the class in images without it, all objects painted over, (A,): so that neither
-            the other objects, which speak against the class, nor the paint count as its surroundings.
-        shown: in images with it, (P,).
-        painted: in these, all objects painted over, (P,).
+        absent: logits (A,) of the class in images without it, all objects painted over: so neither the other
+            objects, which speak against the class, nor the paint count as its surroundings.
+        shown: logits (P,) in images with it.
+        painted: logits (P,) in the same images, all objects painted over.
 
     Source: the idea of testing backgrounds alone is that of Xiao et al. 2020, arXiv:2006.09994; logits are
     additive in the features of a GAP + FC head, so differences of their means are shares of evidence.
@@ -118,76 +117,73 @@ def context_share(absent: Logits, shown: Logits, painted: Logits) -> float:
     return float((painted.mean() - absent.mean()) / evidence) if evidence > 0 else NAN
 
 
-def _class_scores(own: Sequence[ImageDiagnosis], absent: Logits) -> dict[str, Any]:
+def _class_measures(diagnoses: Sequence[ImageDiagnosis], absent: Logits) -> dict[str, Any]:
     """All means of a class; `absent` are its logits on backgrounds of images without it."""
-    absent = absent[~np.isnan(absent)]
-    known = [diagnosis for diagnosis in own if not np.isnan(diagnosis.painted_logit)]
-    shown = np.array([diagnosis.logit for diagnosis in known])
-    painted = np.array([diagnosis.painted_logit for diagnosis in known])
-    share = context_share(absent, shown, painted)
-    return (
-        _means(own)
-        | {"context": score_or_none(share), "images": len(own), "with_mask": len(known)}
-        | {"detailed": sum(not np.isnan(diagnosis.drop_hot) for diagnosis in own)}
-    )
+    with_mask = [diagnosis for diagnosis in diagnoses if not np.isnan(diagnosis.painted_logit)]
+    shown = np.array([diagnosis.logit for diagnosis in with_mask])
+    painted = np.array([diagnosis.painted_logit for diagnosis in with_mask])
+    return _means(diagnoses) | {
+        "context": score_or_none(context_share(absent[~np.isnan(absent)], shown, painted)),
+        "images": len(diagnoses),
+        "with_mask": len(with_mask),
+        "detailed": sum(not np.isnan(diagnosis.drop_hot) for diagnosis in diagnoses),
+    }
 
 
 def _means(diagnoses: Sequence[ImageDiagnosis]) -> dict[str, Any]:
     hits = np.array([NAN if diagnosis.hit is None else diagnosis.hit for diagnosis in diagnoses], np.float64)
     shares = np.array([diagnosis.shares for diagnosis in diagnoses], np.float64).reshape(-1, len(REGIONS))
-    names = ("insertion", "deletion", "drop_hot", "drop_random")
+    means = [score_or_none(mean_present(column)) for column in shares.T]
     return {
         "pointing_game": score_or_none(mean_present(hits)),
-        "heat": {
-            name: score_or_none(mean_present(column)) for name, column in zip(REGIONS, shares.T, strict=True)
-        },
-    } | {name: _mean(diagnoses, name) for name in names}
+        "heat": dict(zip(REGIONS, means, strict=True)),
+    } | {name: _mean(diagnoses, name) for name in ("insertion", "deletion", "drop_hot", "drop_random")}
 
 
 def _mean(diagnoses: Sequence[ImageDiagnosis], field: str) -> float | None:
-    return score_or_none(mean_present(np.array([getattr(f, field) for f in diagnoses], np.float64)))
+    return score_or_none(mean_present(np.array([getattr(d, field) for d in diagnoses], np.float64)))
 
 
-def _leaks(index: int, classes: Sequence[str], labels: ShownClasses, scores: Logits) -> dict[str, float]:
-    """How much each other class raises the mean score of this one where it is absent.
+def _leaks(
+    index: int, classes: Sequence[str], labels: ShownClasses, probabilities: Logits
+) -> dict[str, float]:
+    """How much each other class raises the mean probability of this class where it is absent.
 
-    Mean over images that show the other class, less the mean over those that show neither; pairs with too
+    Mean over images that show the other class, less the mean over images that show neither; pairs with too
     few images are left out.
     """
-    found = {}
-    absent = ~labels[:, index]
+    leaks = {}
+    absent, values = ~labels[:, index], probabilities[:, index]
     for other, name in enumerate(classes):
         beside, neither = absent & labels[:, other], absent & ~labels[:, other]
         if other != index and min(beside.sum(), neither.sum()) >= FEWEST:
-            found[name] = round(float(scores[beside, index].mean() - scores[neither, index].mean()), 6)
-    return found
+            leaks[name] = round(float(values[beside].mean() - values[neither].mean()), 6)
+    return leaks
 
 
-def _flags(name: str, found: Mapping[str, Any]) -> list[str]:
-    """Plain sentences about what is suspicious in one class."""
+def _flags(name: str, measures: Mapping[str, Any]) -> list[str]:
+    """A sentence for each suspicion about one class."""
     flags = []
-    if found["with_mask"] >= FEWEST and (found["context"] or 0) > CONTEXT:
-        outside = 1 - (found["heat"]["object"] or 0)
+    context, hot, random = (measures[key] for key in ("context", "drop_hot", "drop_random"))
+    on_object, on_other = (measures["heat"][region] or 0 for region in ("object", "other classes"))
+    enough_masks = measures["with_mask"] >= FEWEST
+    if enough_masks and (context or 0) > CONTEXT:
         flags.append(
-            f"`{name}`: {_percent(found['context'])} of its evidence stays with all objects painted over, "
-            f"and {_percent(outside)} of its heat lies beside its own: the classifier reads the surroundings."
+            f"`{name}`: {_percent(context)} of its evidence stays with all objects painted over, and "
+            f"{_percent(1 - on_object)} of its heat lies beside its own objects: the classifier reads the "
+            "surroundings."
         )
-    if found["with_mask"] >= FEWEST and (found["heat"]["other classes"] or 0) > ON_OTHER:
-        share = _percent(found["heat"]["other classes"])
-        flags.append(f"`{name}`: {share} of its heat lies on objects of other classes.")
-    for other, leak in found["leaks"].items():
-        if leak > LEAK:
-            flags.append(
-                f"`{name}`: images of `{other}` without it raise its score by {leak:.2f} on average."
-            )
-    if (
-        found["detailed"] >= FEWEST
-        and found["drop_hot"] is not None
-        and found["drop_hot"] <= found["drop_random"]
-    ):
+    if enough_masks and on_other > ON_OTHER:
+        flags.append(f"`{name}`: {_percent(on_other)} of its heat lies on objects of other classes.")
+    flags += [
+        f"`{name}`: images of `{other}` without it raise its probability by {leak:.2f} on average."
+        for other, leak in measures["leaks"].items()
+        if leak > LEAK
+    ]
+    if measures["detailed"] >= FEWEST and hot is not None and hot <= random:
         flags.append(
-            f"`{name}`: erasing the hottest part costs no more score ({found['drop_hot']:.2f}) than erasing "
-            f"a random part ({found['drop_random']:.2f}): the heat does not show what the score rests on."
+            f"`{name}`: erasing the hottest part lowers its probability no more ({hot:.2f}) than erasing a "
+            f"random part ({random:.2f}): the heat does not show what the probability rests on."
         )
     return flags
 
@@ -202,8 +198,8 @@ def _overall_flags(overall: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _sigmoid(logit: float) -> float:
-    return float(1 / (1 + np.exp(-logit)))
+def _sigmoid(logits: Any) -> Any:
+    return 1 / (1 + np.exp(-logits))
 
 
 def _percent(share: float) -> str:

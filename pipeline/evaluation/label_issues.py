@@ -1,4 +1,4 @@
-"""Labels that a classifier contradicts: wrong labels are among them, and so are its own errors."""
+"""Label issues: labels that a classifier contradicts. Some labels are wrong, and some answers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,11 +25,11 @@ def find_label_issues(
     """The labels with the largest `|label - probability|` above 0.5, the largest first, at most `count`.
 
     Args:
-        labels: (N, C), which classes an image is labelled with.
+        labels: (N, C), the classes that an image is labelled with.
         probabilities: (N, C) in [0, 1].
 
     Source: the ranking by self-confidence of confident learning, Northcutt et al. 2021, arXiv:1911.00068, 3.
-    Deviation: the probabilities are not from other folds: a wrong label that was learned by heart is hidden.
+    Deviation: the probabilities are not from other folds, so wrong labels that were memorised are hidden.
     """
     distance = np.abs(labels - probabilities)
     images, classes = np.nonzero(distance > CONTRADICTED)

@@ -1,1 +1,1 @@
-"""Masks and models for other tools: one file per format, from items to files."""
+"""Masks and models for other tools: one module for each format."""

@@ -1,4 +1,4 @@
-"""COCO's JSON with run lengths."""
+"""Masks as COCO's JSON with run lengths."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,10 @@ from pipeline.data.images import IGNORE, Mask
 from pipeline.export.items import (
     ExportItem,
     copy_image,
-    item_mask,
     label_ids_of,
     label_name,
-    progress,
+    named_ids,
+    read_masks,
     write_confidence,
 )
 from pipeline.formats.coco_rle import bounding_box, encode_runs
@@ -22,56 +22,46 @@ CocoObject = dict[str, Any]
 
 
 def export_coco(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
-    """Write `annotations.json`, `images/` and `confidence.csv` to `folder`.
-
-    Raises:
-        ValueError: see `item_mask`, `copy_image`.
-    """
+    """Write `annotations.json`, `images/` and `confidence.csv` to `folder`."""
     images: list[CocoObject] = []
     annotations: list[CocoObject] = []
-    for number, item in enumerate(progress(items, "coco"), start=1):
+    for number, (item, mask) in enumerate(read_masks(items, classes, "coco"), start=1):
         images.append(image_entry(number, item, copy_image(item, folder / "images")))
-        for entry in segments(number, item_mask(item, classes), item.confidence):
-            annotations.append({"id": len(annotations) + 1, **entry})
-    has_open = any(entry["category_id"] == IGNORE for entry in annotations)
-    whole = {
+        for segment in segments(number, mask, item.confidence):
+            annotations.append({"id": len(annotations) + 1, **segment})
+    ids = named_ids(classes, {annotation["category_id"] for annotation in annotations})
+    content = {
         "info": {"description": "masks by camseg, those to correct first in front"},
         "images": images,
         "annotations": annotations,
-        "categories": categories(classes, has_open=has_open),
+        "categories": [{"id": i, "name": label_name(i, classes), "supercategory": ""} for i in ids],
     }
-    text = json.dumps(whole, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
     write_text(folder / "annotations.json", text + "\n")
-    write_confidence(folder / "confidence.csv", items)
+    write_confidence(folder, items)
 
 
 def image_entry(number: int, item: ExportItem, file: str) -> CocoObject:
-    """One image; `split` and `confidence` are ours, readers pass over them."""
+    """One image; `split` and `confidence` are additions that COCO's readers ignore."""
     size = {"height": item.height, "width": item.width}
     return {"id": number, "file_name": file, **size, "split": item.split, "confidence": item.confidence}
 
 
-def segments(image: int, mask: Mask, score: float) -> Iterator[CocoObject]:
-    """One annotation for each label of the mask: all its pixels together, as in COCO's stuff.
+def segments(image_number: int, mask: Mask, confidence: float) -> Iterator[CocoObject]:
+    """One annotation for each id of the mask, with all its pixels, as in COCO's stuff annotations.
 
-    Masks know classes, not objects: two dogs are one annotation. Open pixels are a crowd, which COCO's scores
-    leave out.
+    Masks know classes, not objects: two dogs are one annotation. Open pixels are a crowd, so that COCO's
+    metrics leave them out.
     """
-    for label in label_ids_of(mask):
-        region = mask == label
+    for label_id in label_ids_of(mask):
+        region = mask == label_id
         runs = encode_runs(region)
         yield {
-            "image_id": image,
-            "category_id": label,
+            "image_id": image_number,
+            "category_id": label_id,
             "segmentation": runs,
             "area": int(region.sum()),
             "bbox": bounding_box(runs),
-            "iscrowd": int(label == IGNORE),
-            "score": score,
+            "iscrowd": int(label_id == IGNORE),
+            "score": confidence,
         }
-
-
-def categories(classes: Sequence[str], *, has_open: bool) -> list[CocoObject]:
-    """The classes by the ids of the masks, and 255 where masks leave pixels open."""
-    ids = [*range(1, len(classes) + 1), *([IGNORE] if has_open else [])]
-    return [{"id": label, "name": label_name(label, classes), "supercategory": ""} for label in ids]

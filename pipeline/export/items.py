@@ -1,14 +1,14 @@
-"""What is handed over: an image, its mask, and the confidence of the mask."""
+"""What every export format shares: an image with its mask and confidence, checks, names and copies."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.base.files import safe_join, write_bytes, write_csv
+from pipeline.base.files import safe_join, write_bytes, write_csv, write_text
 from pipeline.data.images import (
     IGNORE,
     Mask,
@@ -21,8 +21,8 @@ from pipeline.data.images import (
 from pipeline.data.manifest import Split
 from pipeline.errors import UserError
 
-OPEN = "ignore"  # the label of pixels that the mask leaves open, in formats that know labels only
-JPEGS = ("JPEG", "MPO")  # MPO: of phones, a JPEG with more images behind the first
+OPEN = "ignore"  # the label of open pixels, in formats that know labels only
+JPEGS = ("JPEG", "MPO")  # MPO: a JPEG of a phone, with more images behind the first
 COLUMNS = ("name", "split", "confidence", "corrected")
 
 
@@ -37,20 +37,23 @@ class ExportItem:
     width: int
     split: Split
     labels: tuple[int, ...]  # class indices
-    confidence: float  # in [0, 1], see `pipeline.masks.confidence`
-    corrected: bool  # the mask is made by a human: nothing is left to correct
+    confidence: float  # of the mask, in [0, 1]
+    corrected: bool  # a person made the mask: there is nothing left to correct
 
 
-def progress(items: Sequence[ExportItem], format: str) -> Iterable[ExportItem]:
-    """`items` under a progress bar, which hides itself where stderr is no terminal."""
-    return iter(tqdm(items, f"export ({format})", unit="mask", disable=None))
+def read_masks(
+    items: Sequence[ExportItem], classes: Sequence[str], format: str
+) -> Iterator[tuple[ExportItem, Mask]]:
+    """Each item with its checked mask, under a progress bar that hides itself where stderr is no terminal."""
+    for item in tqdm(items, f"export ({format})", unit="mask", disable=None):
+        yield item, item_mask(item, classes)
 
 
 def item_mask(item: ExportItem, classes: Sequence[str]) -> Mask:
     """The mask of `item`, uint8 (H, W): 0, class index + 1, or 255.
 
     Raises:
-        ValueError: it is unreadable, not of the image's size, or has an id without a class.
+        UserError: the mask is unreadable, has another size than the image, or an id without a class.
     """
     mask = read_mask(item.mask)
     if mask.shape != (item.height, item.width):
@@ -68,13 +71,18 @@ def item_mask(item: ExportItem, classes: Sequence[str]) -> Mask:
 
 def label_ids_of(mask: Mask) -> tuple[int, ...]:
     """The ids of the mask in rising order, without the background; 255 is the last."""
-    return tuple(int(label) for label in np.unique(mask) if label)
+    return tuple(int(label_id) for label_id in np.unique(mask) if label_id)
 
 
-def label_name(label: int, classes: Sequence[str]) -> str:
-    """Name of an id above 0; of 255 `ignore`, with underscores as long as a class has that name."""
-    if label != IGNORE:
-        return classes[label - 1]
+def named_ids(classes: Sequence[str], ids: Iterable[int]) -> list[int]:
+    """The ids that a format must name: those of all classes, and 255 if it is among `ids`."""
+    return [*range(1, len(classes) + 1), *([IGNORE] if IGNORE in ids else [])]
+
+
+def label_name(label_id: int, classes: Sequence[str]) -> str:
+    """The name of an id above 0; of 255 `ignore`, with underscores as long as a class has that name."""
+    if label_id != IGNORE:
+        return classes[label_id - 1]
     name = OPEN
     while name in classes:
         name += "_"
@@ -82,10 +90,10 @@ def label_name(label: int, classes: Sequence[str]) -> str:
 
 
 def check_line(text: str, what: str, *, forbidden: str = "") -> None:
-    """Refuse what does not survive as a line of a list whose readers strip lines.
+    """Refuse a text that a list of lines cannot hold, since readers of the list strip its lines.
 
     Raises:
-        ValueError: `text` is empty, starts with #, has a space at its ends, a line break, or a character of
+        UserError: `text` is empty, starts with #, has a space at an end, a line break, or a character of
             `forbidden`.
     """
     broken = len(text.splitlines()) != 1 or text != text.strip() or text.startswith("#")
@@ -98,13 +106,13 @@ def check_line(text: str, what: str, *, forbidden: str = "") -> None:
 
 
 def copy_image(item: ExportItem, folder: Path, *, jpeg: bool = False) -> str:
-    """Copy the image to `folder/NAME.SUFFIX` and return that path relative to `folder`, with `/`.
+    """Copy the image to `folder/NAME.SUFFIX`; its path relative to `folder`, with `/`.
 
-    An image that EXIF turns is written anew, upright, as JPEG: not every reader turns images, and the masks
-    are upright. With `jpeg`, so is an image that is no JPEG.
+    An image that EXIF turns is written again, upright, as JPEG: masks are upright, and some readers ignore
+    EXIF. With `jpeg`, every image that is no JPEG becomes one.
 
     Raises:
-        ValueError: the image cannot be read, has another size than its mask, or a name that leaves `folder`.
+        UserError: the image is unreadable, has another size than its mask, or its name leaves `folder`.
     """
     size = image_size(item.image)
     if size != (item.height, item.width):
@@ -113,19 +121,19 @@ def copy_image(item: ExportItem, folder: Path, *, jpeg: bool = False) -> str:
             "It has changed: run `make repro` again."
         )
     kind, turned = image_format(item.image)
-    anew = turned or (jpeg and kind not in JPEGS)
-    file = item.name + (".jpg" if anew or jpeg else item.image.suffix)
-    content = encode_jpeg(read_image(item.image, math.inf)) if anew else item.image.read_bytes()
+    encode = turned or (jpeg and kind not in JPEGS)
+    file = item.name + (".jpg" if encode or jpeg else item.image.suffix)
+    content = encode_jpeg(read_image(item.image, math.inf)) if encode else item.image.read_bytes()
     write_bytes(safe_join(folder, file), content)
     return file
 
 
-def write_confidence(file: Path, items: Sequence[ExportItem]) -> None:
-    """Write name, split and confidence of each item, and whether it was corrected, in their order."""
+def write_confidence(folder: Path, items: Sequence[ExportItem]) -> None:
+    """Write `confidence.csv`: name, split, confidence and corrected (0 or 1) of each item in order."""
     rows = [(item.name, item.split, item.confidence, int(item.corrected)) for item in items]
-    write_csv(file, COLUMNS, (dict(zip(COLUMNS, row, strict=True)) for row in rows))
+    write_csv(folder / "confidence.csv", COLUMNS, (dict(zip(COLUMNS, row, strict=True)) for row in rows))
 
 
-def write_classes(file: Path, classes: Sequence[str]) -> None:
-    """Write one class per line, in the order of the ids from 1."""
-    write_bytes(file, "".join(f"{name}\n" for name in classes).encode())
+def write_classes(folder: Path, classes: Sequence[str]) -> None:
+    """Write `classes.txt`: one class per line, in the order of the ids from 1."""
+    write_text(folder / "classes.txt", "".join(f"{name}\n" for name in classes))

@@ -1,4 +1,4 @@
-"""Tasks of Label Studio with the masks as predictions of the brush."""
+"""Masks as tasks of Label Studio, with each mask as a prediction of the brush."""
 
 import json
 from collections.abc import Sequence
@@ -12,16 +12,23 @@ from pipeline.data.images import Mask
 from pipeline.export.items import (
     ExportItem,
     copy_image,
-    item_mask,
     label_ids_of,
     label_name,
-    progress,
+    named_ids,
+    read_masks,
     write_confidence,
 )
 from pipeline.formats.brush import encode_brush
 from pipeline.formats.palette import voc_palette
 
 LOCAL_FILES = "/data/local-files/?d="  # where Label Studio serves files below its document root
+CONFIG = """<View>
+  <Image name="image" value="$image" zoom="true"/>
+  <BrushLabels name="label" toName="image">
+{labels}
+  </BrushLabels>
+</View>
+"""
 
 
 def export_labelstudio(
@@ -30,35 +37,31 @@ def export_labelstudio(
     """Write `tasks.json`, `config.xml`, `images/` and `confidence.csv` to `folder`.
 
     Args:
-        version: names in Label Studio what made the masks.
-
-    Raises:
-        ValueError, OSError: see `item_mask`, `copy_image`, `encode_brush`.
+        version: what made the masks; Label Studio shows it as the model version.
     """
-    tasks, used = [], set(range(1, len(classes) + 1))
-    for item in progress(items, "labelstudio"):
-        mask = item_mask(item, classes)
-        used |= set(label_ids_of(mask))
+    tasks, mask_ids = [], set[int]()
+    for item, mask in read_masks(items, classes, "labelstudio"):
+        mask_ids.update(label_ids_of(mask))
         file = copy_image(item, folder / "images")
-        tasks.append(make_task(item, file, regions(mask, classes), version))
+        tasks.append(make_task(item, file, brush_regions(mask, classes), version))
     write_text(folder / "tasks.json", json.dumps(tasks, ensure_ascii=False, allow_nan=False) + "\n")
-    write_text(folder / "config.xml", config(sorted(used), classes))
-    write_confidence(folder / "confidence.csv", items)
+    write_text(folder / "config.xml", label_config(named_ids(classes, mask_ids), classes))
+    write_confidence(folder, items)
 
 
-def make_task(item: ExportItem, file: str, result: list[dict[str, Any]], version: str) -> dict[str, Any]:
-    """One image; the score is there twice, since the data manager sorts by data and by predictions."""
+def make_task(item: ExportItem, file: str, regions: list[dict[str, Any]], version: str) -> dict[str, Any]:
+    """One image; the confidence is there twice, since the data manager sorts by data and by predictions."""
     data = {"image": f"{LOCAL_FILES}images/{quote(file)}", "name": item.name, "confidence": item.confidence}
-    prediction = {"model_version": version, "score": item.confidence, "result": result}
+    prediction = {"model_version": version, "score": item.confidence, "result": regions}
     return {"data": data, "predictions": [prediction]}
 
 
-def regions(mask: Mask, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """One brush region for each label of the mask."""
+def brush_regions(mask: Mask, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """One brush region for each id of the mask."""
     height, width = mask.shape
     return [
         {
-            "id": f"label-{label}",
+            "id": f"label-{label_id}",
             "type": "brushlabels",
             "from_name": "label",
             "to_name": "image",
@@ -67,30 +70,19 @@ def regions(mask: Mask, classes: Sequence[str]) -> list[dict[str, Any]]:
             "image_rotation": 0,
             "value": {
                 "format": "rle",
-                "rle": encode_brush(mask == label),
-                "brushlabels": [label_name(label, classes)],
+                "rle": encode_brush(mask == label_id),
+                "brushlabels": [label_name(label_id, classes)],
             },
         }
-        for label in label_ids_of(mask)
+        for label_id in label_ids_of(mask)
     ]
 
 
-def config(labels: Sequence[int], classes: Sequence[str]) -> str:
-    """The labelling interface with the labels in the colours of VOC; open pixels are light."""
+def label_config(ids: Sequence[int], classes: Sequence[str]) -> str:
+    """The labelling interface with the labels in the colours of VOC; the colour of open pixels is light."""
     colours = voc_palette()
-    lines = [
-        f"    <Label value={quoteattr(label_name(label, classes))} "
-        f'background="#{colours[label].tobytes().hex()}"/>'
-        for label in labels
-    ]
-    return "\n".join(
-        [
-            "<View>",
-            '  <Image name="image" value="$image" zoom="true"/>',
-            '  <BrushLabels name="label" toName="image">',
-            *lines,
-            "  </BrushLabels>",
-            "</View>",
-            "",
-        ]
+    labels = "\n".join(
+        f'    <Label value={quoteattr(label_name(i, classes))} background="#{colours[i].tobytes().hex()}"/>'
+        for i in ids
     )
+    return CONFIG.format(labels=labels)

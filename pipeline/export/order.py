@@ -1,4 +1,4 @@
-"""Which masks are worth correcting first."""
+"""The order in which masks are worth correcting."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
@@ -9,33 +9,33 @@ BACKGROUND = -1  # beside class indices
 
 
 def correction_order(items: Iterable[ExportItem]) -> tuple[ExportItem, ...]:
-    """The classes in turn, of each the most doubtful mask that is left; then settled masks, by name.
+    """The items with the most doubtful masks first, the classes in turn; then settled items, by name.
 
-    So a few masks from the top are of all classes. It is the turn of the class that came up least so far; of
-    several such classes, of the one with the most doubtful mask. An image counts for each of its labels, an
-    image without labels for the background. Settled images count too.
+    So the first few masks show all classes. It is the turn of the class that came up least so far; of several
+    such classes, of the one with the most doubtful mask. An image counts for each of its labels, and an image
+    without labels for the background. Settled images count as turns.
     """
-    given = sorted(items, key=_doubt)
-    settled = sorted((item for item in given if _is_settled(item)), key=lambda item: item.name)
+    by_doubt = sorted(items, key=_doubt)
+    settled = sorted((item for item in by_doubt if _is_settled(item)), key=lambda item: item.name)
     turns = Counter(label for item in settled for label in _turns_of(item))
-    waiting: dict[int, deque[ExportItem]] = defaultdict(deque)
-    for item in (item for item in given if not _is_settled(item)):
+    queues: dict[int, deque[ExportItem]] = defaultdict(deque)
+    for item in (item for item in by_doubt if not _is_settled(item)):
         for label in _turns_of(item):
-            waiting[label].append(item)
-    taken: dict[str, ExportItem] = {}
-    while waiting:
-        label = min(waiting, key=lambda label: (turns[label], _doubt(waiting[label][0])))
-        item = waiting[label].popleft()
-        if item.name not in taken:
-            taken[item.name] = item
+            queues[label].append(item)
+    ordered: dict[str, ExportItem] = {}
+    while queues:
+        label = min(queues, key=lambda label: (turns[label], _doubt(queues[label][0])))
+        item = queues[label].popleft()
+        if item.name not in ordered:
+            ordered[item.name] = item
             turns.update(_turns_of(item))
-        if not waiting[label]:
-            del waiting[label]
-    return (*taken.values(), *settled)
+        if not queues[label]:
+            del queues[label]
+    return (*ordered.values(), *settled)
 
 
 def _is_settled(item: ExportItem) -> bool:
-    """Corrected, or background by the labels and nothing else: there is nothing to correct."""
+    """Whether there is nothing to correct: the mask was corrected, or is pure background by its labels."""
     return item.corrected or (not item.labels and item.confidence == 1)
 
 

@@ -1,4 +1,4 @@
-"""A devkit of PASCAL VOC, as `torchvision.datasets.VOCSegmentation` opens it."""
+"""Masks as a devkit of PASCAL VOC, as `torchvision.datasets.VOCSegmentation` opens it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,38 +9,34 @@ from pipeline.export.items import (
     ExportItem,
     check_line,
     copy_image,
-    item_mask,
-    progress,
+    read_masks,
     write_classes,
     write_confidence,
 )
 
 YEAR = "VOC2012"
-# Readers expect these three even where one is empty.
+# Readers expect these three lists, empty ones too.
 LISTS = {"train": ("train",), "val": ("val",), "trainval": ("train", "val")}
 
 
 def export_voc(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
     """Write `VOCdevkit/VOC2012`, `classes.txt` and `confidence.csv` to `folder`.
 
-    Images become JPEGs by name and content. The lists keep the order of `items`, and names their sub-folders.
-
-    Raises:
-        ValueError: a name cannot stand in a list; see also `item_mask`, `copy_image`.
+    Images become JPEGs by name and content. The lists have the order of `items`, and names keep sub-folders.
     """
     root = folder / "VOCdevkit" / YEAR
     for item in items:
         check_line(item.name, "name of an image")
-    for item in progress(items, "voc"):
+    for item, mask in read_masks(items, classes, "voc"):
         copy_image(item, root / "JPEGImages", jpeg=True)
-        write_mask(safe_join(root / "SegmentationClass", f"{item.name}.png"), item_mask(item, classes))
+        write_mask(safe_join(root / "SegmentationClass", f"{item.name}.png"), mask)
     for name, splits in split_lists(items).items():
-        names = [item.name for item in items if item.split in splits]
-        write_text(root / "ImageSets" / "Segmentation" / f"{name}.txt", "".join(f"{n}\n" for n in names))
-    write_classes(folder / "classes.txt", classes)
-    write_confidence(folder / "confidence.csv", items)
+        lines = "".join(f"{item.name}\n" for item in items if item.split in splits)
+        write_text(root / "ImageSets" / "Segmentation" / f"{name}.txt", lines)
+    write_classes(folder, classes)
+    write_confidence(folder, items)
 
 
 def split_lists(items: Sequence[ExportItem]) -> dict[str, tuple[str, ...]]:
-    """The splits of each list; `test` only where there are such items."""
+    """The splits of each list; the list `test` exists only if there are test images."""
     return LISTS | ({"test": ("test",)} if any(item.split == "test" for item in items) else {})

@@ -1,4 +1,4 @@
-"""Hooks, class activation maps of any network, scales and flips, the compact store."""
+"""Heatmaps of any classifier: hooks, the formulas, scales and flips, the walk, the compact store."""
 
 from pipeline.heatmaps.explain import explain
 from pipeline.heatmaps.explainer import explainer

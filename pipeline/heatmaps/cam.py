@@ -1,10 +1,9 @@
-"""Class activation maps as pure functions.
+"""The formulas of all methods, as pure functions of activations and gradients.
 
-Throughout, `activations` A is the output of the target layer and `gradients` g = dy_c / dA, the gradient of
-the **logit** of class c, both float32 (..., K, h, w). Gradients that are the same in all cells, as below
-global average pooling, may be (..., K, 1, 1). Leading dimensions broadcast: activations (N, 1, K, h, w) and
-gradients (N, P, K, h, w) give P maps per image. Maps are (..., h, w), not normalised; zero inputs give zero
-maps.
+`activations` A is the output of the target layer. `gradients` g = dy_c / dA is the gradient of the **logit**
+of class c. Both are float32 (..., K, h, w). Gradients that are the same in all cells, as before global
+average pooling, may be (..., K, 1, 1). Leading dimensions broadcast: activations (N, 1, K, h, w) and
+gradients (N, P, K, h, w) give P maps per image. Maps are (..., h, w), not normalised.
 
 On a GAP + FC head g is w_ck / (h w) everywhere. Then Grad-CAM = XGrad-CAM = HiResCAM = relu(CAM) / (h w),
 LayerCAM is that without the negative weights, and Grad-CAM++ has the channel weight relu(w_ck) / (2 + w_ck
@@ -45,14 +44,15 @@ def gradcampp(activations: Tensor, gradients: Tensor) -> Tensor:
     sums = activations.sum((-2, -1), keepdim=True)
     positive = gradients > 0
     terms = torch.where(positive, gradients / (2 + sums * gradients), 0)
-    return _weighted_sum(_sum_over_cells(terms, activations), activations).relu()
+    # Mean x cells is the sum over the cells, also of terms that are (..., K, 1, 1).
+    return _weighted_sum(terms.mean((-2, -1)) * activations.shape[-2:].numel(), activations).relu()
 
 
 def xgradcam(activations: Tensor, gradients: Tensor) -> Tensor:
     """XGrad-CAM: relu(sum_k w_k A_k) with w_k = sum_ij g_kij A_kij / sum_ab A_kab.
 
-    Source: Fu et al. 2020, arXiv:2008.02312, eq. 8. A channel whose activations sum to 0 counts nothing;
-    where they may be negative, a sum near 0 gives its channel a huge weight, as the definition says.
+    Source: Fu et al. 2020, arXiv:2008.02312, eq. 8. A channel whose activations sum to 0 has the weight 0.
+    Activations of both signs with a sum near 0 give their channel a huge weight, as the definition says.
     """
     products = torch.einsum("...khw,...khw->...k", gradients, activations)
     sums = activations.sum((-2, -1))
@@ -81,8 +81,3 @@ def _weighted_sum(weights: Tensor, activations: Tensor) -> Tensor:
 
 def _cellwise_sum(weights: Tensor, activations: Tensor) -> Tensor:
     return torch.einsum("...khw,...khw->...hw", weights, activations)
-
-
-def _sum_over_cells(values: Tensor, activations: Tensor) -> Tensor:
-    """Sum over the cells of the feature map, also of values that are (..., K, 1, 1)."""
-    return values.mean((-2, -1)) * activations.shape[-2:].numel()

@@ -1,4 +1,4 @@
-"""All methods and all wanted classes of a batch, from one forward pass."""
+"""Maps of one batch by all methods, for all wanted classes, from one forward pass."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -28,7 +28,7 @@ ClassLists = Sequence[Sequence[int]]  # class indices of each image
 class ClassMaps:
     """Maps of one batch."""
 
-    maps: dict[str, Tensor]  # by method, float32 (N, P, h, w); slots beyond an image's own classes are 0
+    maps: dict[str, Tensor]  # by method, float32 (N, P, h, w); 0 where an image has fewer than P classes
     classes: ClassLists
     earlier: tuple[Tensor, ...] = ()  # LayerCAM of each earlier layer, (N, P, h, w) of its own h and w
 
@@ -42,12 +42,12 @@ def class_maps(
     reshape: Reshape | None = None,
     earlier: Sequence[nn.Module] = (),
 ) -> ClassMaps:
-    """Maps of the given classes by each method; P is the longest list's length, at least 1.
+    """Maps of the classes by each method; P is the length of the longest list of classes, at least 1.
 
     Args:
         model: in eval mode; gives logits (N, C).
         images: (N, 3, H, W) as `model` wants them, on its device.
-        classes: class indices of each image; None: the best-scoring class of each.
+        classes: class indices of each image; None: the class with the largest logit.
         methods: of `METHODS`.
         target: see `find_target`.
         reshape: see `capture_output`.
@@ -60,9 +60,9 @@ def class_maps(
     """
     check_request(classes, len(images), methods, target)
     with ExitStack() as stack:
-        before = [stack.enter_context(capture_output(layer)) for layer in earlier]
+        earlier_captured = [stack.enter_context(capture_output(layer)) for layer in earlier]
         captured = stack.enter_context(capture_target(target, reshape))
-        return maps_of(captured, model(images), classes, methods, target, reshape, before)
+        return maps_of(captured, model(images), classes, methods, target, reshape, earlier_captured)
 
 
 def maps_of(
@@ -72,44 +72,40 @@ def maps_of(
     methods: Sequence[str],
     target: TargetLayer,
     reshape: Reshape | None = None,
-    before: Sequence[Captured] = (),
+    earlier: Sequence[Captured] = (),
 ) -> ClassMaps:
-    """Maps from a forward pass that has run.
+    """Maps from a forward pass that has run, see `class_maps`.
 
     Args:
-        captured: of `capture_target`; `before` of the earlier layers.
-        output: what the model gave, with its graph.
-
-    Raises:
-        ValueError, CaptureError: see `class_maps`.
+        captured: of `capture_target`; `earlier` of the earlier layers.
+        output: what the model returned, with its graph.
     """
     logits = _checked_logits(output, len(captured.activations))
-    chosen = logits.argmax(1, keepdim=True).tolist() if classes is None else classes
-    leaves = [captured.leaf, *(layer.leaf for layer in before)]
-    found, *others = zip(*(class_gradients(logits, leaves, slot) for slot in _slots(chosen)), strict=True)
+    if classes is None:
+        classes = logits.argmax(1, keepdim=True).tolist()
+    leaves = [captured.leaf, *(layer.leaf for layer in earlier)]
+    slots = (class_gradients(logits, leaves, slot) for slot in _slots(classes))
+    target_gradients, *earlier_gradients = zip(*slots, strict=True)
     activations = captured.activations.detach()[:, None]
-    gradients = torch.stack([reshape(g) if reshape else g for g in found], 1)
+    gradients = torch.stack([reshape(g) if reshape else g for g in target_gradients], 1)
     if target.pooled is not None:
         gradients = gradients.reshape(*gradients.shape[:3], 1, 1) / activations.shape[-2:].numel()
     with torch.autocast(logits.device.type, enabled=False):  # else the sums would be in bfloat16
-        maps = {m: _map(m, activations, gradients) for m in methods}
-        layers = zip(before, others, strict=True)
-        return ClassMaps(
-            maps,
-            chosen,
-            tuple(layercam(c.activations.detach()[:, None], torch.stack(g, 1)) for c, g in layers),
+        maps = {method: _map(method, activations, gradients) for method in methods}
+        earlier_maps = tuple(
+            layercam(layer.activations.detach()[:, None], torch.stack(layer_gradients, 1))
+            for layer, layer_gradients in zip(earlier, earlier_gradients, strict=True)
         )
+    return ClassMaps(maps, classes, earlier_maps)
 
 
 def check_request(
     classes: ClassLists | None, count: int, methods: Sequence[str], target: TargetLayer
 ) -> None:
-    """Refuse what cannot be answered before anything is computed."""
+    """Raise ValueError where the request has no answer, before anything is computed."""
     if classes is not None and len(classes) != count:
         raise ValueError(f"expected one list of classes per image ({count}), got {len(classes)}")
-    for method in methods:
-        if method not in METHODS:
-            raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
+    check_methods(methods)
     if "cam" in methods and not target.linear_head:
         raise UserError(
             "cam: the logits are not one linear layer of globally averaged features. Use gradcam: where "
@@ -117,11 +113,23 @@ def check_request(
         )
 
 
+def check_methods(methods: Sequence[str]) -> None:
+    """Raise ValueError for a method that is not in `METHODS`."""
+    for method in methods:
+        if method not in METHODS:
+            raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
+
+
 def capture_target(target: TargetLayer, reshape: Reshape | None) -> AbstractContextManager[Captured]:
-    """The capture for a target: of an input, an output, or behind pooling."""
+    """The capture for a target: of an input, of an output, or after pooling."""
     if target.pooled is not None:
         return capture_pooled(target.layer, target.side, target.pooled)
     return capture_input(target.layer) if target.side == "input" else capture_output(target.layer, reshape)
+
+
+def longest(classes: ClassLists) -> int:
+    """P, the length of the longest list of classes, at least 1."""
+    return max([1, *map(len, classes)])
 
 
 def _map(method: str, activations: Tensor, gradients: Tensor) -> Tensor:
@@ -148,6 +156,5 @@ def _checked_logits(logits: object, count: int) -> Tensor:
 
 
 def _slots(classes: ClassLists) -> list[list[int]]:
-    """The j-th class of every image, -1 where it has none."""
-    longest = max(1, *(len(present) for present in classes)) if classes else 1
-    return [[present[j] if j < len(present) else -1 for present in classes] for j in range(longest)]
+    """P lists: the j-th class of every image, -1 where an image has fewer classes."""
+    return [[c[j] if j < len(c) else -1 for c in classes] for j in range(longest(classes))]

@@ -1,9 +1,9 @@
-"""Heatmaps of a whole data set: batches of one size, finished shard by shard."""
+"""Heatmaps of a whole data set, in batches of one size, written shard by shard."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,9 +25,10 @@ from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.heatmaps.walk import walk
 from pipeline.params import HeatmapParams
 
-SHARD_BATCHES = 8  # batches that are stored, and after an interruption done again, together
+SHARD_BATCHES = 8  # batches of a shard: an interrupted run makes an unfinished shard again
 
 Batch = tuple[Sample, ...]
+Shard = tuple[Batch, ...]
 _Item = TypeVar("_Item")
 
 
@@ -36,16 +37,16 @@ class HeatmapMaker:
     """A network in eval mode and how its heatmaps are made."""
 
     net: nn.Module  # images (N, 3, h, w) in [0, 1] -> logits (N, C)
-    target: TargetLayer  # the layer of `net` whose maps they are
-    # The module of `net` that gives its feature maps at all depths, a list of (N, K, h, w): the walk compares
-    # those at its scale, and the heat of the last `params.depths` of them is added.
+    target: TargetLayer  # a layer of `net`
+    # The module of `net` that gives its feature maps at all depths, a list of (N, K, h, w). The walk compares
+    # these maps at its scale, and the maps by the last `params.depths` of them are added.
     backbone: nn.Module
     params: HeatmapParams
     long_side: int  # pixels of the working resolution
 
     @cached_property
     def earlier(self) -> list[nn.Module]:
-        """The layers before the target whose heat is added."""
+        """The layers before the target whose maps are added."""
         return earlier_layers(self.backbone, self.params.depths - 1)
 
     def heatmaps(self, batch: Batch, pyramid: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -57,7 +58,7 @@ class HeatmapMaker:
         """
         device = pick_device()
         classes = [sample.labels for sample in batch]
-        earlier = self.earlier  # found by a forward pass of its own, which `first_output` must not see
+        earlier = self.earlier  # takes a forward pass of its own, which `first_output` must not see
 
         def make_maps(images: Tensor) -> ClassMaps:
             with autocast(device):
@@ -66,10 +67,10 @@ class HeatmapMaker:
                 )
 
         size = grid_size(*working_size(batch[0].height, batch[0].width, self.long_side))
-        sized = [to_device(images, device) for images in pyramid]
-        with first_output(self.backbone) as depths:
-            fused = add_depths(fuse_depths(make_maps, sized, size, flip=self.params.flip))
-        return walk(fused, depths[0], self.params.walk) if self.params.walk.restart < 1 else fused
+        on_device = [to_device(images, device) for images in pyramid]
+        with first_output(self.backbone) as outputs:
+            heatmaps = add_depths(fuse_depths(make_maps, on_device, size, flip=self.params.flip))
+        return walk(heatmaps, outputs[0], self.params.walk) if self.params.walk.restart < 1 else heatmaps
 
 
 def make_heatmaps(
@@ -77,39 +78,44 @@ def make_heatmaps(
 ) -> None:
     """Write the heatmaps of the labels of `samples` by each method into its folder.
 
-    Shards that are there already are kept. Batches hold images of one working size and never depend
-    on what was done before, so that an interrupted run ends with the same bytes.
+    Shards on disk are kept. Batches hold images of one working size and never depend on what was done before,
+    so an interrupted run ends with the same bytes.
     """
     shards = plan_shards(samples, maker.params, maker.long_side)
-    todo = [i for i in range(len(shards)) if not all(shard_file(f, i).exists() for f in folders.values())]
+    unfinished = {
+        i: shard
+        for i, shard in enumerate(shards)
+        if not all(shard_file(folder, i).exists() for folder in folders.values())
+    }
     sides = scaled_sides(maker.params, maker.long_side)
 
     def read(batch: Batch) -> list[Tensor]:  # at every scale: float32 (N, 3, h, w) in [0, 1]
         images = [manifest.image(sample) for sample in batch]
         return [torch.stack([image_tensor(image, side) for image in images]) for side in sides]
 
-    pyramids = read_ahead(read, _flat([shards[i] for i in todo]))
-    done = sum(len(batch) for i, shard in enumerate(shards) if i not in set(todo) for batch in shard)
-    with tqdm(total=sum(map(len, _flat(shards))), desc="heatmaps", initial=done, unit="image") as bar:
-        for i in todo:
-            found: dict[str, dict[str, StoredHeatmaps]] = {method: {} for method in folders}
-            for batch in shards[i]:
-                for method, heat in maker.heatmaps(batch, next(pyramids)).items():
-                    found[method].update(stored(batch, heat))
+    pyramids = read_ahead(read, list(chain(*unfinished.values())))
+    total = _image_count(shards)
+    done = total - _image_count(unfinished.values())
+    with tqdm(total=total, desc="heatmaps", initial=done, unit="image") as bar:
+        for i, shard in unfinished.items():
+            arrays: dict[str, dict[str, StoredHeatmaps]] = {method: {} for method in folders}
+            for batch in shard:
+                for method, heatmaps in maker.heatmaps(batch, next(pyramids)).items():
+                    arrays[method].update(stored(batch, heatmaps))
                 bar.update(len(batch))
             for method, folder in folders.items():
-                write_shard(folder, i, found[method])
+                write_shard(folder, i, arrays[method])
     for folder in folders.values():
-        write_index(folder, [[sample.name for batch in shard for sample in batch] for shard in shards])
+        write_index(folder, [[sample.name for sample in chain(*shard)] for shard in shards])
 
 
-def stored(batch: Batch, heat: Tensor) -> dict[str, StoredHeatmaps]:
-    """Heatmaps float32 (N, P, h, w) in [0, 1] as the store keeps them: uint8, by the name of the sample."""
-    levels = (heat * 255).round().byte().cpu().numpy()
+def stored(batch: Batch, heatmaps: Tensor) -> dict[str, StoredHeatmaps]:
+    """Heatmaps float32 (N, P, h, w) in [0, 1] as uint8 arrays, by the name of the sample."""
+    levels = (heatmaps * 255).round().byte().cpu().numpy()
     return {sample.name: levels[n, : len(sample.labels)] for n, sample in enumerate(batch)}
 
 
-def plan_shards(samples: Sequence[Sample], params: HeatmapParams, long_side: int) -> list[tuple[Batch, ...]]:
+def plan_shards(samples: Sequence[Sample], params: HeatmapParams, long_side: int) -> list[Shard]:
     """Batches of one size each, in shards of `SHARD_BATCHES`; images without labels are left out."""
 
     def sizes(sample: Sample) -> list[tuple[int, int]]:
@@ -119,18 +125,17 @@ def plan_shards(samples: Sequence[Sample], params: HeatmapParams, long_side: int
 
     ordered = sorted((s for s in samples if s.labels), key=lambda s: (sizes(s), s.name))
     groups = [list(group) for _, group in groupby(ordered, sizes)]
-    batches = [batch for group in groups for batch in _chunks(group, params.batch_size)]
-    return _chunks(batches, SHARD_BATCHES)
+    return _chunks([batch for group in groups for batch in _chunks(group, params.batch_size)], SHARD_BATCHES)
 
 
 def scaled_sides(params: HeatmapParams, long_side: int) -> list[int]:
-    """The long side in pixels at each scale, first the one whose features the walk compares."""
+    """The long side in pixels at each scale; first the scale whose features the walk compares."""
     scales = sorted(params.scales, key=lambda scale: scale != params.walk.scale)
     return [max(32, round(scale * long_side)) for scale in scales]
 
 
-def _flat(shards: Sequence[tuple[Batch, ...]]) -> list[Batch]:
-    return [batch for shard in shards for batch in shard]
+def _image_count(shards: Iterable[Shard]) -> int:
+    return sum(map(len, chain(*shards)))
 
 
 def _chunks(items: Sequence[_Item], length: int) -> list[tuple[_Item, ...]]:

@@ -1,4 +1,4 @@
-"""One image under the diagnosis: where the heat of its classes lies, and what the scores rest on."""
+"""The diagnosis of one image: where the heatmaps of its classes lie, and what the probabilities rest on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ from pipeline.heatmaps.perturbation import (
     deletion_curve,
     insertion_curve,
     paint_over,
+    probability_drops,
     rank_correlation,
-    score_drops,
     with_random_weights,
 )
 
@@ -59,7 +59,7 @@ class DiagnosedModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the networks are."""
+        """The device of the networks."""
         return next(self.net.parameters()).device
 
     def pixels(self, image: ImageArray) -> Tensor:
@@ -69,33 +69,33 @@ class DiagnosedModel:
     def logits(self, image: ImageArray) -> Tensor:
         """Logits of all classes, float32 (C,), on the CPU."""
         with torch.inference_mode(), autocast(self.device):
-            found: Tensor = self.net(self.pixels(image)[None])[0].float().cpu()
-        return found
+            logits: Tensor = self.net(self.pixels(image)[None])[0].float().cpu()
+        return logits
 
-    def heatmaps(self, by: ModelAndTarget, pixels: Tensor, labels: Sequence[int]) -> Tensor:
+    def heatmaps(self, model: ModelAndTarget, pixels: Tensor, labels: Sequence[int]) -> Tensor:
         """Heatmaps (P, h, w) in [0, 1] of the labels by one of the networks, at one scale, mirrored too."""
 
         def make_maps(images: Tensor) -> dict[str, Tensor]:
-            return class_maps(by.net, images, [labels], [self.method], by.target).maps
+            return class_maps(model.net, images, [labels], [self.method], model.target).maps
 
         size = pixels.shape[-2], pixels.shape[-1]
         return fuse(make_maps, [pixels[None]], size, flip=True)[self.method][0]
 
     def heatmap_at(self, image: ImageArray, label: int, size: tuple[int, int]) -> NDArray[np.float32]:
-        """The heatmap of one label of an image at a size of its own, (H, W) in [0, 1]."""
+        """The heatmap of one label of an image at another size, (H, W) in [0, 1]."""
         with autocast(self.device):
-            heat = self.heatmaps(self.trained, self.pixels(image), [label])
-        return np.asarray(resize(heat, size)[0].cpu().numpy(), np.float32)
+            heatmaps = self.heatmaps(self.trained, self.pixels(image), [label])
+        return np.asarray(resize(heatmaps, size)[0].cpu().numpy(), np.float32)
 
 
 def make_diagnosed_model(net: nn.Module, head: nn.Module, method: str, long_side: int) -> DiagnosedModel:
-    """`net` and its randomized copies; `head` is the last layer of it."""
+    """`net` and its randomized copies; `head` is its last layer."""
     generator = torch.Generator().manual_seed(SEED)
     noise = torch.rand((1, 3, long_side, long_side), generator=generator).to(next(net.parameters()).device)
     target = find_target(net, noise, None)
-    randomized_models = (with_random_weights(net, SEED, only=head), with_random_weights(net, SEED))
     random_head, random_all = (
-        ModelAndTarget(randomized, same_target(target, net, randomized)) for randomized in randomized_models
+        ModelAndTarget(randomized, same_target(target, net, randomized))
+        for randomized in (with_random_weights(net, SEED, only=head), with_random_weights(net, SEED))
     )
     return DiagnosedModel(ModelAndTarget(net, target), random_head, random_all, method, long_side)
 
@@ -111,33 +111,38 @@ def diagnose_image(
     """A diagnosis for each class that the image shows.
 
     Args:
-        mask: the ground-truth mask, if it may be used.
-        background: then the logits (C,) with all objects painted over, see `background_logits`.
+        mask: the ground truth, if it may be used.
+        background: with a mask, the logits (C,) of `background_logits`.
         detailed: the classes whose curves, erasures and randomized models are computed: most of the work.
     """
     if not sample.labels:
         return []
     pixels, logits = model.pixels(image), model.logits(image)
+    diagnoses = []
     with autocast(model.device):
         heatmaps = model.heatmaps(model.trained, pixels, sample.labels)
-        found = []
-        for label, heat in zip(sample.labels, heatmaps, strict=True):
-            where = {} if mask is None or background is None else localisation(mask, background, label, heat)
-            what = faithfulness(model, sample, pixels, label, heat) if label in detailed else {}
-            found.append(ImageDiagnosis(sample.name, label, float(logits[label]), **where, **what))
-    return found
+        for label, heatmap in zip(sample.labels, heatmaps, strict=True):
+            measures: dict[str, Any] = {}
+            if mask is not None and background is not None:
+                measures |= localisation(mask, background, label, heatmap)
+            if label in detailed:
+                measures |= faithfulness(model, sample, pixels, label, heatmap)
+            diagnoses.append(ImageDiagnosis(sample.name, label, float(logits[label]), **measures))
+    return diagnoses
 
 
 def background_logits(model: DiagnosedModel, image: ImageArray, mask: Mask) -> Tensor:
-    """Logits (C,) of an image with all its objects, those that are not scored too, painted over."""
+    """Logits (C,) of an image with all its objects painted over, also those with the id 255."""
     return model.logits(paint_over(image, mask != 0))
 
 
-def localisation(mask: Mask, background: Tensor, label: int, heat: Tensor) -> dict[str, Any]:
-    """Where the heat lies at the size of the mask, and the logit of the background."""
-    at_size = resize(heat[None], (mask.shape[0], mask.shape[1]))[0].cpu().numpy()
-    objects = mask == label + 1
-    if not objects.any():  # label noise: shown, but not in the mask
+def localisation(mask: Mask, background: Tensor, label: int, heatmap: Tensor) -> dict[str, Any]:
+    """Where the heatmap lies at the size of the mask, and the logit of the background.
+
+    Empty for label noise: the image has the label, but the mask does not.
+    """
+    at_size = resize(heatmap[None], (mask.shape[0], mask.shape[1]))[0].cpu().numpy()
+    if not (mask == label + 1).any():
         return {}
     return {
         "painted_logit": float(background[label]),
@@ -147,20 +152,20 @@ def localisation(mask: Mask, background: Tensor, label: int, heat: Tensor) -> di
 
 
 def faithfulness(
-    model: DiagnosedModel, sample: Sample, pixels: Tensor, label: int, heat: Tensor
+    model: DiagnosedModel, sample: Sample, pixels: Tensor, label: int, heatmap: Tensor
 ) -> dict[str, Any]:
-    """What the score does when parts are taken away, and what the heat does when weights are."""
+    """What the probability does when pixels are taken away, and the heatmap when weights are."""
     generator = torch.Generator().manual_seed(derive_seed(SEED, label, *sample.name.encode()))
-    hot, random = score_drops(model.net, pixels, label, heat, ERASED, generator)
+    hottest, random = probability_drops(model.net, pixels, label, heatmap, ERASED, generator)
     randomized_models = {"random_head": model.random_head, "random_all": model.random_all}
     correlations = {
-        name: rank_correlation(heat, model.heatmaps(randomized, pixels, [label])[0])
+        name: rank_correlation(heatmap, model.heatmaps(randomized, pixels, [label])[0])
         for name, randomized in randomized_models.items()
     }
     return {
-        "insertion": area_under(insertion_curve(model.net, pixels, label, heat, STEPS)),
-        "deletion": area_under(deletion_curve(model.net, pixels, label, heat, STEPS)),
-        "drop_hot": hot,
+        "insertion": area_under(insertion_curve(model.net, pixels, label, heatmap, STEPS)),
+        "deletion": area_under(deletion_curve(model.net, pixels, label, heatmap, STEPS)),
+        "drop_hot": hottest,
         "drop_random": random,
         **correlations,
     }

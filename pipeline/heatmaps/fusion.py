@@ -1,4 +1,4 @@
-"""Heatmaps of several scales and flips, fused."""
+"""Fusion: one heatmap from the maps of several scales, flips and layers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,17 +24,17 @@ def grid_size(height: int, width: int) -> tuple[int, int]:
 def fuse(
     make_maps: MapMaker, pyramid: Sequence[Tensor], size: tuple[int, int], *, flip: bool
 ) -> dict[str, Tensor]:
-    """Sum of the positive parts over all scales and flips, each class map divided by its maximum at the end.
+    """Sum of the positive parts over all scales and flips; at the end each map is divided by its maximum.
 
-    A division before the sum would destroy the proportions between the scales. With `flip`, the result is
-    exactly equivariant: the map of the mirrored images is the mirrored map.
+    A division before the sum would destroy the proportions between the scales. With `flip`, the map of the
+    mirrored images is exactly the mirrored map.
 
     Args:
         pyramid: the same images at every scale, each (N, 3, h, w).
         size: height and width of the result, in cells.
 
     Returns:
-        For each method, float32 (N, P, *size) in [0, 1]; a map without positive heat stays 0.
+        For each method, float32 (N, P, *size) in [0, 1]; a map without positive values stays 0.
 
     Raises:
         ArithmeticError: a map is not finite.
@@ -45,53 +45,53 @@ def fuse(
 def fuse_depths(
     make_maps: DepthsMaker, pyramid: Sequence[Tensor], size: tuple[int, int], *, flip: bool
 ) -> ClassMaps:
-    """`fuse` of the maps by each method and of those of each earlier layer, every one by itself."""
+    """`fuse` for the maps of each method and of each earlier layer; they stay apart."""
     total: ClassMaps | None = None
     for images in pyramid:
-        found = _each(lambda heat: _positive(heat, size), make_maps(images))
+        maps = _each(lambda heatmaps: _positive(heatmaps, size), make_maps(images))
         if flip:
-            mirrored = _each(lambda heat: _positive(heat, size).flip(-1), make_maps(images.flip(-1)))
-            found = _sum(found, mirrored)
-        total = _sum(total, found) if total else found
+            mirrored = make_maps(images.flip(-1))
+            maps = _sum(maps, _each(lambda heatmaps: _positive(heatmaps, size).flip(-1), mirrored))
+        total = _sum(total, maps) if total else maps
     if total is None:
         raise ValueError("expected images at one scale at least, got none")
     return _each(normalise, total)
 
 
-def add_depths(found: ClassMaps) -> dict[str, Tensor]:
-    """The map of each method plus those of all earlier layers, divided by its maximum.
+def add_depths(maps: ClassMaps) -> dict[str, Tensor]:
+    """The map of each method plus the maps of all earlier layers, divided by its maximum.
 
     Args:
-        found: maps float32 (N, P, h, w) in [0, 1], all of one size.
+        maps: float32 (N, P, h, w) in [0, 1], all of one size.
     """
-    if not found.earlier:
-        return found.maps
-    earlier = torch.stack(found.earlier).sum(0)
-    return {method: normalise(heat + earlier) for method, heat in found.maps.items()}
+    if not maps.earlier:
+        return maps.maps
+    earlier = torch.stack(maps.earlier).sum(0)
+    return {method: normalise(heatmaps + earlier) for method, heatmaps in maps.maps.items()}
 
 
-def normalise(heat: Tensor) -> Tensor:
-    """Divide each non-negative map (..., h, w) by its maximum; an all-zero map stays zero.
+def normalise(heatmaps: Tensor) -> Tensor:
+    """Each non-negative map (..., h, w) divided by its maximum; a map of zeros stays 0.
 
     Raises:
         ArithmeticError: a map is not finite.
     """
-    peak = heat.amax((-2, -1), keepdim=True)
+    peak = heatmaps.amax((-2, -1), keepdim=True)
     if not peak.isfinite().all():  # NaN is the maximum wherever there is one
         raise ArithmeticError("a heatmap is not finite: check the weights of the network")
-    return heat / torch.where(peak > 0, peak, 1)
+    return heatmaps / torch.where(peak > 0, peak, 1)
 
 
-def _positive(heat: Tensor, size: tuple[int, int]) -> Tensor:
-    return functional.interpolate(heat, size, mode="bilinear", align_corners=False).relu_()
+def _positive(heatmaps: Tensor, size: tuple[int, int]) -> Tensor:
+    return functional.interpolate(heatmaps, size, mode="bilinear", align_corners=False).relu_()
 
 
-def _each(function: Callable[[Tensor], Tensor], found: ClassMaps) -> ClassMaps:
-    maps = {method: function(heat) for method, heat in found.maps.items()}
-    return replace(found, maps=maps, earlier=tuple(function(heat) for heat in found.earlier))
+def _each(function: Callable[[Tensor], Tensor], maps: ClassMaps) -> ClassMaps:
+    by_method = {method: function(heatmaps) for method, heatmaps in maps.maps.items()}
+    return replace(maps, maps=by_method, earlier=tuple(map(function, maps.earlier)))
 
 
-def _sum(one: ClassMaps, other: ClassMaps) -> ClassMaps:
-    maps = {method: heat + other.maps[method] for method, heat in one.maps.items()}
-    earlier = tuple(a + b for a, b in zip(one.earlier, other.earlier, strict=True))
-    return replace(one, maps=maps, earlier=earlier)
+def _sum(first: ClassMaps, second: ClassMaps) -> ClassMaps:
+    by_method = {method: heatmaps + second.maps[method] for method, heatmaps in first.maps.items()}
+    earlier = tuple(a + b for a, b in zip(first.earlier, second.earlier, strict=True))
+    return replace(first, maps=by_method, earlier=earlier)

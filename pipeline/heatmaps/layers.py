@@ -1,7 +1,7 @@
-"""Which layer of a network the heatmaps are made of."""
+"""The target layer: the layer of a network that heatmaps are made of, and the layers before it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,13 +29,14 @@ def find_target(model: nn.Module, image: Tensor, layer: nn.Module | str | None) 
     """The target for a module, a dotted name such as `layer4.-1`, or None.
 
     None: the last feature map before global pooling, found by hooks on a forward pass of one image. It is the
-    input of a module that reduces it to one cell; where none does, the output of the last module that saw it.
+    input of the module that reduces it to one cell. Without such a module, it is the output of the last
+    module whose input is a feature map.
 
     Args:
         image: (1, 3, H, W), only used for None.
 
     Raises:
-        ValueError: no such layer, or no feature map was found; the message lists what there is.
+        ValueError: no such layer, or no feature map; the message lists the layers.
     """
     if isinstance(layer, nn.Module):
         return TargetLayer(layer)
@@ -43,41 +44,39 @@ def find_target(model: nn.Module, image: Tensor, layer: nn.Module | str | None) 
         return TargetLayer(named_layer(model, layer))
     with torch.no_grad(), _recorded(model) as calls:
         logits = model(image)
-    if not calls or any(call.given.ndim == 3 for call in calls):
+    layers = ", ".join(name for name, _ in model.named_children())
+    if not calls or any(call.input.ndim == 3 for call in calls):
         raise UserError(
             "no feature map before global pooling was found (a transformer?). Name a layer, and `reshape` if "
-            f"its output is not (N, K, h, w). Layers: {', '.join(name for name, _ in model.named_children())}"
+            f"its output is not (N, K, h, w). Layers: {layers}"
         )
     last, *head = calls
     if last.shared:
         raise UserError(
             "the last feature map goes into several pooling modules side by side, and a hook sees one. "
-            f"Name the layer it comes from. Layers: {', '.join(name for name, _ in model.named_children())}"
+            f"Name the layer it comes from. Layers: {layers}"
         )
-    reduced = not _is_map(last.result)
+    reduced = not _is_map(last.output)
     target = TargetLayer(last.module, "input" if reduced else "output")
-    mean = (last.given if reduced else last.result).float().mean((-2, -1))
-    if not head or not _is_close(head[0].given, mean):
+    mean = (last.input if reduced else last.output).float().mean((-2, -1))
+    if not head or not _is_close(head[0].input, mean):
         return target
     linear = next((call for call in reversed(head) if isinstance(call.module, nn.Linear)), None)
-    is_linear = linear is not None and _is_close(linear.given, mean) and torch.equal(linear.result, logits)
-    return TargetLayer(target.layer, target.side, head[0].module, is_linear)
+    is_linear = linear is not None and _is_close(linear.input, mean) and torch.equal(linear.output, logits)
+    return replace(target, pooled=head[0].module, linear_head=is_linear)
 
 
 def named_layer(model: nn.Module, name: str) -> nn.Module:
     """The module of a dotted name; parts of sequences may count from the end, as in `layer4.-1`.
 
     Raises:
-        ValueError: there is none; the message lists what there is at that point.
+        ValueError: no such module; the message lists the modules at that point.
     """
     module = model
     for part in name.split("."):
         children = dict(module.named_children())
-        if (
-            part.lstrip("-").isdigit()
-            and part not in children
-            and -len(children) <= int(part) < len(children)
-        ):
+        is_index = part not in children and part.removeprefix("-").isdecimal()
+        if is_index and -len(children) <= int(part) < len(children):
             part = list(children)[int(part)]
         if part not in children:
             raise UserError(
@@ -88,13 +87,13 @@ def named_layer(model: nn.Module, name: str) -> nn.Module:
 
 
 def earlier_layers(backbone: nn.Module, count: int) -> list[nn.Module]:
-    """The modules whose outputs are the feature maps before the last one, `count` of them, in their order.
+    """The `count` modules whose outputs are the feature maps right before the last one, in their order.
 
     Args:
         backbone: images (N, 3, H, W) -> feature maps at all depths, a list of (N, K, h, w).
 
     Raises:
-        ValueError: one of them is not the output of a module.
+        ValueError: one of these feature maps is not the output of a module.
     """
     if not count:
         return []
@@ -108,83 +107,80 @@ def earlier_layers(backbone: nn.Module, count: int) -> list[nn.Module]:
 
 
 def depth_layers(backbone: nn.Module) -> list[nn.Module]:
-    """The modules whose outputs are the feature maps right before the last one, as far as modules make them.
+    """The modules whose outputs are the feature maps before the last one, back to the first without a module.
 
     Args:
         backbone: see `earlier_layers`.
 
     Raises:
-        ValueError: it does not take images of that size.
+        ValueError: the backbone does not take images of 64 x 64 pixels.
     """
-    made: list[tuple[nn.Module, Any, int]] = []
-    device = next(backbone.parameters()).device
+    outputs: list[tuple[nn.Module, Any, int]] = []
 
-    def hook(module: nn.Module, _inputs: tuple[Any, ...], result: Any) -> None:
-        made.append((module, result, result._version if isinstance(result, Tensor) else 0))
+    def hook(module: nn.Module, _inputs: tuple[Any, ...], output: Any) -> None:
+        outputs.append((module, output, output._version if isinstance(output, Tensor) else 0))
 
-    handles = [module.register_forward_hook(hook) for module in backbone.modules() if module is not backbone]
-    try:
-        with torch.no_grad():
-            depths = backbone(torch.zeros(PROBE, device=device))
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"the encoder takes no images of {PROBE[2]} x {PROBE[3]} pixels: {error}") from error
-    finally:
-        for handle in handles:
-            handle.remove()
-    found: list[nn.Module] = []
+    with torch.no_grad(), ExitStack() as stack:
+        for module in backbone.modules():
+            if module is not backbone:
+                stack.enter_context(module.register_forward_hook(hook))
+        try:
+            depths = backbone(torch.zeros(PROBE, device=next(backbone.parameters()).device))
+        except (RuntimeError, AssertionError) as error:
+            raise UserError(
+                f"the encoder takes no images of {PROBE[2]} x {PROBE[3]} pixels: {error}"
+            ) from error
+    layers: list[nn.Module] = []
     for depth in reversed(depths[:-1]):
-        # Of the modules that hand a map on, the first; one before a change in place has not made it yet.
-        makers = [m for m, result, version in made if result is depth and version == depth._version]
+        # Several modules may return the same map: the first makes it. A map of an older version is another
+        # map, which a later module has changed in place.
+        makers = [m for m, output, version in outputs if output is depth and version == depth._version]
         if not makers:
             break
-        found.insert(0, makers[0])
-    return found
+        layers.insert(0, makers[0])
+    return layers
 
 
-def same_target(target: TargetLayer, net: nn.Module, twin: nn.Module) -> TargetLayer:
-    """The target of `net` in a copy of it."""
+def same_target(target: TargetLayer, net: nn.Module, copied: nn.Module) -> TargetLayer:
+    """The target of `net` in a copy of `net`."""
     names = {id(module): name for name, module in net.named_modules()}
-    pooled = None if target.pooled is None else twin.get_submodule(names[id(target.pooled)])
-    return replace(target, layer=twin.get_submodule(names[id(target.layer)]), pooled=pooled)
+    pooled = None if target.pooled is None else copied.get_submodule(names[id(target.pooled)])
+    return replace(target, layer=copied.get_submodule(names[id(target.layer)]), pooled=pooled)
 
 
 @dataclass(frozen=True)
 class _Call:
-    """One call of a module without children; copies, since layers that follow may work in place."""
+    """One call of a module without children; copies, since later layers may work in place."""
 
     module: nn.Module
-    source: Tensor  # the very tensor that was given
-    given: Tensor
-    result: Any
-    shared: bool = False  # a module before has reduced the same feature map
+    source: Tensor  # the input itself, to compare by identity
+    input: Tensor
+    output: Any
+    shared: bool  # another module has reduced the same feature map before
 
 
 @contextmanager
 def _recorded(model: nn.Module) -> Iterator[list[_Call]]:
-    """Record the last call that is given a feature map, and the calls after it."""
+    """Record the last call whose input is a feature map, and the calls after it."""
     calls: list[_Call] = []
-    handles = []
 
-    def hook(module: nn.Module, inputs: tuple[Any, ...], result: Any) -> None:
+    def hook(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         if not inputs or not isinstance(inputs[0], Tensor):
             return
         source, shared = inputs[0], False
         if _is_map(source):
-            shared = any(call.source is source and not _is_map(call.result) for call in calls)
+            shared = any(call.source is source and not _is_map(call.output) for call in calls)
             calls.clear()
         elif not calls:
             return
-        copied = result.clone() if isinstance(result, Tensor) else result
-        calls.append(_Call(module, source, source.clone(), copied, shared))
+        output = output.clone() if isinstance(output, Tensor) else output
+        calls.append(_Call(module, source, source.clone(), output, shared))
 
-    try:
+    with ExitStack() as stack:
         for module in model.modules():
             if not any(True for _ in module.children()):
-                handles.append(module.register_forward_hook(hook))
+                stack.enter_context(module.register_forward_hook(hook))
         yield calls
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _is_map(tensor: Any) -> bool:

@@ -1,10 +1,10 @@
-"""Methods of the package grad-cam: those that need many forward passes, and all else it offers.
+"""Methods of the package grad-cam, such as Score-CAM: those that need many forward passes, and others.
 
-Its maps are scaled to [0, 1] by minimum and maximum, one by one. It writes `.grad` of the parameters, which
+The package scales each map to [0, 1] by its minimum and maximum. It writes `.grad` of the parameters, which
 is put back here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,25 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
+from pipeline.heatmaps.class_maps import METHODS, ClassLists, longest
 from pipeline.heatmaps.hooks import Reshape
 from pipeline.heatmaps.layers import TargetLayer
 
-# Ours by other names, and classes that are no method for one layer of any network.
-NO_METHODS = {
-    "basecam",
-    "gradcam",
-    "gradcamplusplus",
-    "xgradcam",
-    "hirescam",
-    "layercam",
-    "refinecam",
-    "fullgrad",
-}
+# Methods of ours under other names, and classes that are no method for one layer of any network.
+NO_METHODS = {"basecam", "gradcam", "gradcamplusplus", "xgradcam", "hirescam", "layercam", "refinecam"}
 
 
 def library_names() -> list[str]:
-    """What the package offers besides the own methods, in lower case: `scorecam`, `ablationcam`, `eigencam`,
-    ...
+    """The methods of grad-cam besides ours, in lower case: `ablationcam`, `eigencam`, `scorecam`, ...
 
     Raises:
         ValueError: grad-cam is not installed.
@@ -42,25 +33,21 @@ def library_maps(
     name: str,
     model: nn.Module,
     images: Tensor,
-    classes: Sequence[Sequence[int]],
+    classes: ClassLists,
     target: TargetLayer,
     reshape: Reshape | None = None,
 ) -> Tensor:
     """Maps of the classes of each image by a method of grad-cam, float32 (N, P, H, W) in [0, 1].
 
     Raises:
-        ValueError: it has no such method, or is not installed.
+        ValueError: grad-cam has no such method, or is not installed.
     """
     methods = _library()
     if name not in methods:
-        raise UserError(
-            f"expected a method of cam, gradcam, gradcampp, xgradcam, hirescam, layercam, "
-            f"{', '.join(sorted(methods))}, got {name!r}"
-        )
+        raise UserError(f"expected a method of {', '.join([*METHODS, *sorted(methods)])}, got {name!r}")
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    longest = max(1, *(len(present) for present in classes)) if classes else 1
-    maps = torch.zeros(len(images), longest, *images.shape[-2:], device=images.device)
+    maps = torch.zeros(len(images), longest(classes), *images.shape[-2:], device=images.device)
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
@@ -69,10 +56,10 @@ def library_maps(
     ):
         # Not as a context manager: as one, it swallows an IndexError.
         method = methods[name](probed, [probed.probe], reshape_transform=reshape)
-        for n, present in enumerate(classes):
-            for j, index in enumerate(present):
-                heat = method(images[n : n + 1], [ClassifierOutputTarget(index)])[0]
-                maps[n, j] = torch.as_tensor(heat)
+        for n, indices in enumerate(classes):
+            for j, index in enumerate(indices):
+                heatmap = method(images[n : n + 1], [ClassifierOutputTarget(index)])[0]
+                maps[n, j] = torch.as_tensor(heatmap)
     return maps
 
 
@@ -93,38 +80,30 @@ class _Probed(nn.Module):
 def _probed(model: nn.Module, target: TargetLayer) -> Iterator[_Probed]:
     probed = _Probed(model)
 
-    # `probed.probe` is looked up at each call: Ablation-CAM puts another module in its place.
+    # Each call looks `probed.probe` up: Ablation-CAM puts another module in its place.
     def before(_module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         return (probed.probe(inputs[0]), *inputs[1:])
 
-    def after(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        result: Tensor = probed.probe(output)
-        return result
+    def after(_module: nn.Module, _inputs: Any, output: Tensor) -> Any:
+        return probed.probe(output)
 
-    layer = target.layer
-    handle = (
-        layer.register_forward_hook(after)
-        if target.side == "output"
-        else layer.register_forward_pre_hook(before)
-    )
-    try:
+    layer, is_output = target.layer, target.side == "output"
+    with layer.register_forward_hook(after) if is_output else layer.register_forward_pre_hook(before):
         yield probed
-    finally:
-        handle.remove()
 
 
 @contextmanager
 def _gradients_kept(model: nn.Module) -> Iterator[None]:
-    """Give each parameter back its `.grad` and whether it wants one; frozen networks work too."""
-    kept = [(p, p.grad, p.requires_grad) for p in model.parameters()]
-    for parameter, _, _ in kept:
+    """Let each parameter have a gradient, also in frozen networks; put `.grad` and `requires_grad` back."""
+    states = [(p, p.grad, p.requires_grad) for p in model.parameters()]
+    for parameter, _, _ in states:
         parameter.grad = None
         parameter.requires_grad_(True)
     try:
         yield
     finally:
-        for parameter, gradient, wanted in kept:
-            parameter.requires_grad_(wanted)
+        for parameter, gradient, requires_grad in states:
+            parameter.requires_grad_(requires_grad)
             parameter.grad = gradient
 
 
@@ -135,7 +114,5 @@ def _library() -> dict[str, Any]:
         raise UserError(
             "this method is of the package grad-cam, which is not installed: pip install 'camseg[methods]'"
         ) from error
-    found = {
-        name.lower().replace("_", ""): value for name, value in vars(library).items() if name.endswith("CAM")
-    }
-    return {name: value for name, value in found.items() if name not in NO_METHODS}
+    classes = {name.lower().replace("_", ""): c for name, c in vars(library).items() if name.endswith("CAM")}
+    return {name: method for name, method in classes.items() if name not in NO_METHODS}

@@ -1,4 +1,4 @@
-"""A threshold chosen without masks, from statistics that are additive over images."""
+"""The threshold `auto`: chosen without masks, from histograms that are additive over images."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pipeline.data.arrays import StoredHeatmaps
 from pipeline.errors import UserError
 
-# Of Otsu's variance. Most of an image is background, whose warmth differs from image to image: that pulls
+# Of Otsu's variance. Most of an image is background, and its level differs from image to image: that pulls
 # the threshold down. Chosen on a part of the training images of two data sets, see docs/results.md.
 POWER = 1.5
 
@@ -14,11 +14,7 @@ Histogram = NDArray[np.int64]  # (256,)
 
 
 def heat_histogram(stored: StoredHeatmaps) -> Histogram:
-    """How often each stored level is the largest heat of a pixel, int64 (256,). Additive over images.
-
-    Args:
-        stored: uint8 (P, h, w), heat * 255; an image without labels counts nowhere.
-    """
+    """How often each stored level is the largest of a pixel, int64 (256,); zeros without labels."""
     if not len(stored):
         return np.zeros(256, np.int64)
     return np.bincount(stored.max(axis=0).ravel(), minlength=256).astype(np.int64)
@@ -29,11 +25,11 @@ def otsu(histogram: Histogram, power: float = 1.0) -> float:
 
     Args:
         histogram: int64 (256,), the sum of `heat_histogram` over the images.
-        power: the variance is that of heat ** power. Above 1 the differences among hot pixels count for
+        power: the variance is that of heatmap ** power. Above 1 the differences among hot pixels count for
             more, and the threshold is higher.
 
     Raises:
-        UserError: all heat has one level, or there is none.
+        UserError: all pixels have one level, or there are no pixels.
 
     Source: Otsu 1979, IEEE Trans. SMC 9(1), eq. 18; the power is ours.
     """

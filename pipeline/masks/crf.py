@@ -1,8 +1,8 @@
-"""Fully connected conditional random field; the only module that imports pydensecrf.
+"""Dense CRF (fully connected conditional random field); the only module that imports pydensecrf.
 
 Source: Kraehenbuehl and Koltun 2011, arXiv:1210.5644, with the reference code that pydensecrf wraps.
-pydensecrf crashes the interpreter on a kernel width of 0 or NaN and turns NaN scores into background without
-a word, so everything is checked before and after the call. It holds the GIL: run processes, not threads.
+pydensecrf crashes the interpreter on a kernel width of 0 or NaN, and silently turns NaN into background. So
+everything is checked before and after the call. It holds the GIL: run processes, not threads.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ def dense_crf(image: ImageArray, probabilities: Probabilities, params: CrfParams
         params: `sxy` in shares of the long side of the image that is solved, `srgb` in grey levels.
 
     Returns:
-        float32 (P + 1, H, W) in [0, 1], sum 1 per pixel. For P = 0 that is all 1, without pydensecrf.
+        float32 (P + 1, H, W) in [0, 1], sum 1 per pixel. For P = 0 all are 1, without pydensecrf.
 
     Raises:
         ValueError: sizes differ, a probability is negative, NaN or infinite, all are 0 at a pixel, or a
@@ -44,22 +44,22 @@ def dense_crf(image: ImageArray, probabilities: Probabilities, params: CrfParams
         CrfMissingError: pydensecrf is not installed.
         ArithmeticError: the result is not finite, or does not sum to 1.
     """
-    given = _normalised(image, probabilities)
+    normalised = _normalised(image, probabilities)
     _check_params(params)
-    if len(given) == 1:
-        return given
+    if len(normalised) == 1:
+        return normalised
     height, width = image.shape[:2]
     share = min(1.0, params.max_side / max(height, width))
     if share == 1.0:
-        return _checked(_solve(image, given, params))
+        return _checked(_solve(image, normalised, params))
     size = max(1, round(height * share)), max(1, round(width * share))
     small = cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA)  # cv2: width first
-    solved = _solve(np.asarray(small, np.uint8), _resized(given, size), params)
+    solved = _solve(np.asarray(small, np.uint8), _resized(normalised, size), params)
     return _resized(_checked(solved), (height, width))
 
 
 def _solve(image: ImageArray, probabilities: Probabilities, params: CrfParams) -> Probabilities:
-    """Mean field at the given size; both sizes agree and all values are checked."""
+    """Mean field at the size of `image`."""
     labels, height, width = probabilities.shape
     crf = _library().DenseCRF2D(width, height, labels)  # width first
     # pydensecrf refuses arrays that are not C-contiguous, or not float32.
@@ -81,10 +81,9 @@ def _solve(image: ImageArray, probabilities: Probabilities, params: CrfParams) -
 def _normalised(image: ImageArray, probabilities: Probabilities) -> Probabilities:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"Expected a uint8 image (H, W, 3), got {image.dtype} {image.shape}")
-    if probabilities.ndim != 3 or not len(probabilities) or probabilities.shape[1:] != image.shape[:2]:
-        raise ValueError(
-            f"Expected probabilities (P + 1, {image.shape[0]}, {image.shape[1]}), got {probabilities.shape}"
-        )
+    height, width = image.shape[:2]
+    if probabilities.ndim != 3 or not len(probabilities) or probabilities.shape[1:] != (height, width):
+        raise ValueError(f"Expected probabilities (P + 1, {height}, {width}), got {probabilities.shape}")
     total = probabilities.sum(axis=0)
     if not (np.isfinite(total).all() and probabilities.min() >= 0 and total.min() > 0):
         raise ValueError("Expected finite probabilities of at least 0, not all 0 at a pixel")
@@ -107,8 +106,8 @@ def _checked(result: Probabilities) -> Probabilities:
 
 def _resized(maps: Probabilities, size: tuple[int, int]) -> Probabilities:
     """Bilinear, by torch: OpenCV stops at 128 channels. Sums of 1 stay sums of 1."""
-    out = functional.interpolate(torch.tensor(maps)[None], size, mode="bilinear", align_corners=False)[0]
-    return np.asarray(out.numpy(), np.float32)
+    resized = functional.interpolate(torch.tensor(maps)[None], size, mode="bilinear", align_corners=False)
+    return np.asarray(resized[0].numpy(), np.float32)
 
 
 def _library() -> Any:

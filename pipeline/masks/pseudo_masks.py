@@ -24,7 +24,7 @@ class PseudoMask:
 
     seed: Mask  # the heatmaps at the threshold; a label everywhere
     refined: Mask  # the seed after `pseudo_masks.refine`; a label everywhere
-    mask: Mask  # refined, with 255 where the label is uncertain: what a model is trained on
+    mask: Mask  # refined, with 255 in the band: a model learns from this one
 
 
 def make_pseudo_mask(
@@ -35,28 +35,25 @@ def make_pseudo_mask(
     params: PseudoMaskParams,
     normalise: Normalisation = normalised_scores,
 ) -> PseudoMask:
-    """Threshold the heatmaps, refine the labels, and leave open what is uncertain.
+    """Threshold the heatmaps, refine the labels, and leave the band open.
 
-    A pixel is left open where its largest heat lies within the band around the threshold, whatever the CRF
-    says there: mean-field marginals are so close to 0 and 1 that a margin on them opens next to nothing.
+    The band depends on the heatmaps alone, whatever the CRF says: its marginals are so close to 0 and 1 that
+    a margin on them leaves next to nothing open.
 
     Args:
         image: RGB uint8 (H, W, 3).
-        stored: uint8 (P, h, w), heat * 255; P may be 0: then all is background.
-        classes: (P,) distinct class indices of the image-level labels.
-        threshold: the background score in (0, 1).
-        params: refinement and band; its own threshold is not read (it may be `auto`).
-        normalise: makes the CRF's probabilities of the heatmaps and the threshold.
-
-    Raises:
-        ValueError, CrfMissingError, ArithmeticError: see `mask_at_threshold` and `dense_crf`.
+        stored: P may be 0: then all is background.
+        classes: the image-level labels, distinct.
+        threshold: in (0, 1).
+        params: refinement and band; `params.threshold` is not read (it may be `auto`).
+        normalise: makes the probabilities for the CRF of the heatmaps and the threshold.
     """
-    heat = upsample(stored, image.shape[:2])
-    ids = label_ids(heat, classes)
-    probabilities = normalise(heat, threshold)
+    heatmaps = upsample(stored, image.shape[:2])
+    ids = label_ids(heatmaps, classes)
+    probabilities = normalise(heatmaps, threshold)
     if params.refine == "crf":
         probabilities = dense_crf(image, probabilities, params.crf)
     refined: Mask = ids[np.argmax(probabilities, axis=0)]
     mask = refined.copy()
-    mask[uncertain(heat, threshold, params.band)] = IGNORE
-    return PseudoMask(mask_at_threshold(heat, classes, threshold), refined, mask)
+    mask[uncertain(heatmaps, threshold, params.band)] = IGNORE
+    return PseudoMask(mask_at_threshold(heatmaps, classes, threshold), refined, mask)

@@ -1,1 +1,1 @@
-"""Segmentation model, its loss and its prediction of any size."""
+"""Segmentation: the network, its loss, its teacher, prediction for images of any size."""

@@ -1,4 +1,4 @@
-"""Loss for masks in which background is most of the image and some pixels are unknown."""
+"""The loss of the segmentation model, for masks with much background and some unknown pixels."""
 
 from collections.abc import Iterable
 
@@ -10,42 +10,37 @@ from torch.nn import functional
 from pipeline.data.images import IGNORE, Mask
 
 
-def balanced_cross_entropy(scores: Tensor, masks: Tensor, shift: float = 0.0) -> Tensor:
+def balanced_cross_entropy(logits: Tensor, masks: Tensor, shift: float = 0.0) -> Tensor:
     """Mean cross-entropy over background pixels and mean over foreground pixels, half each.
 
-    Pixels with 255 are left out. A batch that lacks one of the two kinds has the mean of the other; one
+    Pixels with 255 are left out. A batch without one of the two kinds has the mean of the other; a batch
     without any known pixel has the loss 0.
 
     Args:
-        scores: float32 (N, L, H, W).
+        logits: float32 (N, L, H, W).
         masks: int64 (N, H, W), 0 background, class index + 1, 255 ignore.
-        shift: taken off the background's score here and not at prediction, so that the network learns to
-            give the background that much more than the balance asks for.
+        shift: subtracted from the background's logit in training only, so that the network learns to give
+            the background that much more than the balance asks for.
 
     Source: the balanced seed loss of Huang et al. 2018 (DSRG, CVPR), eq. 1. Deviation: empty halves are left
     out, where published codes divide by zero. The shift is the logit adjustment of Menon et al. 2021,
     arXiv:2007.07314, eq. 10.
     """
     if shift:
-        scores = torch.cat([scores[:, :1] - shift, scores[:, 1:]], 1)
-    losses = functional.cross_entropy(scores, masks, ignore_index=IGNORE, reduction="none")
+        logits = torch.cat([logits[:, :1] - shift, logits[:, 1:]], 1)
+    losses = functional.cross_entropy(logits, masks, ignore_index=IGNORE, reduction="none")
     background = masks == 0
     foreground = (masks != 0) & (masks != IGNORE)
     means = [losses[half].mean() for half in (background, foreground) if half.any()]
-    return torch.stack(means).mean() if means else scores.sum() * 0
+    return torch.stack(means).mean() if means else logits.sum() * 0
 
 
 def background_shift(masks: Iterable[Mask], prior: float) -> float:
-    """What the background's share of the masks is worth as a score: `prior * log(background / foreground)`.
+    """The shift for the background's share of the masks: `prior * log(background / foreground)`.
 
-    A balanced loss trains for pixels of which half are foreground; where they are fewer, its masks come out
-    too large. `prior` 0 keeps the balance, 1 is the share in the masks.
-
-    Args:
-        masks: uint8 (H, W) each, 255 left out.
-
-    Returns:
-        The shift; 0 where one of the two kinds is missing.
+    A balanced loss trains for images that are half foreground; where they have less, the predicted objects
+    come out too large. `prior` 0 keeps the balance, 1 is the share in the masks. Pixels with 255 are left
+    out; the shift is 0 where one of the two kinds is missing.
     """
     counts = np.zeros(256, np.int64)
     for mask in masks:

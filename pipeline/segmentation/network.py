@@ -1,4 +1,4 @@
-"""A segmentation model of segmentation-models-pytorch, with its normalisation and its start."""
+"""The segmentation network, of segmentation-models-pytorch: made, saved and loaded."""
 
 from dataclasses import asdict, dataclass
 from inspect import signature
@@ -18,7 +18,7 @@ from pipeline.params import SegmentationParams
 
 @dataclass(frozen=True)
 class SegmentationConfig:
-    """What a caller of the saved model has to know."""
+    """What a user of the saved model has to know."""
 
     classes: tuple[str, ...]  # id i + 1 is class i; 0 is background
     long_side: int  # pixels that the longer side of an image had in training
@@ -27,7 +27,7 @@ class SegmentationConfig:
 
 
 class SegmentationNet(nn.Module):
-    """Images float32 (N, 3, H, W) in [0, 1], sides multiples of 32 -> scores float32 (N, L, H, W)."""
+    """Images float32 (N, 3, H, W) in [0, 1], sides multiples of 32 -> logits float32 (N, L, H, W)."""
 
     def __init__(self, model: nn.Module, config: SegmentationConfig, *, frozen_norm: bool = False) -> None:
         super().__init__()
@@ -39,8 +39,8 @@ class SegmentationNet(nn.Module):
             fold_frozen_batch_norm(model.get_submodule("encoder"))
 
     def forward(self, images: Tensor) -> Tensor:
-        scores: Tensor = self.model(self.normalise(images))
-        return scores
+        logits: Tensor = self.model(self.normalise(images))
+        return logits
 
     def train(self, mode: bool = True) -> "SegmentationNet":
         super().train(mode)
@@ -62,14 +62,11 @@ def make_segmentation_net(
         WeightsError: unknown architecture or encoder, or weights that do not fit.
     """
     _check_decoder(params)
+    count = len(config.classes) + 1
     decoder = {f"decoder_{name}": value for name, value in params.decoder.items()}
     try:
         model = smp.create_model(
-            params.architecture,
-            params.encoder,
-            encoder_weights=None,
-            classes=len(config.classes) + 1,
-            **decoder,
+            params.architecture, params.encoder, encoder_weights=None, classes=count, **decoder
         )
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise WeightsError(f"segmentation {params.architecture!r} on {params.encoder!r}: {error}") from error
@@ -83,15 +80,16 @@ def make_segmentation_net(
 
 
 def _check_decoder(params: SegmentationParams) -> None:
-    """The library ignores what an architecture does not have."""
+    """Refuse options that the architecture does not have: the library would ignore them."""
     architecture = smp.MODEL_ARCHITECTURES_MAPPING.get(params.architecture.lower())
-    if architecture is None:
+    if architecture is None:  # `create_model` refuses it
         return
-    own = [name.removeprefix("decoder_") for name in signature(architecture).parameters if "decoder_" in name]
-    unknown = sorted(set(params.decoder) - set(own))
+    names = signature(architecture).parameters
+    known = [name.removeprefix("decoder_") for name in names if "decoder_" in name]
+    unknown = sorted(set(params.decoder) - set(known))
     if unknown:
         raise WeightsError(
-            f"segmentation.decoder: {params.architecture} has no {', '.join(unknown)}, but {', '.join(own)}"
+            f"segmentation.decoder: {params.architecture} has no {', '.join(unknown)}, but {', '.join(known)}"
         )
 
 
@@ -104,18 +102,12 @@ def save_segmentation_net(folder: Path, net: SegmentationNet) -> None:
 def load_segmentation_net(folder: Path) -> SegmentationNet:
     """The trained network of `folder`, on the CPU and for inference alone: its BatchNorm is folded."""
     raw = read_json(folder / "camseg.json")
-    config = SegmentationConfig(
-        tuple(raw["classes"]), raw["long_side"], tuple(raw["mean"]), tuple(raw["std"])
-    )
-    net = SegmentationNet(_read_model(folder), config).eval()
+    classes, mean, std = (tuple(raw[key]) for key in ("classes", "mean", "std"))
+    # Not by `segmentation_models_pytorch.from_pretrained(folder)`, which prints a line for each model.
+    options = read_json(folder / "config.json")
+    architecture = smp.MODEL_ARCHITECTURES_MAPPING[options.pop("_model_class").lower()]
+    model: nn.Module = architecture(**options)
+    load_model(model, folder / "model.safetensors")
+    net = SegmentationNet(model, SegmentationConfig(classes, raw["long_side"], mean, std)).eval()
     fold_batch_norm(net)
     return net
-
-
-def _read_model(folder: Path) -> nn.Module:
-    """As `segmentation_models_pytorch.from_pretrained(folder)`, which prints a line for each model."""
-    given = read_json(folder / "config.json")
-    architecture = smp.MODEL_ARCHITECTURES_MAPPING[given.pop("_model_class").lower()]
-    model: nn.Module = architecture(**given)
-    load_model(model, folder / "model.safetensors")
-    return model

@@ -1,14 +1,14 @@
-"""Prediction for images of any size."""
+"""Prediction: masks and probabilities for images of any size."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from pipeline.base.sizes import working_size
+from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.images import ImageArray, Mask
 from pipeline.data.resize import image_tensor, resize
 from pipeline.engine.device import autocast, to_device
@@ -34,55 +34,49 @@ def predict_probabilities(
     flip: bool,
     size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """Class probabilities float32 (L, H, W), the mean over scales and flips.
+    """Class probabilities float32 (L, H, W), the mean over scales and flips, on the device of `net`.
 
     Args:
-        net: in eval mode, on the device that shall do the work.
+        net: in eval mode.
         image: RGB uint8 (H, W, 3) of any size.
         scales: factors of the working resolution.
         size: height and width of the result; None: those of `image`.
     """
     device = next(net.parameters()).device
     height, width = size or image.shape[:2]
-    total: list[Tensor] = []
+    means: list[Tensor] = []  # one for each scale
     for scale in scales:
         pixels = to_device(image_tensor(image, round(scale * net.config.long_side))[None], device)
         views = torch.cat([pixels, pixels.flip(-1)]) if flip else pixels
         with autocast(device):
-            scores = _padded_scores(net, views)
-        upright = torch.cat([scores[:1], scores[1:].flip(-1)])
-        total.append(_upsample(upright, (height, width)).softmax(1).mean(0))
-    return torch.stack(total).mean(0)
+            logits = _padded_logits(net, views)
+        upright = torch.cat([logits[:1], logits[1:].flip(-1)])
+        resized = functional.interpolate(upright, (height, width), mode="bilinear", align_corners=False)
+        means.append(resized.softmax(1).mean(0))
+    return torch.stack(means).mean(0)
 
 
 def predict_heat(
     net: SegmentationNet, image: ImageArray, labels: Sequence[int], scales: Sequence[float], *, flip: bool
-) -> NDArray[np.uint8]:
+) -> StoredHeatmaps:
     """How much each of `labels` outweighs the background: p_c / (p_c + p_background) * 255.
 
-    Above 127 a label is more probable than the background, and the largest of them is the most probable, so
-    that this can stand in the place of heatmaps. The image's other classes do not take part.
-
-    Args:
-        labels: class indices that are in the image.
+    It can take the place of heatmaps: above 127 a label is more probable than the background, and the largest
+    of the labels is the most probable. The classes that are not in `labels` do not take part.
 
     Returns:
-        uint8 (P, h, w) at a quarter of the working resolution, where the scores of most networks come from.
+        uint8 (P, h, w) at a quarter of the working resolution, where the logits of most networks come from.
     """
     size = working_size(image.shape[0], image.shape[1], net.config.long_side)
     probabilities = predict_probabilities(net, image, scales, flip=flip, size=size)
-    present = probabilities[[label + 1 for label in labels]]
-    share = present / (present + probabilities[:1]).clamp(min=SMALLEST)
+    foreground = probabilities[[label + 1 for label in labels]]
+    share = foreground / (foreground + probabilities[:1]).clamp(min=SMALLEST)
     small = resize(share, (-(-size[0] // HEAT_STRIDE), -(-size[1] // HEAT_STRIDE)))
     return np.asarray((small * 255).round().byte().cpu().numpy(), np.uint8)
 
 
-def _padded_scores(net: SegmentationNet, images: Tensor) -> Tensor:
+def _padded_logits(net: SegmentationNet, images: Tensor) -> Tensor:
     height, width = images.shape[-2:]
     padding = (0, -width % MULTIPLE, 0, -height % MULTIPLE)  # right and bottom: crop back from the top left
-    scores: Tensor = net(functional.pad(images, padding, mode="replicate"))
-    return scores[..., :height, :width].float()
-
-
-def _upsample(scores: Tensor, size: tuple[int, ...]) -> Tensor:
-    return functional.interpolate(scores, size, mode="bilinear", align_corners=False)
+    logits: Tensor = net(functional.pad(images, padding, mode="replicate"))
+    return logits[..., :height, :width].float()

@@ -1,4 +1,4 @@
-"""Images much larger than the working size, in overlapping tiles."""
+"""Prediction for images much larger than the working size, in overlapping tiles."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from pipeline.data.arrays import Probabilities
 from pipeline.data.images import ImageArray, Mask
 
 Window = NDArray[np.float32]  # (H,)
+Predictor = Callable[[ImageArray], Probabilities]  # RGB uint8 (h, w, 3) -> float32 (L, h, w)
 
 OVERLAP = 4  # tiles share a quarter of their side
 
@@ -23,57 +24,49 @@ class Span:
     window: Window  # (stop - start,) in (0, 1]
 
 
-def predict_tiled(probabilities: Callable[[ImageArray], Probabilities], image: ImageArray, tile: int) -> Mask:
+def predict_tiled(probabilities: Predictor, image: ImageArray, tile: int) -> Mask:
     """Most probable id of every pixel, uint8 (H, W), from the probabilities of overlapping tiles.
 
     Where tiles overlap, their probabilities are averaged with a window that falls smoothly to their edges, so
-    that no seams show. Bounded are the memory of the network, by one tile, and that of the probabilities, by
-    a few rows of tiles: L x `tile` x W float32 each. The decoded image and the mask are whole.
+    that no seams show. The memory of the network is that of one tile, and the memory of the probabilities
+    that of a few rows of tiles: L x `tile` x W float32 each. The decoded image and the mask are whole.
 
     Args:
-        probabilities: RGB uint8 (h, w, 3), h and w at most `tile` -> float32 (L, h, w).
         image: RGB uint8 (H, W, 3), at least one pixel.
-        tile: the longest side of a tile in pixels, at least 8.
-
-    Raises:
-        ValueError: the tile is too small.
-    """
-    height, width = image.shape[:2]
-    mask = np.zeros((height, width), np.uint8)
-    rows, columns = spans(height, tile), spans(width, tile)
-    left: Probabilities | None = None  # of the rows before, from the start of this one on
-    for row, end in zip(rows, [*(following.start for following in rows[1:]), height], strict=True):
-        total = weigh_row(probabilities, image, row, columns)
-        if left is not None:
-            total[:, : left.shape[1]] += left
-        # The sum of the windows scales all labels of a pixel alike: the largest stays the largest.
-        mask[row.start : end] = total[:, : end - row.start].argmax(0)
-        left = total[:, end - row.start :].copy()
-    return mask
-
-
-def weigh_row(
-    probabilities: Callable[[ImageArray], Probabilities],
-    image: ImageArray,
-    row: Span,
-    columns: Sequence[Span],
-) -> Probabilities:
-    """Probabilities of one row of tiles times their windows, summed: float32 (L, rows of the span, W)."""
-    parts = ((c, probabilities(image[row.start : row.stop, c.start : c.stop])) for c in columns)
-    total = np.zeros((0, 0, 0), np.float32)
-    for column, found in parts:
-        if not len(total):
-            total = np.zeros((len(found), row.stop - row.start, image.shape[1]), np.float32)
-        total[:, :, column.start : column.stop] += found * (row.window[:, None] * column.window)
-    return total
-
-
-def spans(side: int, tile: int) -> list[Span]:
-    """Tiles that cover `side` pixels: of equal length, evenly spread, at least a quarter of it shared.
+        tile: the longest side of a tile in pixels.
 
     Raises:
         ValueError: tiles of less than 8 pixels.
     """
+    height, width = image.shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    rows, columns = spans(height, tile), spans(width, tile)
+    overlap: Probabilities | None = None  # of the row before, from the start of this row on
+    for row, end in zip(rows, [*(following.start for following in rows[1:]), height], strict=True):
+        total = weigh_row(probabilities, image, row, columns)
+        if overlap is not None:
+            total[:, : overlap.shape[1]] += overlap
+        # The sum of the windows scales all labels of a pixel alike: the largest stays the largest.
+        mask[row.start : end] = total[:, : end - row.start].argmax(0)
+        overlap = total[:, end - row.start :].copy()
+    return mask
+
+
+def weigh_row(
+    probabilities: Predictor, image: ImageArray, row: Span, columns: Sequence[Span]
+) -> Probabilities:
+    """Probabilities of one row of tiles times their windows, summed: float32 (L, rows of the span, W)."""
+    total = np.zeros((0, 0, 0), np.float32)
+    for column in columns:
+        tile = probabilities(image[row.start : row.stop, column.start : column.stop])
+        if not len(total):
+            total = np.zeros((len(tile), row.stop - row.start, image.shape[1]), np.float32)
+        total[:, :, column.start : column.stop] += tile * (row.window[:, None] * column.window)
+    return total
+
+
+def spans(side: int, tile: int) -> list[Span]:
+    """Tiles that cover `side` pixels: of equal length, evenly spread, at least a quarter of it shared."""
     if tile < 2 * OVERLAP:
         raise ValueError(f"Expected tiles of at least {2 * OVERLAP} pixels, got {tile}")
     length = min(tile, side)
@@ -84,7 +77,7 @@ def spans(side: int, tile: int) -> list[Span]:
 
 
 def smooth_window(length: int, ramp: int) -> Window:
-    """1 in the middle, and over `ramp` pixels to either end down to nearly 0, as sin^2: float32 (length,).
+    """1 in the middle, falling as sin^2 over `ramp` pixels to nearly 0 at either end: float32 (length,).
 
     Two ramps that lie on each other add up to 1, since sin^2 + cos^2 = 1.
     """

@@ -4,7 +4,7 @@ from pipeline import paths
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.report.diagnosis_files import write_diagnosis
-from pipeline.stages.running import stage
+from pipeline.stages.running import run_stage
 from pipeline.workflows.diagnosis import diagnose_classifier
 
 NAME = "diagnose"
@@ -18,5 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with stage(NAME):
-        main()
+    run_stage(NAME, main)

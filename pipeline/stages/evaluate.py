@@ -1,12 +1,10 @@
-"""Score a segmentation model on `evaluation.split`, at the size of the images and without their labels."""
-
-import sys
+"""Predictions of a segmentation model on `evaluation.split`, made without labels, and their scores."""
 
 from pipeline import paths
 from pipeline.base.files import note_if_empty, recreate_dir
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
-from pipeline.stages.running import stage
+from pipeline.stages.running import run_stage
 from pipeline.workflows.evaluation import Evaluation, evaluate
 
 
@@ -21,5 +19,4 @@ def main(supervision: str) -> None:
 
 
 if __name__ == "__main__":
-    with stage(f"evaluate@{sys.argv[1]}"):
-        main(sys.argv[1])
+    run_stage("evaluate", main)

@@ -1,18 +1,18 @@
-"""Samples, classes and split from the data source, with what was wrong with it; true and corrected masks."""
+"""The manifest of the data source, the problems found in it, and its ground-truth and corrected masks."""
 
 from pipeline import paths
 from pipeline.base.files import note_if_empty, recreate_dir, write_text
 from pipeline.data.manifest import write_manifest
 from pipeline.params import load_params
-from pipeline.stages.running import stage
+from pipeline.stages.running import run_stage
 from pipeline.workflows.preparation import prepare_data, write_corrected_masks
 
 NAME = "prepare"
-MASKS = (paths.GROUND_TRUTH, paths.CORRECTED, paths.ATTENTION)  # any of them may be empty
+MASKS = (paths.GROUND_TRUTH, paths.CORRECTED, paths.ATTENTION)  # each of them may be empty
 
 
 def main() -> None:
-    """Write `data/prepared` (manifest, problems, rendered images), the true and the corrected masks."""
+    """Write `data/prepared` (manifest, problems, rendered images), ground-truth and corrected masks."""
     params = load_params()
     for folder in (paths.PREPARED, *MASKS):
         recreate_dir(folder)
@@ -25,5 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with stage(NAME):
-        main()
+    run_stage(NAME, main)

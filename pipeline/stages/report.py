@@ -10,7 +10,7 @@ from pipeline.report.image_rows import make_rows
 from pipeline.report.page import render_page
 from pipeline.report.results import read_results
 from pipeline.report.summary import summarise, summary_table
-from pipeline.stages.running import stage
+from pipeline.stages.running import run_stage
 
 NAME = "report"
 PAGE = paths.REPORTS / "index.html"
@@ -44,5 +44,4 @@ def read_problems() -> list[str]:
 
 
 if __name__ == "__main__":
-    with stage(NAME):
-        main()
+    run_stage(NAME, main)

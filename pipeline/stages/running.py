@@ -1,10 +1,10 @@
-"""What all stages share: a lock, plain messages for expected errors, and the seconds a stage took."""
+"""How every stage runs: under a lock, with plain messages for expected errors, and timed."""
 
 import errno
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipeline import paths
@@ -13,18 +13,24 @@ from pipeline.base.lock import stage_lock
 from pipeline.errors import UserError
 
 ADVICE = "Lower batch_size in params.yaml, or let the CPU do the work: CAMSEG_DEVICE=cpu"  # memory is full
-FULL = (errno.ENOSPC, errno.EDQUOT)
-ROOM = "The disk is full. Make room and run the same command again: the stage goes on with what it has"
+DISK_FULL = "The disk is full. Make room and run the same command again: the stage goes on with what it has"
+
+
+def run_stage(name: str, main: Callable[..., None]) -> None:
+    """Run `main` with the arguments of the command line as the stage `name`, or `name@ARGUMENT`."""
+    arguments = sys.argv[1:]
+    with stage("@".join([name, *arguments])):
+        main(*arguments)
 
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Run the body as the stage `name`, e.g. `prepare` or `make_pseudo_masks@cam`; also a decorator.
+    """Run the body as the stage `name`, e.g. `prepare` or `make_pseudo_masks@cam`.
 
-    On success the seconds go to `reports/seconds/<name>.json`. A `UserError` or `OSError` is what a stage
-    says about its input: its message and the line that raised it go to stderr, and the process ends with 1.
-    So it does, with advice, when the disk or the memory of the device is full.
-    Any other exception is a bug and keeps its traceback, a plain `ValueError` too.
+    A stage that succeeds writes its seconds to `reports/seconds/NAME.json`. After a `UserError` or an
+    `OSError`, the message and the line that raised it go to stderr, and the process ends with 1. A full disk
+    or a full device memory ends the process in the same way, with advice.
+    Any other exception is a bug and keeps its traceback, even a plain `ValueError`.
     """
     _log(f"{name}: started")
     start = time.perf_counter()
@@ -33,10 +39,10 @@ def stage(name: str) -> Iterator[None]:
             yield
     except (UserError, OSError) as error:
         _log(f"{name}: failed: {error}")
-        if isinstance(error, OSError) and error.errno in FULL:
-            _log(f"  {ROOM}")
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        _log(f"  raised in {where.filename}:{where.lineno}")
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _log(f"  {DISK_FULL}")
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        _log(f"  raised in {frame.filename}:{frame.lineno}")
         raise SystemExit(1) from error
     except RuntimeError as error:
         if not is_out_of_memory(error):
@@ -49,7 +55,7 @@ def stage(name: str) -> Iterator[None]:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether it is torch's, of a device whose memory is full; by its text, so that torch is not loaded."""
+    """Whether torch ran out of memory; told by the message, so that torch need not be loaded."""
     return "out of memory" in str(error)
 
 

@@ -1,46 +1,33 @@
-"""A round of self-training: masks of the training images by a segmentation model, within their labels."""
-
-import sys
+"""A self-training round: masks of the training images by a segmentation model, within their labels."""
 
 from pipeline import paths
-from pipeline.base.work import work_folder
 from pipeline.data.manifest import read_manifest
-from pipeline.engine.device import device_name, pick_device
 from pipeline.masks.threshold import normalised_odds
 from pipeline.params import load_params, model_before
-from pipeline.stages.running import stage
+from pipeline.stages.running import run_stage
 from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
+from pipeline.workflows.network_work import network_work
 from pipeline.workflows.pseudo_masks import make_masks
 from pipeline.workflows.self_training import THRESHOLD, first_heat, predict_training_images
+
+NAME = "self_train"
 
 
 def main(masks: str) -> None:
     """Read the model of the round before, write `data/masks/MASKS` and `reports/pseudo_masks/MASKS`."""
-    name = f"self_train@{masks}"
+    name = f"{NAME}@{masks}"
     params = load_params()
+    section, masking = params.self_training, params.pseudo_masks
     manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / model_before(masks)
-    work = work_folder(
-        name,
-        __file__,
-        params=params.self_training,
-        masking=params.pseudo_masks,
-        device=device_name(pick_device()),
-        manifest=paths.PREPARED / "manifest.json",
-        model=model,
-        corrected=paths.CORRECTED,
+    work = network_work(
+        name, __file__, params=section, masking=masking, model=model, corrected=paths.CORRECTED
     )
-    train, heat = manifest.split("train"), work / "heat"
-    predict_training_images(model, manifest, [s for s in train if s.labels], params.self_training, heat)
-    job = MaskingJob(
-        manifest.without_samples(),
-        ThresholdedHeat(heat, THRESHOLD, normalised_odds),
-        first_heat(masks, params.pseudo_masks, train, len(manifest.classes) + 1),
-        work,
-        params.pseudo_masks,
-    )
-    make_masks(name, masks, job, train)
+    train = manifest.split("train")
+    predictions = ThresholdedHeat(work / "heat", THRESHOLD, normalised_odds)
+    predict_training_images(model, manifest, [s for s in train if s.labels], section, predictions.folder)
+    judge = first_heat(masks, masking, train, len(manifest.classes) + 1)
+    make_masks(name, masks, MaskingJob(manifest.without_samples(), predictions, judge, work, masking), train)
 
 
 if __name__ == "__main__":
-    with stage(f"self_train@{sys.argv[1]}"):
-        main(sys.argv[1])
+    run_stage(NAME, main)

@@ -1,4 +1,4 @@
-"""The confidence of each mask, as it was written when the mask was made."""
+"""The confidence of each mask, read from the table that was written when the masks were made."""
 
 import csv
 from collections.abc import Sequence
@@ -13,31 +13,31 @@ IMAGES = "images.csv"  # beside the metrics of masks or predictions: a row for e
 
 @dataclass(frozen=True)
 class MaskConfidence:
-    """The confidence of one mask, and whether a human made it."""
+    """The confidence of one mask, and whether a person made it."""
 
-    confidence: float  # in [0, 1], see `mask_confidence`; 1 of a corrected mask
-    corrected: bool  # made by a human
+    confidence: float  # in [0, 1], see `mask_confidence`; 1 for a corrected mask
+    corrected: bool
 
 
 def read_confidences(folder: Path, samples: Sequence[Sample]) -> list[MaskConfidence]:
-    """Of the masks of `samples`, from `images.csv` in their folder of reports.
+    """The confidences of the masks of `samples`, from `images.csv` in their folder of reports.
 
     Raises:
-        UserError: the file is missing, or has no confidence of one of the samples.
+        UserError: the file is missing, or lacks the confidence of a sample.
     """
     file = folder / IMAGES
     if not file.is_file():
         raise UserError(f"{file}: no such file, and the confidence of the masks is there. Run `make repro`")
-    with file.open(encoding="utf-8", newline="") as rows:
-        found = {row["name"]: row for row in csv.DictReader(rows)}
-    missing = [s.name for s in samples if not found.get(s.name, {}).get("confidence")]
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = {row["name"]: row for row in csv.DictReader(lines)}
+    missing = [s.name for s in samples if not rows.get(s.name, {}).get("confidence")]
     if missing:
         raise UserError(
             f"{file}: expected a confidence for each mask, got none for {len(missing)} of {len(samples)}, "
             f"the first of them {missing[0]!r}. Run `make repro` again"
         )
-    return [_confidence(found[sample.name]) for sample in samples]
-
-
-def _confidence(row: dict[str, str]) -> MaskConfidence:
-    return MaskConfidence(float(row["confidence"]), row.get("corrected") == "1")  # no prediction is corrected
+    # The table of predictions has no column `corrected`.
+    return [
+        MaskConfidence(float(row["confidence"]), row.get("corrected") == "1")
+        for row in (rows[sample.name] for sample in samples)
+    ]

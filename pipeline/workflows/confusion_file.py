@@ -8,7 +8,7 @@ from pipeline.evaluation.confusion import Counts
 
 
 def write_confusion(file: Path, classes: Sequence[str], counts: Counts) -> None:
-    """Write pixel counts (L, L), background first: a row for each true label, a column for each found one."""
+    """Write pixel counts (L, L), background first: a row for each true id, a column for each predicted id."""
     names = ("background", *classes)
     rows = [
         {"ground_truth": name, **dict(zip(names, row, strict=True))}

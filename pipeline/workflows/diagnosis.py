@@ -24,15 +24,15 @@ from pipeline.params import Params
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A diagnosed classifier."""
+    """What the diagnosis of a classifier shows."""
 
     model: DiagnosedModel
     diagnoses: list[ImageDiagnosis]
-    summary: dict[str, Any]  # per class and overall, with what is suspicious, see `diagnose`
+    summary: dict[str, Any]  # per class and overall, with suspicions, see `diagnose`
 
 
 def diagnose_classifier(manifest: Manifest, params: Params) -> Diagnosis:
-    """Diagnose `models/classifier` on the `val` images, by the first of `heatmaps.methods`."""
+    """Diagnose `models/classifier` on the `val` images, with the first of `heatmaps.methods`."""
     net = to_channels_last(load_classifier(paths.CLASSIFIER), pick_device())
     model = make_diagnosed_model(net, net.fc, params.heatmaps.methods[0], params.data.long_side)
     val = manifest.split("val")
@@ -45,27 +45,27 @@ def diagnose_classifier(manifest: Manifest, params: Params) -> Diagnosis:
 def diagnose_images(
     model: DiagnosedModel, manifest: Manifest, samples: Sequence[Sample], images: int
 ) -> tuple[Logits, Logits, list[ImageDiagnosis]]:
-    """Logits (N, C), those of the backgrounds, and a diagnosis of each class shown.
+    """Logits (N, C) of the images and of their backgrounds, and a diagnosis of each label.
 
     The first `images` of each class are diagnosed in detail. Without ground truth, the background is NaN.
     """
     logits = np.zeros((len(samples), len(manifest.classes)), np.float32)
     backgrounds = np.full_like(logits, np.nan)
     diagnoses: list[ImageDiagnosis] = []
-    left = [images] * len(manifest.classes)
+    remaining = [images] * len(manifest.classes)
     for row, sample in enumerate(tqdm(samples, "diagnose", unit="image")):
         image, mask, background = manifest.image(sample), ground_truth_of(sample), None
         logits[row] = model.logits(image).numpy()
         if mask is not None:
             background = background_logits(model, image, mask)
             backgrounds[row] = background.numpy()
-        detailed = [label for label in sample.labels if left[label] > 0]
+        detailed = [label for label in sample.labels if remaining[label] > 0]
         for label in detailed:
-            left[label] -= 1
+            remaining[label] -= 1
         diagnoses += diagnose_image(model, sample, image, mask, background, detailed)
     return logits, backgrounds, diagnoses
 
 
 def ground_truth_of(sample: Sample) -> Mask | None:
-    """The mask of `sample`, where it may be used for scores."""
+    """The ground-truth mask of `sample`; None if it may not be used for scores."""
     return load_mask(paths.GROUND_TRUTH, sample) if sample.score else None

@@ -1,6 +1,5 @@
 """The predictions of a segmentation model and their scores, at the size of the images."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +21,6 @@ from pipeline.workflows.confidence import IMAGES
 from pipeline.workflows.confusion_file import write_confusion
 from pipeline.workflows.prediction import predict_with_confidence
 
-COLUMNS = ("name", "confidence", "miou")  # of the images
-
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -39,7 +36,7 @@ class Evaluation:
         """The images of `evaluation.split`.
 
         Raises:
-            UserError: there are none.
+            UserError: the data has none.
         """
         split = self.params.split
         samples = self.manifest.split(split)
@@ -52,70 +49,57 @@ class Evaluation:
         """The folder of the predicted masks."""
         return paths.PREDICTIONS / self.supervision
 
-    @property
-    def reports(self) -> Path:
-        """The folder of the scores."""
-        return paths.REPORTS / "evaluation" / self.supervision
-
 
 def evaluate(task: Evaluation) -> None:
     """Write the predicted masks and their scores; no mask and null scores where there is no model."""
     confidences = predict_split(task)
-    names = ("background", *task.manifest.classes)
-    confusion = np.zeros((len(names), len(names)), np.int64)
-    outlines = np.zeros((len(names), 2), np.int64)
-    scores = {}
-    for sample in (s for s in task.samples if s.name in confidences and s.score):
-        own, bands = prediction_counts(task, sample)
-        confusion += own
-        outlines += bands
-        scores[sample.name] = score_or_none(mean_iou(own))
-    write_json(task.reports / "metrics.json", model_metrics(task, names, confusion, outlines))
-    write_confusion(task.reports / "confusion.csv", task.manifest.classes, confusion)
-    write_images(task, confidences, scores)
+    labels = len(task.manifest.classes) + 1
+    confusion, boundaries = np.zeros((labels, labels), np.int64), np.zeros((labels, 2), np.int64)
+    miou: dict[str, float | None] = {}
+    for sample in task.samples:
+        if sample.name in confidences and sample.score:
+            image_confusion, image_boundaries = prediction_counts(task, sample)
+            confusion += image_confusion
+            boundaries += image_boundaries
+            miou[sample.name] = score_or_none(mean_iou(image_confusion))
+    folder = paths.REPORTS / "evaluation" / task.supervision
+    write_json(folder / "metrics.json", model_metrics(task, confusion, boundaries))
+    write_confusion(folder / "confusion.csv", task.manifest.classes, confusion)
+    rows = [
+        {"name": name, "confidence": round(confidence, 6), "miou": miou.get(name)}
+        for name, confidence in confidences.items()
+    ]
+    write_csv(folder / IMAGES, ("name", "confidence", "miou"), rows)
 
 
 def predict_split(task: Evaluation) -> dict[str, float]:
-    """Write the predicted mask of every image; their confidences, nothing where there is no model."""
+    """Write the predicted mask of every image; returns their confidences, none where there is no model."""
     model = paths.SEGMENTATION / task.supervision
     task.predictions.mkdir(parents=True, exist_ok=True)
     if (model / paths.SKIPPED).exists():
         return {}
     net, confidences = to_channels_last(load_segmentation_net(model), pick_device()), {}
     for sample in tqdm(task.samples, f"prediction ({task.supervision})", unit="image"):
-        found = predict_with_confidence(net, task.manifest.image(sample), task.params, task.crf)
-        write_mask(mask_path(task.predictions, sample), found.mask)
-        confidences[sample.name] = found.confidence
+        prediction = predict_with_confidence(net, task.manifest.image(sample), task.params, task.crf)
+        write_mask(mask_path(task.predictions, sample), prediction.mask)
+        confidences[sample.name] = prediction.confidence
     return confidences
 
 
 def prediction_counts(task: Evaluation, sample: Sample) -> tuple[Counts, Counts]:
-    """Pixels by true and predicted label, int64 (L, L), and those of the bands at the outlines, (L, 2)."""
+    """The confusion (L, L) of one image, and the counts (L, 2) of its boundary bands, int64."""
     labels = len(task.manifest.classes) + 1
     ground_truth, prediction = load_mask(paths.GROUND_TRUTH, sample), load_mask(task.predictions, sample)
-    bands = boundary_counts(ground_truth, prediction, labels, task.params.boundary)
-    return confusion_matrix(ground_truth, prediction, labels), bands
+    boundaries = boundary_counts(ground_truth, prediction, labels, task.params.boundary)
+    return confusion_matrix(ground_truth, prediction, labels), boundaries
 
 
-def model_metrics(
-    task: Evaluation, names: tuple[str, ...], confusion: Counts, outlines: Counts
-) -> dict[str, object]:
+def model_metrics(task: Evaluation, confusion: Counts, boundaries: Counts) -> dict[str, object]:
     """The metrics of one model; the scores are null where nothing was scored."""
-    per_class = iou_per_class(confusion)
+    names, per_class = ("background", *task.manifest.classes), iou_per_class(confusion)
     return {
         "split": task.params.split,
         "miou": score_or_none(mean_iou(confusion)),
         "iou_per_class": {name: score_or_none(iou) for name, iou in zip(names, per_class, strict=True)},
-        "boundary_iou": score_or_none(boundary_iou(outlines)),
+        "boundary_iou": score_or_none(boundary_iou(boundaries)),
     }
-
-
-def write_images(
-    task: Evaluation, confidences: Mapping[str, float], scores: Mapping[str, float | None]
-) -> None:
-    """Write a row for each predicted mask."""
-    rows = [
-        {"name": name, "confidence": round(confidence, 6), "miou": scores.get(name)}
-        for name, confidence in confidences.items()
-    ]
-    write_csv(task.reports / IMAGES, COLUMNS, rows)

@@ -1,4 +1,4 @@
-"""The threshold that the heatmaps of a method are cut at: given, or chosen by all training images."""
+"""The threshold of a method's heatmaps: taken from the params, or chosen over all training images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ from pipeline.params import PseudoMaskParams
 
 
 def find_threshold(params: PseudoMaskParams, heatmaps: Path, samples: Sequence[Sample], labels: int) -> float:
-    """The background score in (0, 1) as `pseudo_masks.threshold` wants it; the same for the same heatmaps.
+    """The threshold in (0, 1) by `pseudo_masks.threshold`; the same heatmaps give the same threshold.
 
     Args:
         heatmaps: a folder of `HeatmapStore`.
         samples: all training images.
-        labels: L, the background counted.
+        labels: L, background included.
 
     Raises:
         UserError: all heat has one level, or there is no corrected mask for `calibrated`.
@@ -31,23 +31,19 @@ def find_threshold(params: PseudoMaskParams, heatmaps: Path, samples: Sequence[S
             return round(otsu(pooled_histogram(heatmaps, samples), POWER), 4)
         case "calibrated":
             return calibrated(heatmaps, samples, labels)
-        case given:
-            return given
+        case number:
+            return number
 
 
 def pooled_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:
-    """Levels of the strongest heat over all pixels of all samples, int64 (256,)."""
+    """Levels of the strongest heatmap at all pixels of all samples, int64 (256,)."""
     store = HeatmapStore(heatmaps)
     histogram: Histogram = sum((heat_histogram(store.read(s)) for s in samples), np.zeros(256, np.int64))
     return histogram
 
 
 def calibrated(heatmaps: Path, samples: Sequence[Sample], labels: int) -> float:
-    """The threshold with the best mIoU of the heatmaps on the corrected samples; the lowest of equal ones.
-
-    Raises:
-        UserError: no sample was corrected.
-    """
+    """The threshold with the best mIoU of the heatmaps on the corrected samples; the lowest of equal ones."""
     corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
     if not corrected:
         raise UserError(

@@ -1,4 +1,4 @@
-"""What masks say of themselves, without ground-truth masks."""
+"""The quality of masks that is known without ground truth: confidence, and the share of open pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ from pipeline.workflows.masking_job import MaskingJob
 
 @dataclass(frozen=True)
 class MaskQuality:
-    """What one published mask says of itself; no ground-truth mask is needed."""
+    """The quality of one published mask, measured without ground truth."""
 
     confidence: float  # in [0, 1], see `mask_confidence`
-    ignored: float  # share of its pixels that are left open
+    ignored: float  # share of its pixels with the id 255
 
 
 def mask_quality(job: MaskingJob, sample: Sample) -> MaskQuality:
-    """The confidence of one published mask and its open pixels, by the heatmaps of `job.judge`."""
+    """The quality of one published mask; its confidence comes from the heatmaps of `job.judge`."""
     mask, judge = load_mask(job.work / "masks", sample), job.judge
     stored = HeatmapStore(judge.folder).read(sample)
     confidence = heat_confidence(mask, stored, np.array(sample.labels, int), judge.threshold, judge.normalise)
     return MaskQuality(confidence, float((mask == IGNORE).mean()))
 
 
-def summarise_quality(found: Sequence[MaskQuality]) -> dict[str, float | None]:
+def summarise_quality(qualities: Sequence[MaskQuality]) -> dict[str, float | None]:
     """Means over the masks; null where there are none."""
-    if not found:
+    if not qualities:
         return {"confidence": None, "ignored": None}
     return {
-        "confidence": float(np.mean([quality.confidence for quality in found])),
-        "ignored": float(np.mean([quality.ignored for quality in found])),
+        "confidence": float(np.mean([quality.confidence for quality in qualities])),
+        "ignored": float(np.mean([quality.ignored for quality in qualities])),
     }

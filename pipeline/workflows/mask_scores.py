@@ -1,4 +1,4 @@
-"""The scores of heatmaps and masks against the ground-truth masks."""
+"""The scores of heatmaps and masks against ground truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,17 +31,17 @@ ImageScores = tuple[float | None, float | None]  # mIoU before and after refinem
 
 @dataclass(frozen=True)
 class ImageCounts:
-    """Pixel counts of one image against its ground-truth mask; each is additive over images."""
+    """Pixel counts of one image against its ground truth; the counts of images may be added."""
 
     name: str
     sweep: Counts  # (T, L, L) of the heatmaps
-    seed: Counts  # (L, L) at the threshold in use
+    seed: Counts  # (L, L) of the heatmaps at the threshold in use
     refined: Counts  # (L, L) after refinement
     mask: Counts  # (L, L + 1) of the published mask, open pixels last
 
 
 def evaluate_image(job: MaskingJob, sample: Sample) -> ImageCounts:
-    """Compare one image's heatmaps and masks with its ground-truth mask."""
+    """The counts of one image's heatmaps and masks."""
     ground_truth, labels = load_mask(paths.GROUND_TRUTH, sample), len(job.manifest.classes) + 1
     classes = np.array(sample.labels, int)
     heat = upsample(HeatmapStore(job.heat.folder).read(sample), ground_truth.shape)
@@ -57,7 +57,7 @@ def evaluate_image(job: MaskingJob, sample: Sample) -> ImageCounts:
 def write_mask_scores(
     job: MaskingJob, scored: Sequence[Sample], folder: Path
 ) -> tuple[dict[str, object], dict[str, ImageScores]]:
-    """Write the threshold sweep and the confusion matrix; the metrics, and the scores by sample name."""
+    """Write the threshold sweep and the confusion; returns the metrics, and the scores by sample name."""
     labels = len(job.manifest.classes) + 1
     swept = np.zeros((len(THRESHOLDS), labels, labels), np.int64)
     seed, refined = np.zeros((labels, labels), np.int64), np.zeros((labels, labels), np.int64)
@@ -68,13 +68,12 @@ def write_mask_scores(
         seed += counts.seed
         refined += counts.refined
         masks += counts.mask
-        before, after = mean_iou(counts.seed), mean_iou(counts.refined)
-        scores[counts.name] = score_or_none(before), score_or_none(after)
+        scores[counts.name] = score_or_none(mean_iou(counts.seed)), score_or_none(mean_iou(counts.refined))
     curve = np.array([mean_iou(confusion) for confusion in swept])
     write_confusion(folder / "confusion.csv", job.manifest.classes, refined)
     points = [
-        {"threshold": round(float(t), 2), "miou": score_or_none(miou)}
-        for t, miou in zip(THRESHOLDS, curve, strict=True)
+        {"threshold": round(float(threshold), 2), "miou": score_or_none(miou)}
+        for threshold, miou in zip(THRESHOLDS, curve, strict=True)
         if scored
     ]
     write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
@@ -84,16 +83,16 @@ def write_mask_scores(
 def mask_metrics(
     threshold: float, curve: ClassScores, seed: Counts, refined: Counts, masks: Counts
 ) -> dict[str, object]:
-    """The metrics of one method; the scores are null where no training image has a mask to score with."""
-    known = bool(seed.any())
-    best = int(np.nanargmax(curve)) if known else 0
+    """The metrics of one method; the scores are null where no training image has ground truth."""
+    scored = bool(seed.any())
+    best = int(np.nanargmax(curve)) if scored else 0
     published = score_pseudo_masks(masks)
     return {
         "threshold": threshold,
         "heatmaps": {
             "threshold_chosen": threshold,
             "miou_chosen": score_or_none(mean_iou(seed)),
-            "threshold_best": round(float(THRESHOLDS[best]), 2) if known else None,
+            "threshold_best": round(float(THRESHOLDS[best]), 2) if scored else None,
             "miou_best": score_or_none(curve[best]),
         },
         "pseudo_masks": {

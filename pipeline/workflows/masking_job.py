@@ -1,4 +1,4 @@
-"""What masks are made of: heatmaps at a threshold, and where they lie."""
+"""The job of a worker that makes masks: which heatmaps at which threshold, and where the work lies."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +10,19 @@ from pipeline.params import PseudoMaskParams
 
 @dataclass(frozen=True)
 class ThresholdedHeat:
-    """Heatmaps and the background score that they compete with."""
+    """Heatmaps and the threshold that they compete with."""
 
     folder: Path  # of `HeatmapStore`
-    threshold: float  # in use: given or chosen
+    threshold: float  # from the params, or chosen
     normalise: Normalisation = normalised_scores  # how heat and threshold become probabilities
 
 
 @dataclass(frozen=True)
 class MaskingJob:
-    """What the workers need besides the sample: paths and values, no arrays."""
+    """What a worker needs besides the sample: paths and values, no arrays."""
 
     manifest: Manifest
     heat: ThresholdedHeat  # what the masks are made of
-    judge: ThresholdedHeat  # what their confidence comes from: what two opinions share is sure
+    judge: ThresholdedHeat  # what their confidence comes from: a second opinion in self-training
     work: Path  # for unfinished work
     params: PseudoMaskParams

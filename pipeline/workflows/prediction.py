@@ -1,4 +1,4 @@
-"""The mask of a new image as `evaluation` in params.yaml wants it."""
+"""The mask of a new image, predicted by a segmentation model as `evaluation` in params.yaml says."""
 
 from dataclasses import dataclass
 
@@ -17,46 +17,48 @@ from pipeline.segmentation.prediction import predict_probabilities
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model makes of an image."""
+    """The mask that a model predicts, and how sure it is."""
 
     mask: Mask  # uint8 (H, W)
     confidence: float  # in [0, 1], see `mask_confidence`
 
 
 def predict(net: SegmentationNet, image: ImageArray, params: EvaluationParams, crf: CrfParams) -> Mask:
-    """Id of every pixel, uint8 (H, W) at the size of `image`; after a dense CRF where that is asked for."""
-    return _most_probable(
-        predict_probabilities(net, image, params.scales, flip=params.flip), image, params, crf
-    )
+    """The id of every pixel, uint8 (H, W) at the size of `image`; `params.refine` may ask for a dense CRF."""
+    return _most_probable(_by_model(net, image, params), image, params, crf)
 
 
 def predict_with_confidence(
     net: SegmentationNet, image: ImageArray, params: EvaluationParams, crf: CrfParams
 ) -> Prediction:
-    """`predict`, and the confidence of the mask by the model's own probabilities, those before the CRF."""
-    found = predict_probabilities(net, image, params.scales, flip=params.flip)
-    mask = _most_probable(found, image, params, crf)
-    ids = np.unique(mask)  # only what is predicted: nobody says what should be in the image
-    return Prediction(mask, mask_confidence(mask, found.cpu().numpy()[ids], ids))
+    """`predict`, and the confidence of the mask by the probabilities before the CRF."""
+    by_model = _by_model(net, image, params)
+    mask = _most_probable(by_model, image, params, crf)
+    ids = np.unique(mask)  # the predicted ids only: nobody says what the image should show
+    return Prediction(mask, mask_confidence(mask, by_model.cpu().numpy()[ids], ids))
 
 
 def probabilities(
     net: SegmentationNet, image: ImageArray, params: EvaluationParams, crf: CrfParams
 ) -> NDArray[np.float32]:
-    """Probabilities float32 (L, H, W) at the size of `image`, after a dense CRF where that is asked for."""
-    found = predict_probabilities(net, image, params.scales, flip=params.flip).cpu().numpy()
-    return np.asarray(found) if params.refine == "none" else _refined(found, image, crf)
+    """Probabilities float32 (L, H, W) at the size of `image`; `params.refine` may ask for a dense CRF."""
+    by_model = _by_model(net, image, params).cpu().numpy()
+    return np.asarray(by_model) if params.refine == "none" else _refined(by_model, image, crf)
 
 
-def _most_probable(found: Tensor, image: ImageArray, params: EvaluationParams, crf: CrfParams) -> Mask:
+def _by_model(net: SegmentationNet, image: ImageArray, params: EvaluationParams) -> Tensor:
+    return predict_probabilities(net, image, params.scales, flip=params.flip)
+
+
+def _most_probable(by_model: Tensor, image: ImageArray, params: EvaluationParams, crf: CrfParams) -> Mask:
     if params.refine == "none":
-        return found.argmax(0).to(torch.uint8).cpu().numpy().astype(np.uint8)
-    return np.asarray(_refined(found.cpu().numpy(), image, crf).argmax(0), np.uint8)
+        return by_model.argmax(0).to(torch.uint8).cpu().numpy().astype(np.uint8)
+    return np.asarray(_refined(by_model.cpu().numpy(), image, crf).argmax(0), np.uint8)
 
 
-def _refined(found: NDArray[np.float32], image: ImageArray, crf: CrfParams) -> NDArray[np.float32]:
-    """The CRF decides among the background and the labels that are most probable somewhere; others get 0."""
-    ids = np.union1d(0, found.argmax(0)).astype(np.uint8)
-    refined = np.zeros_like(found)
-    refined[ids] = dense_crf(image, found[ids], crf)
+def _refined(by_model: NDArray[np.float32], image: ImageArray, crf: CrfParams) -> NDArray[np.float32]:
+    """The CRF decides among the background and the ids that are most probable somewhere; others get 0."""
+    ids = np.union1d(0, by_model.argmax(0)).astype(np.uint8)
+    refined = np.zeros_like(by_model)
+    refined[ids] = dense_crf(image, by_model[ids], crf)
     return refined

@@ -1,6 +1,7 @@
 """The data set from its source, and the corrected masks that fit it."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import paths
@@ -14,46 +15,37 @@ from pipeline.scenes.source import write_scenes
 
 
 class DataError(UserError):
-    """The data cannot be used; the message lists every problem."""
+    """The folder `where` cannot be used; the message lists all `errors`."""
+
+    def __init__(self, where: object, errors: Sequence[str], *advice: str) -> None:
+        count = f"{where}: {len(errors)} error(s):"
+        super().__init__("\n".join([count, *(f"  {error}" for error in errors), *advice]))
 
 
 def prepare_data(params: Params) -> tuple[Manifest, tuple[str, ...]]:
-    """The manifest of `data.source`, and the warnings, which are printed too; writes the ground truth.
-
-    Raises:
-        DataError: the folder has errors.
-    """
+    """The manifest of `data.source`, and the warnings, which are printed too; writes the ground truth."""
     if params.data.source == "scenes":
         return write_scenes(paths.PREPARED, paths.GROUND_TRUTH, params.scenes, params.seed), ()
-    found = inspect_folder(params.data.source, Path(params.data.path), params.data, params.seed)
-    for line in found.warnings:
+    inspection = inspect_folder(params.data.source, Path(params.data.path), params.data, params.seed)
+    for line in inspection.warnings:
         print(f"warning: {line}", file=sys.stderr)
-    if found.manifest is None:
-        raise DataError(f"{params.data.path}: {len(found.errors)} error(s):\n{indented(found.errors)}")
-    write_ground_truth(found, paths.GROUND_TRUTH)
-    return found.manifest, found.warnings
+    if inspection.manifest is None:
+        raise DataError(params.data.path, inspection.errors)
+    write_ground_truth(inspection, paths.GROUND_TRUTH)
+    return inspection.manifest, inspection.warnings
 
 
 def write_corrected_masks(manifest: Manifest, params: Params) -> tuple[str, ...]:
-    """Check `data/corrections` against the data set and write them with its ids; returns the warnings.
-
-    Raises:
-        DataError: some do not fit the data set any more.
-    """
-    found = inspect_store(paths.CORRECTIONS, manifest, params.data.max_megapixels)
-    if found.errors:
-        raise DataError(
-            f"{paths.CORRECTIONS}: {len(found.errors)} error(s):\n{indented(found.errors)}\n"
-            "`camseg corrections remove NAME` takes masks out: then `prepare` runs, and others can be added."
+    """Check `data/corrections` against the data set and write them with its ids; returns the warnings."""
+    store = inspect_store(paths.CORRECTIONS, manifest, params.data.max_megapixels)
+    if store.errors:
+        advice = (
+            "Take masks out by `camseg corrections remove NAME`. Then `prepare` runs, and you can add masks."
         )
-    # The classifier is trained anew when its own copy changes: without a weight it has none.
+        raise DataError(paths.CORRECTIONS, store.errors, advice)
+    # The classifier is trained anew when its copy of the masks changes, so without a weight it gets none.
     supervised = params.classifier.gain.supervision_weight > 0
-    for folder in (paths.CORRECTED, *([paths.ATTENTION] if supervised else [])):
-        for name, content in found.masks.items():
+    for folder in (paths.CORRECTED, paths.ATTENTION) if supervised else (paths.CORRECTED,):
+        for name, content in store.masks.items():
             write_bytes(safe_join(folder, f"{name}.png"), content)
-    return found.warnings
-
-
-def indented(lines: tuple[str, ...]) -> str:
-    """The lines below each other, each after two spaces."""
-    return "\n".join(f"  {line}" for line in lines)
+    return store.warnings

@@ -1,6 +1,7 @@
-"""Masks of the training images from a store of heatmaps, and their scores where ground-truth masks exist.
+"""Masks of the training images from stored heatmaps, and their scores where ground truth exists.
 
-Corrected masks take the place of those from heatmaps. They train, so they are left out of all scores.
+A corrected mask replaces the pseudo-mask of its image. Models train on corrected masks, so no score counts
+them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,44 +22,43 @@ from pipeline.workflows.mask_quality import mask_quality, summarise_quality
 from pipeline.workflows.mask_scores import ImageScores, write_mask_scores
 from pipeline.workflows.masking_job import MaskingJob
 
-COLUMNS = ("name", "confidence", "corrected", "miou_before", "miou_after")  # of the images
+COLUMNS = ("name", "confidence", "corrected", "miou_before", "miou_after")  # of `images.csv`
 
 
 def make_masks(stage: str, target: str, job: MaskingJob, samples: Sequence[Sample]) -> None:
     """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`."""
     corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
     uncorrected = [sample for sample in samples if not mask_path(paths.CORRECTED, sample).exists()]
-    todo = [sample for sample in uncorrected if not is_made(job, sample)]
-    parallel_map(partial(make_one, job), todo, description=f"pseudo-masks ({target})")
-    take_corrected(job, corrected)
+    missing = [sample for sample in uncorrected if not has_masks(job, sample)]
+    parallel_map(partial(write_pseudo_mask, job), missing, description=f"pseudo-masks ({target})")
+    copy_corrected(job, corrected)
     quality = parallel_map(partial(mask_quality, job), uncorrected, description="confidence")
     folder = paths.REPORTS / "pseudo_masks" / target
     metrics, scores = write_mask_scores(job, [sample for sample in uncorrected if sample.score], folder)
-    notes = {"corrected": len(corrected), "quality": summarise_quality(quality)}
-    write_json(folder / "metrics.json", {**notes, **metrics})
+    metrics |= {"corrected": len(corrected), "quality": summarise_quality(quality)}
+    write_json(folder / "metrics.json", metrics)
     confidences = {s.name: q.confidence for s, q in zip(uncorrected, quality, strict=True)}
     write_csv(folder / IMAGES, COLUMNS, [image_row(s, confidences, scores) for s in samples])
     publish(stage, {job.work / "masks": paths.MASKS / target})
 
 
-def is_made(job: MaskingJob, sample: Sample) -> bool:
-    """Whether both files of a mask are there; one without the other was killed in `publish`."""
+def has_masks(job: MaskingJob, sample: Sample) -> bool:
+    """Whether both masks of a sample are written; a run killed in `publish` leaves one of them."""
     return all(mask_path(job.work / folder, sample).exists() for folder in ("masks", "refined"))
 
 
-def take_corrected(job: MaskingJob, corrected: Sequence[Sample]) -> None:
-    """Copy the corrected masks, and write their names beside them."""
+def copy_corrected(job: MaskingJob, corrected: Sequence[Sample]) -> None:
+    """Copy the corrected masks, and list their names beside them."""
     for sample in corrected:
         content = mask_path(paths.CORRECTED, sample).read_bytes()
         write_bytes(mask_path(job.work / "masks", sample), content)
-    names = "".join(f"{sample.name}\n" for sample in corrected)
-    write_text(job.work / "masks" / paths.BY_HAND, names)
+    write_text(job.work / "masks" / paths.BY_HAND, "".join(f"{sample.name}\n" for sample in corrected))
 
 
 def image_row(
     sample: Sample, confidences: Mapping[str, float], scores: Mapping[str, ImageScores]
 ) -> dict[str, object]:
-    """What is written of one image; a mask without a confidence of its own was corrected by hand."""
+    """The row of one image in `images.csv`; a mask without a computed confidence is a corrected one."""
     before, after = scores.get(sample.name, (None, None))
     return {
         "name": sample.name,
@@ -69,8 +69,8 @@ def image_row(
     }
 
 
-def make_one(job: MaskingJob, sample: Sample) -> None:
-    """Write the pseudo-mask of one image and its refined labels, which are for the scores."""
+def write_pseudo_mask(job: MaskingJob, sample: Sample) -> None:
+    """Write the pseudo-mask of one image, and its refined mask without a band for the scores."""
     pseudo_mask = make_pseudo_mask(
         job.manifest.image(sample),
         HeatmapStore(job.heat.folder).read(sample),

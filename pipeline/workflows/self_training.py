@@ -1,4 +1,4 @@
-"""A round of self-training: what a segmentation model says of the training images, stored as heat."""
+"""A self-training round: a model's probabilities for the training images, stored like heatmaps."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,14 +15,14 @@ from pipeline.segmentation.prediction import predict_heat
 from pipeline.workflows.heatmap_threshold import find_threshold
 from pipeline.workflows.masking_job import ThresholdedHeat
 
-SHARD = 64  # images that are stored, and after an interruption done again, together
-THRESHOLD = 0.5  # above it a label is more probable than the background
+SHARD = 64  # images in a file; an interruption loses at most one file
+THRESHOLD = 0.5  # above it a class is more probable than the background
 
 
 def predict_training_images(
     model: Path, manifest: Manifest, samples: Sequence[Sample], params: SelfTrainingParams, folder: Path
 ) -> None:
-    """Store what the model says of each image's labels, as if it were heat; shards that are there stay."""
+    """Store the probabilities of each image's labels as if they were heatmaps; finished shards are kept."""
     net = to_channels_last(load_segmentation_net(model), pick_device())
     shards = [samples[start : start + SHARD] for start in range(0, len(samples), SHARD)]
     with tqdm(total=len(samples), desc="self-training", unit="image") as bar:
@@ -40,11 +40,6 @@ def predict_training_images(
 def first_heat(
     supervision: str, params: PseudoMaskParams, samples: Sequence[Sample], labels: int
 ) -> ThresholdedHeat:
-    """The heatmaps that the first masks of `supervision` were made of, at their threshold.
-
-    Args:
-        samples: all training images.
-        labels: L, the background counted.
-    """
+    """The heatmaps that the first masks of `supervision` came from, at their threshold."""
     folder = paths.HEATMAPS / method_of(supervision)
     return ThresholdedHeat(folder, find_threshold(params, folder, samples, labels))

@@ -9,18 +9,24 @@ from pipeline.data.manifest import Manifest, Sample, mask_path
 from pipeline.engine.training_loop import Record
 from pipeline.params import FULL, Params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
+from pipeline.segmentation.segmentation_training import MaskedSamples
+from pipeline.workflows.network_work import network_work
 
 
-def samples_with_mask(manifest: Manifest, masks: Path) -> list[Sample]:
-    """The training images that have a mask in `masks`."""
+def samples_with_mask(manifest: Manifest, supervision: str) -> list[Sample]:
+    """The training images that have a mask in `data/masks/SUPERVISION`."""
+    masks = paths.MASKS / supervision
     return [sample for sample in manifest.split("train") if mask_path(masks, sample).exists()]
 
 
-def trusted_names(supervision: str, samples: Sequence[Sample]) -> set[str]:
-    """The samples whose mask is true: of `full` all of them, of pseudo-masks those that a human made."""
+def masked_samples(manifest: Manifest, samples: Sequence[Sample], supervision: str) -> MaskedSamples:
+    """`samples` with their masks; of `full` all masks are trusted, of pseudo-masks the corrected ones."""
+    masks = paths.MASKS / supervision
     if supervision == FULL:
-        return {sample.name for sample in samples}
-    return set((paths.MASKS / supervision / paths.BY_HAND).read_text(encoding="utf-8").splitlines())
+        trusted = {sample.name for sample in samples}
+    else:
+        trusted = set((masks / paths.BY_HAND).read_text(encoding="utf-8").splitlines())
+    return MaskedSamples(manifest, samples, masks, trusted)
 
 
 def new_net(params: Params, classes: tuple[str, ...]) -> SegmentationNet:
@@ -33,17 +39,31 @@ def new_net(params: Params, classes: tuple[str, ...]) -> SegmentationNet:
     )
 
 
+def training_work(stage: str, module: str, params: Params, supervision: str) -> Path:
+    """The work folder of a training; its fingerprint covers everything that the training reads."""
+    return network_work(
+        stage,
+        module,
+        seed=params.seed,
+        long_side=params.data.long_side,
+        params=params.segmentation.model_dump(exclude={"supervision"}),
+        masks=paths.MASKS / supervision,
+        classifier=paths.CLASSIFIER,
+        classifier_weights=params.classifier.weights,
+    )
+
+
 def skip_training(supervision: str) -> None:
-    """Say in the place of a model that there is none, since there are no masks to train on."""
-    note = f"train_segmentation@{supervision}: skipped, since {paths.MASKS / supervision} has no mask"
-    note += " of a training image"
+    """Write a note in the place of the model: there are no masks to train on."""
+    masks = paths.MASKS / supervision
+    note = f"train_segmentation@{supervision}: skipped, since {masks} has no mask of a training image"
     print(note)
     write_text(paths.SEGMENTATION / supervision / paths.SKIPPED, note + "\n")
     write_training(supervision, 0, [])
 
 
 def write_training(supervision: str, images: int, curve: Sequence[Record]) -> None:
-    """Write on how many images the model was trained, and the loss and the learning rate of its steps."""
+    """Write how many images the model was trained on, and the loss and learning rate of its steps."""
     folder = paths.REPORTS / "segmentation" / supervision
     write_json(folder / "metrics.json", {"images": images})
     write_csv(folder / "curve.csv", ("step", "loss", "lr"), curve)

@@ -24,7 +24,7 @@ from torchvision.datasets import voc
 
 from pipeline.__main__ import main
 from pipeline.base.files import read_json
-from pipeline.commands.folder import inspect_for
+from pipeline.commands.folder import inspect_source
 from pipeline.commands.use import SEGMENTATION_PASSES, fitting_steps
 from pipeline.engine import weights
 from pipeline.engine.device import pick_device
@@ -131,7 +131,7 @@ def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> Non
         "encoder",
         "steps",
         "crop",
-        "supervision",
+        "rounds",
     ]
     params = load_params()
     assert params.classifier.training.steps == 400  # 7 passes over 9 images are fewer
@@ -179,8 +179,7 @@ def test_quality_is_written_out(
 
 @pytest.mark.parametrize("preset", sorted(PRESETS.glob("*.yaml")), ids=lambda file: file.stem)
 def test_presets_go_before_what_is_fitted_to_the_photos(photo_folder: PhotoFolder, preset: Path) -> None:
-    given = ["use", str(photo_folder()), "--encoder", "resnet50", "--preset", str(preset)]
-    assert main(given) == 0
+    assert main(["use", str(photo_folder()), "--encoder", "resnet50", "--preset", str(preset)]) == 0
     params = load_params()
     assert params.data.long_side == 512  # the images have 64 pixels
     assert params.classifier.output_stride == 16
@@ -225,15 +224,13 @@ def test_check_refuses_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_quality_sets_the_length_of_the_training(photo_folder: PhotoFolder) -> None:
-    found = {}
-    folder = photo_folder()
-    samples = inspect_for("csv", folder, load_params()).manifest
-    assert samples is not None
-    many = replace(samples, samples=samples.samples * 200)
-    for quality, passes in SEGMENTATION_PASSES.items():
-        found[quality] = fitting_steps(many, load_params().segmentation, passes)
+    manifest = inspect_source(photo_folder(), load_params(), "csv")[1].manifest
+    assert manifest is not None
+    many = replace(manifest, samples=manifest.samples * 200)
+    section = load_params().segmentation
+    steps = {q: fitting_steps(many, section, passes) for q, passes in SEGMENTATION_PASSES.items()}
     images = len(many.split("train"))
-    assert found == {"fast": round(images * 6 / 16), "balanced": images // 2, "best": images // 2}
+    assert steps == {"fast": round(images * 6 / 16), "balanced": images // 2, "best": images // 2}
 
 
 def test_use_again_changes_nothing(photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -267,7 +264,7 @@ def test_classes_stay_with_the_folder_and_go_with_another(
     assert "got 'ring'" in capsys.readouterr().err
     assert main(["use", str(other)]) == 0
     assert load_params().data.classes == ("box", "ring", "triangle")
-    assert "There are no masks" in capsys.readouterr().out
+    assert "There are no ground-truth masks" in capsys.readouterr().out
 
 
 def test_use_does_not_depend_on_what_was_used_before(photo_folder: PhotoFolder) -> None:

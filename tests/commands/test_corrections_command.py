@@ -44,7 +44,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(SHIPPED, "params.yaml")
     samples = []
     for name, height, width, labels, split in SAMPLES:
-        write_image(Path(f"photos/{name}.png"), np.full((height, width, 3), 90, np.uint8))
+        write_image(Path(f"images/{name}.png"), np.full((height, width, 3), 90, np.uint8))
         samples.append(Sample(name, f"{name}.png", "", height, width, labels, split, False, False))
         if split == "train":
             write_mask(Path(f"data/masks/full/{name}.png"), draw(height, width, labels))
@@ -208,7 +208,7 @@ def test_two_masks_of_one_image_are_refused(capsys: pytest.CaptureFixture[str]) 
     shutil.copy(out / "masks/empty.png", out / "masks/a/empty.png")
     require_refused(
         out,
-        "masks/photo.png: expected a training image for 'image', got 2: a/photo, b/photo",
+        "masks/photo.png: expected a training image for 'photo', got 2: a/photo, b/photo",
         "masks/empty.png: expected one mask for 'empty', got a second mask of it, after empty.png",
         capsys=capsys,
     )

@@ -41,7 +41,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = []
     for name, (labels, _) in sorted(PHOTOS.items()):
         image = np.random.default_rng(0).integers(256, size=(*SIZE, 3)).astype(np.uint8)
-        write_image(Path(f"photos/{name}.png"), image)
+        write_image(Path(f"images/{name}.png"), image)
         samples.append(Sample(name, f"{name}.png", "", *SIZE, labels, "train", True, True))
         write_mask(Path(f"data/masks/cam/{name}.png"), half(labels[0] + 1 if labels else 0))
         write_mask(Path(f"data/masks/cam-round1/{name}.png"), half(labels[0] + 1 if labels else 0))
@@ -123,10 +123,10 @@ def test_each_format_opens(capsys: pytest.CaptureFixture[str]) -> None:
 def test_onnx_gives_what_the_model_gives(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "onnx", "new/model.onnx"]) == 0
     said = capsys.readouterr().out
-    assert "models/segmentation/cam written to new/model.onnx\nonnxruntime gives the scores of torch" in said
+    assert "models/segmentation/cam written to new/model.onnx\nonnxruntime gives the logits of torch" in said
     session = onnxruntime.InferenceSession("new/model.onnx", providers=["CPUExecutionProvider"])
-    (scores,) = session.run(None, {"images": np.zeros((1, 3, 40, 52), np.float32)})
-    assert scores.shape == (1, 3, 40, 52)
+    (logits,) = session.run(None, {"images": np.zeros((1, 3, 40, 52), np.float32)})
+    assert logits.shape == (1, 3, 40, 52)
 
 
 def test_a_folder_with_files_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,10 +157,10 @@ def test_a_link_to_an_empty_folder_may_be_written_to() -> None:
 
 
 def test_a_failed_export_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("photos/plain.png").unlink()
+    Path("images/plain.png").unlink()
     before = sorted(Path().iterdir())
     assert main(["export", "coco", "out"]) == 2
-    assert "photos/plain.png: no such file" in capsys.readouterr().err
+    assert "images/plain.png: no such file" in capsys.readouterr().err
     assert sorted(Path().iterdir()) == before
 
 

@@ -25,12 +25,12 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RedIsOne:
     """A project with two images as the current folder, and the network that it loads."""
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(SHIPPED.read_text())
-    write_photo(Path("photos/a/one.png"), half_red(24, 40))
-    write_photo(Path("photos/b/one.png"), half_red(40, 32))
-    made = RedIsOne()
-    loaded = SegmentationNet(made, SegmentationConfig(CLASSES, 64)).eval()
-    monkeypatch.setattr("pipeline.commands.predict_photos.load_model", lambda folder: loaded)
-    return made
+    write_photo(Path("images/a/one.png"), half_red(24, 40))
+    write_photo(Path("images/b/one.png"), half_red(40, 32))
+    red_is_one = RedIsOne()
+    loaded = SegmentationNet(red_is_one, SegmentationConfig(CLASSES, 64)).eval()
+    monkeypatch.setattr("pipeline.commands.predict_images.load_model", lambda folder: loaded)
+    return red_is_one
 
 
 def read_areas() -> list[list[str]]:
@@ -54,7 +54,7 @@ def test_a_folder_keeps_its_sub_folders(capsys: pytest.CaptureFixture[str]) -> N
     assert (mask[:, 12:] == 0).all()
     assert read_areas()[0] == ["image", "mask", "background", "image", "dog"]
     name, written_to, *shares = read_areas()[1]
-    assert (name, written_to) == ("photos/a/one.png", "a/one.png")
+    assert (name, written_to) == ("images/a/one.png", "a/one.png")
     assert [float(share) for share in shares] == pytest.approx(
         [(mask == 0).mean(), (mask == 1).mean(), 0], abs=1e-6
     )
@@ -75,19 +75,19 @@ def test_a_full_memory_of_the_device_is_said_with_advice(
 
 
 def test_files_of_one_name_are_numbered_and_overlays_drawn_on_request() -> None:
-    assert main(["predict", "photos/a/one.png", "photos/b/one.png", "--overlay", "--out", "out"]) == 0
+    assert main(["predict", "images/a/one.png", "images/b/one.png", "--overlay", "--out", "out"]) == 0
     names = {f"{folder}/{name}.png" for folder in ("masks", "overlays") for name in ("one", "one-2")}
     assert written() == {"areas.csv", "labelmap.txt"} | names
     assert read_image(Path("out/overlays/one-2.png")).shape == (40, 32, 3)
-    assert [row[0] for row in read_areas()[1:]] == ["photos/a/one.png", "photos/b/one.png"]
+    assert [row[0] for row in read_areas()[1:]] == ["images/a/one.png", "images/b/one.png"]
     assert [row[1] for row in read_areas()[1:]] == ["one.png", "one-2.png"]
 
 
 def test_broken_files_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("photos/a/broken.jpg").write_bytes(b"\xff\xd8\xff no image")
+    Path("images/a/broken.jpg").write_bytes(b"\xff\xd8\xff no image")
     assert main(["predict", "images", "missing.png", "--out", "out"]) == 1
     said = capsys.readouterr()
-    assert "skipped: photos/a/broken.jpg: cannot be read as an image" in said.err
+    assert "skipped: images/a/broken.jpg: cannot be read as an image" in said.err
     assert "skipped: missing.png: no such file" in said.err
     assert "2 image(s) predicted in out, 2 skipped" in said.out
     assert len(read_areas()) == 3
@@ -126,7 +126,7 @@ def test_a_folder_without_photos_is_named(capsys: pytest.CaptureFixture[str]) ->
 def test_without_a_model_the_remedy_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.commands.predict_photos.load_model", load_model)
+    monkeypatch.setattr("pipeline.commands.predict_images.load_model", load_model)
     assert main(["predict", "images", "--out", "out"]) == 2
     said = "models/segmentation/cam: expected a segmentation model, got no camseg.json, config.json"
     assert said in capsys.readouterr().err
@@ -140,7 +140,7 @@ def test_without_a_model_the_remedy_is_named(
 def test_scales_are_those_of_evaluation(net: RedIsOne) -> None:
     text, section, values = Path("params.yaml").read_text().partition("evaluation:")
     Path("params.yaml").write_text(text + section + values.replace("scales: [1.0]", "scales: [1.0, 2.0]"))
-    assert main(["predict", "photos/a/one.png", "--out", "out"]) == 0
+    assert main(["predict", "images/a/one.png", "--out", "out"]) == 0
     assert net.sizes == [(64, 64), (96, 128)]  # 38 x 64 and 77 x 128, padded to multiples of 32
 
 
@@ -148,8 +148,8 @@ def test_an_interrupted_run_goes_on_with_the_same_command(
     net: RedIsOne, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(3):
-        write_photo(Path(f"photos/c/{number}.png"), half_red(24, 40))
-    command = ["predict", "images", "--overlay", "--out", "photos/out"]  # below what is searched
+        write_photo(Path(f"images/c/{number}.png"), half_red(24, 40))
+    command = ["predict", "images", "--overlay", "--out", "images/out"]  # below what is searched
     forward, seen = net.forward, net.sizes
 
     def stop(images: Tensor) -> Tensor:
@@ -160,21 +160,21 @@ def test_an_interrupted_run_goes_on_with_the_same_command(
     monkeypatch.setattr(net, "forward", stop)
     assert main(command) == 130
     assert capsys.readouterr().err.endswith("camseg: interrupted\n")
-    out = Path("photos/out")
+    out = Path("images/out")
     assert {file.name for file in out.iterdir()} == {"areas.csv", "masks", "overlays", "unfinished.json"}
     half = list(csv.reader((out / "areas.csv").read_text().splitlines()))
-    assert [row[0] for row in half] == ["image", "photos/a/one.png", "photos/b/one.png", "photos/c/0.png"]
-    write_photo(Path("photos/b/one.png"), half_red(32, 40))  # what has changed is done again
-    Path("photos/c/0.png").unlink()  # and what is gone leaves nothing
-    Path("photos/out/masks/.one.png.x.part").touch()
+    assert [row[0] for row in half] == ["image", "images/a/one.png", "images/b/one.png", "images/c/0.png"]
+    write_photo(Path("images/b/one.png"), half_red(32, 40))  # what has changed is done again
+    Path("images/c/0.png").unlink()  # and what is gone leaves nothing
+    Path("images/out/masks/.one.png.x.part").touch()
     seen.clear()
     monkeypatch.setattr(net, "forward", forward)
-    assert main(["predict", "images", "--out", "photos/out"]) == 2
-    assert "photos/out: expected the settings of the run that was interrupted there, got another overlay" in (
+    assert main(["predict", "images", "--out", "images/out"]) == 2
+    assert "images/out: expected the settings of the run that was interrupted there, got another overlay" in (
         capsys.readouterr().err
     )
     assert main(command) == 0
-    assert "1 of 4 masks are in photos/out" in capsys.readouterr().out
+    assert "1 of 4 masks are in images/out" in capsys.readouterr().out
     assert len(seen) == 3
     out = out.rename("first")
     assert main(["predict", "images", "--overlay", "--out", "again"]) == 0
@@ -213,8 +213,8 @@ def test_a_run_without_a_readable_photo_leaves_nothing(capsys: pytest.CaptureFix
 
 
 def test_hidden_files_are_no_photos() -> None:
-    Path("photos/a/._one.png").write_bytes(b"of a Mac")
-    Path("photos/.trash").mkdir()
-    write_photo(Path("photos/.trash/old.png"), half_red(24, 40))
+    Path("images/a/._one.png").write_bytes(b"of a Mac")
+    Path("images/.trash").mkdir()
+    write_photo(Path("images/.trash/old.png"), half_red(24, 40))
     assert main(["predict", "images", "--out", "out"]) == 0
     assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}

@@ -81,7 +81,7 @@ def test_everything_wrong_is_listed_at_once(photo_folder: PhotoFolder) -> None:
         ("labels.csv, line 16: ", "3 cells, got 5"),
         ("photo-04.jpg (labels.csv, line 6)", "cannot be read"),
         ("photo-05.png (labels.csv, line 7)", "cannot be read"),
-        ("photo-06.png (labels.csv, line 8)", "48 x 72, got 10 x 20"),
+        ("photo-06.png (labels.csv, line 8)", "48 x 72 pixels (height x width) of 'photo-06', got 10 x 20"),
         ("photo-07.png (labels.csv, line 9)", "0..3 or 255, got 4, 61"),
         ("photo-08.png (labels.csv, line 10)", "mode RGB"),
     ]
@@ -109,7 +109,7 @@ def test_missing_folder_and_files_are_named(tmp_path: Path, photo_folder: PhotoF
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"image,label\n", "line 1: expected one column `image`, got the columns ['image', 'label']"),
+        (b"photo,label\n", "line 1: expected one column `image`, got the columns ['photo', 'label']"),
         (b"image,labels,labels\n", "line 1: expected one column `labels`"),
         (b"image;labels\nx.jpg;disc\n", "line 1: expected one column `image`"),
         (b"", "line 1: expected one column `image`"),

@@ -130,7 +130,7 @@ def audit() -> None:
 
 
 def test_the_guard_sees_what_is_opened(tmp_path: Path) -> None:
-    add_photos(tmp_path, SECRET, "photos/a.jpg")
+    add_photos(tmp_path, SECRET, "images/a.jpg")
     (tmp_path / "images" / "link.jpg").symlink_to(tmp_path / SECRET)
     with guarded(tmp_path / "images"):
         (tmp_path / "images" / "a.jpg").read_bytes()

@@ -58,7 +58,7 @@ def fresh(name: str) -> Iterator[Path]:
     top = Path(tempfile.mkdtemp(prefix="fuzz"))
     try:
         project, out = top / "project", top / "project" / "out"
-        add_photos(project, "photos/a.jpg", "photos/b.jpg")
+        add_photos(project, "images/a.jpg", "images/b.jpg")
         samples = [Sample(n, f"{n}.jpg", "", *SIZE, (0, 1), "train", False, False) for n in ("a", "b")]
         write_manifest(project / "data/prepared", Manifest("images", CLASSES, tuple(samples)))
         items = []
@@ -67,7 +67,9 @@ def fresh(name: str) -> Iterator[Path]:
             ids = np.random.default_rng(index).choice([0, 1, 2, 255], SIZE)
             write_mask(mask, ids.astype(np.uint8))
             photo = project / "images" / sample.image
-            items.append(ExportItem(sample.name, photo, mask, *SIZE, "train", sample.labels, 0.5))
+            items.append(
+                ExportItem(sample.name, photo, mask, *SIZE, "train", sample.labels, 0.5, corrected=False)
+            )
         match name:
             case "labelstudio":
                 export_labelstudio(items, CLASSES, out, "test")

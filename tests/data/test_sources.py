@@ -200,7 +200,7 @@ def test_everything_wrong_with_coco_is_listed_at_once(tmp_path: Path) -> None:
     errors = [line for line in inspect("coco", tmp_path).errors if "a split val" not in line]
     for parts in (
         ("instances.json, images[0]: ", "'../outside.jpg'"),
-        ("instances.json, images[1]: ", "height x width 6 x 8, got 7 x 8"),
+        ("instances.json, images[1]: ", "the 6 x 8 pixels (height x width)", "got 7 x 8"),
         ("gone.jpg (instances.json, images[4])", "no such file"),
         ("instances.json, images[5]: ", "id and file_name"),
         ("instances.json, images[2]: ", "annotations[3]: expected run lengths that add up to 48, got 3"),

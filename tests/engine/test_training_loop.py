@@ -99,6 +99,33 @@ def test_pretrained_parameters_learn_slower() -> None:
     assert len(rates) == len(list(net.parameters()))
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_norms_and_biases_do_not_decay(optimizer: str) -> None:
+    net, p = small_net(), params(optimizer=optimizer, weight_decay=0.3)
+    groups = make_optimizer(net, p, list(net[0].parameters())).param_groups
+    decays = {id(q): group["weight_decay"] for group in groups for q in group["params"]}
+    named = {name: decays[id(parameter)] for name, parameter in net.named_parameters()}
+    assert named == {  # 0 and 6 have matrices; 1 is BatchNorm
+        "0.weight": 0.3,
+        "0.bias": 0,
+        "1.weight": 0,
+        "1.bias": 0,
+        "6.weight": 0.3,
+        "6.bias": 0,
+    }
+
+
+def test_without_a_gradient_only_matrices_shrink() -> None:
+    net, p = small_net(), params(lr=0.1, weight_decay=0.5)
+    before = {name: parameter.detach().clone() for name, parameter in net.named_parameters()}
+    for parameter in net.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    make_optimizer(net, p, []).step()
+    for name, parameter in net.named_parameters():
+        kept = 1 - 0.1 * 0.5 if parameter.ndim > 1 else 1  # AdamW: 1 - lr * decay
+        torch.testing.assert_close(parameter.detach(), kept * before[name])
+
+
 def test_an_interrupted_training_ends_with_the_same_bytes(stream: TrainingStream, tmp_path: Path) -> None:
     whole, curve = train(stream, tmp_path / "whole.pt", params())
 

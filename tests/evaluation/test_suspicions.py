@@ -63,7 +63,7 @@ def test_a_sound_classifier_is_not_accused() -> None:
         ({"shares": (0.5, 0.4, 0, 0, 0.1)}, "`boat`: 40 % of its heat lies on objects of other classes"),
         (
             {"random": 0.3},
-            "`boat`: erasing the hottest part costs no more score (0.30) than erasing a random",
+            "`boat`: erasing the hottest part lowers its probability no more (0.30) than erasing a random",
         ),
         (
             {"same": 0.95},
@@ -82,7 +82,7 @@ def test_leaks_between_classes_that_come_together() -> None:
     logits = np.where(labels[:, :1], [4.0, 0.0], [-4.0, -40.0])
     found = diagnose(CLASSES, labels, logits, logits, [])
     assert found["classes"]["boat"]["leaks"] == pytest.approx({"cat": 0.5})
-    assert found["flags"] == ["`boat`: images of `cat` without it raise its score by 0.50 on average."]
+    assert found["flags"] == ["`boat`: images of `cat` without it raise its probability by 0.50 on average."]
 
 
 def test_few_pictures_say_nothing() -> None:

@@ -31,7 +31,7 @@ def blocks(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     return small.repeat(2, 0).repeat(3, 1)[:height, :width].astype(np.uint8)
 
 
-def save_photo(file: Path, pixels: np.ndarray, *, turned: bool) -> None:
+def save_image(file: Path, pixels: np.ndarray, *, turned: bool) -> None:
     """Write upright RGB pixels; `turned`: stored lying, with the tag that says so."""
     file.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(pixels)
@@ -47,15 +47,15 @@ def save_photo(file: Path, pixels: np.ndarray, *, turned: bool) -> None:
 def items(tmp_path: Path) -> tuple[ExportItem, ...]:
     """Five items, those to correct first in front."""
     rng = np.random.default_rng(0)
-    made = []
+    items = []
     for name, suffix, split, confidence, height, width in FILES:
         image, mask = tmp_path / "images" / f"{name}{suffix}", tmp_path / "made" / f"{name}.png"
         flat = np.broadcast_to(rng.integers(40, 220, 3), (height, width, 3)).copy()
         flat[: height // 2] = 255 - flat[: height // 2]
-        save_photo(image, flat.astype(np.uint8), turned=name == "turned")
+        save_image(image, flat.astype(np.uint8), turned=name == "turned")
         write_mask(mask, blocks(rng, height, width))
-        made.append(ExportItem(name, image, mask, height, width, split, (0,), confidence, False))
-    return correction_order(made)
+        items.append(ExportItem(name, image, mask, height, width, split, (0,), confidence, False))
+    return correction_order(items)
 
 
 @pytest.fixture

@@ -25,16 +25,16 @@ Colour = tuple[int, int, int]
 
 def read_label_map(text: str) -> dict[Colour, str]:
     """Names by colour; each line is `name:r,g,b:parts:actions`."""
-    found: dict[Colour, str] = {}
+    names: dict[Colour, str] = {}
     for line in text.splitlines():
         if line.startswith("#"):
             continue
         name, colour, parts, actions = line.split(":")
         assert parts == actions == ""
         red, green, blue = map(int, colour.split(","))
-        assert (red, green, blue) not in found
-        found[red, green, blue] = name
-    return found
+        assert (red, green, blue) not in names
+        names[red, green, blue] = name
+    return names
 
 
 def colours(content: bytes) -> np.ndarray:
@@ -54,7 +54,7 @@ def read_zip(file: Path) -> tuple[dict[Colour, str], dict[str, tuple[np.ndarray,
         assert set(archive.namelist()) == expected | {f"{f}/{n}.png" for f in folders for n in names}
         masks = {n: [colours(archive.read(f"{f}/{n}.png")) for f in folders] for n in names}
         labels = read_label_map(archive.read("labelmap.txt").decode())
-    return labels, {name: (found, objects) for name, (found, objects) in masks.items()}
+    return labels, {name: (classes, objects) for name, (classes, objects) in masks.items()}
 
 
 def test_a_reader_of_the_layout_finds_the_same_pixels(items: Items, tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_a_reader_of_the_layout_finds_the_same_pixels(items: Items, tmp_path: Pa
     assert list(labels.values()) == list(ids)
     assert list(masks) == [item.name for item in items]
     for item in items:
-        found, objects = masks[item.name]
-        mask = np.vectorize(lambda *colour: ids[labels[colour]])(*np.moveaxis(found, 2, 0))
+        classes, objects = masks[item.name]
+        mask = np.vectorize(lambda *colour: ids[labels[colour]])(*np.moveaxis(classes, 2, 0))
         assert np.array_equal(mask, read_mask(item.mask))
         # Each object has one label, each label one object, and the background none.
         numbers = map(tuple, objects.reshape(-1, 3).tolist())
@@ -80,7 +80,7 @@ def test_objects_are_numbered_from_1() -> None:
     assert numbered(mask).tolist() == [[0, 1, 3], [2, 1, 0]]
 
 
-def test_labels_of_the_task_and_photos_beside_it(items: Items, tmp_path: Path) -> None:
+def test_labels_of_the_task_and_images_beside_it(items: Items, tmp_path: Path) -> None:
     export_cvat(items, CLASSES, tmp_path / "out")
     labels = json.loads((tmp_path / "out/labels.json").read_text(encoding="utf-8"))
     assert [label["name"] for label in labels] == ["cat", "été <&>", "dog", "ignore"]
@@ -97,13 +97,13 @@ def test_equal_masks_give_equal_archives(items: Items, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [("a:b", "none of ':'"), ("background", "CVAT keeps this name"), ("#1", "no # in front")],
 )
 def test_classes_that_the_label_map_cannot_name_are_refused(
-    items: Items, tmp_path: Path, name: str, said: str
+    items: Items, tmp_path: Path, name: str, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         export_cvat(items, ("cat", name, "dog"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

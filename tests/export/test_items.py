@@ -16,15 +16,16 @@ from pipeline.export.items import (
     item_mask,
     label_ids_of,
     label_name,
+    named_ids,
     write_confidence,
 )
-from tests.export.conftest import CLASSES, save_photo
+from tests.export.conftest import CLASSES, save_image
 
 Items = tuple[ExportItem, ...]
 
 
 def test_confidence_is_written_in_order(items: Items, tmp_path: Path) -> None:
-    write_confidence(tmp_path / "confidence.csv", items)
+    write_confidence(tmp_path, items)
     rows = list(csv.DictReader((tmp_path / "confidence.csv").read_text(encoding="utf-8").splitlines()))
     assert rows[1] == {"name": "b/über all", "split": "val", "confidence": "0.5", "corrected": "0"}
     assert [float(row["confidence"]) for row in rows] == [0.3, 0.5, 0.7, 0.7, 0.9]
@@ -33,7 +34,7 @@ def test_confidence_is_written_in_order(items: Items, tmp_path: Path) -> None:
 def test_masks_of_other_sizes_and_ids_are_named(change: Callable[[np.ndarray], ExportItem]) -> None:
     item = change(np.full((11, 6), 3, np.uint8))
     assert (item_mask(item, CLASSES) == 3).all()
-    with pytest.raises(ValueError, match=r"image\.png: expected ids 0\.\.2 or 255, got 3\. Run `make repro`"):
+    with pytest.raises(ValueError, match=r"photo\.png: expected ids 0\.\.2 or 255, got 3\. Run `make repro`"):
         item_mask(item, CLASSES[:2])
     change(np.zeros((6, 11), np.uint8))
     with pytest.raises(ValueError, match="expected 11 x 6 pixels as the image has, got 6 x 11"):
@@ -45,9 +46,11 @@ def test_labels_and_their_names() -> None:
     assert label_name(2, CLASSES) == "été <&>"
     assert label_name(255, CLASSES) == "ignore"
     assert label_name(255, ("ignore", "ignore_")) == "ignore__"
+    assert named_ids(CLASSES, {2}) == [1, 2, 3]
+    assert named_ids(CLASSES, {0, 255}) == [1, 2, 3, 255]
 
 
-def test_photos_are_copied_as_they_are(items: Items, tmp_path: Path) -> None:
+def test_images_are_copied_as_they_are(items: Items, tmp_path: Path) -> None:
     for item, suffix in zip(items, (".png", ".JPG", ".bmp", ".jpg", ".jpg"), strict=True):
         assert copy_image(item, tmp_path / "out") == item.name + suffix
         copied = (tmp_path / "out" / f"{item.name}{suffix}").read_bytes()
@@ -55,7 +58,7 @@ def test_photos_are_copied_as_they_are(items: Items, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("jpeg", [False, True])
-def test_the_turned_photo_is_written_upright(items: Items, tmp_path: Path, jpeg: bool) -> None:
+def test_the_turned_image_is_written_upright(items: Items, tmp_path: Path, jpeg: bool) -> None:
     item = next(item for item in items if item.name == "turned")
     file = tmp_path / "out" / copy_image(item, tmp_path / "out", jpeg=jpeg)
     again = ExportItem(item.name, file, item.mask, item.height, item.width, item.split, (0,), 1, False)
@@ -64,7 +67,7 @@ def test_the_turned_photo_is_written_upright(items: Items, tmp_path: Path, jpeg:
     assert (tmp_path / "two" / copy_image(again, tmp_path / "two")).read_bytes() == file.read_bytes()
 
 
-def test_photos_become_jpegs_by_name_and_content(items: Items, tmp_path: Path) -> None:
+def test_images_become_jpegs_by_name_and_content(items: Items, tmp_path: Path) -> None:
     for item in items:
         file = tmp_path / copy_image(item, tmp_path, jpeg=True)
         assert file.suffix == ".jpg"
@@ -73,9 +76,9 @@ def test_photos_become_jpegs_by_name_and_content(items: Items, tmp_path: Path) -
         assert np.abs(read_image(file).astype(int) - read_image(item.image)).mean() < 3
 
 
-def test_a_photo_that_has_changed_is_named(items: Items, tmp_path: Path) -> None:
-    save_photo(items[0].image, np.zeros((6, 11, 3), np.uint8), turned=False)
-    with pytest.raises(ValueError, match=r"image\.png: expected 11 x 6 pixels, got 6 x 11\. It has changed"):
+def test_an_image_that_has_changed_is_named(items: Items, tmp_path: Path) -> None:
+    save_image(items[0].image, np.zeros((6, 11, 3), np.uint8), turned=False)
+    with pytest.raises(ValueError, match=r"photo\.png: expected 11 x 6 pixels, got 6 x 11\. It has changed"):
         copy_image(items[0], tmp_path / "out")
 
 

@@ -78,7 +78,7 @@ def test_long_runs_take_few_bytes() -> None:
     assert len(encode_brush(np.zeros((400, 600), bool))) == -(-(15 * 27 + 53) // 8)
 
 
-def test_pictures_that_the_header_cannot_count_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_that_the_header_cannot_count_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(brush, "MOST", 27)
     assert encode_brush(np.zeros((2, 3), bool))
     with pytest.raises(ValueError, match="Expected at most 6 pixels, got 8"):

@@ -11,7 +11,7 @@ import segmentation_models_pytorch as smp
 import torch
 
 from pipeline.export import onnx as writer
-from pipeline.export.onnx import Padded, export_onnx
+from pipeline.export.onnx import PaddedNet, export_onnx
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 
 CONFIG = SegmentationConfig(("cat", "été"), 64)
@@ -36,13 +36,13 @@ def test_against_torch_at_sizes_and_numbers_that_the_export_never_saw(
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     for size in SIZES:
         images = torch.rand(size)
-        (found,) = session.run(None, {"images": images.numpy()})
+        (logits,) = session.run(None, {"images": images.numpy()})
         with torch.inference_mode():
             height, width = -(-size[2] // 32) * 32, -(-size[3] // 32) * 32
             padded = np.pad(images, ((0, 0), (0, 0), (0, height - size[2]), (0, width - size[3])), "edge")
             expected = net(torch.from_numpy(padded))[:, :, : size[2], : size[3]]
-        assert found.shape == (size[0], 3, *size[2:])
-        assert np.abs(found - expected.numpy()).max() < 1e-3
+        assert logits.shape == (size[0], 3, *size[2:])
+        assert np.abs(logits - expected.numpy()).max() < 1e-3
 
 
 def test_metadata_says_what_a_caller_has_to_know(tmp_path: Path) -> None:
@@ -50,9 +50,11 @@ def test_metadata_says_what_a_caller_has_to_know(tmp_path: Path) -> None:
     export_onnx(SegmentationNet(torch.nn.Conv2d(3, 3, 1), CONFIG).eval(), file)
     model = onnx.load(file)
     onnx.checker.check_model(model)
-    said = {entry.key: entry.value for entry in model.metadata_props}
-    assert json.loads(said["classes"]) == ["cat", "été"]
-    assert said["long_side"] == "64"
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(metadata["classes"]) == ["cat", "été"]
+    assert metadata["long_side"] == "64"
+    assert metadata["logits"] == "float32 (N, L, H, W), before the softmax"
+    assert [output.name for output in model.graph.output] == ["logits"]
     (images,) = model.graph.input
     shape = [dim.dim_value or dim.dim_param for dim in images.type.tensor_type.shape.dim]
     assert shape[1] == 3
@@ -63,11 +65,11 @@ def test_a_file_that_says_something_else_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net = SegmentationNet(torch.nn.Conv2d(3, 3, 1), CONFIG).eval()
-    written = writer.to_onnx(Padded(net))
+    written = writer.to_onnx(PaddedNet(net))
     with torch.no_grad():
         net.model.bias += 0.01
     monkeypatch.setattr(writer, "to_onnx", lambda padded: written)
-    with pytest.raises(ValueError, match=r"expected the scores of torch, got a difference of 0\.01"):
+    with pytest.raises(ValueError, match=r"expected the logits of torch, got a difference of 0\.01"):
         export_onnx(net, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 

@@ -20,10 +20,10 @@ Items = tuple[ExportItem, ...]
 )
 def test_torchvision_opens_it(items: Items, tmp_path: Path, list_: str, splits: tuple[str, ...]) -> None:
     export_voc(items, CLASSES, tmp_path / "out")
-    found = VOCSegmentation(tmp_path / "out", year="2012", image_set=list_)
-    wanted = [item for item in items if item.split in splits]
-    assert len(found) == len(wanted)
-    for (image, mask), item in zip(found, wanted, strict=True):
+    dataset = VOCSegmentation(tmp_path / "out", year="2012", image_set=list_)
+    expected = [item for item in items if item.split in splits]
+    assert len(dataset) == len(expected)
+    for (image, mask), item in zip(dataset, expected, strict=True):
         assert np.array_equal(np.asarray(mask), read_mask(item.mask))
         assert np.abs(np.asarray(image).astype(int) - read_image(item.image)).mean() < 3
 

@@ -12,8 +12,8 @@ from pipeline.heatmaps.perturbation import (
     deletion_curve,
     insertion_curve,
     paint_over,
+    probability_drops,
     rank_correlation,
-    score_drops,
     with_random_weights,
 )
 
@@ -63,17 +63,17 @@ def test_area_of_a_ramp() -> None:
 def test_drops_by_hand() -> None:
     image, right, wrong = picture()
     generator = torch.Generator().manual_seed(0)
-    hot, random = score_drops(Brightness(), image, 1, right, 0.5, generator)
+    hot, random = probability_drops(Brightness(), image, 1, right, 0.5, generator)
     assert hot == pytest.approx(sigmoid(4) - sigmoid(0))
     assert 0 <= random <= hot
-    nothing, _ = score_drops(Brightness(), image, 1, wrong, 0.5, generator)
+    nothing, _ = probability_drops(Brightness(), image, 1, wrong, 0.5, generator)
     assert nothing == pytest.approx(0)
 
 
 def test_a_random_part_is_another_one_for_another_seed() -> None:
     image, right, _ = picture()
     found = {
-        round(score_drops(Brightness(), image, 1, right, 0.25, torch.Generator().manual_seed(s))[1], 4)
+        round(probability_drops(Brightness(), image, 1, right, 0.25, torch.Generator().manual_seed(s))[1], 4)
         for s in range(8)
     }
     assert len(found) > 2

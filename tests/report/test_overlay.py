@@ -78,10 +78,10 @@ def test_heat_tile_shows_the_strongest_class() -> None:
     stored[1, :, 2] = 255
     (tile,) = heat_tiles(photo, {"cam": stored})
     assert tile.caption == "heatmap cam"
-    np.testing.assert_array_equal(tile.picture[:, 0], tile.picture[:, -1])
-    assert tile.picture[0, 0].sum() > tile.picture[0, 6].sum()
+    np.testing.assert_array_equal(tile.image[:, 0], tile.image[:, -1])
+    assert tile.image[0, 0].sum() > tile.image[0, 6].sum()
     # A background image has no heatmaps.
-    np.testing.assert_array_equal(heat_tiles(photo, {"cam": np.zeros((0, 1, 1), np.uint8)})[0].picture, photo)
+    np.testing.assert_array_equal(heat_tiles(photo, {"cam": np.zeros((0, 1, 1), np.uint8)})[0].image, photo)
 
 
 def test_cut_heat_uses_the_threshold_and_the_labels() -> None:

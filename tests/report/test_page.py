@@ -189,9 +189,12 @@ def test_the_number_of_images_that_each_model_saw_is_told(project: Project) -> N
 
 def test_masks_that_no_model_learns_from_are_not_said_to(project: Project, set_params: SetParams) -> None:
     project()
-    assert "masks of the training images, which the model learns from, with" in Page(render()).text
+    assert (
+        "masks of the training images, which the model learns from, with the ground truth"
+        in Page(render()).text
+    )
     set_params("supervision: [gradcampp, full]", "supervision: [full]")
-    assert "refined cam masks of the training images with" in Page(render()).text
+    assert "refined cam masks of the training images with the ground truth" in Page(render()).text
 
 
 def test_the_page_names_the_split_that_was_scored(project: Project, set_params: SetParams) -> None:

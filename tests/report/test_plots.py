@@ -107,7 +107,7 @@ def test_numbers_of_the_overview_stand_out_from_their_cells() -> None:
     [
         (("cam", "full"), 2),
         (("cam", "gradcampp", "used", "best for the ground-truth masks"), 4),
-        (("cam", "cam-round1", "cam-round2", "used", "best for the ground-truth masks"), 2),
+        (("cam", "gradcampp-round1", "gradcampp-round2", "used", "best for the ground-truth masks"), 2),
     ],
 )
 def test_legends_stay_inside_the_figure(names: tuple[str, ...], columns: int) -> None:

@@ -21,6 +21,7 @@ from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.threshold import mask_at_threshold, normalised_odds, upsample
 from pipeline.params import load_params
 from pipeline.stages import make_pseudo_masks, prepare, self_train, train_classifier
+from pipeline.workflows import network_work
 from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
 from pipeline.workflows.preparation import DataError
 from pipeline.workflows.pseudo_masks import make_masks
@@ -125,7 +126,7 @@ def test_prepare_refuses_what_does_not_fit_any_more() -> None:
         "data/corrections/gone.png: expected a training image for 'gone', got none of that name",
         "data/corrections/val-00001.png: expected a training image for 'val-00001', got one of val",
         "data/corrections/train-00003.png: expected the",
-        "`camseg corrections remove_corrections NAME` takes masks out",
+        "Take masks out by `camseg corrections remove NAME`.",
     ):
         assert part in said
     assert not (paths.PREPARED / "manifest.json").exists()
@@ -159,8 +160,8 @@ def test_they_replace_pseudo_masks_and_score_nothing() -> None:
     confusion = np.zeros((labels, labels), np.int64)
     for sample in manifest.split("train"):
         if f"{sample.name}.png" not in changed:
-            made = load_mask(paths.MASKS / "cam", sample)
-            confusion += confusion_matrix(load_mask(paths.GROUND_TRUTH, sample), made, labels)
+            mask = load_mask(paths.MASKS / "cam", sample)
+            confusion += confusion_matrix(load_mask(paths.GROUND_TRUTH, sample), mask, labels)
     assert new["pseudo_masks"]["miou"] == pytest.approx(mean_iou(confusion), abs=1e-6)
     assert new["pseudo_masks"]["miou"] != old["pseudo_masks"]["miou"]
 
@@ -172,9 +173,9 @@ def test_they_replace_masks_of_self_training_too() -> None:
     heat = ThresholdedHeat(paths.HEATMAPS / "cam", 0.5, normalised_odds)
     job = MaskingJob(manifest.without_samples(), heat, ThresholdedHeat(heat.folder, 0.4), work, params)
     make_masks("self_train", "cam-round1", job, manifest.split("train"))
-    made, hand = files(paths.MASKS / "cam-round1"), files(paths.CORRECTED)
-    assert made["train-00002.png"] == hand["train-00002.png"]
-    assert len(made) == 5
+    masks, corrected = files(paths.MASKS / "cam-round1"), files(paths.CORRECTED)
+    assert masks["train-00002.png"] == corrected["train-00002.png"]
+    assert len(masks) == 5
 
 
 def literal_best(manifest: Manifest, samples: list[Sample]) -> float:
@@ -185,8 +186,8 @@ def literal_best(manifest: Manifest, samples: list[Sample]) -> float:
         for sample in samples:
             stored = HeatmapStore(paths.HEATMAPS / "cam").read(sample)
             heat = upsample(stored, (sample.height, sample.width))
-            found = mask_at_threshold(heat, np.array(sample.labels, int), float(threshold))
-            confusion += confusion_matrix(load_mask(paths.CORRECTED, sample), found, labels)
+            mask = mask_at_threshold(heat, np.array(sample.labels, int), float(threshold))
+            confusion += confusion_matrix(load_mask(paths.CORRECTED, sample), mask, labels)
         miou = mean_iou(confusion)
         best = max(best, (miou, -threshold))
     return round(-best[1], 2)
@@ -213,15 +214,19 @@ def test_nothing_to_calibrate_with() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "arguments", "folder"),
+    ("module", "arguments", "folder", "caller"),
     [
-        (train_classifier, (), paths.ATTENTION),
-        (make_pseudo_masks, ("cam",), paths.CORRECTED),
-        (self_train, ("cam-round1",), paths.CORRECTED),
+        (train_classifier, (), paths.ATTENTION, network_work),
+        (make_pseudo_masks, ("cam",), paths.CORRECTED, make_pseudo_masks),
+        (self_train, ("cam-round1",), paths.CORRECTED, network_work),
     ],
 )
 def test_unfinished_work_of_other_corrections_is_not_taken(
-    module: ModuleType, arguments: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+    module: ModuleType,
+    arguments: tuple[str, ...],
+    folder: Path,
+    caller: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     prepare.main()
 
@@ -229,7 +234,7 @@ def test_unfinished_work_of_other_corrections_is_not_taken(
         assert folder in parts.values()  # of the fingerprint, by content
         raise InterruptedError
 
-    monkeypatch.setattr(module, "work_folder", stop)
+    monkeypatch.setattr(caller, "work_folder", stop)
     with pytest.raises(InterruptedError):
         module.main(*arguments)
 

@@ -30,12 +30,12 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     write_manifest(paths.PREPARED, Manifest("", ("cat",), tuple(samples)))
     names: list[str] = []
 
-    def train(_net: object, given: MaskedSamples, *_: object) -> list[object]:
-        names.extend(sample.name for sample in given.samples)
+    def train(_net: object, masked: MaskedSamples, *_: object) -> list[object]:
+        names.extend(sample.name for sample in masked.samples)
         return []
 
     monkeypatch.setattr(stage, "train_segmentation", train)
-    monkeypatch.setattr(stage, "new_net", lambda *_, **__: None)
+    monkeypatch.setattr(stage, "new_net", lambda *_: None)
     monkeypatch.setattr(stage, "save_segmentation_net", lambda folder, _net: folder.mkdir(parents=True))
     for sample in (samples[0], samples[2], samples[3]):
         write_mask(mask_path(paths.GROUND_TRUTH, sample), np.zeros(SIZE, np.uint8))

@@ -10,6 +10,7 @@ from torch import nn
 from pipeline import paths
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.stages import make_heatmaps, self_train, train_classifier, train_segmentation
+from pipeline.workflows import network_work
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
@@ -28,27 +29,28 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("module", "arguments", "network"),
     [
-        (train_classifier, (), "stages.train_classifier.make_classifier"),
-        (train_segmentation, ("full",), "workflows.supervision.make_segmentation_net"),
-        (make_heatmaps, (), "stages.make_heatmaps.load_classifier"),
-        (self_train, ("cam-round1",), "workflows.self_training.load_segmentation_net"),
+        (train_classifier, (), "make_classifier"),
+        (train_segmentation, ("full",), "new_net"),
+        (make_heatmaps, (), "load_classifier"),
+        (self_train, ("cam-round1",), None),
     ],
 )
 def test_unfinished_work_of_another_device_is_not_taken(
-    module: ModuleType, arguments: tuple[str, ...], network: str, monkeypatch: pytest.MonkeyPatch
+    module: ModuleType, arguments: tuple[str, ...], network: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: list[dict[str, Any]] = []
+    fingerprints: list[dict[str, Any]] = []
 
     def stop(_stage: str, file: str, **parts: Any) -> None:
         assert file == module.__file__
-        found.append(parts)
+        fingerprints.append(parts)
         raise InterruptedError
 
     net = nn.Module()
     net.encoder = nn.Conv2d(3, 1, 1)
-    monkeypatch.setattr(f"pipeline.{network}", lambda *_args, **_options: net)
-    monkeypatch.setattr(module, "work_folder", stop)
-    monkeypatch.setattr(module, "describe", lambda _device: "toaster, float4")
+    if network:
+        monkeypatch.setattr(module, network, lambda *_args, **_options: net)
+    monkeypatch.setattr(network_work, "work_folder", stop)
+    monkeypatch.setattr(network_work, "device_name", lambda _device: "toaster, float4")
     with pytest.raises(InterruptedError):
         module.main(*arguments)
-    assert "toaster, float4" in found[0].values()
+    assert "toaster, float4" in fingerprints[0].values()

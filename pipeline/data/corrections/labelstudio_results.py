@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from pipeline.base.problems import Location, Problem
+from pipeline.data.problem_lists import BadEntry, collected, problem_at
 from pipeline.data.sources.labelstudio import annotation_of, read_tasks, reference_of
 from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, class_name
 
@@ -20,17 +21,16 @@ def read_brushes(folder: Path, files: Sequence[Path]) -> ParsedSource:
 
     Names are numbered as they come. A record's name is the `name` of the task's data, if it has one.
     """
-    tasks, problems = read_tasks(folder, files)
+    problems: list[Problem] = []
+    tasks = read_tasks(folder, files, problems)
     annotated = any(annotation_of(task) is not None for _, task in tasks)
     records: list[SourceRecord] = []
     numbers: dict[str, int] = {}
     for location, task in tasks:
         results = annotation_of(task) if annotated else _prediction_of(task)
-        if results is None:
-            continue
-        record, found = _read_record(task, results, location, numbers)
-        records += [record] if record else []
-        problems += found
+        if results is not None:
+            with collected(problems):
+                records.append(_read_record(task, results, location, numbers))
     names = tuple(numbers)
     return ParsedSource(folder, tuple(records), names, names, tuple(problems), folder)
 
@@ -45,15 +45,12 @@ def _prediction_of(task: Result) -> list[dict[str, Any]] | None:
 
 def _read_record(
     task: Result, results: Sequence[Result], location: Location, numbers: dict[str, int]
-) -> tuple[SourceRecord | None, list[Problem]]:
+) -> SourceRecord:
     """The record of one task; new names get the next number."""
     shapes: list[Shape] = []
     sizes: set[tuple[int, int]] = set()
     problems: list[Problem] = []
-    for position, result in enumerate(results):
-        if result.get("type") not in (BRUSH, *OTHERS):
-            continue  # choices, texts and ratings are no part of a mask
-        at = f"result {position + 1}"
+    for position, result in enumerate(results, 1):
         match result:
             case {
                 "type": "brushlabels",
@@ -62,22 +59,19 @@ def _read_record(
                 "value": {"format": "rle", "brushlabels": [str(name)]} as outline,
             } if not result.get("image_rotation"):
                 number = numbers.setdefault(class_name(name), len(numbers) + 1)
-                shapes.append(Shape(number, outline, at))
+                shapes.append(Shape(number, outline, f"result {position}"))
                 sizes.add((height, width))
-            case _:
-                expected, advice = f"{at} painted with the brush and one label", "Paint it with the brush."
-                problems.append(Problem(location.file, expected, "something else", advice, location))
+            case {"type": kind} if kind in (
+                BRUSH,
+                *OTHERS,
+            ):  # choices, texts and ratings are no part of a mask
+                expected = f"result {position} painted with the brush and one label"
+                problems.append(problem_at(location, expected, "something else", "Paint it with the brush."))
     if len(sizes) > 1:
-        expected, advice = "one size of the image", "Export it again."
-        problems.append(Problem(location.file, expected, "several", advice, location))
+        problems.append(problem_at(location, "one size of the image", "several", "Export it again."))
     if problems:
-        return None, problems
-    reference, size = unquote(reference_of(task)), next(iter(sizes), None)
-    return SourceRecord(_name(task) or reference, reference, (), location, mask=tuple(shapes), size=size), []
-
-
-def _name(task: Result) -> str:
-    """What an exported task calls its image; empty of others."""
-    data = task.get("data")
-    name = data.get("name") if isinstance(data, dict) else None
-    return name if isinstance(name, str) else ""
+        raise BadEntry(*problems)
+    reference, data, size = unquote(reference_of(task)), task.get("data"), next(iter(sizes), None)
+    exported = data.get("name") if isinstance(data, dict) else None
+    record_name = exported if isinstance(exported, str) and exported else reference
+    return SourceRecord(record_name, reference, (), location, mask=tuple(shapes), size=size)

@@ -1,4 +1,4 @@
-"""Corrected masks as records, from each format that masks are exported in, and as tools hand them back."""
+"""Corrected masks as records, from each format of `camseg export` and as annotation tools return them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,15 +7,15 @@ from typing import Literal
 
 from pipeline.base.problems import Location, Problem
 from pipeline.data.corrections.labelstudio_results import read_brushes
+from pipeline.data.problem_lists import BadEntry
 from pipeline.data.sources import coco
 from pipeline.data.sources.colour_tables import read_labelmap
-from pipeline.data.sources.documents import read_text_file
+from pipeline.data.sources.documents import listed_classes
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.parse import head
-from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, class_name, stem
+from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, stem
 
 Format = Literal["png", "voc", "coco", "cvat", "labelstudio"]
-CLASSES = "classes.txt"
 CVAT_ZIP = "annotations.zip"  # in what is exported for CVAT
 MASKS = "SegmentationClass"
 
@@ -41,66 +41,57 @@ def read_corrections(path: Path, format: Format, classes: Sequence[str]) -> Pars
     """
     folder = path.parent if path.is_file() else path
     files = [path] if path.is_file() else coco.json_files(path)
-    match format:
-        case "png":
-            masks = path / "masks" if (path / "masks").is_dir() else path
-            return read_pngs(path, masks, listed_classes(path) or classes)
-        case "voc" | "cvat":
-            return _read_segmentation(path, classes)
-        case "coco":
-            parsed = coco.read_files(folder, files)
-            # Without any annotation in the file, nothing says that its images are background but the file.
-            records = [
-                record if record.mask or record.labels else replace(record, mask=())
-                for record in parsed.records
-            ]
-            return replace(parsed, records=tuple(records))
-        case "labelstudio":
-            return read_brushes(folder, files)
+    try:
+        match format:
+            case "png":
+                masks = path / "masks" if (path / "masks").is_dir() else path
+                return read_pngs(path, masks, listed_classes(path) or classes)
+            case "voc" | "cvat":
+                return _read_segmentation(path, classes)
+            case "coco":
+                return _with_background(coco.read_files(folder, files))
+            case "labelstudio":
+                return read_brushes(folder, files)
+    except BadEntry as error:
+        return ParsedSource(path, problems=error.problems)
 
 
 def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> ParsedSource:
     """A record for each PNG below `masks`, a folder in `folder`; ids count `names`.
 
-    RGB masks have the colours of labelmap.txt beside or below `folder`, whose names then count.
+    RGB masks have the colours of labelmap.txt beside or below `folder`; then the names in it count.
     """
-    table, problems = read_labelmap(masks.parent if masks.name == MASKS else folder)
-    images, found = images_below(masks)
+    problems: list[Problem] = []
+    table = read_labelmap(masks.parent if masks.name == MASKS else folder, problems)
     below = "" if masks == folder else f"{masks.relative_to(folder).as_posix()}/"
     records = [
         SourceRecord(stem(name), name, (), Location(masks / name), mask=below + name)
-        for name in images
+        for name in images_below(masks, problems)
         if name.lower().endswith(".png")
     ]
     if table:
         names = [name for name in table if name not in BACKGROUND]
-    colours = {c: 0 if name in BACKGROUND else names.index(name) + 1 for name, c in table.items()}
-    return ParsedSource(
-        folder, tuple(records), tuple(names), tuple(names), (*problems, *found), masks, colours or None
-    )
+    colours = {c: 0 if name in BACKGROUND else names.index(name) + 1 for name, c in table.items()} or None
+    names = tuple(names)
+    return ParsedSource(folder, tuple(records), names, names, tuple(problems), masks, colours)
 
 
 def _read_segmentation(path: Path, classes: Sequence[str]) -> ParsedSource:
-    """A devkit of VOC, or an export of CVAT as `Segmentation mask 1.1`."""
+    """The masks of a VOCdevkit, or of an export of CVAT as `Segmentation mask 1.1`."""
     masks = _mask_folder(path)
     if masks is None:
         advice = "Give the folder that holds it, or name another --format."
-        return ParsedSource(path, problems=(Problem(path, f"a folder {MASKS}", "none", advice),))
+        raise BadEntry(Problem(path, f"a folder {MASKS}", "none", advice))
     return read_pngs(path, masks, listed_classes(path) or classes)
+
+
+def _with_background(parsed: ParsedSource) -> ParsedSource:
+    """Records without annotation as background: in a COCO file of masks, nothing else says that they are."""
+    records = (r if r.mask or r.labels else replace(r, mask=()) for r in parsed.records)
+    return replace(parsed, records=tuple(records))
 
 
 def _mask_folder(path: Path) -> Path | None:
     """The folder SegmentationClass, up to two levels down."""
-    found = [folder for depth in ("", "*/", "*/*/") for folder in sorted(path.glob(depth + MASKS))]
-    return next((folder for folder in found if folder.is_dir()), None)
-
-
-def listed_classes(folder: Path) -> list[str]:
-    """The lines of classes.txt; none without the file.
-
-    Raises:
-        OSError, ValueError: it cannot be read as text.
-    """
-    file = folder / CLASSES
-    lines = read_text_file(folder, file).splitlines() if file.exists() else []
-    return [class_name(line) for line in lines if line.strip()]
+    folders = (folder for depth in ("", "*/", "*/*/") for folder in sorted(path.glob(depth + MASKS)))
+    return next((folder for folder in folders if folder.is_dir()), None)

@@ -1,6 +1,6 @@
-"""Where corrected masks are kept: `NAME.png` for each sample, and `classes.txt` in the order of their ids.
+"""The store of corrected masks: `NAME.png` for each sample, and `classes.txt` in the order of their ids.
 
-The ids stay what they were when classes of the data set come or change places: new ones come last.
+When the data set gets new classes or another order, the ids in the store stay: new classes come last.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,9 +8,10 @@ from pathlib import Path
 
 from pipeline.base.files import safe_join, write_bytes, write_text
 from pipeline.data.corrections.inspection import Corrections, inspect_corrections
-from pipeline.data.corrections.read import CLASSES, listed_classes, read_pngs
+from pipeline.data.corrections.read import read_pngs
 from pipeline.data.images import IGNORE
 from pipeline.data.manifest import Manifest
+from pipeline.data.sources.documents import CLASS_LIST, listed_classes
 from pipeline.data.sources.records import ParsedSource
 from pipeline.errors import UserError
 
@@ -21,33 +22,25 @@ def read_store(folder: Path) -> ParsedSource:
 
 
 def inspect_store(folder: Path, manifest: Manifest, max_megapixels: float) -> Corrections:
-    """The masks in `folder` with the ids of the manifest, and what is wrong with them by now."""
+    """The masks in `folder` with the ids of the manifest, and their problems."""
     return inspect_corrections(read_store(folder), manifest, manifest.classes, max_megapixels)
 
 
 def stored_classes(folder: Path, classes: Sequence[str]) -> list[str]:
-    """Those of `folder` in their order, then those of the data set that are new.
-
-    Raises:
-        ValueError: together they are more than 8 bits hold.
-    """
+    """The classes of `folder` in their order, then the new ones of the data set, if 8 bits hold them all."""
     known = listed_classes(folder)
     order = [*known, *(name for name in classes if name not in known)]
     if len(order) >= IGNORE:
         raise UserError(
-            f"{folder / CLASSES}: expected up to {IGNORE - 1} classes with those of the data set, got "
+            f"{folder / CLASS_LIST}: expected up to {IGNORE - 1} classes with those of the data set, got "
             f"{len(order)}. Export them (--masks corrected), empty the folder, and add them again"
         )
     return order
 
 
 def store_corrections(folder: Path, masks: Mapping[str, bytes], order: Sequence[str]) -> None:
-    """Write `NAME.png` for each mask; those that are there are replaced.
-
-    Args:
-        order: classes in the order of the ids of the masks, see `stored_classes`.
-    """
-    write_text(folder / CLASSES, "".join(f"{name}\n" for name in order))
+    """Write or replace `NAME.png` for each mask; `order`: the classes in the order of the masks' ids."""
+    write_text(folder / CLASS_LIST, "".join(f"{name}\n" for name in order))
     for name, content in masks.items():
         write_bytes(safe_join(folder, f"{name}.png"), content)
 
@@ -58,7 +51,7 @@ def stored_names(folder: Path) -> list[str]:
 
 
 def remove_corrections(folder: Path, names: Iterable[str]) -> None:
-    """Delete the masks of these names, and the folders that they leave empty."""
+    """Delete the masks of these names, and folders that become empty."""
     for name in names:
         file = safe_join(folder, f"{name}.png")
         file.unlink()

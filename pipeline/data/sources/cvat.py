@@ -3,7 +3,8 @@
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from pipeline.base.problems import Location, Problem, listed
+from pipeline.base.problems import Location, Problem
+from pipeline.data.problem_lists import BadEntry, collected, warn_of
 from pipeline.data.sources.documents import read_xml_file, text_of
 from pipeline.data.sources.labelstudio import find_image, task_labels
 from pipeline.data.sources.listing import ends, images_below
@@ -11,6 +12,7 @@ from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
     class_name,
+    labels_of,
     split_of,
     stem,
     with_distinct_names,
@@ -22,56 +24,37 @@ def read_folder(folder: Path) -> ParsedSource:
 
     The splits are the subsets, where they are named so. Images without any label are background.
     """
-    roots, problems = _read_files(folder, sorted({*folder.glob("*.xml"), *folder.glob("*/*.xml")}))
-    images, found = images_below(folder)
-    problems += found
+    problems: list[Problem] = []
+    roots: dict[Path, Element] = {}
+    for file in sorted({*folder.glob("*.xml"), *folder.glob("*/*.xml")}):
+        with collected(problems):
+            roots[file] = _read_annotations(folder, file)
+    images = images_below(folder, problems)
     known, by_end = frozenset(images), ends(images)
     records = []
-    for file, root in roots:
+    for file, root in roots.items():
         for position, element in enumerate(root.iter("image")):
-            location = Location(file, f"image {position + 1}")
-            name = element.get("name", "")
-            exact = next((path for path in (f"images/{name}", name) if path in known), name)
-            image, problem = (exact, None) if exact in known else find_image(folder, name, by_end, location)
-            if problem:
-                problems.append(problem)
-            else:
+            location, name = Location(file, f"image {position + 1}"), element.get("name", "")
+            with collected(problems):
+                exact = next((path for path in (f"images/{name}", name) if path in known), None)
+                image = exact or find_image(folder, name, by_end, location)
                 labels = task_labels([child.get("label", "") for child in element])
-                records.append(
-                    SourceRecord(stem(image), image, labels, location, split_of(element.get("subset", "")))
-                )
-    distinct, repeated = with_distinct_names(records)
-    used = sorted({label for record in records for label in record.labels})
-    order = [name for _, root in roots for name in _project_labels(root)]
+                split = split_of(element.get("subset", ""))
+                records.append(SourceRecord(stem(image), image, labels, location, split))
+    used = labels_of(records)
+    order = [class_name(text_of(x, "name")) for r in roots.values() for x in r.iterfind("meta//labels/label")]
     names = tuple(dict.fromkeys([*(name for name in order if name in used), *used]))
-    problems += repeated + _untagged(folder, distinct)
+    distinct = with_distinct_names(records, problems)
+    untagged = [record.name for record in distinct if not record.labels]
+    problems += warn_of(untagged, "without", folder, "a label in each image", "They count as background.")
     return ParsedSource(folder, tuple(distinct), names, names, tuple(problems))
 
 
-def _read_files(folder: Path, files: list[Path]) -> tuple[list[tuple[Path, Element]], list[Problem]]:
-    roots: list[tuple[Path, Element]] = []
-    problems = []
-    for file in files:
-        root, found = read_xml_file(folder, file)
-        problems += found
-        if root is not None and root.tag == "annotations" and root.find(".//image") is None:
-            advice = "Export the task as `CVAT for images 1.1`; a video as one of images."
-            problems.append(Problem(file, "an element `image` for each image", "none", advice))
-        elif root is not None and root.tag == "annotations":
-            roots.append((file, root))
-        elif root is not None:
-            advice = "Export the task as `CVAT for images 1.1`."
-            problems.append(Problem(file, "an element `annotations`", repr(root.tag), advice))
-    return roots, problems
-
-
-def _project_labels(root: Element) -> list[str]:
-    return [class_name(text_of(label, "name")) for label in root.iterfind("meta//labels/label")]
-
-
-def _untagged(folder: Path, records: list[SourceRecord]) -> list[Problem]:
-    names = [record.name for record in records if not record.labels]
-    if not names:
-        return []
-    got, advice = f"{len(names)} without: {listed(names)}", "They count as background."
-    return [Problem(folder, "a label in each image", got, advice, fatal=False)]
+def _read_annotations(folder: Path, file: Path) -> Element:
+    root, advice = read_xml_file(folder, file), "Export the task as `CVAT for images 1.1`"
+    if root.tag != "annotations":
+        raise BadEntry(Problem(file, "an element `annotations`", repr(root.tag), f"{advice}."))
+    if root.find(".//image") is None:
+        advice = f"{advice}; a video as one of images."
+        raise BadEntry(Problem(file, "an element `image` for each image", "none", advice))
+    return root

@@ -1,50 +1,60 @@
-"""Text, JSON and XML of strangers: read without running or fetching anything, and within bounds."""
+"""Text, JSON and XML files of strangers: read within bounds; nothing in them is run or fetched."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from pipeline.base.files import safe_join
 from pipeline.base.problems import Problem
+from pipeline.data.problem_lists import BadEntry
+from pipeline.data.sources.records import class_name
 
+CLASS_LIST = "classes.txt"  # names in the order of the ids of masks
 MOST_BYTES = 2_000_000_000  # of a JSON file; as Python values it takes several times as much memory
 MOST_OTHER_BYTES = 500_000_000
 
 
 class _NoDoctype(TreeBuilder):
-    """Entities can only be declared in a DOCTYPE: they multiply, and name files. No export has one."""
+    """Refuses a DOCTYPE: only there can entities be declared, and entities multiply and name files."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         raise ValueError("it has a DOCTYPE, which may hold what no export needs")
 
 
-def read_text_file(folder: Path, file: Path, most: int = MOST_OTHER_BYTES) -> str:
+def read_text_file(folder: Path, file: Path, expected: str, advice: str = "Save it as UTF-8 text.") -> str:
     """The UTF-8 text of a file in `folder`, without byte order mark.
 
     Raises:
-        OSError, ValueError: it cannot be read, is no UTF-8, is too large, or a link that leaves `folder`.
+        BadEntry: the file is no UTF-8, cannot be read, is too large, or is a link that leaves `folder`.
     """
-    return _read_bytes(folder, file, most).decode("utf-8-sig")
+    with _reported(file, expected, advice):
+        return _read_bytes(folder, file).decode("utf-8-sig")
 
 
-def read_json_file(folder: Path, file: Path) -> tuple[Any, list[Problem]]:
-    """The value of a JSON file; None and a problem if it is none. NaN and infinity are refused."""
-    try:
-        return json.loads(read_text_file(folder, file, MOST_BYTES), parse_constant=_refuse), []
-    except (OSError, ValueError, RecursionError) as error:
-        return None, [Problem(file, "JSON in UTF-8", _reason(error), "Export it again.")]
+def listed_classes(folder: Path) -> list[str]:
+    """The lines of classes.txt; none without the file. Raises `BadEntry`."""
+    file = folder / CLASS_LIST
+    text = read_text_file(folder, file, "one class per line in UTF-8") if file.exists() else ""
+    return [class_name(line) for line in text.splitlines() if line.strip()]
 
 
-def read_xml_file(folder: Path, file: Path) -> tuple[Element | None, list[Problem]]:
-    """The root of an XML file; None and a problem if it is none."""
-    try:
+def read_json_file(folder: Path, file: Path) -> Any:
+    """The value of a JSON file; NaN and infinity are refused. Raises `BadEntry`."""
+    with _reported(file, "JSON in UTF-8"):
+        text = _read_bytes(folder, file, MOST_BYTES).decode("utf-8-sig")
+        return json.loads(text, parse_constant=_refuse)
+
+
+def read_xml_file(folder: Path, file: Path) -> Element:
+    """The root of an XML file. Raises `BadEntry`."""
+    with _reported(file, "XML"):
         parser = XMLParser(target=_NoDoctype())
-        parser.feed(_read_bytes(folder, file, MOST_OTHER_BYTES))
+        parser.feed(_read_bytes(folder, file))
         root: Element = parser.close()
-        return root, []
-    except (OSError, ValueError, LookupError, ParseError) as error:
-        return None, [Problem(file, "XML", _reason(error), "Export it again.")]
+        return root
 
 
 def text_of(element: Element, tag: str) -> str:
@@ -52,7 +62,7 @@ def text_of(element: Element, tag: str) -> str:
     return (element.findtext(tag) or "").strip()
 
 
-def _read_bytes(folder: Path, file: Path, most: int) -> bytes:
+def _read_bytes(folder: Path, file: Path, most: int = MOST_OTHER_BYTES) -> bytes:
     safe_join(folder, file.relative_to(folder).as_posix())
     size = file.stat().st_size
     if size > most:
@@ -60,9 +70,15 @@ def _read_bytes(folder: Path, file: Path, most: int) -> bytes:
     return file.read_bytes()
 
 
-def _reason(error: Exception) -> str:
-    """Of an OSError without its number and the path, which the problem names."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+@contextmanager
+def _reported(file: Path, expected: str, advice: str = "Export it again.") -> Iterator[None]:
+    """Raise as `BadEntry` what goes wrong in reading `file`."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError, RecursionError, ParseError) as error:
+        # The problem names the path: of an OSError, the words are enough.
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise BadEntry(Problem(file, expected, reason, advice)) from error
 
 
 def _refuse(word: str) -> None:

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.base.problems import Location, Problem, listed
+from pipeline.base.problems import Location, Problem
+from pipeline.data.problem_lists import warn_of
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.records import (
     BACKGROUND,
     ParsedSource,
     SourceRecord,
     class_name,
+    labels_of,
     split_of,
     stem,
     with_distinct_names,
@@ -21,17 +23,19 @@ def read_folder(folder: Path) -> ParsedSource:
 
     The classes are the sorted names of the folders; `background` and `_background` mean: no label.
     """
-    images, problems = images_below(folder)
+    problems: list[Problem] = []
+    images = images_below(folder, problems)
     depth = 1 if has_splits(images) else 0
     loose = [name for name in images if name.count("/") < depth + 1]
     records = [_record(folder, name, depth) for name in images if name.count("/") >= depth + 1]
-    records, repeated = with_distinct_names(records)
-    names = tuple(sorted({label for record in records for label in record.labels}))
-    problems += repeated + _loose(folder, loose)
+    distinct = with_distinct_names(records, problems)
+    expected = "images in the folders of their classes only"
+    problems += warn_of(loose, "beside them", folder, expected, "They are left out.")
     if not records:
         advice = "Make a folder for each class and put its images there."
         problems.append(Problem(folder, "images in folders named as their class", "none", advice))
-    return ParsedSource(folder, tuple(records), names, names, tuple(problems))
+    names = tuple(labels_of(distinct))
+    return ParsedSource(folder, tuple(distinct), names, names, tuple(problems))
 
 
 def has_splits(images: Sequence[str]) -> bool:
@@ -46,10 +50,3 @@ def _record(folder: Path, name: str, depth: int) -> SourceRecord:
     labels = () if label in BACKGROUND else (label,)
     split = split_of(parts[0]) if depth else None
     return SourceRecord(stem(name), name, labels, Location(folder / name), split)
-
-
-def _loose(folder: Path, names: Sequence[str]) -> list[Problem]:
-    if not names:
-        return []
-    got, advice = f"{len(names)} beside them: {listed(names)}", "They are left out."
-    return [Problem(folder, "images in the folders of their classes only", got, advice, fatal=False)]

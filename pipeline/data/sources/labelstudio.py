@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.base.problems import Location, Problem, listed
+from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.listing import ends, images_below, locate
@@ -13,6 +14,7 @@ from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
     class_name,
+    labels_of,
     stem,
     with_distinct_names,
 )
@@ -26,45 +28,39 @@ def read_folder(folder: Path) -> ParsedSource:
     """A record for each task with an annotation; of several, the last one that was not cancelled counts.
 
     A task names its image by an address or a path of another machine: the file in the folder with the longest
-    common end is taken. Its labels are what was chosen, and those of boxes, polygons and brushes. A choice
-    `background`, or none, means: no label.
+    common end counts. The labels are the choices and the names of boxes, polygons and brushes. A choice
+    `background`, or no choice, means: no label.
     """
-    tasks, problems = read_tasks(folder, json_files(folder))
-    images, found = images_below(folder)
-    problems += found
-    by_end = ends(images)
+    problems: list[Problem] = []
+    tasks = read_tasks(folder, json_files(folder), problems)
+    by_end = ends(images_below(folder, problems))
     records, undone = [], []
     for location, task in tasks:
         reference, choices = reference_of(task), _choices(task)
-        image, problem = find_image(folder, reference, by_end, location)
         if choices is None:
             undone.append(reference)
-        elif problem:
-            problems.append(problem)
-        else:
+            continue
+        with collected(problems):
+            image = find_image(folder, reference, by_end, location)
             records.append(SourceRecord(stem(image), image, task_labels(choices), location))
-    distinct, repeated = with_distinct_names(records)
-    names = tuple(sorted({label for record in records for label in record.labels}))
-    if undone:
-        got = f"{len(undone)} without: {listed(undone)}"
-        advice = (
-            "They are left out. JSON-MIN names choices as their control: if that is none of "
-            f"{', '.join(CHOICES)}, export as JSON."
-        )
-        problems.append(Problem(folder, "an annotation in each task", got, advice, fatal=False))
-    return ParsedSource(folder, tuple(distinct), names, names, tuple(problems + repeated))
+    names = tuple(labels_of(records))
+    advice = (
+        "They are left out. JSON-MIN names choices as their control: if that is none of "
+        f"{', '.join(CHOICES)}, export as JSON."
+    )
+    problems += warn_of(undone, "without", folder, "an annotation in each task", advice)
+    distinct = with_distinct_names(records, problems)
+    return ParsedSource(folder, tuple(distinct), names, names, tuple(problems))
 
 
-def find_image(
-    folder: Path, reference: str, by_end: dict[str, list[str]], location: Location
-) -> tuple[str, Problem | None]:
-    """The one file that `reference` means, relative to the folder."""
+def find_image(folder: Path, reference: str, by_end: dict[str, list[str]], location: Location) -> str:
+    """The one file that `reference` means, relative to the folder. Raises `BadEntry`."""
     names = locate(reference, by_end)
     if len(names) == 1:
-        return names[0], None
+        return names[0]
     got = f"{len(names)}: {listed(names)}" if names else "none"
-    advice = "Copy it there." if not names else "Keep one of them, or the folders of the export."
-    return "", Problem(folder, f"one image for {reference[:200]!r}", got, advice, location)
+    advice = "Keep one of them, or the folders of the export." if names else "Copy it there."
+    raise BadEntry(Problem(folder, f"one image for {reference[:200]!r}", got, advice, location))
 
 
 def task_labels(choices: Sequence[str]) -> tuple[str, ...]:
@@ -73,24 +69,20 @@ def task_labels(choices: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name and name not in BACKGROUND)
 
 
-def read_tasks(folder: Path, files: Sequence[Path]) -> tuple[list[TaskEntry], list[Problem]]:
+def read_tasks(folder: Path, files: Sequence[Path], problems: list[Problem]) -> list[TaskEntry]:
     """The tasks of JSON files in the folder that name an image, with their locations."""
     tasks: list[TaskEntry] = []
-    problems = []
     for file in files:
-        value, found = read_json_file(folder, file)
-        problems += found
-        if found:
-            continue
-        entries = value if isinstance(value, list) else [value]
-        for position, entry in enumerate(entries):
-            location = Location(file, f"[{position}]")
-            if isinstance(entry, dict) and reference_of(entry):
-                tasks.append((location, entry))
-            else:
-                advice = "Export the project as JSON or JSON-MIN."
-                problems.append(Problem(file, "a task with an image", "something else", advice, location))
-    return tasks, problems
+        with collected(problems):
+            value = read_json_file(folder, file)
+            for position, entry in enumerate(value if isinstance(value, list) else [value]):
+                location = Location(file, f"[{position}]")
+                if isinstance(entry, dict) and reference_of(entry):
+                    tasks.append((location, entry))
+                else:
+                    advice = "Export the project as JSON or JSON-MIN."
+                    problems.append(problem_at(location, "a task with an image", "something else", advice))
+    return tasks
 
 
 def reference_of(task: Mapping[str, Any]) -> str:
@@ -99,7 +91,7 @@ def reference_of(task: Mapping[str, Any]) -> str:
     if not isinstance(data, dict):
         return ""
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
-    named = [texts[key] for key in ("image", "img", "image", "image", "url") if key in texts]
+    named = [texts[key] for key in ("image", "img", "photo", "picture", "url") if key in texts]
     return [*named, *(value for value in texts.values() if "/" in value), ""][0]
 
 
@@ -134,13 +126,13 @@ def _is_annotated(value: object) -> bool:
 
 def _names(value: object) -> list[str]:
     """The names in `cat`, `[cat, dog]`, or what `_is_annotated`."""
-    found: list[str] = []
+    names: list[str] = []
     for entry in value if isinstance(value, list) else [value]:
         if isinstance(entry, dict):
-            found += _named(entry)
+            names += _named(entry)
         elif isinstance(entry, str):
-            found.append(entry)
-    return found
+            names.append(entry)
+    return names
 
 
 def _named(entry: Mapping[str, Any]) -> list[str]:

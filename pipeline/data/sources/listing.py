@@ -17,22 +17,23 @@ DEEPEST = 8  # folders that are compared
 UPLOADED = re.compile(r"[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
 
 
-def images_below(folder: Path) -> tuple[list[str], list[Problem]]:
+def images_below(folder: Path, problems: list[Problem]) -> list[str]:
     """Files with the suffix of an image, relative to `folder`, sorted; links that leave it are problems."""
-    found, problems = [], []
+    images = []
     for name in sorted(_walk(folder)):
+        file = folder / name
         try:
             safe_join(folder, name)
         except ValueError:
             advice = "Copy what it points to into the folder, or delete it."
-            problems.append(Problem(folder / name, f"a file in {folder}", "a link to elsewhere", advice))
+            problems.append(Problem(file, f"a file in {folder}", "a link to elsewhere", advice))
             continue
-        if (folder / name).is_dir():
+        if file.is_dir():
             advice = "Replace the link by the folder, or delete it."
-            problems.append(Problem(folder / name, "a folder", "a link to one", advice))
+            problems.append(Problem(file, "a folder", "a link to one", advice))
         else:
-            found.append(name)
-    return found, problems
+            images.append(name)
+    return images
 
 
 def ends(names: Iterable[str]) -> dict[str, list[str]]:
@@ -40,37 +41,37 @@ def ends(names: Iterable[str]) -> dict[str, list[str]]:
 
     Accents count the same in one letter or two.
     """
-    found: dict[str, list[str]] = defaultdict(list)
+    by_end: dict[str, list[str]] = defaultdict(list)
     for name in names:
         parts = PurePosixPath(name).parts
         for start in range(len(parts)):
-            found[normalize("NFC", "/".join(parts[start:]))].append(name)
-    return found
+            by_end[normalize("NFC", "/".join(parts[start:]))].append(name)
+    return by_end
 
 
 def locate(reference: str, by_end: dict[str, list[str]]) -> Sequence[str]:
     """The files that an export may mean by `reference`, a path of another machine or an address.
 
-    The longest end of the path that files have decides; an uploaded one may have got eight digits in front.
+    The longest end of the path that files have decides. An uploaded file may have eight digits in front.
     """
-    found = ((end, by_end[end]) for end in _possible_ends(reference) if end in by_end)
-    longest = max(found, key=lambda pair: len(pair[0]), default=("", ()))[1]
-    if longest:
-        return longest
-    uploaded = (UPLOADED.sub("", end, count=1) for end in _possible_ends(reference))
+    possible = list(_possible_ends(reference))
+    longest = max((end for end in possible if end in by_end), key=len, default=None)
+    if longest is not None:
+        return by_end[longest]
+    uploaded = (UPLOADED.sub("", end, count=1) for end in possible)
     return next((by_end[end] for end in uploaded if end in by_end), ())
 
 
 def _possible_ends(reference: str) -> Iterable[str]:
-    """The ends of a reference read as a path, as an address, and as one with a path behind `?d=`.
+    """The ends of a reference: read as a path, as an address, and as an address with a path behind `?d=`.
 
     Only an address writes `%20` for a space; in a path, `&` and `=` are letters like others.
     """
     address, _, query = reference.partition("?")
     readings = [re.split(r"[/\\]", reference), unquote(address.partition("#")[0]).split("/")]
     readings += [unquote(value).split("/") for value in re.split("[&=]", query)]
-    for read in readings:
-        parts = [part for part in read if part not in ("", ".", "..")]
+    for reading in readings:
+        parts = [part for part in reading if part not in ("", ".", "..")]
         for start in range(max(0, len(parts) - DEEPEST), len(parts)):
             yield normalize("NFC", "/".join(parts[start:]))
 

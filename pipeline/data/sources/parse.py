@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.base.problems import Problem
+from pipeline.data.problem_lists import BadEntry
 from pipeline.data.sources import coco, csv_folder, cvat, imagefolder, labelstudio, voc
 from pipeline.data.sources.records import ParsedSource
 from pipeline.params import DataParams, Source
@@ -11,23 +12,26 @@ HEAD = 4096  # bytes of a file that tell what it is
 
 
 def parse_source(source: Source, folder: Path, data: DataParams) -> ParsedSource:
-    """What the folder says of its images, read as a `source`."""
+    """The records of a folder that is read as a `source`."""
     if not folder.is_dir():
         advice = "Give the folder that holds the images and their labels."
         return ParsedSource(folder, problems=(Problem(folder, "a folder", "no such folder", advice),))
-    match source:
-        case "csv":
-            return csv_folder.read_folder(folder, data)
-        case "imagefolder":
-            return imagefolder.read_folder(folder)
-        case "coco":
-            return coco.read_folder(folder)
-        case "voc":
-            return voc.read_folder(folder, data)
-        case "labelstudio":
-            return labelstudio.read_folder(folder)
-        case "cvat":
-            return cvat.read_folder(folder)
+    try:
+        match source:
+            case "csv":
+                return csv_folder.read_folder(folder, data)
+            case "imagefolder":
+                return imagefolder.read_folder(folder)
+            case "coco":
+                return coco.read_folder(folder)
+            case "voc":
+                return voc.read_folder(folder, data)
+            case "labelstudio":
+                return labelstudio.read_folder(folder)
+            case "cvat":
+                return cvat.read_folder(folder)
+    except BadEntry as error:
+        return ParsedSource(folder, problems=error.problems)
 
 
 def detect_source(folder: Path) -> Source:
@@ -49,7 +53,7 @@ def detect_source(folder: Path) -> Source:
 
 
 def head(file: Path) -> str:
-    """The first text of a file, without space in front; empty of what is no file, or a link."""
+    """The first text of a file, without space in front; empty for a link or no file."""
     if not file.is_file() or file.is_symlink():
         return ""
     with file.open("rb") as content:

@@ -1,7 +1,7 @@
-"""What a source says of its images, before anything is checked against the files."""
+"""The records that every source is read into, before the files are checked."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
@@ -9,6 +9,7 @@ from unicodedata import normalize
 from pipeline.base.files import safe_join
 from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
+from pipeline.data.problem_lists import BadEntry, problem_at
 from pipeline.formats.palette import Colour
 
 BACKGROUND = ("background", "_background", "_background_", "__background__")  # names that mean: no label
@@ -35,26 +36,29 @@ class SourceRecord:
     score: bool = True  # the mask may be used for scores
     mask: str | tuple[Shape, ...] | None = None  # a file relative to the folder (may be missing), or outlines
     size: tuple[int, int] | None = None  # height, width that outlines are drawn for
-    more: bool = False  # it shows objects that are no labels: without labels it is no background
+    more: bool = False  # the image shows objects that are no labels: without labels it is no background
+
+
+Repetition = tuple[SourceRecord, SourceRecord]  # a record, and the first one of its name
 
 
 @dataclass(frozen=True)
 class ParsedSource:
-    """What a folder says, and everything that is wrong with how it says it."""
+    """The records of a folder, its classes, and the problems of its lists of labels."""
 
-    file: Path  # where labels are, for messages on all of them
+    file: Path  # where the labels are, for messages on all of them
     records: tuple[SourceRecord, ...] = ()
-    names: tuple[str, ...] = ()  # the classes in the order of the ids of its masks
-    classes: tuple[str, ...] = ()  # those of `names` that are used unless data.classes says otherwise
+    names: tuple[str, ...] = ()  # of the classes, in the order of the ids of the masks
+    classes: tuple[str, ...] = ()  # the part of `names` that is used where data.classes is not set
     problems: tuple[Problem, ...] = ()
     masks: Path = Path("masks")  # folder of the masks, for messages
     colours: Mapping[Colour, int] | None = None  # ids of RGB masks
 
 
 def class_name(text: str) -> str:
-    """`text` without space around it, and accents in one form: folders of a Mac spell them in two letters.
+    """`text` without space around it, accents in one form, and a `?` for halves of characters in JSON.
 
-    Halves of characters, which JSON may hold and no file can, become question marks.
+    Folders of a Mac spell accents in two letters.
     """
     return normalize("NFC", text.strip()).encode("utf-8", "replace").decode()
 
@@ -71,20 +75,25 @@ def split_of(text: str) -> Split | None:
     return None
 
 
-def check_image(folder: Path, image: str, location: Location, below: str = "") -> Problem | None:
-    """An image has to lie in `folder/below`, also after links are followed: its name becomes a file name."""
-    path, where = PurePosixPath(image), f"below {below}" if below else f"in {folder}"
+def check_image(folder: Path, image: str, location: Location, below: str = "") -> None:
+    """Check that `image` lies in `folder/below`, also after links are followed: its name becomes a file name.
+
+    Raises:
+        BadEntry: it is empty, absolute, too long, or leaves the folder.
+    """
+    path, place = PurePosixPath(image), f"below {below}" if below else f"in {folder}"
     if not path.name:
-        advice = f"Name a file {where}, or delete the line."
-        return Problem(location.file, "an image file", "an empty cell or name", advice, location)
+        advice = f"Name a file {place}, or delete the line."
+        raise BadEntry(problem_at(location, "an image file", "an empty cell or name", advice))
     try:
         safe_join(folder, below + image).exists()  # fails for names that are too long
-        left = path.is_absolute() or ".." in path.parts
+        outside = path.is_absolute() or ".." in path.parts
     except (ValueError, OSError):
-        left = True
-    base = below or "the folder"
-    advice = f"Write paths relative to {base}, without `..`, and copy files that are links to elsewhere."
-    return Problem(location.file, f"an image {where}", repr(image[:200]), advice, location) if left else None
+        outside = True
+    if outside:
+        base = below or "the folder"
+        advice = f"Write paths relative to {base}, without `..`, and copy files that are links to elsewhere."
+        raise BadEntry(problem_at(location, f"an image {place}", repr(image[:200]), advice))
 
 
 def stem(image: str) -> str:
@@ -93,18 +102,24 @@ def stem(image: str) -> str:
     return str(path.with_suffix("")) if path.name else image
 
 
-def with_distinct_names(records: Sequence[SourceRecord]) -> tuple[list[SourceRecord], list[Problem]]:
+def labels_of(records: Iterable[SourceRecord]) -> list[str]:
+    """All labels of the records, sorted, each once."""
+    return sorted({label for record in records for label in record.labels})
+
+
+def first_of_each_name(records: Iterable[SourceRecord]) -> tuple[list[SourceRecord], list[Repetition]]:
+    """The first record of each name; the others, each with the first of its name."""
+    first: dict[str, SourceRecord] = {}
+    repetitions = [(r, first[r.name]) for r in records if first.setdefault(r.name, r) is not r]
+    return list(first.values()), repetitions
+
+
+def with_distinct_names(records: Sequence[SourceRecord], problems: list[Problem]) -> list[SourceRecord]:
     """Names keep the suffix where two images differ in nothing else; what is still the same is a problem."""
     counts = Counter(record.name for record in records)
-    named = [replace(record, name=record.image) if counts[record.name] > 1 else record for record in records]
-    first: dict[str, SourceRecord] = {}
-    problems = []
-    for record in named:
-        other = first.setdefault(record.name, record)
-        if other is not record:
-            got, advice = (
-                f"{record.image!r} again",
-                f"It is in {other.location.file} too ({other.location.at}).",
-            )
-            problems.append(Problem(record.location.file, "each image once", got, advice, record.location))
-    return list(first.values()), problems
+    named = (replace(record, name=record.image) if counts[record.name] > 1 else record for record in records)
+    distinct, repetitions = first_of_each_name(named)
+    for record, first in repetitions:
+        advice = f"It is in {first.location.file} too ({first.location.at})."
+        problems.append(problem_at(record.location, "each image once", f"{record.image!r} again", advice))
+    return distinct

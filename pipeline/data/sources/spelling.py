@@ -1,6 +1,6 @@
-"""Names that a listing spells otherwise than the disk does."""
+"""Names that a list of images spells differently from the disk."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
@@ -20,42 +20,34 @@ def as_on_disk(folder: Path, records: Sequence[SourceRecord]) -> list[SourceReco
     named = [name for record in records for name in (record.image, record.mask) if isinstance(name, str)]
     if all(name.isascii() or (folder / name).exists() for name in named):
         return list(records)
-    files = {normalize("NFC", name): name for name in images_below(folder)[0]}
-    known = set(files.values())
+    files = images_below(folder, [])
+    spelling = {normalize("NFC", name): name for name in files} | {name: name for name in files}
 
-    def found(name: str) -> str:
-        return name if name in known else files.get(normalize("NFC", name), name)
+    def on_disk(name: str) -> str:
+        return spelling.get(name) or spelling.get(normalize("NFC", name), name)
 
     return [
-        replace(
-            record,
-            image=found(record.image),
-            mask=found(record.mask) if isinstance(record.mask, str) else record.mask,
-        )
-        for record in records
+        replace(r, image=on_disk(r.image), mask=on_disk(r.mask) if isinstance(r.mask, str) else r.mask)
+        for r in records
     ]
 
 
 def with_likely_names(folder: Path, problems: Sequence[Problem]) -> list[Problem]:
-    """The problems, where a missing file may be meant by another name with that name as the advice."""
+    """The problems; where another name may mean the missing file, that name is the advice."""
     if not any(problem.got == MISSING for problem in problems):
         return list(problems)
-    files = _by_key(images_below(folder)[0])
+    files: dict[
+        str, str
+    ] = {}  # by their name in small letters, with suffix and without; of equal ones the first
+    for name in images_below(folder, []):
+        for key in (_key(name), _key(PurePosixPath(name).stem)):
+            files.setdefault(key, name)
     return [_with_likely_name(problem, files) if problem.got == MISSING else problem for problem in problems]
 
 
 def _with_likely_name(problem: Problem, files: Mapping[str, str]) -> Problem:
     likely = files.get(_key(problem.file.name))
     return replace(problem, advice=f"There is {likely}: write it like this.") if likely else problem
-
-
-def _by_key(names: Iterable[str]) -> dict[str, str]:
-    """Files by their name in small letters, with suffix and without; of equal ones the first."""
-    found: dict[str, str] = {}
-    for name in names:
-        for key in (_key(name), _key(PurePosixPath(name).stem)):
-            found.setdefault(key, name)
-    return found
 
 
 def _key(name: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
+from pipeline.data.problem_lists import BadEntry, collected, problem_at
 from pipeline.data.sources.colour_tables import read_colours, read_labelmap
 from pipeline.data.sources.documents import read_text_file, read_xml_file, text_of
 from pipeline.data.sources.listing import images_below
@@ -14,6 +15,7 @@ from pipeline.data.sources.records import (
     SourceRecord,
     check_image,
     class_name,
+    labels_of,
     split_of,
     stem,
 )
@@ -54,23 +56,21 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     """
     if not (folder / "JPEGImages").is_dir() or not (folder / "Annotations").is_dir():
         advice = "Give the folder of the year, as VOCdevkit/VOC2012."
-        problem = Problem(folder, "a folder with JPEGImages/ and Annotations/", "none", advice)
-        return ParsedSource(folder, problems=(problem,))
-    files, problems = images_below(folder / "JPEGImages")
+        raise BadEntry(Problem(folder, "a folder with JPEGImages/ and Annotations/", "none", advice))
+    problems: list[Problem] = []
+    files = images_below(folder / "JPEGImages", problems)
     images = {stem(name): f"JPEGImages/{name}" for name in files}
-    wanted, found = _read_lists(folder, images)
-    problems += found
     records = []
-    for name, (split, location) in wanted.items():
+    entries, list_problems = _read_lists(folder, images)
+    problems += list_problems
+    for name, (split, location) in entries.items():
         image = images.get(name, f"JPEGImages/{name}.jpg")
-        record, found = _read_record(folder, name, image, split, location, data)
-        records += [record] if record else []
-        problems += found
-    names, found = _names(folder, records)
-    colours, wrong = read_colours(folder, names)
-    used = {label for record in records for label in record.labels}
+        with collected(problems):
+            records.append(_read_record(folder, name, image, split, location, data.difficult))
+    used = labels_of(records)
+    names = _names(folder, used)
+    colours = read_colours(folder, names, problems)
     classes = tuple(name for name in names if name in used)
-    problems += found + wrong
     return ParsedSource(folder, tuple(records), names, classes, tuple(problems), folder / MASKS[0], colours)
 
 
@@ -78,91 +78,77 @@ def _read_lists(
     folder: Path, images: dict[str, str]
 ) -> tuple[dict[str, tuple[Split | None, Location]], list[Problem]]:
     """The split of each image that a list names; all images without a split where there are no lists."""
-    wanted: dict[str, tuple[Split | None, Location]] = {}
-    problems = []
+    entries: dict[str, tuple[Split | None, Location]] = {}
+    problems: list[Problem] = []
     for file in _lists(folder):
-        try:
-            lines = read_text_file(folder, file).splitlines()
-        except (OSError, ValueError) as error:
-            problems.append(Problem(file, "a list of images in UTF-8", str(error), "Save it as UTF-8 text."))
-            continue
+        lines: list[str] = []
+        with collected(problems):
+            lines = read_text_file(folder, file, "a list of images in UTF-8").splitlines()
         for number, line in enumerate(lines, 1):
-            location = Location(file, f"line {number}")
-            name = _listed_name(line, images)
-            problem = check_image(folder, f"{name}.jpg", location, "JPEGImages/") if name else None
-            if problem:
-                problems.append(problem)
-            elif name and name in wanted:
-                got, advice = f"{name!r} again", f"It is in {wanted[name][1].file} too."
-                problems.append(Problem(file, "each image in one list", got, advice, location))
-            elif name:
-                wanted[name] = split_of(file.stem), location
-    if not wanted and not problems:
-        return {name: (None, Location(folder / "JPEGImages")) for name in images}, []
-    return wanted, problems
+            location, name = Location(file, f"line {number}"), _listed_name(line, images)
+            if not name:
+                continue
+            with collected(problems):
+                check_image(folder, f"{name}.jpg", location, "JPEGImages/")
+                if name in entries:
+                    got, advice = f"{name!r} again", f"It is in {entries[name][1].file} too."
+                    raise BadEntry(problem_at(location, "each image in one list", got, advice))
+                entries[name] = split_of(file.stem), location
+    if not entries and not problems:
+        entries = {name: (None, Location(folder / "JPEGImages")) for name in images}
+    return entries, problems
 
 
 def _lists(folder: Path) -> list[Path]:
     """The lists of the first folder below ImageSets/ that has some; trainval only where it is alone."""
     sets = folder / "ImageSets"
-    augmented = [sets / kind / f"{name}.txt" for kind in LISTS for name in AUGMENTED]
-    train = next((file for file in augmented if file.is_file()), None)
+    train = next((file for kind in LISTS for file in _existing(sets / kind, AUGMENTED)), None)
     for kind in LISTS:
-        named = [sets / kind / f"{name}.txt" for name in ("train", "val", "test")]
-        found = [file for file in named if file.is_file()]
-        if train and (found or train.parent == sets / kind):
-            val = sets / "Segmentation" / "val.txt"
-            return [train, *([val] if val.is_file() else [])]
-        if found:
-            return found
-        whole = [sets / kind / f"{name}.txt" for name in ("trainval", "default")]
-        if any(file.is_file() for file in whole):
-            return [file for file in whole if file.is_file()][:1]
+        files = _existing(sets / kind, ("train", "val", "test"))
+        if train and (files or train.parent == sets / kind):
+            return [train, *_existing(sets / "Segmentation", ("val",))]
+        if not files:
+            files = _existing(sets / kind, ("trainval", "default"))[:1]
+        if files:
+            return files
     return []
+
+
+def _existing(folder: Path, names: Sequence[str]) -> list[Path]:
+    return [file for name in names if (file := folder / f"{name}.txt").is_file()]
 
 
 def _listed_name(line: str, images: Container[str]) -> str:
     """The image of a line: `2007_000032`, or `/JPEGImages/2007_000032.jpg /SegmentationClassAug/...png`.
 
-    A line may hold more behind a space; if there is an image called like all of it, it is that.
+    A line may hold more behind a space, unless there is an image that is called like the whole line.
     """
     if line.strip() in images:
         return line.strip()
     word = line.split(maxsplit=1)[0] if line.strip() else ""
-    if "JPEGImages/" in word:
-        return stem(word.partition("JPEGImages/")[2]) if word.partition("JPEGImages/")[2] else word
-    return word
+    below = word.partition("JPEGImages/")[2]
+    return stem(below) if below else word
 
 
 def _read_record(
-    folder: Path, name: str, image: str, split: Split | None, location: Location, data: DataParams
-) -> tuple[SourceRecord | None, list[Problem]]:
+    folder: Path, name: str, image: str, split: Split | None, location: Location, difficult: bool
+) -> SourceRecord:
     file = folder / "Annotations" / f"{name}.xml"
-    problem = check_image(folder, f"{name}.xml", location, "Annotations/")
-    if problem:
-        return None, [problem]
-    root, problems = read_xml_file(folder, file)
-    if root is None:
-        return None, problems
-    objects = root.findall("object")
-    kept = [o for o in objects if data.difficult or text_of(o, "difficult") != "1"]
+    check_image(folder, f"{name}.xml", location, "Annotations/")
+    objects = read_xml_file(folder, file).findall("object")
+    kept = [o for o in objects if difficult or text_of(o, "difficult") != "1"]
     labels = tuple(dict.fromkeys(class_name(text_of(o, "name")) for o in kept))
     if "" in labels:
-        problem = Problem(file, "a name in each object", "none", "Name it, or delete the object.")
-        return None, [problem]
+        raise BadEntry(Problem(file, "a name in each object", "none", "Name it, or delete the object."))
     mask = next((f"{kind}/{name}.png" for kind in MASKS if (folder / kind / f"{name}.png").exists()), None)
-    return SourceRecord(
-        name, image, labels, Location(file), split, mask=mask, more=len(kept) < len(objects)
-    ), []
+    more = len(kept) < len(objects)
+    return SourceRecord(name, image, labels, Location(file), split, mask=mask, more=more)
 
 
-def _names(folder: Path, records: Sequence[SourceRecord]) -> tuple[tuple[str, ...], list[Problem]]:
+def _names(folder: Path, labels: Sequence[str]) -> tuple[str, ...]:
     """The classes in the order of the ids: of labelmap.txt, else VOC's, else the sorted labels."""
-    table, problems = read_labelmap(folder)
-    labels = {label for record in records for label in record.labels}
+    table = read_labelmap(folder, [])  # `read_colours` tells its problems
     if table:
         named = [name for name in table if name not in BACKGROUND]
-        return (*named, *sorted(labels - set(named))), []
-    if labels <= set(CLASSES):
-        return tuple(CLASSES), problems
-    return tuple(sorted(labels)), problems
+        return *named, *(label for label in labels if label not in named)
+    return tuple(CLASSES) if set(labels) <= set(CLASSES) else tuple(labels)
