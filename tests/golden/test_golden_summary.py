@@ -23,8 +23,9 @@ def test_summary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     models = {name: score_predictions(name) for name in SUPERVISION}
     assert found.keys() == {
         "classifier", "corrected_masks", "heatmaps", "pseudo_masks",
-        "segmentation", "supervision", "weak_to_full",
+        "segmentation", "split", "supervision", "weak_to_full",
     }  # fmt: skip
+    assert found["split"] == "val"
     assert found["segmentation"].keys() == models.keys()
     for name, scores in models.items():
         assert found["segmentation"][name].keys() == scores.keys()

@@ -1,5 +1,6 @@
 """Nothing of `val` and `test` reaches a training or a choice, and no true mask a training without them."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from PIL import Image
 from tests.golden.project import CLASSES, PHOTOS
 from tests.golden.whole_run import change_samples, content, finished_run, noise, run_stages
 
-# What is trained, made and chosen with training images; of the classifier's reports, scores and doubts are
-# of `val` too.
+# What is trained, made and chosen with training images; of the classifier's reports, scores and label
+# issues are of `val` too.
 CHOSEN = (
     "models/**/*",
     "data/heatmaps/**/*",
@@ -87,6 +88,10 @@ def changed(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
 
 
 def chosen(folder: Path) -> dict[str, Any]:
-    """What `metrics.json` in `folder` says without true masks."""
+    """What `metrics.json` and `images.csv` in `folder` say without true masks."""
     found = json.loads((folder / "metrics.json").read_text())
-    return {key: found[key] for key in ("threshold", "corrected", "noise")}
+    with (folder / "images.csv").open() as file:
+        rows = [
+            {key: row[key] for key in ("name", "confidence", "corrected")} for row in csv.DictReader(file)
+        ]
+    return {key: found[key] for key in ("threshold", "corrected", "quality")} | {"images": rows}
