@@ -5,6 +5,9 @@
   cannot learn them in the place of the object.
 * **GAIN**, two losses: an image without what the heatmap of a class covers should not show that class any
   more; and where a mask is known, the heatmap should be the mask.
+
+Throughout, `images` are float32 (N, 3, H, W) in [0, 1], `heatmaps` are those of `attention`, (N, C, h, w) in
+[0, 1], and `labels` are float32 (N, C) of 0 and 1.
 """
 
 import torch
@@ -49,11 +52,6 @@ def attention_mining(
     heatmap, and through the network that looks at I*. Images in which T covers more than `max_area` are
     left out: there the heatmap covers everything already, and the loss would reward it. 0 without images.
 
-    Args:
-        images: float32 (N, 3, H, W) in [0, 1].
-        heatmaps: (N, C, h, w) in [0, 1], see `attention`.
-        labels: float32 (N, C) of 0 and 1.
-
     Source: GAIN, eq. 3 to 5; the mean colour is 0 in the network's own scale, the area guard is ours.
     """
     rows = labels.any(1).nonzero()[:, 0]
@@ -77,9 +75,7 @@ def attention_error(heatmaps: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
     have both. The gradient reaches the weights through the heatmap. 0 without images.
 
     Args:
-        heatmaps: (N, C, h, w) in [0, 1], see `attention`; resized to the masks.
         masks: int64 (N, H, W) of 0, class + 1, and 255 where nothing is known.
-        labels: float32 (N, C) of 0 and 1.
 
     Source: GAIN, Li et al. 2018, arXiv:1802.10171, section 3.3, L_e.
     """
@@ -99,12 +95,7 @@ def erase(images: Tensor, heatmaps: Tensor, labels: Tensor, params: ErasingParam
 
     Region `object`: the mean colour where the heatmap is above the threshold.
     Region `background`: elsewhere, the next image of the batch where it is not above the threshold either,
-    and the mean colour where it is.
-
-    Args:
-        images: float32 (N, 3, H, W) in [0, 1]; images without labels are never changed.
-        heatmaps: (N, C, h, w) in [0, 1]; the largest over the image's labels counts.
-        labels: float32 (N, C) of 0 and 1.
+    and the mean colour where it is. Of the heatmaps, the largest over the image's labels counts.
 
     Source: adversarial erasing, Wei et al. 2017, arXiv:1703.08448, 3.1, in one pass and by an average of past
     weights. Random backgrounds: the mixed-rand images of Xiao et al. 2020, arXiv:2006.09994.

@@ -20,14 +20,7 @@ BoolMask = NDArray[np.bool_]  # (H, W)
 def boundary_counts(ground_truth: Ids, prediction: Ids, label_count: int, width: float) -> Counts:
     """Pixels in the bands of each label, int64 (L, 2): in both bands, in either. Additive over images.
 
-    Args:
-        ground_truth: (H, W) ids 0..L - 1, or 255 where a pixel is not scored.
-        prediction: (H, W) ids 0..L - 1.
-        label_count: L, the background counted.
-        width: of the band, as share of the image diagonal; at least 1 pixel is taken.
-
-    Raises:
-        ValueError: the shapes differ, or an id is out of range.
+    Arguments as for `confusion_matrix`. `width` is that of the band, as share of the image diagonal.
     """
     if ground_truth.ndim != 2 or ground_truth.shape != prediction.shape:
         raise ValueError(

@@ -30,8 +30,7 @@ class PseudoMaskScores:
 def confusion_matrix(ground_truth: Ids, prediction: Ids, label_count: int) -> Counts:
     """Pixels by true and predicted label, int64 (L, L): rows ground truth, columns prediction.
 
-    Raises:
-        ValueError: see `pseudo_mask_counts`, or the prediction holds 255: leaving pixels out flatters it.
+    Arguments as for `pseudo_mask_counts`, but a prediction must not hold 255: leaving pixels out flatters it.
     """
     if np.any(prediction == IGNORE):
         raise ValueError(

@@ -74,7 +74,6 @@ def diagnose(
     """The diagnosis as it is written: per class and overall, and a sentence for each suspicion.
 
     Args:
-        classes: names.
         labels: (N, C), the classes that each image shows.
         logits: (N, C), of the classifier.
         backgrounds: (N, C), logits with all objects painted over; NaN without ground truth.

@@ -35,9 +35,6 @@ def heat_shares(heatmap: Heatmap, ground_truth: Ids, label_id: int) -> NDArray[n
     """The share of the heatmap on each of `REGIONS`, float64 (5,) with sum 1; NaN for a heatmap of zeros.
 
     Pixels that the ground truth leaves open (255) are left out.
-
-    Raises:
-        ValueError: the shapes differ.
     """
     if heatmap.shape != ground_truth.shape:
         raise ValueError(

@@ -19,9 +19,6 @@ def average_precision(ground_truth: MultiHot, probabilities: ClassProbabilities)
     Returns:
         float64 (C,) in [0, 1]; NaN for classes that no image shows.
 
-    Raises:
-        ValueError: the shapes differ, the ground truth is not 0 or 1, or a probability is not finite.
-
     Source: sklearn.metrics.average_precision_score, which does not interpolate.
     """
     from sklearn.metrics import average_precision_score  # here, since it takes seconds to load
@@ -36,9 +33,6 @@ def f1_at(ground_truth: MultiHot, probabilities: ClassProbabilities, threshold: 
 
     Returns:
         float64 (C,) in [0, 1]; NaN for classes neither shown nor predicted anywhere.
-
-    Raises:
-        ValueError: see `average_precision`.
     """
     from sklearn.metrics import f1_score  # here, see above
 
@@ -50,6 +44,7 @@ def f1_at(ground_truth: MultiHot, probabilities: ClassProbabilities, threshold: 
 
 
 def _check(ground_truth: MultiHot, probabilities: ClassProbabilities) -> NDArray[np.bool_]:
+    """The ground truth as bool, if both fit."""
     if ground_truth.ndim != 2 or ground_truth.shape != probabilities.shape:
         shapes = f"{ground_truth.shape} and {probabilities.shape}"
         raise ValueError(f"Expected ground truth and probabilities (N, C), got {shapes}")

@@ -48,8 +48,6 @@ def class_maps(
         model: in eval mode; gives logits (N, C).
         images: (N, 3, H, W) as `model` wants them, on its device.
         classes: class indices of each image; None: the class with the largest logit.
-        methods: of `METHODS`.
-        target: see `find_target`.
         reshape: see `capture_output`.
         earlier: layers before the target, whose outputs (N, K, h, w) get maps by LayerCAM.
 
@@ -74,12 +72,7 @@ def maps_of(
     reshape: Reshape | None = None,
     earlier: Sequence[Captured] = (),
 ) -> ClassMaps:
-    """Maps from a forward pass that has run, see `class_maps`.
-
-    Args:
-        captured: of `capture_target`; `earlier` of the earlier layers.
-        output: what the model returned, with its graph.
-    """
+    """`class_maps` from a forward pass that has run: `output` is what the model returned, with its graph."""
     logits = _checked_logits(output, len(captured.activations))
     if classes is None:
         classes = logits.argmax(1, keepdim=True).tolist()

@@ -1,6 +1,6 @@
 """Heatmaps of a whole data set, in batches of one size, written shard by shard."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, groupby
@@ -82,24 +82,21 @@ def make_heatmaps(
     so an interrupted run ends with the same bytes.
     """
     shards = plan_shards(samples, maker.params, maker.long_side)
-    unfinished = {
-        i: shard
-        for i, shard in enumerate(shards)
-        if not all(shard_file(folder, i).exists() for folder in folders.values())
-    }
+    todo = [i for i in range(len(shards)) if not all(shard_file(f, i).exists() for f in folders.values())]
+    batches = list(chain(*(shards[i] for i in todo)))
     sides = scaled_sides(maker.params, maker.long_side)
 
     def read(batch: Batch) -> list[Tensor]:  # at every scale: float32 (N, 3, h, w) in [0, 1]
         images = [manifest.image(sample) for sample in batch]
         return [torch.stack([image_tensor(image, side) for image in images]) for side in sides]
 
-    pyramids = read_ahead(read, list(chain(*unfinished.values())))
-    total = _image_count(shards)
-    done = total - _image_count(unfinished.values())
+    pyramids = read_ahead(read, batches)
+    total = sum(map(len, chain(*shards)))
+    done = total - sum(map(len, batches))
     with tqdm(total=total, desc="heatmaps", initial=done, unit="image") as bar:
-        for i, shard in unfinished.items():
+        for i in todo:
             arrays: dict[str, dict[str, StoredHeatmaps]] = {method: {} for method in folders}
-            for batch in shard:
+            for batch in shards[i]:
                 for method, heatmaps in maker.heatmaps(batch, next(pyramids)).items():
                     arrays[method].update(stored(batch, heatmaps))
                 bar.update(len(batch))
@@ -132,10 +129,6 @@ def scaled_sides(params: HeatmapParams, long_side: int) -> list[int]:
     """The long side in pixels at each scale; first the scale whose features the walk compares."""
     scales = sorted(params.scales, key=lambda scale: scale != params.walk.scale)
     return [max(32, round(scale * long_side)) for scale in scales]
-
-
-def _image_count(shards: Iterable[Shard]) -> int:
-    return sum(map(len, chain(*shards)))
 
 
 def _chunks(items: Sequence[_Item], length: int) -> list[tuple[_Item, ...]]:

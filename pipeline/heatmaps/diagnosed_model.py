@@ -156,16 +156,16 @@ def faithfulness(
 ) -> dict[str, Any]:
     """What the probability does when pixels are taken away, and the heatmap when weights are."""
     generator = torch.Generator().manual_seed(derive_seed(SEED, label, *sample.name.encode()))
-    hottest, random = probability_drops(model.net, pixels, label, heatmap, ERASED, generator)
-    randomized_models = {"random_head": model.random_head, "random_all": model.random_all}
-    correlations = {
-        name: rank_correlation(heatmap, model.heatmaps(randomized, pixels, [label])[0])
-        for name, randomized in randomized_models.items()
-    }
+    drop_hot, drop_random = probability_drops(model.net, pixels, label, heatmap, ERASED, generator)
+    random_head, random_all = (
+        rank_correlation(heatmap, model.heatmaps(randomized, pixels, [label])[0])
+        for randomized in (model.random_head, model.random_all)
+    )
     return {
         "insertion": area_under(insertion_curve(model.net, pixels, label, heatmap, STEPS)),
         "deletion": area_under(deletion_curve(model.net, pixels, label, heatmap, STEPS)),
-        "drop_hot": hottest,
-        "drop_random": random,
-        **correlations,
+        "drop_hot": drop_hot,
+        "drop_random": drop_random,
+        "random_head": random_head,
+        "random_all": random_all,
     }

@@ -1,4 +1,4 @@
-"""Heatmaps of any classifier: the public call."""
+"""`explain`: heatmaps of any classifier in one call."""
 
 from collections.abc import Sequence
 from typing import overload
@@ -55,24 +55,24 @@ def explain(
 ) -> list[Tensor] | dict[str, list[Tensor]]:
     """Heatmaps of the classes of each image, by one method or several.
 
-    One forward pass per scale and flip serves all images, classes and own methods. The model runs in eval
-    mode and is left as it was: modes, hooks, `.grad`. With `explainer`, the call of the model stays yours.
+    One forward pass per scale and flip serves all images, classes and methods, except those of grad-cam. The
+    model runs in eval mode; modes, hooks and `.grad` are put back. With `explainer`, you call the model.
 
     Args:
         model: images -> logits (N, C); on the device of `images`.
         images: (N, 3, H, W) as `model` wants them, normalised if it does not do that itself.
-        classes: class indices of each image, a list per image; None: the best-scoring class of each.
+        classes: class indices of each image, a list per image; None: the class with the largest logit.
         layer: a module, a dotted name such as `layer4.-1`, or None: the last feature map before global
             pooling, found with a forward pass of the first image.
         method: `cam`, `gradcam`, `gradcampp`, `xgradcam`, `hirescam`, `layercam`, or a name of the package
             grad-cam, e.g. `scorecam` (see `library_maps`). Several names give a dict.
         scales: factors of the size of `images`; maps are summed over scales (and flips) and divided once.
-        flip: also of the mirrored images, which makes the maps exactly flip-equivariant.
+        flip: also of the mirrored images: then mirrored images have exactly the mirrored maps.
         reshape: brings a layer's output of another form to (N, K, h, w), e.g. a transformer's tokens.
 
     Returns:
-        One float32 tensor (P, H, W) in [0, 1] per image, its classes in the given order; zero where a class
-        has no positive heat at all.
+        One float32 tensor (P, H, W) in [0, 1] per image, in the order of its classes; a map without positive
+        values is 0.
 
     Raises:
         ValueError: no such method or layer, not one list of classes per image, or a class beyond the logits.
@@ -81,23 +81,21 @@ def explain(
     methods = [method] if isinstance(method, str) else list(method)
     if images.ndim != 4:
         raise ValueError(f"expected images (N, 3, H, W), got {tuple(images.shape)}")
-    own = [m for m in methods if m in METHODS]
-    others = [m for m in methods if m not in METHODS]
-    chosen = classes
+    of_library = [m for m in methods if m not in METHODS]
+    ours = [m for m in methods if m in METHODS]
     with in_eval_mode(model):
         target = find_target(model, images[:1], layer)
 
         def make_maps(batch: Tensor) -> dict[str, Tensor]:
-            nonlocal chosen
-            found = class_maps(model, batch, chosen, own, target, reshape)
-            chosen = found.classes
-            return found.maps | {
-                name: library_maps(name, model, batch, chosen, target, reshape) for name in others
+            nonlocal classes  # None: the first scale chooses for all
+            result = class_maps(model, batch, classes, ours, target, reshape)
+            classes = result.classes
+            return result.maps | {
+                name: library_maps(name, model, batch, classes, target, reshape) for name in of_library
             }
 
         size = images.shape[-2], images.shape[-1]
         pyramid = [resize(images, (round(size[0] * s), round(size[1] * s))) for s in scales]
         fused = fuse(make_maps, pyramid, size, flip=flip)
-    present = chosen or ()
-    heatmaps = {m: [heat[: len(p)] for heat, p in zip(fused[m], present, strict=True)] for m in methods}
+    heatmaps = {m: [maps[: len(c)] for maps, c in zip(fused[m], classes or (), strict=True)] for m in methods}
     return heatmaps[method] if isinstance(method, str) else heatmaps

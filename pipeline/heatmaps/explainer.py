@@ -1,4 +1,4 @@
-"""Heatmaps of a model call that stays the caller's: a context manager around it."""
+"""`explainer`: a context manager that gives heatmaps of a model call of your own."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.heatmaps.class_maps import METHODS, ClassLists, capture_target, check_request, maps_of
+from pipeline.heatmaps.class_maps import ClassLists, capture_target, check_methods, check_request, maps_of
 from pipeline.heatmaps.fusion import fuse
 from pipeline.heatmaps.hooks import Captured, CaptureError, Reshape
 from pipeline.heatmaps.layers import TargetLayer, find_target
@@ -17,40 +17,33 @@ class Explainer:
     """Gives heatmaps of the last call of the model in the block of `explainer`."""
 
     def __init__(self, target: TargetLayer | None, method: str, reshape: Reshape | None) -> None:
-        self._target = target  # None: found in the first call
+        self._target = target  # None: the first call finds it
         self._method = method
         self._reshape = reshape
-        self._during = ExitStack()  # the hooks on the layer, while the model runs
+        self._hooks = ExitStack()  # on the layer, while the model runs
         self._depth = 0  # of calls within calls: a search for the layer calls the model too
         self._captured: Captured | None = None
         self._images = torch.empty(0)
-        self._output: Any = None  # with its graph; None: no call has come to its end
+        self._output: Any = None  # with its graph; None: no call has ended
         self._over = False
 
     def __call__(self, classes: ClassLists | None = None) -> list[Tensor]:
-        """Heatmaps of the images of the last call; further classes need no further call.
-
-        Args:
-            classes: class indices of each image, a list per image; None: the best-scoring class of each.
-
-        Returns:
-            One float32 tensor (P, H, W) in [0, 1] per image at its size, as from `explain`.
+        """Heatmaps of the images of the last call, as from `explain`; other classes need no other call.
 
         Raises:
             CaptureError: the block is over, the model has not run in it, or it has no graph from the layer to
                 the logits.
-            ValueError: not one list of classes per image, a class beyond the logits, or a method that the
-                model does not allow.
+            ValueError: see `explain`.
         """
         if self._over:
             raise CaptureError("the block of `explainer` is over: ask for heatmaps in it")
         if self._output is None or self._captured is None or self._target is None:
             raise CaptureError("expected a call of the model before this one, got none: model(images)")
         check_request(classes, len(self._images), [self._method], self._target)
-        found = maps_of(self._captured, self._output, classes, [self._method], self._target, self._reshape)
+        result = maps_of(self._captured, self._output, classes, [self._method], self._target, self._reshape)
         size = self._images.shape[-2], self._images.shape[-1]
-        heat = fuse(lambda _: found.maps, [self._images], size, flip=False)[self._method]
-        return [maps[: len(present)] for maps, present in zip(heat, found.classes, strict=True)]
+        heatmaps = fuse(lambda _: result.maps, [self._images], size, flip=False)[self._method]
+        return [maps[: len(c)] for maps, c in zip(heatmaps, result.classes, strict=True)]
 
     def _start(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Put the hooks on the layer: a forward pre-hook of the model."""
@@ -61,21 +54,18 @@ class Explainer:
         self._images = _find_images(args, kwargs)
         if self._target is None:
             self._target = find_target(model, self._images[:1], None)
-        self._captured = self._during.enter_context(capture_target(self._target, self._reshape))
+        self._captured = self._hooks.enter_context(capture_target(self._target, self._reshape))
 
     def _finish(self, _model: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
-        """Take them away and keep the output with its graph: a forward hook of the model.
-
-        It runs as well where the model raises, with an output of None.
-        """
+        """Remove the hooks and keep the output: a forward hook of the model, also when it raises (None)."""
         self._depth -= 1
         if self._depth == 0:
-            self._during.close()
+            self._hooks.close()
             self._output = output
 
     def _close(self) -> None:
-        """End the block: nothing of the network is kept."""
-        self._during.close()
+        """End the block, and keep nothing of the network."""
+        self._hooks.close()
         self._output = self._captured = None
         self._images = torch.empty(0)
         self._over = True
@@ -89,42 +79,35 @@ def explainer(
     method: str = "gradcampp",
     reshape: Reshape | None = None,
 ) -> Iterator[Explainer]:
-    """Heatmaps of calls of `model` that the caller makes in the block.
+    """An `Explainer` for calls of `model` that the caller makes in the block.
 
         with explainer(model) as cam:
             logits = model(images)
             heatmaps = cam([(0, 3), (1,)])
 
-    The model is in eval mode in the block and left as it was: modes, hooks, `.grad`. As in `explain`, the
-    graph is cut at the layer, and the gradients come from `torch.autograd.grad` on what the layer gave. So
-    frozen networks and callers without gradients work, and the graph of what the model returns ends at the
+    The model is in eval mode in the block; modes, hooks and `.grad` are put back. The graph is cut at the
+    layer. So frozen networks and callers without gradients work, and the graph of the logits ends at the
     layer: train outside the block. Each call of the model takes the place of the one before.
 
     Args:
         model: images (N, 3, H, W) -> logits (N, C); the images are its first argument of this form.
-        layer: a module, a dotted name such as `layer4.-1`, or None: the last feature map before global
-            pooling, found with a forward pass of the first image.
-        method: `cam`, `gradcam`, `gradcampp`, `xgradcam`, `hirescam` or `layercam`. Methods of the package
-            grad-cam call the model themselves: see `explain`.
-        reshape: see `explain`.
+        layer: see `explain`, as for `reshape`.
+        method: one of `METHODS`. Methods of the package grad-cam call the model themselves: see `explain`.
 
     Raises:
         ValueError: no such method or layer.
         CaptureError: in the call of the model: the layer was called twice, or its output is no feature map.
     """
-    if method not in METHODS:
-        raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
+    check_methods([method])
     # The image only matters where the layer has to be found.
     target = None if layer is None else find_target(model, torch.empty(0), layer)
     cam = Explainer(target, method, reshape)
     with ExitStack() as stack:
         stack.enter_context(in_eval_mode(model))
         stack.callback(cam._close)
-        before = model.register_forward_pre_hook(cam._start, with_kwargs=True)
-        stack.callback(before.remove)
+        stack.enter_context(model.register_forward_pre_hook(cam._start, with_kwargs=True))
         # In front: of several explainers, the last to start is the first to finish.
-        after = model.register_forward_hook(cam._finish, prepend=True, always_call=True)
-        stack.callback(after.remove)
+        stack.enter_context(model.register_forward_hook(cam._finish, prepend=True, always_call=True))
         yield cam
 
 
@@ -141,7 +124,7 @@ def in_eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 def _find_images(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    found = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value.ndim == 4]
-    if not found:
-        raise ValueError("expected images (N, 3, H, W) as an argument of the model, got none")
-    return found[0]
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, Tensor) and value.ndim == 4:
+            return value
+    raise ValueError("expected images (N, 3, H, W) as an argument of the model, got none")

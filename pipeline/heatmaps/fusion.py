@@ -59,11 +59,7 @@ def fuse_depths(
 
 
 def add_depths(maps: ClassMaps) -> dict[str, Tensor]:
-    """The map of each method plus the maps of all earlier layers, divided by its maximum.
-
-    Args:
-        maps: float32 (N, P, h, w) in [0, 1], all of one size.
-    """
+    """The map of each method plus the maps of all earlier layers, of one size, divided by its maximum."""
     if not maps.earlier:
         return maps.maps
     earlier = torch.stack(maps.earlier).sum(0)
@@ -71,11 +67,7 @@ def add_depths(maps: ClassMaps) -> dict[str, Tensor]:
 
 
 def normalise(heatmaps: Tensor) -> Tensor:
-    """Each non-negative map (..., h, w) divided by its maximum; a map of zeros stays 0.
-
-    Raises:
-        ArithmeticError: a map is not finite.
-    """
+    """Each non-negative map (..., h, w) divided by its maximum; a map of zeros stays 0."""
     peak = heatmaps.amax((-2, -1), keepdim=True)
     if not peak.isfinite().all():  # NaN is the maximum wherever there is one
         raise ArithmeticError("a heatmap is not finite: check the weights of the network")

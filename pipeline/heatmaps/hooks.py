@@ -119,7 +119,6 @@ def class_gradients(logits: Tensor, leaves: Sequence[Tensor], classes: Sequence[
 
     Args:
         logits: (N, C), computed from `leaves`.
-        leaves: of `capture_output`, `capture_input` or `capture_pooled`.
         classes: one class index per image; -1 gives a zero gradient.
 
     Raises:
@@ -174,6 +173,5 @@ def _feature_map(tensor: Any) -> Tensor:
 
 @contextmanager
 def _without_graph() -> Iterator[None]:
-    # A leaf needs a graph above it, and inference mode refuses one.
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():  # inference mode allows no graph above the leaf
         yield

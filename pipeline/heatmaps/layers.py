@@ -79,9 +79,8 @@ def named_layer(model: nn.Module, name: str) -> nn.Module:
         if is_index and -len(children) <= int(part) < len(children):
             part = list(children)[int(part)]
         if part not in children:
-            raise UserError(
-                f"layer {name!r}: expected one of {', '.join(children) or 'nothing'}, got {part!r}"
-            )
+            known = ", ".join(children) or "nothing"
+            raise UserError(f"layer {name!r}: expected one of {known}, got {part!r}")
         module = children[part]
     return module
 
@@ -108,9 +107,6 @@ def earlier_layers(backbone: nn.Module, count: int) -> list[nn.Module]:
 
 def depth_layers(backbone: nn.Module) -> list[nn.Module]:
     """The modules whose outputs are the feature maps before the last one, back to the first without a module.
-
-    Args:
-        backbone: see `earlier_layers`.
 
     Raises:
         ValueError: the backbone does not take images of 64 x 64 pixels.

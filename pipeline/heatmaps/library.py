@@ -21,11 +21,7 @@ NO_METHODS = {"basecam", "gradcam", "gradcamplusplus", "xgradcam", "hirescam", "
 
 
 def library_names() -> list[str]:
-    """The methods of grad-cam besides ours, in lower case: `ablationcam`, `eigencam`, `scorecam`, ...
-
-    Raises:
-        ValueError: grad-cam is not installed.
-    """
+    """The methods of grad-cam besides ours, in lower case: `ablationcam`, `eigencam`, `scorecam`, ..."""
     return sorted(_library())
 
 

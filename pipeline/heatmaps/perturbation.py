@@ -1,7 +1,7 @@
 """What a classifier does when parts of an image, or its weights, are taken away: is the heatmap faithful?
 
-The networks take images float32 (3, H, W) in [0, 1] and give logits (N, C). Probabilities are their sigmoid,
-since an image may show several classes.
+The networks are in eval mode, take images float32 (3, H, W) in [0, 1] and give logits (N, C). Probabilities
+are their sigmoid, since an image may show several classes. A heatmap is (H, W); `index` is that of its class.
 """
 
 import copy
@@ -24,15 +24,8 @@ INPAINT_RADIUS = 5  # pixels
 def deletion_curve(net: nn.Module, image: Tensor, index: int, heatmap: Tensor, steps: int) -> Tensor:
     """Probabilities while the hottest pixels get the image's mean colour, float32 (steps + 1,).
 
-    The first entry belongs to the whole image, the last to a plain colour. The lower the curve, the better
-    the heatmap names what the probability rests on.
-
-    Args:
-        net: in eval mode.
-        image: (3, H, W) in [0, 1].
-        index: of the class.
-        heatmap: (H, W).
-        steps: the pixels go in `steps` equal parts.
+    The first entry belongs to the whole image, the last to a plain colour; the pixels go in `steps` equal
+    parts. The lower the curve, the better the heatmap names what the probability rests on.
 
     Source: RISE, Petsiuk et al. 2018, arXiv:1806.07421, section 4.1. Deviation: the mean colour of the
     image, not black; it changes the image's statistics less.

@@ -57,8 +57,7 @@ def spread(heatmaps: Tensor, affinity: Tensor, size: Size, restart: float) -> Te
 
     Args:
         heatmaps: float32 (N, P, h, w), not negative.
-        affinity: A, (N, M, M), see `affinities`.
-        size: height and width of their grid.
+        affinity: A, (N, M, M), of `affinities` on a grid of `size`.
         restart: in (0, 1].
 
     Returns:

@@ -14,10 +14,7 @@ def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> floa
     do not count; a mask of open pixels alone has 0. The mean over labels, not over pixels, keeps a large
     object from outvoting a small one. The background is easy and says little: it counts only without others.
 
-    Args:
-        mask: uint8 (H, W).
-        probabilities: (P, H, W) of the ids, e.g. `normalised_scores` of heatmaps.
-        ids: uint8 (P,) distinct; 0 is the background.
+    `probabilities` (P, H, W) has one map for each of `ids`, e.g. `normalised_scores` of heatmaps.
 
     Raises:
         ValueError: the shapes do not fit, or the mask has an id that is neither in `ids` nor 255.

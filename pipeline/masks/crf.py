@@ -31,7 +31,6 @@ def dense_crf(image: ImageArray, probabilities: Probabilities, params: CrfParams
     size (image: area, probabilities: bilinear) and brought back bilinearly. Deterministic.
 
     Args:
-        image: RGB uint8 (H, W, 3).
         probabilities: (P + 1, H, W), background first; not negative, divided by their sum here.
         params: `sxy` in shares of the long side of the image that is solved, `srgb` in grey levels.
 

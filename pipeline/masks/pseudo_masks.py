@@ -41,10 +41,8 @@ def make_pseudo_mask(
     a margin on them leaves next to nothing open.
 
     Args:
-        image: RGB uint8 (H, W, 3).
         stored: P may be 0: then all is background.
-        classes: the image-level labels, distinct.
-        threshold: in (0, 1).
+        classes: the image-level labels.
         params: refinement and band; `params.threshold` is not read (it may be `auto`).
         normalise: makes the probabilities for the CRF of the heatmaps and the threshold.
     """

@@ -24,11 +24,7 @@ def sweep(
     Only the strongest map and the thresholds below it matter at a pixel. So pixels are counted by
     (thresholds below, ground truth, strongest class), and cumulated over the thresholds.
 
-    Args:
-        ground_truth: ids 0..L - 1, or 255 where a pixel is not scored.
-        heatmaps: P may be 0.
-        classes: distinct, below L - 1.
-        label_count: L, the background counted.
+    Ground truth and `label_count` are as for `confusion_matrix`. P may be 0.
 
     Raises:
         ValueError: shapes differ, or an id or a class is out of range.
@@ -55,10 +51,7 @@ def sweep(
 
 
 def best_threshold(counts: Counts, grid: Grid = THRESHOLDS) -> float:
-    """The threshold of `grid` with the best mIoU; the lowest of equal ones.
-
-    Args:
-        counts: int64 (T, L, L), the sum of `sweep` over images.
+    """The threshold of `grid` with the best mIoU by `counts`, the sum of `sweep`; the lowest of equal ones.
 
     Raises:
         UserError: no pixel is scored.

@@ -47,12 +47,9 @@ def label_ids(heatmaps: Heatmaps, classes: ClassIndices) -> Mask:
 
 
 def mask_at_threshold(heatmaps: Heatmaps, classes: ClassIndices, threshold: float) -> Mask:
-    """The id of the largest value in [threshold, heatmaps...], uint8 (H, W); the first of equal ones wins.
+    """The id of the largest value in [threshold, heatmaps...], uint8 (H, W), the first of equal values.
 
-    Args:
-        heatmaps: P may be 0.
-        classes: distinct.
-        threshold: in (0, 1); compared in float32.
+    P may be 0; values are compared in float32.
     """
     ids = label_ids(heatmaps, classes)
     mask: Mask = ids[np.argmax(with_background(heatmaps, threshold), axis=0)]

@@ -38,7 +38,6 @@ def predict_probabilities(
 
     Args:
         net: in eval mode.
-        image: RGB uint8 (H, W, 3) of any size.
         scales: factors of the working resolution.
         size: height and width of the result; None: those of `image`.
     """

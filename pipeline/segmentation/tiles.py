@@ -31,12 +31,8 @@ def predict_tiled(probabilities: Predictor, image: ImageArray, tile: int) -> Mas
     that no seams show. The memory of the network is that of one tile, and the memory of the probabilities
     that of a few rows of tiles: L x `tile` x W float32 each. The decoded image and the mask are whole.
 
-    Args:
-        image: RGB uint8 (H, W, 3), at least one pixel.
-        tile: the longest side of a tile in pixels.
-
     Raises:
-        ValueError: tiles of less than 8 pixels.
+        ValueError: `tile`, the longest side of a tile, is less than 8 pixels.
     """
     height, width = image.shape[:2]
     mask = np.zeros((height, width), np.uint8)

@@ -140,7 +140,7 @@ def test_erasing_the_background_by_hand() -> None:
     assert torch.equal(found[1, :, 0], second)
 
 
-def test_a_share_of_the_pictures_is_erased() -> None:
+def test_a_share_of_the_images_is_erased() -> None:
     images, labels = torch.rand(2000, 3, 1, 1), torch.ones(2000, 1)
     third = OBJECT.model_copy(update={"share": 0.3})
     changed = (erase(images, torch.ones(2000, 1, 1, 1), labels, third) != images).any(1)
@@ -241,7 +241,7 @@ def test_attention_error_against_a_literal_loop() -> None:
     heat, labels = rng.random((5, 3, 4, 6)), rng.random((5, 3)) < 0.6
     masks = rng.choice([0, 1, 2, 3, 255], (5, 4, 6))
     masks[1], labels[2] = 255, False
-    pictures = []
+    errors = []
     for n in range(5):
         own = [
             np.mean(
@@ -250,10 +250,10 @@ def test_attention_error_against_a_literal_loop() -> None:
             for c in np.flatnonzero(labels[n])
             if (masks[n] != 255).any()
         ]
-        pictures += [np.mean(own)] if own else []
+        errors += [np.mean(own)] if own else []
     found = attention_error(torch.tensor(heat), torch.tensor(masks), torch.tensor(labels).float())
-    assert len(pictures) < 5
-    assert found.item() == pytest.approx(np.mean(pictures), abs=1e-6)
+    assert len(errors) < 5
+    assert found.item() == pytest.approx(np.mean(errors), abs=1e-6)
 
 
 def test_attention_error_sends_a_gradient_through_the_attention_map(net: Classifier) -> None:

@@ -11,7 +11,7 @@ from pipeline.evaluation.boundary import band_pixels, boundary_counts, boundary_
 LABELS = 3
 SIZE = (6, 9)
 IDS = arrays(np.uint8, SIZE, elements=st.sampled_from([0, 0, 0, 1, 1, 2]))
-TRUTH = arrays(np.uint8, SIZE, elements=st.sampled_from([0, 0, 1, 1, 2, 255]))
+GROUND_TRUTH = arrays(np.uint8, SIZE, elements=st.sampled_from([0, 0, 1, 1, 2, 255]))
 
 
 def literal_band(mask: np.ndarray, pixels: int) -> np.ndarray:
@@ -52,14 +52,14 @@ def test_counts_by_hand() -> None:
     prediction = ground_truth.copy()
     ground_truth[1:6, 1:6] = 1  # 5x5, ring of 25 - 9 = 16
     prediction[1:6, 2:7] = 1  # the same, one pixel to the right
-    # Rings share the top and bottom rows (4 + 4). The prediction's left column 2 lies inside of the truth's
-    # ring, the truth's right column 5 inside of the prediction's. So 8 in both, 32 - 8 = 24 in either.
+    # Rings share the top and bottom rows (4 + 4). The prediction's left column 2 lies inside of the true
+    # ring, the true right column 5 inside of the prediction's. So 8 in both, 32 - 8 = 24 in either.
     counts = boundary_counts(ground_truth, prediction, 2, 0.02)
     np.testing.assert_array_equal(counts[1], [8, 24])
     assert boundary_iou(counts) == pytest.approx(8 / 24)
 
 
-@given(TRUTH, IDS, st.sampled_from([0.02, 0.15]))
+@given(GROUND_TRUTH, IDS, st.sampled_from([0.02, 0.15]))
 def test_counts_against_the_definition(
     ground_truth: np.ndarray, prediction: np.ndarray, width: float
 ) -> None:
@@ -71,7 +71,7 @@ def test_counts_against_the_definition(
         assert counts[label].tolist() == [(one & other).sum(), (one | other).sum()]
 
 
-@given(TRUTH, IDS, IDS)
+@given(GROUND_TRUTH, IDS, IDS)
 def test_prediction_at_open_pixels_never_matters(
     ground_truth: np.ndarray, prediction: np.ndarray, other: np.ndarray
 ) -> None:
@@ -82,7 +82,7 @@ def test_prediction_at_open_pixels_never_matters(
     )
 
 
-@given(TRUTH)
+@given(GROUND_TRUTH)
 def test_perfect_prediction_scores_one(ground_truth: np.ndarray) -> None:
     score = boundary_iou(
         boundary_counts(ground_truth, np.where(ground_truth == 255, 1, ground_truth), LABELS, 0.1)

@@ -17,9 +17,9 @@ from pipeline.evaluation.confusion import (
 
 LABELS = 4
 SIZE = (3, 5)
-TRUTH = arrays(np.uint8, SIZE, elements=st.sampled_from([0, 1, 2, 3, 255]))
+GROUND_TRUTH = arrays(np.uint8, SIZE, elements=st.sampled_from([0, 1, 2, 3, 255]))
 PREDICTION = arrays(np.uint8, SIZE, elements=st.integers(0, LABELS - 1))
-PSEUDO_MASK = TRUTH
+PSEUDO_MASK = GROUND_TRUTH
 
 #  truth 0 1 1   prediction 0 1 0
 #        2 . 0              2 2 1     (. is 255)
@@ -64,7 +64,7 @@ def test_set_score_is_not_the_mean_of_image_scores() -> None:
     assert mean_iou(one + two) == pytest.approx((4 / 5 + 3 / 4) / 2)
 
 
-@given(TRUTH, PREDICTION)
+@given(GROUND_TRUTH, PREDICTION)
 def test_against_sklearn(ground_truth: np.ndarray, prediction: np.ndarray) -> None:
     scored = ground_truth != 255
     ours = confusion_matrix(ground_truth, prediction, LABELS)
@@ -75,7 +75,7 @@ def test_against_sklearn(ground_truth: np.ndarray, prediction: np.ndarray) -> No
         assert not ours.any()
 
 
-@given(TRUTH, TRUTH, PSEUDO_MASK, PSEUDO_MASK)
+@given(GROUND_TRUTH, GROUND_TRUTH, PSEUDO_MASK, PSEUDO_MASK)
 def test_counts_are_additive(t1: np.ndarray, t2: np.ndarray, p1: np.ndarray, p2: np.ndarray) -> None:
     both = pseudo_mask_counts(np.hstack([t1, t2]), np.hstack([p1, p2]), LABELS)
     np.testing.assert_array_equal(
@@ -83,7 +83,7 @@ def test_counts_are_additive(t1: np.ndarray, t2: np.ndarray, p1: np.ndarray, p2:
     )
 
 
-@given(TRUTH, PREDICTION, st.permutations(range(LABELS)))
+@given(GROUND_TRUTH, PREDICTION, st.permutations(range(LABELS)))
 def test_permuted_labels_permute_the_confusion(
     ground_truth: np.ndarray, prediction: np.ndarray, order: list[int]
 ) -> None:
@@ -95,7 +95,7 @@ def test_permuted_labels_permute_the_confusion(
     )
 
 
-@given(TRUTH, PSEUDO_MASK)
+@given(GROUND_TRUTH, PSEUDO_MASK)
 def test_pseudo_mask_counts_against_a_loop(ground_truth: np.ndarray, mask: np.ndarray) -> None:
     expected = np.zeros((LABELS, LABELS + 1), int)
     for true, given_label in zip(ground_truth.ravel(), mask.ravel(), strict=True):
@@ -116,7 +116,7 @@ def test_pseudo_mask_scores_by_hand() -> None:
     assert scores.miou == pytest.approx(1 / 2)
 
 
-@given(TRUTH, PREDICTION)
+@given(GROUND_TRUTH, PREDICTION)
 def test_full_coverage_gives_the_plain_miou(ground_truth: np.ndarray, prediction: np.ndarray) -> None:
     scores = score_pseudo_masks(pseudo_mask_counts(ground_truth, prediction, LABELS))
     expected = mean_iou(confusion_matrix(ground_truth, prediction, LABELS))

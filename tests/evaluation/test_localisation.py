@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pipeline.evaluation.localisation import REGIONS, heat_shares, pointing_hit
 
 
-def picture(height: int = 10, width: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """No heat, and a truth with class 1 in rows 4-5, columns 8-11 and class 2 in rows 4-5, columns 14-15."""
+def example(height: int = 10, width: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """No heat, and ground truth: class 1 in rows 4-5, columns 8-11, class 2 in rows 4-5, columns 14-15."""
     ground_truth = np.zeros((height, width), np.uint8)
     ground_truth[4:6, 8:12] = 1
     ground_truth[4:6, 14:16] = 2
@@ -21,7 +21,7 @@ def shares(heat: np.ndarray, ground_truth: np.ndarray, label: int = 1) -> dict[s
 
 
 def test_shares_by_hand() -> None:
-    heat, ground_truth = picture()
+    heat, ground_truth = example()
     heat[4, 8] = 4  # the object
     heat[5, 15] = 2  # the other class
     heat[1, 3] = 1  # 15 % from the top and 17.5 % from the left: a corner
@@ -32,7 +32,7 @@ def test_shares_by_hand() -> None:
 
 
 def test_seen_from_the_other_class() -> None:
-    heat, ground_truth = picture()
+    heat, ground_truth = example()
     heat[4, 8], heat[5, 15] = 3, 1
     assert shares(heat, ground_truth, 2) == pytest.approx(
         {"object": 0.25, "other classes": 0.75, "corners": 0, "border": 0, "elsewhere": 0}
@@ -40,19 +40,19 @@ def test_seen_from_the_other_class() -> None:
 
 
 def test_objects_at_the_frame_are_objects() -> None:
-    heat, ground_truth = picture()
+    heat, ground_truth = example()
     ground_truth[0, 0], heat[0, 0] = 1, 1
     assert shares(heat, ground_truth)["object"] == 1
 
 
 def test_unknown_pixels_count_nowhere() -> None:
-    heat, ground_truth = picture()
+    heat, ground_truth = example()
     heat[4, 8], heat[4, 9], ground_truth[4, 9] = 1, 5, 255
     assert shares(heat, ground_truth)["object"] == 1
 
 
 def test_no_heat_has_no_shares() -> None:
-    assert np.isnan(heat_shares(*picture(), 1)).all()
+    assert np.isnan(heat_shares(*example(), 1)).all()
 
 
 def test_shapes_must_agree() -> None:

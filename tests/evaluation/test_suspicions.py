@@ -85,7 +85,7 @@ def test_leaks_between_classes_that_come_together() -> None:
     assert found["flags"] == ["`boat`: images of `cat` without it raise its probability by 0.50 on average."]
 
 
-def test_few_pictures_say_nothing() -> None:
+def test_few_images_say_nothing() -> None:
     labels = np.array([[0, 1]] * (FEWEST - 1) + [[0, 0]] * N, bool)
     diagnoses = [
         ImageDiagnosis(str(i), 1, 4.0, 4.0, False, (0, 1, 0, 0, 0), 0, 1, 0, 1) for i in range(FEWEST - 1)
@@ -105,7 +105,7 @@ def test_without_masks_the_scores_are_null_and_json_takes_them() -> None:
     json.dumps(found, allow_nan=False)
 
 
-def test_doubtful_pictures_come_first() -> None:
+def test_doubtful_images_come_first() -> None:
     seen, gone = (
         ImageDiagnosis("a", 0, 3.0, painted_logit=2.0),
         ImageDiagnosis("b", 0, 3.0, painted_logit=-2.0),

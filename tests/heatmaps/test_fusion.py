@@ -9,7 +9,7 @@ from pipeline.heatmaps.fusion import fuse, grid_size, normalise
 from tests.heatmaps.nets import GapNet
 
 
-def test_grid_covers_the_picture() -> None:
+def test_grid_covers_the_image() -> None:
     assert grid_size(120, 161) == (30, 41)
 
 
@@ -49,7 +49,7 @@ def test_mirrored_map_is_turned_back_and_added() -> None:
     assert torch.allclose(fused["cam"], torch.tensor([[[[1.0, 2 / 7]]]]))
 
 
-def test_fused_map_of_the_mirrored_picture_is_the_mirrored_map() -> None:
+def test_fused_map_of_the_mirrored_image_is_the_mirrored_map() -> None:
     net = GapNet().eval()
     pyramid = [torch.rand(2, 3, 20, 26), torch.rand(2, 3, 30, 39)]
 

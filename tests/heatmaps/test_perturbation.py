@@ -1,4 +1,4 @@
-"""Scores under erasure, on networks whose answer is known."""
+"""Probabilities under erasure, on networks whose answer is known."""
 
 import math
 
@@ -26,7 +26,7 @@ class Brightness(nn.Module):
         return torch.stack([torch.zeros_like(left), 8 * left - 4], 1)
 
 
-def picture() -> tuple[Tensor, Tensor, Tensor]:
+def example() -> tuple[Tensor, Tensor, Tensor]:
     """4 x 10 pixels, red in the left half, and heat that names that half or the other one."""
     image = torch.zeros(3, 4, 10)
     image[0, :, :5] = 1
@@ -38,7 +38,7 @@ def sigmoid(logit: float) -> float:
 
 
 def test_deletion_by_hand() -> None:
-    image, right, wrong = picture()
+    image, right, wrong = example()
     # Mean red is 0.5: the left half goes from 1 to 0.5 within the first half of the steps.
     expected = [sigmoid(8 * left - 4) for left in (1, 0.75, 0.5, 0.5, 0.5)]
     assert deletion_curve(Brightness(), image, 1, right, 4).tolist() == pytest.approx(expected)
@@ -46,8 +46,8 @@ def test_deletion_by_hand() -> None:
     assert deletion_curve(Brightness(), image, 1, wrong, 4).tolist() == pytest.approx(late)
 
 
-def test_insertion_ends_with_the_whole_picture_and_prefers_the_right_heat() -> None:
-    image, right, wrong = picture()
+def test_insertion_ends_with_the_whole_image_and_prefers_the_right_heat() -> None:
+    image, right, wrong = example()
     good, bad = (insertion_curve(Brightness(), image, 1, heat, 4) for heat in (right, wrong))
     assert good[-1] == bad[-1] == Brightness()(image[None])[0, 1].sigmoid()
     assert good[0] == bad[0] < good[-1]  # the blur lets red out of the left half
@@ -61,7 +61,7 @@ def test_area_of_a_ramp() -> None:
 
 
 def test_drops_by_hand() -> None:
-    image, right, wrong = picture()
+    image, right, wrong = example()
     generator = torch.Generator().manual_seed(0)
     hot, random = probability_drops(Brightness(), image, 1, right, 0.5, generator)
     assert hot == pytest.approx(sigmoid(4) - sigmoid(0))
@@ -71,7 +71,7 @@ def test_drops_by_hand() -> None:
 
 
 def test_a_random_part_is_another_one_for_another_seed() -> None:
-    image, right, _ = picture()
+    image, right, _ = example()
     found = {
         round(probability_drops(Brightness(), image, 1, right, 0.25, torch.Generator().manual_seed(s))[1], 4)
         for s in range(8)

@@ -83,7 +83,7 @@ def test_depths_without_channels_are_left_out() -> None:
     assert torch.equal(affinities(with_empty, SIZE, 8), affinities(depths, SIZE, 8))
 
 
-def test_a_cell_at_the_mean_of_its_picture_has_no_direction() -> None:
+def test_a_cell_at_the_mean_of_its_image_has_no_direction() -> None:
     corners = torch.tensor([[[[1.0, 5.0], [3.0, 9.1]]]]).expand(1, 2, 2, 2)
     size = (3, 3)  # its middle cell is the mean of the corners, but for rounding
     found = affinities([corners], size, 8)[0]
@@ -91,7 +91,7 @@ def test_a_cell_at_the_mean_of_its_picture_has_no_direction() -> None:
     assert found[4, 4] == 1
 
 
-def test_a_picture_of_one_colour_stays_as_it_is() -> None:
+def test_a_image_of_one_colour_stays_as_it_is() -> None:
     found = affinities([torch.ones(1, 4, *SIZE)], SIZE, 8)
     assert torch.equal(found[0], torch.eye(12))
     heat = torch.rand(1, 2, *SIZE)
@@ -136,7 +136,7 @@ def test_maps_keep_their_size_and_dead_maps_stay_zero() -> None:
     assert found["cam"].min() >= 0
 
 
-def test_a_picture_does_not_depend_on_its_batch() -> None:
+def test_a_image_does_not_depend_on_its_batch() -> None:
     heat, depths = torch.rand(2, 3, 7, 9), pyramid()
     both = walk({"cam": heat}, depths, PARAMS)["cam"]
     alone = walk({"cam": heat[1:]}, [d[1:] for d in depths], PARAMS)["cam"]

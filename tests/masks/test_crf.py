@@ -27,7 +27,7 @@ def changed(**values: object) -> CrfParams:
 
 
 def two_colours(height: int = 40, width: int = 64) -> tuple[np.ndarray, np.ndarray]:
-    """An image that is blue left of column width / 4 and yellow right of it, and the truth (right = 1)."""
+    """An image, blue left of column width / 4 and yellow right of it, and ground truth (right = 1)."""
     ground_truth = np.zeros((height, width), int)
     ground_truth[:, width // 4 :] = 1
     colours = np.array([[30, 40, 160], [210, 190, 40]], np.uint8)
@@ -122,7 +122,7 @@ def test_kernel_widths_are_shares_of_the_long_side(
     assert after.shape == (2, height, width)
 
 
-def test_large_pictures_are_solved_small() -> None:
+def test_large_images_are_solved_small() -> None:
     image, ground_truth = two_colours(60, 96)
     after = dense_crf(image, noisy(ground_truth), changed(max_side=48))
     assert after.shape == (2, 60, 96)
@@ -168,7 +168,7 @@ def test_impossible_labels_keep_a_finite_energy() -> None:
 
 
 @pytest.mark.usefixtures("no_library")
-def test_picture_without_labels_needs_no_library() -> None:
+def test_image_without_labels_needs_no_library() -> None:
     image, _ = two_colours()
     np.testing.assert_array_equal(dense_crf(image, np.full((1, 40, 64), 0.3, np.float32), PARAMS), 1)
 

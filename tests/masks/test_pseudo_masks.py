@@ -26,7 +26,7 @@ def params(refine: str, band: float) -> PseudoMaskParams:
 
 
 def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A red box on green (48, 64, 3), its truth (id 3), and stored heat (1, 12, 16) that is too wide."""
+    """A red box on green (48, 64, 3), ground truth (id 3), and stored heat (1, 12, 16) that is too wide."""
     ground_truth = np.zeros((48, 64), np.uint8)
     ground_truth[12:36, 16:40] = 3
     image = np.where(ground_truth[..., None] > 0, [200, 40, 40], [40, 160, 60]).astype(np.uint8)

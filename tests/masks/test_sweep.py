@@ -15,11 +15,11 @@ GRID = np.array([0.1, 0.25, 0.5, 0.7])
 # Values on the thresholds themselves (ties with the background), also as float32 rounds them.
 VALUES = st.one_of(st.sampled_from([0.0, *GRID, 1.0]), st.floats(0, 1, width=32))
 HEAT = arrays(np.float32, (2, 3, 4), elements=VALUES.map(np.float32).map(float))
-TRUTH = arrays(np.uint8, (3, 4), elements=st.sampled_from([0, 1, 2, 3, 4, 255]))
+GROUND_TRUTH = arrays(np.uint8, (3, 4), elements=st.sampled_from([0, 1, 2, 3, 4, 255]))
 CLASSES = np.array([3, 0])
 
 
-@given(HEAT, TRUTH)
+@given(HEAT, GROUND_TRUTH)
 def test_sweep_is_the_loop_over_thresholds(heat: np.ndarray, ground_truth: np.ndarray) -> None:
     expected = [confusion_matrix(ground_truth, mask_at_threshold(heat, CLASSES, t), LABELS) for t in GRID]
     np.testing.assert_array_equal(sweep(ground_truth, heat, CLASSES, LABELS, GRID), expected)
@@ -49,7 +49,7 @@ def test_sweep_by_hand() -> None:
     np.testing.assert_array_equal(confusion[2], [[1, 0, 0], [1, 0, 0], [1, 0, 0]])
 
 
-@given(HEAT, TRUTH)
+@given(HEAT, GROUND_TRUTH)
 def test_foreground_shrinks_along_the_grid(heat: np.ndarray, ground_truth: np.ndarray) -> None:
     foreground = sweep(ground_truth, heat, CLASSES, LABELS)[:, :, 1:]
     assert np.all(np.diff(foreground, axis=0) <= 0)

@@ -69,7 +69,7 @@ def test_heat_says_what_the_model_says_within_the_labels() -> None:
     assert len(np.unique(won)) == 3
 
 
-def test_heat_of_a_large_photo_takes_the_room_of_the_working_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heat_of_a_large_image_takes_the_room_of_the_working_size(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     net = SegmentationNet(nn.Conv2d(3, 3, 3, padding=1), CONFIG).eval()
     small, large = half_red(48, 64), half_red(480, 640)
