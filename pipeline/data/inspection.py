@@ -160,21 +160,19 @@ def _surprising_masks(
     parsed: ParsedSource, decoded: Sequence[DecodedRecord], mapping: ClassMapping
 ) -> list[Problem]:
     """A warning where masks show classes that their labels deny: often the ids are in another order."""
-    unclear = {r.name for r in parsed.records if mapping.unknown & set(r.labels)}  # an error already
-    names = [
-        record.name
-        for record, files in decoded
-        if _shown(files, mapping) - set(record.labels) and record.name not in unclear
-    ]
+    # A record with an unknown label is an error already.
+    unclear = {record.name for record in parsed.records if mapping.unknown & set(record.labels)}
+    names = []
+    for record, files in decoded:
+        sources = [mapping.names[i - 1] for i in files.ids or () if 1 <= i <= len(mapping.names)]
+        if {mapping.targets[name] for name in sources} - {
+            None,
+            *record.labels,
+        } and record.name not in unclear:
+            names.append(record.name)
     expected = "masks with the classes of their labels only"
     advice = "Check that the ids are in the order of the classes; scores use the masks as they are."
     return warn_of(names, "with others", parsed.masks, expected, advice)
-
-
-def _shown(files: DecodedFiles, mapping: ClassMapping) -> set[str]:
-    """The classes in a mask."""
-    names = [mapping.names[i - 1] for i in files.ids or () if 1 <= i <= len(mapping.names)]
-    return {target for name in names if (target := mapping.targets[name]) is not None}
 
 
 def _sample(record: SourceRecord, files: DecodedFiles, classes: Sequence[str], split: Split) -> Sample:

@@ -151,15 +151,10 @@ def _shapes(
     whole = document.outlined and all(a.get("segmentation") for _, a in annotations)
     if not whole or len(names) >= IGNORE:
         return None
-    ids = {name: i for i, name in enumerate(names, 1)}
-    return tuple(
-        Shape(
-            IGNORE if a.get("iscrowd") else ids[document.categories[a["category_id"]]],
-            a["segmentation"],
-            at.at,
-        )
-        for at, a in annotations
-    )
+    numbers = {name: i for i, name in enumerate(names, 1)}
+    classes = [numbers[document.categories[a["category_id"]]] for _, a in annotations]
+    ids = [IGNORE if a.get("iscrowd") else i for i, (_, a) in zip(classes, annotations, strict=True)]
+    return tuple(Shape(i, a["segmentation"], at.at) for i, (at, a) in zip(ids, annotations, strict=True))
 
 
 def _split(folder: Path, file: Path) -> Split | None:

@@ -1,4 +1,4 @@
-"""Reads a folder of any kind, and finds out which kind it is."""
+"""Reads a folder of any kind of source, and detects the kind."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ HEAD = 4096  # bytes of a file that tell what it is
 
 def parse_source(source: Source, folder: Path, data: DataParams) -> ParsedSource:
     """The records of a folder that is read as a `source`."""
-    if not folder.is_dir():
-        advice = "Give the folder that holds the images and their labels."
-        return ParsedSource(folder, problems=(Problem(folder, "a folder", "no such folder", advice),))
     try:
+        if not folder.is_dir():
+            advice = "Give the folder that holds the images and their labels."
+            raise BadEntry(Problem(folder, "a folder", "no such folder", advice))
         match source:
             case "csv":
                 return csv_folder.read_folder(folder, data)

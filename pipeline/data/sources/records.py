@@ -56,10 +56,7 @@ class ParsedSource:
 
 
 def class_name(text: str) -> str:
-    """`text` without space around it, accents in one form, and a `?` for halves of characters in JSON.
-
-    Folders of a Mac spell accents in two letters.
-    """
+    """`text` without space around it, accents as one letter, and a `?` for halves of characters in JSON."""
     return normalize("NFC", text.strip()).encode("utf-8", "replace").decode()
 
 
@@ -76,11 +73,7 @@ def split_of(text: str) -> Split | None:
 
 
 def check_image(folder: Path, image: str, location: Location, below: str = "") -> None:
-    """Check that `image` lies in `folder/below`, also after links are followed: its name becomes a file name.
-
-    Raises:
-        BadEntry: it is empty, absolute, too long, or leaves the folder.
-    """
+    """Raise `BadEntry` unless `image` lies in `folder/below`, also after links are followed."""
     path, place = PurePosixPath(image), f"below {below}" if below else f"in {folder}"
     if not path.name:
         advice = f"Name a file {place}, or delete the line."
