@@ -22,12 +22,12 @@ from pipeline.formats.palette import Colour, ids_of_colours, voc_colours, voc_pa
 
 IGNORE = 255
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-# No others: PIL hands some formats to other programs (EPS) and fetches what others name.
+# Only these: for other formats, PIL starts programs (EPS) or fetches further files.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_MEGAPIXELS = 100.0  # of an image that nobody has looked at yet
-WHITE = (255, 255, 255, 255)  # below what is transparent, as on a page
+WHITE = (255, 255, 255, 255)  # the page below transparent parts
 _LOCK = threading.Lock()
-_LIFTED: list[int | None] = []  # PIL's own limit on pixels, once for each reader at work
+_LIFTED: list[int | None] = []  # PIL's limit on pixels, once for each reader at work
 
 ImageArray = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W)
@@ -44,8 +44,13 @@ def read_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> ImageArray
         got = "floating-point numbers"
         raise ImageError(f"{path}: expected 8 or 16 bits a channel, got {got}. Save it as PNG.")
     if image.mode.startswith("I"):
-        image = _eight_bit(image)
-    return np.asarray(_opaque(image).convert("RGB"))
+        # 16-bit grey: the high byte, where PIL's own conversion would clip all above 255 to white.
+        values = np.clip(np.asarray(image).astype(np.int64), 0, 2**16 - 1)
+        image = Image.fromarray((values >> 8).astype(np.uint8))
+    if image.has_transparency_data:  # the colours of transparent parts are arbitrary
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
+    return np.asarray(image.convert("RGB"))
 
 
 def read_mask(
@@ -158,14 +163,6 @@ def _orientation(image: Image.Image) -> int:
     return orientation if orientation in range(1, 9) else 1
 
 
-def _opaque(image: Image.Image) -> Image.Image:
-    """The image on white where it is transparent: there its own colours are arbitrary."""
-    if not image.has_transparency_data:
-        return image
-    image = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
-
-
 def _ids_of_colours(path: Path, image: ImageArray, colours: Mapping[Colour, int] | None) -> Mask:
     ids = ids_of_colours(image, colours or {colour: i for i, colour in enumerate(voc_colours())})
     if (ids < 0).any():
@@ -177,12 +174,6 @@ def _ids_of_colours(path: Path, image: ImageArray, colours: Mapping[Colour, int]
             f"colour {colour} in row {row}, column {column}"
         )
     return ids.astype(np.uint8)
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """The high byte of 16-bit grey; PIL's own conversion would clip all above 255 to white."""
-    values = np.clip(np.asarray(image).astype(np.int64), 0, 2**16 - 1)
-    return Image.fromarray((values >> 8).astype(np.uint8))
 
 
 def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:

@@ -67,7 +67,9 @@ def fresh(name: str) -> Iterator[Path]:
             ids = np.random.default_rng(index).choice([0, 1, 2, 255], SIZE)
             write_mask(mask, ids.astype(np.uint8))
             photo = project / "images" / sample.image
-            items.append(ExportItem(sample.name, photo, mask, *SIZE, "train", sample.labels, 0.5, corrected=False))
+            items.append(
+                ExportItem(sample.name, photo, mask, *SIZE, "train", sample.labels, 0.5, corrected=False)
+            )
         match name:
             case "labelstudio":
                 export_labelstudio(items, CLASSES, out, "test")

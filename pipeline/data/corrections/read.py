@@ -16,7 +16,7 @@ from pipeline.data.sources.parse import head
 from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, stem
 
 Format = Literal["png", "voc", "coco", "cvat", "labelstudio"]
-CVAT_ZIP = "annotations.zip"  # in what is exported for CVAT
+CVAT_ZIP = "annotations.zip"  # in an export for CVAT
 MASKS = "SegmentationClass"
 
 

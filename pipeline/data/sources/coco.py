@@ -17,9 +17,9 @@ from pipeline.data.sources.records import (
     SourceRecord,
     check_image,
     class_name,
+    parsed_source,
     split_of,
     stem,
-    with_distinct_names,
 )
 
 CocoEntry = tuple[Location, dict[str, Any]]
@@ -64,12 +64,10 @@ def read_files(folder: Path, files: Sequence[Path]) -> ParsedSource:
         for location, entry in document.images:
             with collected(problems):
                 records.append(_read_record(folder, document, entry, location, names, problems))
-    distinct = with_distinct_names(records, problems)
     if not files:
         advice = "Put the instances JSON there, or in annotations/."
         problems.append(Problem(folder, "an instances JSON", "none", advice))
-    file = files[0] if len(files) == 1 else folder
-    return ParsedSource(file, tuple(distinct), names, names, tuple(problems), file)
+    return parsed_source(files[0] if len(files) == 1 else folder, records, problems, names)
 
 
 def json_files(folder: Path) -> list[Path]:

@@ -68,7 +68,7 @@ def _read_bytes(folder: Path, file: Path, most: int = MOST_OTHER_BYTES) -> bytes
 
 @contextmanager
 def _reported(file: Path, expected: str, advice: str = "Export it again.") -> Iterator[None]:
-    """Raise as `BadEntry` what goes wrong in reading `file`."""
+    """Turn errors in reading `file` into `BadEntry`."""
     try:
         yield
     except (OSError, ValueError, LookupError, RecursionError, ParseError) as error:
