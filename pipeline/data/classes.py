@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.base.problems import Problem, listed
 from pipeline.data.images import IGNORE
 from pipeline.data.problem_lists import problem_at, warn_of
+from pipeline.data.sources.documents import CLASS_LIST
 from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of
 from pipeline.params import DataParams
 
@@ -42,7 +43,10 @@ def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[ClassMapping
     used = [target for name in parsed.classes if (target := data.rename.get(name, name))]
     classes = data.classes if data.classes is not None else tuple(dict.fromkeys(used))
     labels = labels_of(parsed.records)
-    problems = _check_classes(_file_of_classes(parsed, data), classes, data.classes or parsed.classes)
+    listing = parsed.file.parent / CLASS_LIST
+    file = listing if listing.exists() else parsed.file
+    file = file if data.classes is None else Path("params.yaml")
+    problems = _check_classes(file, classes, data.classes or parsed.classes)
     problems += _check_rename(sorted({*parsed.names, *labels}), data)
     targets = {name: data.rename.get(name, name) for name in (*parsed.names, *labels)}
     kept = {name: target if target in classes else None for name, target in targets.items()}
@@ -83,13 +87,6 @@ def with_classes(parsed: ParsedSource, mapping: ClassMapping) -> tuple[list[Sour
     expected = "a chosen class in each image that has labels"
     advice = "They are left out, since they show other things than background."
     return records, warn_of(dropped, "without one", parsed.file, expected, advice)
-
-
-def _file_of_classes(parsed: ParsedSource, data: DataParams) -> Path:
-    if data.classes is not None:
-        return Path("params.yaml")
-    listing = parsed.file.parent / "classes.txt"
-    return listing if listing.exists() else parsed.file
 
 
 def _check_classes(file: Path, classes: Sequence[str], written: Sequence[str]) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""Images that look the same, found by 64 bits of what each looks like."""
+"""Finds images that look the same, by a hash of 64 bits."""
 
 from collections.abc import Iterator, Sequence
 
@@ -29,20 +29,13 @@ def difference_hash(image: ImageArray) -> int:
 def near_duplicates(hashes: Sequence[int], most: int = NEAR) -> Iterator[Pairs]:
     """Pairs of positions (i < j) whose hashes differ in at most `most` of 64 bits, in rising order, in parts.
 
-    In parts, since n frames of a camera that stands still make n^2 / 2 pairs. Images with fewer than `FLAT`
-    bits set, or unset, are left out.
+    Parts, since n frames of a camera that stands still make n^2 / 2 pairs. Flat images are left out.
     """
     values = np.array(hashes, np.uint64)
     set_bits = np.bitwise_count(values).astype(np.int64)
     telling = np.flatnonzero((set_bits >= FLAT) & (set_bits <= 64 - FLAT))
     for start in range(0, len(telling), CHUNK):
         later = telling[start:]
-        near = _distances(values[later[:CHUNK]], values[later]) <= most
-        rows, columns = np.nonzero(np.triu(near, 1))
+        distances = np.bitwise_count(values[later[:CHUNK], None] ^ values[None, later])
+        rows, columns = np.nonzero(np.triu(distances <= most, 1))
         yield np.stack([later[rows], later[columns]], 1)
-
-
-def _distances(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Bits that differ, (n, m), for hashes (n,) and (m,)."""
-    distances: NDArray[np.uint8] = np.bitwise_count(one[:, None] ^ other[None])
-    return distances

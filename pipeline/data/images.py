@@ -1,9 +1,8 @@
 """The only reader of images and masks.
 
-Images are RGB uint8 (H, W, 3) with the EXIF rotation applied. Masks are uint8 (H, W): 0 background,
-class index + 1, 255 ignore; on disk they are 8-bit palette PNGs in the colours of PASCAL VOC.
-PIL reads them all: cv2 turns palettes into grey levels and returns None for a broken file. The content of a
-file decides on its format, not its suffix.
+Images are upright RGB uint8 (H, W, 3). Masks are uint8 (H, W): 0 background, class index + 1, 255 ignore; on
+disk they are 8-bit palette PNGs in the colours of PASCAL VOC. PIL reads both: cv2 turns palettes into grey
+levels, and returns None for a broken file. The content of a file tells its format, not its suffix.
 """
 
 import io
@@ -23,12 +22,12 @@ from pipeline.formats.palette import Colour, ids_of_colours, voc_colours, voc_pa
 
 IGNORE = 255
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-# No others: PIL hands some formats to other programs (EPS) and fetches what others name.
+# Only these: for other formats, PIL starts programs (EPS) or fetches further files.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_MEGAPIXELS = 100.0  # of an image that nobody has looked at yet
-WHITE = (255, 255, 255, 255)  # below what is transparent, as on a page
+WHITE = (255, 255, 255, 255)  # the page below transparent parts
 _LOCK = threading.Lock()
-_LIFTED: list[int | None] = []  # PIL's own limit on pixels, once for each reader at work
+_LIFTED: list[int | None] = []  # PIL's limit on pixels, once for each reader at work
 
 ImageArray = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W)
@@ -39,20 +38,19 @@ class ImageError(UserError):
 
 
 def read_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> ImageArray:
-    """Decode `path` as RGB uint8 (H, W, 3), upright; the first frame, on white where it is transparent.
-
-    Raises:
-        PictureError: the file is missing, truncated, no image, larger than `max_megapixels`, or of
-            floating-point numbers.
-    """
+    """Decode `path` as RGB uint8 (H, W, 3), upright; the first frame, on white where it is transparent."""
     image = _upright(path, max_megapixels)
     if image.mode == "F":
-        raise ImageError(
-            f"{path}: expected 8 or 16 bits a channel, got floating-point numbers. Save it as PNG."
-        )
+        got = "floating-point numbers"
+        raise ImageError(f"{path}: expected 8 or 16 bits a channel, got {got}. Save it as PNG.")
     if image.mode.startswith("I"):
-        image = _eight_bit(image)
-    return np.asarray(_opaque(image).convert("RGB"))
+        # 16-bit grey: the high byte, where PIL's own conversion would clip all above 255 to white.
+        values = np.clip(np.asarray(image).astype(np.int64), 0, 2**16 - 1)
+        image = Image.fromarray((values >> 8).astype(np.uint8))
+    if image.has_transparency_data:  # the colours of transparent parts are arbitrary
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
+    return np.asarray(image.convert("RGB"))
 
 
 def read_mask(
@@ -60,13 +58,11 @@ def read_mask(
 ) -> Mask:
     """Decode the ids of a mask as uint8 (H, W): palette indices or grey levels, as stored.
 
-    An RGB mask gets the ids of `colours`, else those of the VOC colours if it has no others.
-
-    Raises:
-        PictureError: unreadable, larger than `max_megapixels`, ids above 255, or RGB in other colours.
+    An RGB mask gets the ids of `colours`; without them, its colours have to be those of VOC.
     """
     image = _upright(path, max_megapixels)
-    if image.mode == "RGB" or (image.mode == "RGBA" and _alpha_is_full(image)):
+    opaque = image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255)
+    if image.mode == "RGB" or opaque:
         return _ids_of_colours(path, np.asarray(image.convert("RGB")), colours)
     if image.mode not in ("P", "L", "1", "I") and not image.mode.startswith("I;16"):
         raise ImageError(f"{path}: expected a mask of one channel with class ids, got mode {image.mode}")
@@ -86,7 +82,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def write_image(path: Path, image: ImageArray) -> None:
     """Write uint8 RGB (H, W, 3) as PNG."""
-    write_bytes(path, _png(Image.fromarray(image)))
+    write_bytes(path, _encoded(Image.fromarray(image), "PNG"))
 
 
 def write_mask(path: Path, mask: Mask) -> None:
@@ -98,18 +94,16 @@ def mask_png(mask: Mask) -> bytes:
     """The bytes of the 8-bit palette PNG of uint8 ids (H, W)."""
     image = Image.fromarray(mask)
     image.putpalette(voc_palette().tobytes())
-    return _png(image)
+    return _encoded(image, "PNG")
 
 
 def encode_jpeg(image: ImageArray) -> bytes:
     """The bytes of RGB uint8 (H, W, 3) as a JPEG of high quality, without thinned-out colours."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=95, subsampling=0)
-    return buffer.getvalue()
+    return _encoded(Image.fromarray(image), "JPEG", quality=95, subsampling=0)
 
 
 def image_format(path: Path) -> tuple[str, bool]:
-    """What the file is, whatever its name (`JPEG`, `PNG`, ...), and whether EXIF turns or mirrors it."""
+    """The format of the content (`JPEG`, `PNG`, ...), and whether EXIF turns or mirrors the image."""
     with _open(path, math.inf) as image:  # decodes nothing
         return str(image.format), _orientation(image) != 1
 
@@ -134,9 +128,9 @@ def _open(path: Path, max_megapixels: float) -> Image.Image:
 
 @contextmanager
 def _without_limit() -> Iterator[None]:
-    """Lift PIL's limit on pixels, which cannot be raised for one image; `_open` has one that can.
+    """Lift PIL's limit on pixels, which counts for the whole process; the last reader puts it back.
 
-    It is one for all threads of the process, whose own it is: the last reader puts it back.
+    `_open` has a limit for each image.
     """
     with _LOCK:
         _LIFTED.append(_LIFTED[0] if _LIFTED else Image.MAX_IMAGE_PIXELS)
@@ -161,47 +155,28 @@ def _upright(path: Path, max_megapixels: float) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's number of how the image lies, 1 to 8; 1, as stored, where it has none that can be read."""
+    """EXIF's orientation, 1 to 8; 1, as stored, where EXIF has none that can be read."""
     try:
-        found = image.getexif().get(0x0112, 1)
-    except SyntaxError:  # what PIL says to EXIF data that is none
+        orientation = image.getexif().get(0x0112, 1)
+    except SyntaxError:  # PIL's error for broken EXIF data
         return 1
-    return found if found in range(1, 9) else 1
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """The image on white, if it has transparent parts: the colours below those are arbitrary."""
-    if not image.has_transparency_data:
-        return image
-    image = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
-
-
-def _alpha_is_full(image: Image.Image) -> bool:
-    return image.getchannel("A").getextrema() == (255, 255)
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _ids_of_colours(path: Path, image: ImageArray, colours: Mapping[Colour, int] | None) -> Mask:
-    """Ids uint8 (H, W) of an RGB mask (H, W, 3); a table that does not know a colour is no guess."""
     ids = ids_of_colours(image, colours or {colour: i for i, colour in enumerate(voc_colours())})
     if (ids < 0).any():
         row, column = np.argwhere(ids < 0)[0]
         colour = tuple(image[row, column].tolist())
-        wanted = "the colours of labelmap.txt" if colours else "the VOC colours"
+        known = "the colours of labelmap.txt" if colours else "the VOC colours"
         raise ImageError(
-            f"{path}: expected a mask of one channel with class ids, or {wanted}, got mode RGB with the "
+            f"{path}: expected a mask of one channel with class ids, or {known}, got mode RGB with the "
             f"colour {colour} in row {row}, column {column}"
         )
     return ids.astype(np.uint8)
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey as 8 bits: the high byte, where PIL's own conversion would clip all above 255 to white."""
-    values = np.clip(np.asarray(image).astype(np.int64), 0, 2**16 - 1)
-    return Image.fromarray((values >> 8).astype(np.uint8))
-
-
-def _png(image: Image.Image) -> bytes:
+def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    image.save(buffer, kind, **options)
     return buffer.getvalue()

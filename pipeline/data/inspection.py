@@ -16,7 +16,7 @@ from pipeline.data.manifest import Manifest, Sample, Split, mask_path
 from pipeline.data.preflight import DecodedFiles, Reader, decode_all, source_mask
 from pipeline.data.problem_lists import as_messages, warn_of
 from pipeline.data.sources.parse import parse_source
-from pipeline.data.sources.records import ParsedSource, SourceRecord
+from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of
 from pipeline.data.sources.spelling import as_on_disk, with_likely_names
 from pipeline.data.val_split import choose_val
 from pipeline.params import DataParams, Source
@@ -53,9 +53,8 @@ def inspect_folder(
 ) -> Inspection:
     """Read labels, images and masks of the folder `path`; every problem is listed, none stops the search.
 
-    `data` says which classes there are and what to do with files that cannot be read. Where no record is in
-    `val`, a share of those without a split (of all in `train`, if every record has one) is moved there; else
-    records without a split are in `train`.
+    Where no record is in `val`, a share of the records without a split moves there (of all in `train`, if
+    every record has a split). Records without a split are in `train`.
     """
     parsed = parse_source(source, path, data)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
@@ -115,7 +114,7 @@ def _inspection(problems: Sequence[Problem]) -> Inspection:
 def _readable(
     decoded: Sequence[DecodedRecord], data: DataParams
 ) -> tuple[list[DecodedRecord], list[Problem]]:
-    """With `data.on_bad_image: skip` only records without problems, which then are warnings; else all."""
+    """All records and problems; with `data.on_bad_image: skip`, records without problems, and warnings."""
     problems = [problem for _, files in decoded for problem in files.problems]
     if data.on_bad_image == "error":
         return list(decoded), problems
@@ -151,7 +150,7 @@ def _assign_splits(
 def _unseen_classes(
     file: Path, records: Sequence[SourceRecord], classes: Sequence[str], splits: Mapping[str, Split]
 ) -> list[Problem]:
-    seen = {label for record in records for label in record.labels if splits[record.name] == "train"}
+    seen = labels_of(record for record in records if splits[record.name] == "train")
     expected, advice = "an image of each class in train", "Label one, or take the class out of the classes."
     return [Problem(file, expected, f"none of {name!r}", advice) for name in classes if name not in seen]
 
@@ -160,21 +159,19 @@ def _surprising_masks(
     parsed: ParsedSource, decoded: Sequence[DecodedRecord], mapping: ClassMapping
 ) -> list[Problem]:
     """A warning where masks show classes that their labels deny: often the ids are in another order."""
-    unclear = {r.name for r in parsed.records if mapping.unknown & set(r.labels)}  # an error already
-    names = [
-        record.name
-        for record, files in decoded
-        if _shown(files, mapping) - set(record.labels) and record.name not in unclear
-    ]
+    # A record with an unknown label is an error already.
+    unclear = {record.name for record in parsed.records if mapping.unknown & set(record.labels)}
+    names = []
+    for record, files in decoded:
+        sources = [mapping.names[i - 1] for i in files.ids or () if 1 <= i <= len(mapping.names)]
+        if {mapping.targets[name] for name in sources} - {
+            None,
+            *record.labels,
+        } and record.name not in unclear:
+            names.append(record.name)
     expected = "masks with the classes of their labels only"
     advice = "Check that the ids are in the order of the classes; scores use the masks as they are."
     return warn_of(names, "with others", parsed.masks, expected, advice)
-
-
-def _shown(files: DecodedFiles, mapping: ClassMapping) -> set[str]:
-    """The classes in a mask."""
-    names = [mapping.names[i - 1] for i in files.ids or () if 1 <= i <= len(mapping.names)]
-    return {target for name in names if (target := mapping.targets[name]) is not None}
 
 
 def _sample(record: SourceRecord, files: DecodedFiles, classes: Sequence[str], split: Split) -> Sample:

@@ -1,4 +1,4 @@
-"""The samples of a data set: what `prepare` writes and every later stage reads."""
+"""The samples of a data set, as `prepare` writes them and every later stage reads them."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ Split = Literal["train", "val", "test"]
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and what is known of it."""
+    """One image with its labels, its split, and whether it has a mask."""
 
     name: str  # unique; path below the image folder without suffix
     image: str  # file, relative to the manifest's root
@@ -23,7 +23,7 @@ class Sample:
     labels: tuple[int, ...]  # sorted class indices; empty: a background image
     split: Split
     mask: bool  # a ground-truth mask exists
-    score: bool  # ... and may be used for scores
+    score: bool  # ... and may be used for metrics
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Manifest:
 
     def image(self, sample: Sample) -> ImageArray:
         """The image, RGB uint8 (H, W, 3)."""
-        # `prepare` has looked at it: its own size is no surprise, however large.
+        # `prepare` has checked the image: however large it is, its size is known.
         return read_image(safe_join(Path(self.root), sample.image), sample.height * sample.width / 1e6)
 
 
@@ -54,18 +54,13 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read `folder/manifest.json`.
-
-    Raises:
-        ValueError: a sample has a split, class index, or name that cannot be.
-    """
+    """Read `folder/manifest.json`, and check the names, splits and labels of its samples."""
     raw = read_json(folder / "manifest.json")
     samples = tuple(Sample(**{**sample, "labels": tuple(sample["labels"])}) for sample in raw["samples"])
     for sample in samples:
         safe_join(folder, sample.name)  # names become file names of masks and predictions
-        if sample.split not in get_args(Split) or any(
-            not 0 <= c < len(raw["classes"]) for c in sample.labels
-        ):
+        known = all(0 <= label < len(raw["classes"]) for label in sample.labels)
+        if not known or sample.split not in get_args(Split):
             raise UserError(f"{folder}/manifest.json: sample {sample.name!r} has an unknown split or label")
     return Manifest(raw["root"], tuple(raw["classes"]), samples)
 

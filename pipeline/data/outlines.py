@@ -1,4 +1,4 @@
-"""Masks drawn from all outlines of a sample: polygons and run lengths of COCO, strokes of Label Studio."""
+"""Masks drawn from outlines: polygons and run lengths of COCO, brush strokes of Label Studio."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,7 @@ MOST_PIXELS = 2e10  # outlines of an image times its pixels: about a minute
 
 
 def draw_shapes(shapes: Sequence[Shape], size: tuple[int, int]) -> Mask:
-    """Ids uint8 (H, W) of all shapes: 255 in crowds and where shapes of two classes overlap.
-
-    The order of the shapes does not matter.
-
-    Raises:
-        OutlineError: an outline is no polygon or RLE for an image of `size`.
-    """
+    """Ids uint8 (H, W) of all shapes, in any order: 255 in crowds and where shapes of two classes overlap."""
     count = sum(len(s.outline) if isinstance(s.outline, list) else 1 for s in shapes)
     if count * size[0] * size[1] > MOST_PIXELS:
         raise OutlineError(f"expected an image that can be drawn, got {count} outlines")
@@ -30,9 +24,9 @@ def draw_shapes(shapes: Sequence[Shape], size: tuple[int, int]) -> Mask:
             inside = draw_outline(shape.outline, size)
         except (OutlineError, BrushError) as error:
             raise OutlineError(f"{shape.at}: {error}") from error
-        other = inside & (mask != 0) & (mask != shape.class_id)
+        overlap = inside & (mask != 0) & (mask != shape.class_id)
         mask[inside] = shape.class_id
-        mask[other] = IGNORE
+        mask[overlap] = IGNORE
     return mask
 
 
@@ -42,9 +36,6 @@ def draw_outline(outline: object, size: tuple[int, int]) -> NDArray[np.bool_]:
     Args:
         outline: polygons [[x, y, ...], ...], run lengths {"size": [H, W], "counts": text or list}, or a brush
             {"format": "rle", "rle": [byte, ...]}.
-
-    Raises:
-        OutlineError, BrushError: it is none of these, is for another size, or holds what cannot be.
     """
     match outline:
         case {"format": "rle", "rle": values}:

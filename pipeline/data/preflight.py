@@ -1,4 +1,4 @@
-"""Every image and mask of a folder decoded once, before anything is trained on them."""
+"""Decodes every image and mask of a folder once, before anything is trained on them."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -60,11 +60,9 @@ def _decode(reader: Reader, record: SourceRecord) -> DecodedFiles:
     ids = None if mask is None else tuple(np.unique(mask).tolist())
     unknown = [i for i in ids or () if reader.ids < i < IGNORE]
     if unknown:
+        expected, got = f"ids 0..{reader.ids} or {IGNORE}", listed(unknown)
         advice = "Check the order and number of the classes (data.classes, classes.txt)."
-        expected = f"ids 0..{reader.ids} or {IGNORE}"
-        problems.append(
-            Problem(_mask_file(reader, record), expected, listed(unknown), advice, record.location)
-        )
+        problems.append(Problem(_mask_file(reader, record), expected, got, advice, record.location))
     return DecodedFiles(sha256, height, width, ids, difference_hash(image), tuple(problems))
 
 
@@ -72,25 +70,24 @@ def read_source_mask(
     reader: Reader, record: SourceRecord, size: tuple[int, int], problems: list[Problem]
 ) -> Mask | None:
     """What `source_mask` returns; adds a problem where it fails, or where the mask is not of `size`."""
-    if isinstance(record.mask, tuple) and record.size != size:  # before anything is drawn at that size
-        problems.append(_other_size(reader, record, record.size, size))
-        return None
-    try:
-        mask = source_mask(reader, record)
-    except (ValueError, OSError, MemoryError) as error:
-        problems.append(_unreadable(_mask_file(reader, record), f"a mask for {record.name!r}", error, record))
-        return None
-    if mask is not None and mask.shape != size:
-        problems.append(_other_size(reader, record, mask.shape, size))
+    file, mask = _mask_file(reader, record), None
+    got = record.size if isinstance(record.mask, tuple) else size
+    if got == size:  # else nothing is drawn: the size may be anything
+        try:
+            mask = source_mask(reader, record)
+        except (ValueError, OSError, MemoryError) as error:
+            problems.append(_unreadable(file, f"a mask for {record.name!r}", error, record))
+        got = size if mask is None else mask.shape
+    if got != size:
+        expected = f"the {size[0]} x {size[1]} pixels (height x width) of {record.name!r}"
+        advice = "Export the mask at the size of its upright image, without interpolation."
+        text = f"{got[0]} x {got[1]}" if got else "none"
+        problems.append(Problem(file, expected, text, advice, record.location))
     return mask
 
 
 def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
-    """The mask of `record` with the ids of the source, uint8 (H, W); None if there is none.
-
-    Raises:
-        ValueError: it cannot be read or drawn, or lies outside the folder.
-    """
+    """The mask of `record` with the ids of the source, uint8 (H, W); None if there is none."""
     match record.mask:
         case None:
             return None
@@ -105,15 +102,6 @@ def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
 
 def _mask_file(reader: Reader, record: SourceRecord) -> Path:
     return reader.folder / record.mask if isinstance(record.mask, str) else record.location.file
-
-
-def _other_size(
-    reader: Reader, record: SourceRecord, got: tuple[int, ...] | None, size: tuple[int, int]
-) -> Problem:
-    expected = f"the {size[0]} x {size[1]} pixels (height x width) of {record.name!r}"
-    advice = "Export the mask at the size of its upright image, without interpolation."
-    text = f"{got[0]} x {got[1]}" if got else "none"
-    return Problem(_mask_file(reader, record), expected, text, advice, record.location)
 
 
 def _unreadable(file: Path, expected: str, error: Exception, record: SourceRecord) -> Problem:

@@ -31,11 +31,7 @@ def problem_at(location: Location, expected: str, got: str, advice: str, fatal: 
 
 
 def warn_of(names: Sequence[object], kind: str, file: Path, expected: str, advice: str) -> list[Problem]:
-    """One warning that counts and lists `names`; none without names.
-
-    Args:
-        kind: what the names are, after their number: `without`, `others`.
-    """
+    """One warning that counts and lists `names`, e.g. `2 others: a, b`; none without names."""
     got = f"{len(names)} {kind}: {listed(names)}"
     return [Problem(file, expected, got, advice, fatal=False)] if names else []
 

@@ -17,19 +17,16 @@ from pipeline.params import TrainingParams
 
 GREY = (124, 116, 104)  # ImageNet's mean colour: what lies beyond the image
 
-Given = Tensor | Mask | tuple[Tensor | Mask, ...]  # what is known of a sample
+Given = Tensor | Mask | tuple[Tensor | Mask, ...]  # what `target` returns for a sample
 TrainingTarget = Tensor | tuple[Tensor, ...]  # of an example, or of a batch
 
 
 class TrainingStream(Dataset[tuple[Tensor, TrainingTarget]]):
     """An endless shuffled pass over `samples`, cut at `length` examples.
 
-    Example `i` depends on the seed and `i` alone: its epoch's permutation names the sample, and its own
-    random numbers draw the augmentation. A training that goes on at step s just starts at example s * batch.
-
-    Each example is an image float32 (3, crop, crop) in [0, 1] and its target: what `target` returns for
-    the sample, where a mask uint8 (H, W) becomes int64 (crop, crop) with the image's geometry and any other
-    tensor stays as it is. A target may be several of them.
+    Example `i` depends on the seed and `i` alone, so a training that goes on at step s starts at example
+    s * batch. Each example is an image float32 (3, crop, crop) in [0, 1] and what `target` returns for the
+    sample: masks uint8 (H, W) become int64 (crop, crop) with the image's geometry; other tensors stay.
     """
 
     def __init__(
@@ -56,8 +53,8 @@ class TrainingStream(Dataset[tuple[Tensor, TrainingTarget]]):
         sample = self.samples[self._sample_index(index)]
         # A copy, since torch takes no read-only arrays.
         image = tv_tensors.Image(torch.from_numpy(self.manifest.image(sample).copy()).permute(2, 0, 1))
-        given = self.target(sample)
-        target = tuple(map(_as_tensor, given)) if isinstance(given, tuple) else _as_tensor(given)
+        parts = self.target(sample)
+        target = tuple(map(_as_tensor, parts)) if isinstance(parts, tuple) else _as_tensor(parts)
         # torchvision draws from torch's global generator: seed it for this example, then give it back.
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed: for other kinds of device it notes down a traceback, 0.8 ms an example.
@@ -74,11 +71,10 @@ class TrainingStream(Dataset[tuple[Tensor, TrainingTarget]]):
 def joint_transform(params: TrainingParams, long_side: int) -> Callable[..., Any]:
     """Random size, crop, flip and colour for an image and, with the same geometry, its mask.
 
-    The long side becomes `long_side` times a factor drawn from `params.scale`; what the square crop has
-    beyond the image is grey in the image and ignored in the mask. Masks are resampled to the nearest
+    The long side becomes `long_side` times a factor drawn from `params.scale`. Beyond the image, the square
+    crop is grey in the image and 255 in the mask. Masks are resampled to the nearest pixel.
     """
-    crop = crop_side(params, long_side)
-    jitter = params.colour_jitter
+    crop, jitter = crop_side(params, long_side), params.colour_jitter
     transform: Callable[..., Any] = v2.Compose(
         [
             v2.ScaleJitter((long_side, long_side), scale_range=params.scale, antialias=True),
@@ -98,11 +94,11 @@ def derive_seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _as_tensor(given: Tensor | Mask) -> Tensor:
-    """A mask as what `joint_transform` knows as one; other tensors as they are."""
-    if isinstance(given, Tensor):
-        return given
-    mask: Tensor = tv_tensors.Mask(torch.from_numpy(given.copy()))
+def _as_tensor(part: Tensor | Mask) -> Tensor:
+    """A mask as the type that `joint_transform` transforms like the image; other tensors as they are."""
+    if isinstance(part, Tensor):
+        return part
+    mask: Tensor = tv_tensors.Mask(torch.from_numpy(part.copy()))
     return mask
 
 

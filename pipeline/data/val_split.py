@@ -1,4 +1,4 @@
-"""A val split for data that names none."""
+"""Chooses a val split for data without one."""
 
 import hashlib
 from collections import Counter
@@ -11,35 +11,30 @@ def choose_val(
     """Names of about `share` of the samples, with about `share` of each class, chosen by the seed.
 
     From the rarest class to the most common, then the background images, each takes its share of the samples
-    that no rarer class has decided on. The order of `labels` does not matter. A class never loses its
-    last train sample, those in `train` (labels of samples that stay there) included; the result is empty only
-    if that leaves nothing to choose.
+    that no rarer class has decided on. The order of `labels` does not matter. Each class keeps a sample in
+    train, where the samples with the labels `train` stay. The result is empty if no sample can be spared.
 
     Source: the order is that of Sechidis et al. 2011, On the Stratification of Multi-Label Data, section 4.
     Deviation: a class is decided on as a whole, and not re-ranked after every sample.
     """
-    groups = {name: _groups(labels[name]) for name in labels}
+    # Background images are a group of their own, "".
+    groups = {name: tuple(classes) or ("",) for name, classes in labels.items()}
     total = Counter(group for members in groups.values() for group in members)
-    left = total + Counter(group for members in train for group in _groups(members))  # what train keeps
+    remaining = total + Counter(group for classes in train for group in tuple(classes) or ("",))  # in train
     undecided = sorted(labels, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())
-    order, chosen, taken = list(undecided), set[str](), Counter[str]()
+    order, chosen, counts = list(undecided), set[str](), Counter[str]()
     for group in sorted(total, key=lambda group: (group == "", total[group], group)):
         members = [name for name in undecided if group in groups[name]]
         undecided = [name for name in undecided if group not in groups[name]]
         for name in members:
-            if taken[group] < round(share * total[group]) and _spare(groups[name], left):
+            if counts[group] < round(share * total[group]) and _can_spare(groups[name], remaining):
                 chosen.add(name)
-                taken.update(groups[name])
-                left.subtract(groups[name])
+                counts.update(groups[name])
+                remaining.subtract(groups[name])
     if not chosen:
-        chosen.update([name for name in order if _spare(groups[name], left)][:1])
+        chosen.update([name for name in order if _can_spare(groups[name], remaining)][:1])
     return frozenset(chosen)
 
 
-def _groups(labels: Sequence[str]) -> tuple[str, ...]:
-    """The classes of a sample; background images are a group of their own, ""."""
-    return tuple(labels) or ("",)
-
-
-def _spare(groups: Sequence[str], left: Mapping[str, int]) -> bool:
-    return all(left[group] > 1 for group in groups)
+def _can_spare(groups: Sequence[str], remaining: Mapping[str, int]) -> bool:
+    return all(remaining[group] > 1 for group in groups)

@@ -1,8 +1,7 @@
 """Run lengths of Label Studio's brush, read and written: bits, for the four channels of each pixel.
 
-After a header (number of values in 32 bits, word size - 1 in 5, four sizes of lengths - 1 in 4 each), each
-run has a bit that says whether its values are equal, in 2 bits which of the four sizes its length - 1 has,
-that length, and the value, or all of them. Zeros fill the last byte.
+Header: number of values (32 bits), word size - 1 (5 bits), four sizes of lengths, each - 1 (4 bits each).
+Run: whether its values are equal (1 bit), number of its size (2 bits), its length - 1, its value or values.
 
 Source: rle-pack of thi.ng/umbrella, which Label Studio uses.
 """
@@ -26,29 +25,20 @@ class BrushError(UserError):
 
 
 def draw_brush(values: object, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixels, bool (H, W), that are at least half opaque in bytes [0..255, ...] of the brush.
-
-    Raises:
-        BrushError: they are no such bytes, end too early, or are for an image of another size.
-    """
+    """The pixels, bool (H, W), that are at least half opaque in bytes [0..255, ...] of the brush."""
     count = size[0] * size[1] * CHANNELS
     bits = _bits(values, count)
-    found, word = _number(bits, 0, 32), _number(bits, 32, 5) + 1
-    if (found, word) != (count, WORD):
-        raise BrushError(
-            f"expected {count} values of {WORD} bits for {size[0]} x {size[1]} pixels, got {found} of {word}"
-        )
+    got, word = _number(bits, 0, 32), _number(bits, 32, 5) + 1
+    if (got, word) != (count, WORD):
+        expected = f"{count} values of {WORD} bits for {size[0]} x {size[1]} pixels"
+        raise BrushError(f"expected {expected}, got {got} of {word}")
     sizes = [_number(bits, start, 4) + 1 for start in range(37, HEADER, 4)]
     pixels = np.frombuffer(_unpack(bits, sizes, count), np.uint8)
     return pixels.reshape(*size, CHANNELS)[:, :, -1] >= HALF
 
 
 def encode_brush(region: NDArray[np.bool_]) -> list[int]:
-    """bool (H, W) -> bytes: 255 in all four channels where it is true, 0 elsewhere, row by row.
-
-    Raises:
-        ValueError: the image has more values than the header can count.
-    """
+    """bool (H, W) -> bytes: 255 in all four channels where it is true, 0 elsewhere, row by row."""
     if region.size * CHANNELS > MOST:
         raise UserError(f"Expected at most {MOST // CHANNELS} pixels, got {region.size}: use another format")
     header = f"{region.size * CHANNELS:032b}{WORD - 1:05b}" + "".join(f"{size - 1:04b}" for size in SIZES)
@@ -61,17 +51,17 @@ def encode_brush(region: NDArray[np.bool_]) -> list[int]:
 
 
 def _unpack(bits: str, sizes: list[int], count: int) -> bytes:
-    """All values, of which there have to be `count`."""
+    """All `count` values."""
     parts: list[bytes] = []
     at, done = HEADER, 0
     while done < count:
         equal, width = _number(bits, at, 1), sizes[_number(bits, at + 1, 2)]
         length = _number(bits, at + 3, width) + 1
         at += 3 + width
-        given = 1 if equal else length
-        value = _number(bits, at, given * WORD).to_bytes(given, "big")
+        words = 1 if equal else length
+        value = _number(bits, at, words * WORD).to_bytes(words, "big")
         parts.append(value * length if equal else value)
-        at += given * WORD
+        at += words * WORD
         done += length
     if done > count:
         raise BrushError(f"expected {count} values, got runs of {done}")
@@ -97,9 +87,7 @@ def _run(length: int, painted: bool) -> str:
     """The bits of one run; a long one is cut."""
     value = "1" * WORD if painted else "0" * WORD
     whole, rest = divmod(length, LONGEST)
-    return _part(LONGEST, value) * whole + (_part(rest, value) if rest else "")
-
-
-def _part(length: int, value: str) -> str:
-    index = next(i for i, size in enumerate(SIZES) if length <= 1 << size)
-    return f"1{index:02b}{length - 1:0{SIZES[index]}b}{value}"
+    parts = [LONGEST] * whole + [rest] * bool(rest)
+    sizes = [next(i for i, size in enumerate(SIZES) if part <= 1 << size) for part in parts]
+    pairs = zip(parts, sizes, strict=True)
+    return "".join(f"1{i:02b}{part - 1:0{SIZES[i]}b}{value}" for part, i in pairs)

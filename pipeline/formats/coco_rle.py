@@ -36,9 +36,6 @@ def decode_runs(counts: object, size: tuple[int, int]) -> NDArray[np.bool_]:
 
     Args:
         counts: run lengths as a list, or as COCO's compressed text.
-
-    Raises:
-        OutlineError: it is neither, or the runs do not fill an image of `size`.
     """
     height, width = size
     lengths = counts if isinstance(counts, list) else read_counts(counts)
@@ -55,8 +52,8 @@ def decode_runs(counts: object, size: tuple[int, int]) -> NDArray[np.bool_]:
 def read_counts(text: object) -> list[int]:
     """Run lengths of COCO's compressed text: 5 bits a character, least first.
 
-    From the third on they are differences to the last but one. Not read by pycocotools: its reader runs past
-    the end of a text that is cut off.
+    From the third on, a number is the difference to the last but one. The reader of pycocotools runs past the
+    end of a text that is cut off.
 
     Source: rleFrString in common/maskApi.c of cocoapi.
     """
@@ -77,11 +74,7 @@ def read_counts(text: object) -> list[int]:
 
 
 def draw_polygons(polygons: Sequence[object], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixels, bool (H, W), that are in at least one of the polygons [x, y, x, y, ...].
-
-    Raises:
-        OutlineError: one of them is no polygon, or leaves an image of `size` by more than its longer side.
-    """
+    """The pixels, bool (H, W), that are in at least one of the polygons [x, y, x, y, ...]."""
     for polygon in polygons:
         _check_polygon(polygon, size)
     union = cocotools.merge(cocotools.frPyObjects(list(polygons), *size))
@@ -91,9 +84,7 @@ def draw_polygons(polygons: Sequence[object], size: tuple[int, int]) -> NDArray[
 
 def _check_polygon(polygon: object, size: tuple[int, int]) -> None:
     if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-        raise OutlineError(
-            "expected a polygon of at least three corners [x, y, x, y, x, y], got another list"
-        )
+        raise OutlineError("expected a polygon of three corners or more [x, y, x, y, x, y], got another list")
     side = max(size)
     if not all(type(value) in (int, float) and abs(value) <= 2 * side for value in polygon):  # NaN neither
         got = str(polygon[:6])[:60]

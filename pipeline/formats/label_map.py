@@ -16,9 +16,9 @@ def format_label_map(entries: Iterable[tuple[str, Colour]]) -> str:
 
 
 def parse_label_map(text: str) -> Iterator[tuple[int, str, tuple[str, Colour] | None]]:
-    """Number, text and entry of each line that is not empty or a comment; None for what is no entry.
+    """Number, text and entry `name:red,green,blue` of each line but empty ones and comments.
 
-    An entry is `name:red,green,blue`; what follows another colon is ignored.
+    The entry is None for another text. What follows a second colon is ignored.
     """
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.startswith("#"):
@@ -26,8 +26,8 @@ def parse_label_map(text: str) -> Iterator[tuple[int, str, tuple[str, Colour] | 
 
 
 def _parse_line(line: str) -> tuple[str, Colour] | None:
-    found = LINE.fullmatch(line.strip())
-    if not found:
+    entry = LINE.fullmatch(line.strip())
+    if not entry:
         return None
-    name, red, green, blue = found.group(1), *(int(value) for value in found.group(2, 3, 4))
+    name, red, green, blue = entry.group(1), *(int(value) for value in entry.group(2, 3, 4))
     return (name, (red, green, blue)) if max(red, green, blue) <= 255 else None

@@ -22,28 +22,20 @@ def voc_palette() -> NDArray[np.uint8]:
 
 
 def voc_colours() -> list[Colour]:
-    """The same colours by their ids."""
+    """The colours of PASCAL VOC as tuples, in the order of their ids."""
     return [(red, green, blue) for red, green, blue in voc_palette().tolist()]
 
 
 def ids_of_colours(image: NDArray[np.uint8], table: Mapping[Colour, int]) -> NDArray[np.int16]:
-    """The id of each pixel of a mask in colours, int16 (H, W); -1 where `table` does not have the colour.
+    """The id of each pixel of an RGB mask (H, W, 3), int16 (H, W); -1 where `table` lacks the colour.
 
-    Each run of equal pixels is looked up once: masks consist of areas.
-
-    Args:
-        image: (H, W, 3) RGB.
-        table: at least one colour.
+    Each run of equal pixels is looked up once: masks consist of areas. `table` has at least one colour.
     """
-    known = sorted((_code(*colour), number) for colour, number in table.items())
+    known = sorted((red << 16 | green << 8 | blue, i) for (red, green, blue), i in table.items())
     codes, ids = np.array(known, np.int32).T
     pixels = (image.astype(np.int32) @ np.array([2**16, 2**8, 1], np.int32)).ravel()
     starts = np.flatnonzero(np.diff(pixels, prepend=-1))
     runs = pixels[starts]
     places = np.searchsorted(codes, runs, side="right") - 1
-    found = np.where(codes[places] == runs, ids[places], -1).astype(np.int16)
-    return np.repeat(found, np.diff(starts, append=pixels.size)).reshape(image.shape[:2])
-
-
-def _code(red: int, green: int, blue: int) -> int:
-    return red << 16 | green << 8 | blue
+    run_ids = np.where(codes[places] == runs, ids[places], -1).astype(np.int16)
+    return np.repeat(run_ids, np.diff(starts, append=pixels.size)).reshape(image.shape[:2])

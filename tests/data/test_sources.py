@@ -425,6 +425,14 @@ def test_addresses_and_paths_of_labelstudio(tmp_path: Path, reference: str, imag
     assert {sample.image for sample in samples(found).values()} == {image, "val.jpg"}
 
 
+@pytest.mark.parametrize("key", ["image", "img", "photo", "picture", "url"])
+def test_keys_of_labelstudio_that_name_an_image(tmp_path: Path, key: str) -> None:
+    add_photos(tmp_path, "a.jpg", "val.jpg")
+    tasks = [{key: name, "choice": "dog"} for name in ("a.jpg", "val.jpg")]
+    write_json(tmp_path / "export.json", tasks)
+    assert set(labels(inspect("labelstudio", tmp_path))) == {"a", "val"}
+
+
 def test_labelstudio_min(tmp_path: Path) -> None:
     add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
     choices = ["cat", {"choices": ["cat", "dog"]}, "background", "dog"]

@@ -1,4 +1,4 @@
-"""Zip files of strangers: unpacked within bounds, into a folder that nothing leaves."""
+"""Unpacks zip files of strangers, within bounds and into one folder."""
 
 import stat
 import zipfile
@@ -13,13 +13,10 @@ MOST_BYTES = 2_000_000_000  # of all files together, unpacked
 
 
 def unpack_zip(file: Path, folder: Path) -> None:
-    """Write the files of the zip `file` below `folder`.
+    """Write the files of the zip `file` below `folder`, after all names and sizes are checked.
 
-    All names and sizes are looked at before anything is written. No file gets more bytes than its entry says.
-
-    Raises:
-        ValueError: it is no zip, is broken or encrypted, holds links, names that leave `folder` or come
-            twice, or more than the bounds.
+    Refused are broken and encrypted zips, links, names that leave `folder` or come twice, and zips above the
+    bounds. No file gets more bytes than its entry says.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -30,9 +27,8 @@ def unpack_zip(file: Path, folder: Path) -> None:
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise UserError(f"{file}: expected a zip file, got {error}. Export it again") from error
     except OSError as error:  # a file and a folder of one name, a name that is too long, a full disk
-        raise UserError(
-            f"{file}: cannot be unpacked: {error.strerror}. Unpack it, and give the folder"
-        ) from error
+        message = f"{file}: cannot be unpacked: {error.strerror}. Unpack it, and give the folder"
+        raise UserError(message) from error
 
 
 def _check(file: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:

@@ -43,29 +43,29 @@ def inspect_corrections(
     if len(parsed.names) >= IGNORE:
         got, advice = str(len(parsed.names)), "Give those of the data set only."
         problems.append(Problem(parsed.file, f"up to {IGNORE - 1} classes", got, advice))
-        return _corrections(masks, problems)
+        return Corrections(masks, as_messages(problems, fatal=True), ())
     reader = Reader(parsed.file, len(parsed.names), parsed.colours, max_megapixels)
     table = _table(parsed.names, manifest.classes)
     ordered = np.arange(256, dtype=np.uint8)  # the last is 255, for UNKNOWN too
     ordered[1 : len(manifest.classes) + 1] = [order.index(name) + 1 for name in manifest.classes]
     for record, sample in _match(parsed.records, manifest, problems):
-        size = (sample.height, sample.width)
-        # Without outlines, all of the image is background, and no size need be said.
-        drawn_size = record.size if record.mask else record.size or size
-        named = replace(record, name=sample.name, size=drawn_size)
-        mask = read_source_mask(reader, named, size, problems)
-        if record.mask is None:
-            expected, advice = f"a mask for {sample.name!r}", "Draw it, or take the image out."
-            problems.append(problem_at(record.location, expected, "labels only", advice))
+        mask = _read_mask(reader, record, sample, problems)
         if mask is not None:
             problems += _check_ids(mask, record, sample, table, parsed.names, manifest.classes)
             masks[sample.name] = mask_png(ordered[table[mask]])
-    return _corrections(masks, problems)
-
-
-def _corrections(masks: Mapping[str, bytes], problems: Sequence[Problem]) -> Corrections:
     errors, warnings = as_messages(problems, fatal=True), as_messages(problems, fatal=False)
     return Corrections(dict(sorted(masks.items())), errors, warnings)
+
+
+def _read_mask(reader: Reader, record: SourceRecord, sample: Sample, problems: list[Problem]) -> Mask | None:
+    if record.mask is None:
+        expected, advice = f"a mask for {sample.name!r}", "Draw it, or take the image out."
+        problems.append(problem_at(record.location, expected, "labels only", advice))
+        return None
+    size = (sample.height, sample.width)
+    # Without outlines, all of the image is background, and no size need be said.
+    drawn_size = record.size if record.mask else record.size or size
+    return read_source_mask(reader, replace(record, name=sample.name, size=drawn_size), size, problems)
 
 
 def _table(names: Sequence[str], classes: Sequence[str]) -> Table:

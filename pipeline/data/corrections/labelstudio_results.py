@@ -27,20 +27,14 @@ def read_brushes(folder: Path, files: Sequence[Path]) -> ParsedSource:
     records: list[SourceRecord] = []
     numbers: dict[str, int] = {}
     for location, task in tasks:
-        results = annotation_of(task) if annotated else _prediction_of(task)
+        predictions = task.get("predictions")
+        last = predictions[-1:] if isinstance(predictions, list) else None
+        results = annotation_of(task if annotated else {"annotations": last})
         if results is not None:
             with collected(problems):
                 records.append(_read_record(task, results, location, numbers))
     names = tuple(numbers)
     return ParsedSource(folder, tuple(records), names, names, tuple(problems), folder)
-
-
-def _prediction_of(task: Result) -> list[dict[str, Any]] | None:
-    """The results of the last prediction; None if there is none."""
-    predictions = task.get("predictions")
-    if not isinstance(predictions, list) or not predictions:
-        return None
-    return annotation_of({"annotations": predictions[-1:]})
 
 
 def _read_record(

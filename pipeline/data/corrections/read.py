@@ -16,7 +16,7 @@ from pipeline.data.sources.parse import head
 from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, stem
 
 Format = Literal["png", "voc", "coco", "cvat", "labelstudio"]
-CVAT_ZIP = "annotations.zip"  # in what is exported for CVAT
+CVAT_ZIP = "annotations.zip"  # in an export for CVAT
 MASKS = "SegmentationClass"
 
 
@@ -44,10 +44,14 @@ def read_corrections(path: Path, format: Format, classes: Sequence[str]) -> Pars
     try:
         match format:
             case "png":
-                masks = path / "masks" if (path / "masks").is_dir() else path
-                return read_pngs(path, masks, listed_classes(path) or classes)
+                below = path / "masks"
+                return read_pngs(path, below if below.is_dir() else path, listed_classes(path) or classes)
             case "voc" | "cvat":
-                return _read_segmentation(path, classes)
+                masks = _mask_folder(path)
+                if masks is None:
+                    advice = "Give the folder that holds it, or name another --format."
+                    raise BadEntry(Problem(path, f"a folder {MASKS}", "none", advice))
+                return read_pngs(path, masks, listed_classes(path) or classes)
             case "coco":
                 return _with_background(coco.read_files(folder, files))
             case "labelstudio":
@@ -74,15 +78,6 @@ def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> ParsedSource:
     colours = {c: 0 if name in BACKGROUND else names.index(name) + 1 for name, c in table.items()} or None
     names = tuple(names)
     return ParsedSource(folder, tuple(records), names, names, tuple(problems), masks, colours)
-
-
-def _read_segmentation(path: Path, classes: Sequence[str]) -> ParsedSource:
-    """The masks of a VOCdevkit, or of an export of CVAT as `Segmentation mask 1.1`."""
-    masks = _mask_folder(path)
-    if masks is None:
-        advice = "Give the folder that holds it, or name another --format."
-        raise BadEntry(Problem(path, f"a folder {MASKS}", "none", advice))
-    return read_pngs(path, masks, listed_classes(path) or classes)
 
 
 def _with_background(parsed: ParsedSource) -> ParsedSource:

@@ -17,9 +17,9 @@ from pipeline.data.sources.records import (
     SourceRecord,
     check_image,
     class_name,
+    parsed_source,
     split_of,
     stem,
-    with_distinct_names,
 )
 
 CocoEntry = tuple[Location, dict[str, Any]]
@@ -64,12 +64,10 @@ def read_files(folder: Path, files: Sequence[Path]) -> ParsedSource:
         for location, entry in document.images:
             with collected(problems):
                 records.append(_read_record(folder, document, entry, location, names, problems))
-    distinct = with_distinct_names(records, problems)
     if not files:
         advice = "Put the instances JSON there, or in annotations/."
         problems.append(Problem(folder, "an instances JSON", "none", advice))
-    file = files[0] if len(files) == 1 else folder
-    return ParsedSource(file, tuple(distinct), names, names, tuple(problems), file)
+    return parsed_source(files[0] if len(files) == 1 else folder, records, problems, names)
 
 
 def json_files(folder: Path) -> list[Path]:
@@ -151,15 +149,10 @@ def _shapes(
     whole = document.outlined and all(a.get("segmentation") for _, a in annotations)
     if not whole or len(names) >= IGNORE:
         return None
-    ids = {name: i for i, name in enumerate(names, 1)}
-    return tuple(
-        Shape(
-            IGNORE if a.get("iscrowd") else ids[document.categories[a["category_id"]]],
-            a["segmentation"],
-            at.at,
-        )
-        for at, a in annotations
-    )
+    numbers = {name: i for i, name in enumerate(names, 1)}
+    classes = [numbers[document.categories[a["category_id"]]] for _, a in annotations]
+    ids = [IGNORE if a.get("iscrowd") else i for i, (_, a) in zip(classes, annotations, strict=True)]
+    return tuple(Shape(i, a["segmentation"], at.at) for i, (at, a) in zip(ids, annotations, strict=True))
 
 
 def _split(folder: Path, file: Path) -> Split | None:

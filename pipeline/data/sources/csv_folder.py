@@ -114,10 +114,9 @@ def _read_lines(file: Path, text: str, problems: list[Problem]) -> list[tuple[in
 
 
 def _check_header(file: Path, header: Sequence[str]) -> list[Problem]:
-    counts = {column: header.count(column) for column in COLUMNS}
     joined = len(header) == 1 and any(mark in header[0] for mark in ";\t|")
     advice = "Save the table with commas between its cells." if joined else "Correct the first line."
-    wrong = [column for column in COLUMNS if counts[column] > 1 or (column in NEEDED and not counts[column])]
+    wrong = [c for c in COLUMNS if header.count(c) > 1 or (c in NEEDED and c not in header)]
     got, location = f"the columns {header}", Location(file, "line 1")
     return [problem_at(location, f"one column `{column}`", got, advice) for column in wrong]
 

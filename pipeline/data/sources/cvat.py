@@ -13,9 +13,9 @@ from pipeline.data.sources.records import (
     SourceRecord,
     class_name,
     labels_of,
+    parsed_source,
     split_of,
     stem,
-    with_distinct_names,
 )
 
 
@@ -43,11 +43,10 @@ def read_folder(folder: Path) -> ParsedSource:
                 records.append(SourceRecord(stem(image), image, labels, location, split))
     used = labels_of(records)
     order = [class_name(text_of(x, "name")) for r in roots.values() for x in r.iterfind("meta//labels/label")]
-    names = tuple(dict.fromkeys([*(name for name in order if name in used), *used]))
-    distinct = with_distinct_names(records, problems)
-    untagged = [record.name for record in distinct if not record.labels]
+    names = dict.fromkeys([*(name for name in order if name in used), *used])
+    untagged = [record.name for record in records if not record.labels]
     problems += warn_of(untagged, "without", folder, "a label in each image", "They count as background.")
-    return ParsedSource(folder, tuple(distinct), names, names, tuple(problems))
+    return parsed_source(folder, records, problems, tuple(names))
 
 
 def _read_annotations(folder: Path, file: Path) -> Element:

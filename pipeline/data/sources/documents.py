@@ -25,11 +25,7 @@ class _NoDoctype(TreeBuilder):
 
 
 def read_text_file(folder: Path, file: Path, expected: str, advice: str = "Save it as UTF-8 text.") -> str:
-    """The UTF-8 text of a file in `folder`, without byte order mark.
-
-    Raises:
-        BadEntry: the file is no UTF-8, cannot be read, is too large, or is a link that leaves `folder`.
-    """
+    """The UTF-8 text of a file in `folder`, without byte order mark. Raises `BadEntry`."""
     with _reported(file, expected, advice):
         return _read_bytes(folder, file).decode("utf-8-sig")
 
@@ -72,7 +68,7 @@ def _read_bytes(folder: Path, file: Path, most: int = MOST_OTHER_BYTES) -> bytes
 
 @contextmanager
 def _reported(file: Path, expected: str, advice: str = "Export it again.") -> Iterator[None]:
-    """Raise as `BadEntry` what goes wrong in reading `file`."""
+    """Turn errors in reading `file` into `BadEntry`."""
     try:
         yield
     except (OSError, ValueError, LookupError, RecursionError, ParseError) as error:

@@ -11,10 +11,9 @@ from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
     class_name,
-    labels_of,
+    parsed_source,
     split_of,
     stem,
-    with_distinct_names,
 )
 
 
@@ -28,14 +27,12 @@ def read_folder(folder: Path) -> ParsedSource:
     depth = 1 if has_splits(images) else 0
     loose = [name for name in images if name.count("/") < depth + 1]
     records = [_record(folder, name, depth) for name in images if name.count("/") >= depth + 1]
-    distinct = with_distinct_names(records, problems)
     expected = "images in the folders of their classes only"
     problems += warn_of(loose, "beside them", folder, expected, "They are left out.")
     if not records:
         advice = "Make a folder for each class and put its images there."
         problems.append(Problem(folder, "images in folders named as their class", "none", advice))
-    names = tuple(labels_of(distinct))
-    return ParsedSource(folder, tuple(distinct), names, names, tuple(problems))
+    return parsed_source(folder, records, problems)
 
 
 def has_splits(images: Sequence[str]) -> bool:

@@ -14,9 +14,8 @@ from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
     class_name,
-    labels_of,
+    parsed_source,
     stem,
-    with_distinct_names,
 )
 
 CHOICES = ("choice", "choices", "label", "labels")  # controls of JSON-MIN whose values may be bare names
@@ -27,9 +26,8 @@ TaskEntry = tuple[Location, Mapping[str, Any]]
 def read_folder(folder: Path) -> ParsedSource:
     """A record for each task with an annotation; of several, the last one that was not cancelled counts.
 
-    A task names its image by an address or a path of another machine: the file in the folder with the longest
-    common end counts. The labels are the choices and the names of boxes, polygons and brushes. A choice
-    `background`, or no choice, means: no label.
+    A task names its image by an address or a path of another machine: the file with the longest common end
+    counts. Labels are the choices and the names of regions; `background`, or no choice, means: no label.
     """
     problems: list[Problem] = []
     tasks = read_tasks(folder, json_files(folder), problems)
@@ -43,14 +41,12 @@ def read_folder(folder: Path) -> ParsedSource:
         with collected(problems):
             image = find_image(folder, reference, by_end, location)
             records.append(SourceRecord(stem(image), image, task_labels(choices), location))
-    names = tuple(labels_of(records))
     advice = (
         "They are left out. JSON-MIN names choices as their control: if that is none of "
         f"{', '.join(CHOICES)}, export as JSON."
     )
     problems += warn_of(undone, "without", folder, "an annotation in each task", advice)
-    distinct = with_distinct_names(records, problems)
-    return ParsedSource(folder, tuple(distinct), names, names, tuple(problems))
+    return parsed_source(folder, records, problems)
 
 
 def find_image(folder: Path, reference: str, by_end: dict[str, list[str]], location: Location) -> str:
@@ -64,7 +60,7 @@ def find_image(folder: Path, reference: str, by_end: dict[str, list[str]], locat
 
 
 def task_labels(choices: Sequence[str]) -> tuple[str, ...]:
-    """Names without repetitions and without those that mean background."""
+    """Names without repetitions and without the names of the background."""
     names = dict.fromkeys(class_name(choice) for choice in choices)
     return tuple(name for name in names if name and name not in BACKGROUND)
 
@@ -125,7 +121,7 @@ def _is_annotated(value: object) -> bool:
 
 
 def _names(value: object) -> list[str]:
-    """The names in `cat`, `[cat, dog]`, or what `_is_annotated`."""
+    """The names in `cat`, in `[cat, dog]`, or in a value that `_is_annotated`."""
     names: list[str] = []
     for entry in value if isinstance(value, list) else [value]:
         if isinstance(entry, dict):

@@ -14,7 +14,7 @@ from pipeline.data.images import SUFFIXES
 
 HIDDEN = "."  # names that start so: `.git`, and the `._photo.jpg` that a Mac leaves beside images
 DEEPEST = 8  # folders that are compared
-UPLOADED = re.compile(r"[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
+UPLOADED = re.compile(r"[0-9a-f]{8}-")  # Label Studio puts it before the name of an uploaded file
 
 
 def images_below(folder: Path, problems: list[Problem]) -> list[str]:

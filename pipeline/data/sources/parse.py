@@ -1,4 +1,4 @@
-"""Reads a folder of any kind, and finds out which kind it is."""
+"""Reads a folder of any kind of source, and detects the kind."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ from pipeline.data.sources import coco, csv_folder, cvat, imagefolder, labelstud
 from pipeline.data.sources.records import ParsedSource
 from pipeline.params import DataParams, Source
 
-HEAD = 4096  # bytes of a file that tell what it is
+HEAD = 4096  # bytes of a file that tell its kind
 
 
 def parse_source(source: Source, folder: Path, data: DataParams) -> ParsedSource:
     """The records of a folder that is read as a `source`."""
-    if not folder.is_dir():
-        advice = "Give the folder that holds the images and their labels."
-        return ParsedSource(folder, problems=(Problem(folder, "a folder", "no such folder", advice),))
     try:
+        if not folder.is_dir():
+            advice = "Give the folder that holds the images and their labels."
+            raise BadEntry(Problem(folder, "a folder", "no such folder", advice))
         match source:
             case "csv":
                 return csv_folder.read_folder(folder, data)
@@ -39,7 +39,7 @@ def detect_source(folder: Path) -> Source:
     if (folder / "labels.csv").exists() or not folder.is_dir():
         return "csv"
     if any(path.is_dir() for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}JPEGImages")):
-        return "voc"  # or one above its year, which its reader says
+        return "voc"  # or a folder above the year: the reader names that problem
     heads = [head(file) for file in coco.json_files(folder)]
     if any(head.startswith("{") for head in heads):
         return "coco"

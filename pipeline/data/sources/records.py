@@ -32,7 +32,7 @@ class SourceRecord:
     image: str  # file relative to the folder, with forward slashes
     labels: tuple[str, ...]  # without duplicates
     location: Location
-    split: Split | None = None  # None: not said
+    split: Split | None = None  # None: the source has no split
     score: bool = True  # the mask may be used for scores
     mask: str | tuple[Shape, ...] | None = None  # a file relative to the folder (may be missing), or outlines
     size: tuple[int, int] | None = None  # height, width that outlines are drawn for
@@ -56,10 +56,7 @@ class ParsedSource:
 
 
 def class_name(text: str) -> str:
-    """`text` without space around it, accents in one form, and a `?` for halves of characters in JSON.
-
-    Folders of a Mac spell accents in two letters.
-    """
+    """`text` without space around it, accents as one letter, and a `?` for halves of characters in JSON."""
     return normalize("NFC", text.strip()).encode("utf-8", "replace").decode()
 
 
@@ -76,11 +73,7 @@ def split_of(text: str) -> Split | None:
 
 
 def check_image(folder: Path, image: str, location: Location, below: str = "") -> None:
-    """Check that `image` lies in `folder/below`, also after links are followed: its name becomes a file name.
-
-    Raises:
-        BadEntry: it is empty, absolute, too long, or leaves the folder.
-    """
+    """Raise `BadEntry` unless `image` lies in `folder/below`, also after links are followed."""
     path, place = PurePosixPath(image), f"below {below}" if below else f"in {folder}"
     if not path.name:
         advice = f"Name a file {place}, or delete the line."
@@ -97,7 +90,7 @@ def check_image(folder: Path, image: str, location: Location, below: str = "") -
 
 
 def stem(image: str) -> str:
-    """A file name without its suffix; what names no file, as `/`, as it is."""
+    """A file name without its suffix; a text that names no file, such as `/`, stays."""
     path = PurePosixPath(image)
     return str(path.with_suffix("")) if path.name else image
 
@@ -108,18 +101,24 @@ def labels_of(records: Iterable[SourceRecord]) -> list[str]:
 
 
 def first_of_each_name(records: Iterable[SourceRecord]) -> tuple[list[SourceRecord], list[Repetition]]:
-    """The first record of each name; the others, each with the first of its name."""
+    """The first record of each name, and each later record with the first one of its name."""
     first: dict[str, SourceRecord] = {}
     repetitions = [(r, first[r.name]) for r in records if first.setdefault(r.name, r) is not r]
     return list(first.values()), repetitions
 
 
-def with_distinct_names(records: Sequence[SourceRecord], problems: list[Problem]) -> list[SourceRecord]:
-    """Names keep the suffix where two images differ in nothing else; what is still the same is a problem."""
+def parsed_source(
+    file: Path, records: Sequence[SourceRecord], problems: list[Problem], names: Sequence[str] | None = None
+) -> ParsedSource:
+    """The records, each name once, with the classes `names`, else the sorted labels.
+
+    Names keep the suffix where two images differ in nothing else; what is still the same is a problem.
+    """
     counts = Counter(record.name for record in records)
     named = (replace(record, name=record.image) if counts[record.name] > 1 else record for record in records)
     distinct, repetitions = first_of_each_name(named)
     for record, first in repetitions:
         advice = f"It is in {first.location.file} too ({first.location.at})."
         problems.append(problem_at(record.location, "each image once", f"{record.image!r} again", advice))
-    return distinct
+    classes = tuple(labels_of(records) if names is None else names)
+    return ParsedSource(file, tuple(distinct), classes, classes, tuple(problems), file)

@@ -1,6 +1,6 @@
 """Names that a list of images spells differently from the disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
@@ -15,7 +15,7 @@ MISSING = "no such file"
 def as_on_disk(folder: Path, records: Sequence[SourceRecord]) -> list[SourceRecord]:
     """The records with the names of images and masks as the files have them.
 
-    A Mac writes an accent as a letter of its own: to everybody but a file system it is the same name.
+    A Mac writes an accent as a separate letter: only for a file system, this is another name.
     """
     named = [name for record in records for name in (record.image, record.mask) if isinstance(name, str)]
     if all(name.isascii() or (folder / name).exists() for name in named):
@@ -42,12 +42,12 @@ def with_likely_names(folder: Path, problems: Sequence[Problem]) -> list[Problem
     for name in images_below(folder, []):
         for key in (_key(name), _key(PurePosixPath(name).stem)):
             files.setdefault(key, name)
-    return [_with_likely_name(problem, files) if problem.got == MISSING else problem for problem in problems]
-
-
-def _with_likely_name(problem: Problem, files: Mapping[str, str]) -> Problem:
-    likely = files.get(_key(problem.file.name))
-    return replace(problem, advice=f"There is {likely}: write it like this.") if likely else problem
+    return [
+        replace(problem, advice=f"There is {files[key]}: write it like this.")
+        if problem.got == MISSING and (key := _key(problem.file.name)) in files
+        else problem
+        for problem in problems
+    ]
 
 
 def _key(name: str) -> str:

@@ -23,27 +23,10 @@ from pipeline.params import DataParams
 
 # In the order of the ids of SegmentationClass.
 CLASSES = [
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
-]
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car",
+    "cat", "chair", "cow", "diningtable", "dog", "horse", "motorbike",
+    "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+]  # fmt: skip
 LISTS = ("Segmentation", "SegmentationAug", "Main")  # the first one that has lists is used, and the second
 AUGMENTED = ("train_aug", "trainaug")  # lists of VOC's and SBD's training images
 MASKS = ("SegmentationClass", "SegmentationClassAug")  # the first has the true borders
