@@ -110,10 +110,8 @@ def head_of(net: nn.Module) -> tuple[str, int]:
 def read_state(path: Path) -> dict[str, Tensor]:
     """All tensors of a .safetensors or .pth file in float32; no pickled code is run."""
     try:
-        raw: dict[str, Any] = (
-            load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-        )
+        raw = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except (SafetensorError, RuntimeError, EOFError) as error:
         raise UserError(f"{path}: cannot be read as weights: {error}") from error
-    nested = raw.get("state_dict", raw.get("model", raw))
+    nested: Any = raw.get("state_dict", raw.get("model", raw))
     return {k: v.float() if v.is_floating_point() else v for k, v in nested.items() if isinstance(v, Tensor)}

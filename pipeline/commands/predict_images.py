@@ -52,23 +52,23 @@ def predict_images(arguments: argparse.Namespace) -> int:
         "tile": arguments.tile,
         "overlay": arguments.overlay,
     }
-    before = find_unfinished(out, settings)
+    unfinished = find_unfinished(out, settings)
     images = name_images(arguments.images, out)
     net = to_channels_last(load_model(folder), pick_device())
     classes = net.config.classes
-    done = take_over(out, settings, images, before)
+    done = take_over(out, settings, images, unfinished)
     if done:
         print(f"goes on with an interrupted run: {len(done)} of {len(images)} masks are in {out}")
     todo = [path for name, path in images.items() if name not in done]
     decoded = read_ahead(partial(try_read, max_megapixels=params.data.max_megapixels), todo)
-    make_mask = predictor(net, params, tile=arguments.tile)
+    predict_one = partial(make_mask, net=net, params=params, tile=arguments.tile)
     rows = 0
     with areas_file(out / "areas.csv", classes) as write_row:
         for name, path in tqdm(images.items(), "predict", unit="image", disable=None):
             if name in done:
                 mask: Mask | None = read_mask(out / MASKS / f"{name}.png", max_megapixels=math.inf)
             else:
-                mask = write_prediction_images(out, name, next(decoded), make_mask, arguments.overlay)
+                mask = write_prediction_images(out, name, next(decoded), predict_one, arguments.overlay)
             if mask is not None:
                 write_row(path, f"{name}.png", mask)
                 rows += 1
@@ -83,30 +83,26 @@ def write_prediction_images(
     out: Path,
     name: str,
     image: ImageArray | Exception,
-    make_mask: Callable[[ImageArray], Mask],
+    predict_one: Callable[[ImageArray], Mask],
     overlay: bool,
 ) -> Mask | None:
     """Write the mask of an image; None, and the error is printed, if the image could not be read."""
     if isinstance(image, Exception):
         tqdm.write(f"skipped: {image}", file=sys.stderr)
         return None
-    mask = make_mask(image)
+    mask = predict_one(image)
     if overlay:
         write_image(safe_join(out / OVERLAYS, f"{name}.png"), draw_mask(image, mask))
     write_mask(safe_join(out / MASKS, f"{name}.png"), mask)  # last: an image with a mask counts as done
     return mask
 
 
-def predictor(net: SegmentationNet, params: Params, *, tile: bool) -> Callable[[ImageArray], Mask]:
-    """A function that makes the mask of an image as `evaluation` says; `tile`: of a large image in tiles."""
+def make_mask(image: ImageArray, net: SegmentationNet, params: Params, tile: bool) -> Mask:
+    """The mask of an image as `evaluation` says; `tile`: of a large image in tiles."""
     side, evaluation, crf = net.config.long_side, params.evaluation, params.pseudo_masks.crf
-
-    def make_mask(image: ImageArray) -> Mask:
-        if tile and max(image.shape[:2]) > MUCH_LARGER * side:
-            return predict_tiled(lambda part: probabilities(net, part, evaluation, crf), image, side)
-        return predict(net, image, evaluation, crf)
-
-    return make_mask
+    if tile and max(image.shape[:2]) > MUCH_LARGER * side:
+        return predict_tiled(lambda part: probabilities(net, part, evaluation, crf), image, side)
+    return predict(net, image, evaluation, crf)
 
 
 def try_read(path: Path, max_megapixels: float) -> ImageArray | Exception:

@@ -41,19 +41,16 @@ def find_unfinished(out: Path, settings: Mapping[str, Any]) -> Signatures:
 
 
 def take_over(
-    out: Path, settings: Mapping[str, Any], images: Mapping[str, Path], before: Signatures
+    out: Path, settings: Mapping[str, Any], images: Mapping[str, Path], unfinished: Signatures
 ) -> frozenset[str]:
     """The names of the masks that are done; the note in `out` then lists all `images`.
 
     The masks of changed and of missing images are deleted: they would count as done.
-
-    Args:
-        before: what `find_unfinished` returned.
     """
     now = {name: _signature(path) for name, path in images.items()}
     for part in out.rglob(".*.part"):  # of a run that was killed inside `write_bytes`
         part.unlink()
-    for name, signature in before.items():
+    for name, signature in unfinished.items():
         if now.get(name) != signature:
             for folder in (MASKS, OVERLAYS):
                 safe_join(out / folder, f"{name}.png").unlink(missing_ok=True)

@@ -122,7 +122,8 @@ def values_for_data(
         "segmentation.training.steps": fitting_steps(
             manifest, params.segmentation, SEGMENTATION_PASSES[quality]
         ),
-        **{f"{network}.training.lr": lr for network in ("classifier", "segmentation")},
+        "classifier.training.lr": lr,
+        "segmentation.training.lr": lr,
     }
 
 
@@ -167,8 +168,11 @@ def portable(path: Path) -> str:
 def choose_encoder(weights: str, encoder: str | None, params: Params) -> str:
     """The encoder of both networks: `encoder`, else that of params.yaml, else one that fits the weights."""
     if weights in NAMED_WEIGHTS:
-        if encoder:
-            _check_encoder(encoder)
+        from segmentation_models_pytorch.encoders import encoders  # here, since it loads torch
+
+        if encoder and encoder not in encoders and not encoder.startswith("tu-"):
+            known = ", ".join(sorted(encoders))
+            raise UserError(f"--encoder: expected one of {known} or tu-NAME of timm, got {encoder!r}")
         return encoder or params.classifier.encoder
     file = Path(weights)
     if file.suffix not in (".safetensors", ".pth") or not file.is_file():
@@ -186,12 +190,3 @@ def choose_encoder(weights: str, encoder: str | None, params: Params) -> str:
         advice = f"It fits {', '.join(fitting)}." if fitting else "Name one of timm's: --encoder tu-NAME."
         raise UserError(f"--weights {weights}: does not fit {target}. {advice}")
     return next((name for name in fitting if name in file.stem), fitting[0])
-
-
-def _check_encoder(name: str) -> None:
-    from segmentation_models_pytorch.encoders import encoders  # here, since it loads torch
-
-    if name not in encoders and not name.startswith("tu-"):
-        raise UserError(
-            f"--encoder: expected one of {', '.join(sorted(encoders))} or tu-NAME of timm, got {name!r}"
-        )

@@ -22,8 +22,8 @@ def sample(
 
 
 def advice(classes: tuple[str, ...], *samples: Sample, hashes: dict[str, int] | None = None) -> list[str]:
-    given = {s.name: 0 for s in samples} | (hashes or {})
-    return advise(Manifest("", classes, samples), given, long_side=128, output_stride=32)
+    all_hashes = {s.name: 0 for s in samples} | (hashes or {})
+    return advise(Manifest("", classes, samples), all_hashes, long_side=128, output_stride=32)
 
 
 def alike(hashes: list[int]) -> list[tuple[int, int]]:
@@ -61,10 +61,10 @@ def test_near_duplicates_against_all_pairs(hashes: list[int]) -> None:
 
 def test_copies_are_told_by_where_they_are() -> None:
     samples = (sample("a", (0,)), sample("b", (0,)), sample("c", (), "val"))
-    found = advice(("cat",), *samples, hashes={"a": 2**32 - 1, "b": 2**32 - 2, "c": 2**64 - 2**32})
-    assert found == ["1 pair(s) look alike within a split: a (train) = b (train)"]
-    found = advice(("cat",), *samples, hashes={"a": 2**32 - 1, "b": 2**60 - 2**20, "c": 2**32 - 1})
-    assert found == [
+    sentences = advice(("cat",), *samples, hashes={"a": 2**32 - 1, "b": 2**32 - 2, "c": 2**64 - 2**32})
+    assert sentences == ["1 pair(s) look alike within a split: a (train) = b (train)"]
+    sentences = advice(("cat",), *samples, hashes={"a": 2**32 - 1, "b": 2**60 - 2**20, "c": 2**32 - 1})
+    assert sentences == [
         "1 pair(s) look alike across the splits, which makes scores too good: a (train) = c (val)",
         "1 pair(s) look alike and have other labels: a (train) = c (val)",
     ]
@@ -80,14 +80,14 @@ def test_frames_of_a_camera_that_stands_still_take_no_memory() -> None:
     samples = [sample(f"{i:04}", (0,), "val" if i < 10 else "train") for i in range(2000)]
     tracemalloc.start()
     try:
-        found = advice(("cat",), *samples, hashes={s.name: 2**32 - 1 for s in samples})
+        sentences = advice(("cat",), *samples, hashes={s.name: 2**32 - 1 for s in samples})
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     # 10 * 1990 pairs across the splits; 10 * 9 / 2 + 1990 * 1989 / 2 within
-    assert "19900 pair(s) look alike across the splits" in found[0]
-    assert found[0].endswith("0000 (val) = 0014 (train) and 19895 more")
-    assert "1979100 pair(s) look alike within a split: 0000 (val) = 0001 (val), " in found[1]
+    assert "19900 pair(s) look alike across the splits" in sentences[0]
+    assert sentences[0].endswith("0000 (val) = 0014 (train) and 19895 more")
+    assert "1979100 pair(s) look alike within a split: 0000 (val) = 0001 (val), " in sentences[1]
     assert peak < 20e6  # a list of the pairs takes 16 bytes each for their places alone: 32e6
 
 
@@ -121,12 +121,12 @@ def test_spellings() -> None:
 
 
 def test_sizes() -> None:
-    found = advice(
+    sentences = advice(
         ("cat",), sample("a", (0,), size=(30, 128)), sample("b", (0,), size=(31, 31)), sample("c", (0,))
     )
-    assert found[0].startswith("1 image(s) are narrower than one cell of the feature map (32 pixels at")
-    assert found[0].endswith(": a")
-    assert found[1] == "1 image(s) are enlarged more than four times: b"
+    assert sentences[0].startswith("1 image(s) are narrower than one cell of the feature map (32 pixels at")
+    assert sentences[0].endswith(": a")
+    assert sentences[1] == "1 image(s) are enlarged more than four times: b"
 
 
 def test_imbalance() -> None:

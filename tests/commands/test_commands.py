@@ -58,19 +58,19 @@ def changed_keys(before: str, after: str) -> list[str]:
 
 def test_check_shows_what_is_there(photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(photo_folder())]) == 0
-    shown = capsys.readouterr().out
-    assert "  class                  train  val\n" in shown
-    assert "  disc                       4    1\n" in shown
-    assert "  all images                 9    3\n" in shown
-    assert "            disc  square  triangle\n" in shown
-    assert "  height           48      56       64\n" in shown
-    assert "estimate for 2 CPU cores at data.long_side 64" in shown
-    assert "problems: 0 error(s), 0 warning(s)\n" in shown
+    output = capsys.readouterr().out
+    assert "  class                  train  val\n" in output
+    assert "  disc                       4    1\n" in output
+    assert "  all images                 9    3\n" in output
+    assert "            disc  square  triangle\n" in output
+    assert "  height           48      56       64\n" in output
+    assert "estimate for 2 CPU cores at data.long_side 64" in output
+    assert "problems: 0 error(s), 0 warning(s)\n" in output
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
 
 
-def estimated(shown: str) -> str:
-    return shown[shown.index("estimate for") : shown.index("worth a look")]
+def estimated(output: str) -> str:
+    return output[output.index("estimate for") : output.index("worth a look")]
 
 
 def test_check_estimates_the_run_that_use_sets_up(
@@ -92,9 +92,9 @@ def test_names_cannot_move_the_cursor(photo_folder: PhotoFolder, capsys: pytest.
         if file.exists():
             file.write_text(file.read_text().replace("disc", "di\x1b[31msc"))
     main(["check", str(folder)])
-    shown = capsys.readouterr().out
-    assert "di\\x1b[31msc" in shown
-    assert "\x1b" not in shown
+    output = capsys.readouterr().out
+    assert "di\\x1b[31msc" in output
+    assert "\x1b" not in output
 
 
 def test_check_ends_with_1_and_lists_the_errors(
@@ -104,10 +104,10 @@ def test_check_ends_with_1_and_lists_the_errors(
     (folder / "images" / "photo-01.jpg").unlink()
     (folder / "images" / "photo-02.jpg").write_bytes(b"")
     assert main(["check", str(folder)]) == 1
-    shown = capsys.readouterr().out
-    assert "problems: 2 error(s), 0 warning(s)\n" in shown
-    assert "error: " in shown
-    assert "photo-01.jpg (labels.csv, line 3): expected a readable image, got no such file" in shown
+    output = capsys.readouterr().out
+    assert "problems: 2 error(s), 0 warning(s)\n" in output
+    assert "error: " in output
+    assert "photo-01.jpg (labels.csv, line 3): expected a readable image, got no such file" in output
 
 
 def test_use_changes_its_keys_and_nothing_else(photo_folder: PhotoFolder) -> None:
@@ -191,7 +191,7 @@ def test_presets_go_before_what_is_fitted_to_the_photos(photo_folder: PhotoFolde
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("classifier: {training: {step: 5}}", "classifier.training.step: unknown key. Correct"),
         ("- 1", "expected keys of params.yaml"),
@@ -200,7 +200,7 @@ def test_presets_go_before_what_is_fitted_to_the_photos(photo_folder: PhotoFolde
     ],
 )
 def test_a_preset_that_cannot_be_used_changes_nothing(
-    photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str], text: str | None, said: str
+    photo_folder: PhotoFolder, capsys: pytest.CaptureFixture[str], text: str | None, message: str
 ) -> None:
     folder = photo_folder()
     if text is not None:
@@ -208,7 +208,7 @@ def test_a_preset_that_cannot_be_used_changes_nothing(
     assert main(["use", str(folder), "--preset", "mine.yaml"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("camseg: mine.yaml: ")
-    assert said in err
+    assert message in err
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
 
 
@@ -246,8 +246,8 @@ def test_use_again_changes_nothing(photo_folder: PhotoFolder, capsys: pytest.Cap
 
 def test_folder_inside_the_project_is_written_relative(project: Path, photo_folder: PhotoFolder) -> None:
     folder = photo_folder("project/data/raw")
-    for given in (str(folder), "data/raw", "./data/../data/raw/"):
-        assert main(["use", given]) == 0
+    for path in (str(folder), "data/raw", "./data/../data/raw/"):
+        assert main(["use", path]) == 0
         assert load_params().data.path == "data/raw"
 
 
@@ -311,9 +311,9 @@ def test_capital_letters_of_folders_make_no_classes(
     (tmp_path / "a.jpg").rename(tmp_path / "images" / "Images" / "a.jpg")
     (tmp_path / "images" / "Labels.csv").write_text("image,labels\na.jpg,cat\n")
     assert main(["check", str(tmp_path / "images")]) == 1
-    shown = capsys.readouterr().out
-    assert "read as csv" in shown
-    assert "expected a folder with images/ in it" in shown
+    output = capsys.readouterr().out
+    assert "read as csv" in output
+    assert "expected a folder with images/ in it" in output
 
 
 def test_use_writes_nothing_if_there_are_errors(
@@ -450,10 +450,10 @@ def test_check_says_what_is_worth_a_look(
     with (folder / "labels.csv").open("a") as file:
         file.write("copy.jpg,disc,val\n")
     assert main(["check", str(folder), "--picture", "out/classes.png"]) == 0
-    shown = capsys.readouterr().out
-    assert f"{folder}: read as csv\n" in shown
-    assert "worth a look\n  1 pair(s) look alike across the splits" in shown
-    assert "copy (val) = photo-00 (train)" in shown
+    output = capsys.readouterr().out
+    assert f"{folder}: read as csv\n" in output
+    assert "worth a look\n  1 pair(s) look alike across the splits" in output
+    assert "copy (val) = photo-00 (train)" in output
     with Image.open("out/classes.png") as image:
         assert image.width > image.height > 100
 

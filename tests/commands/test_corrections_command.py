@@ -69,14 +69,14 @@ def require_kept(*names: str) -> None:
         np.testing.assert_array_equal(mask, read_mask(Path(f"data/masks/full/{name}.png")))
 
 
-def require_refused(path: str | Path, *said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Adding `path` ends with 2, says all of `said`, and writes nothing."""
+def require_refused(path: str | Path, *messages: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Adding `path` ends with 2, says all of `messages`, and writes nothing."""
     before = {file: file.read_bytes() for file in KEPT.rglob("*") if file.is_file()}
     capsys.readouterr()
     assert main(["corrections", "add", str(path)]) == 2
     err = capsys.readouterr().err
-    for part in said:
-        assert part in err
+    for message in messages:
+        assert message in err
     assert {file: file.read_bytes() for file in KEPT.rglob("*") if file.is_file()} == before
 
 
@@ -134,10 +134,16 @@ def test_cvat_hands_back_colours_in_its_own_order() -> None:
 
     def change(files: dict[str, bytes]) -> dict[str, bytes]:
         masks = {f"{name}.png": read_mask(Path(f"data/masks/full/{name}.png")) for name in TRAIN}
-        made = {f"SegmentationClass/{name}": rgb_png(mask, colours) for name, mask in masks.items()}
+        masks_in_colours = {
+            f"SegmentationClass/{name}": rgb_png(mask, colours) for name, mask in masks.items()
+        }
         lines = [f"{names[i]}:{','.join(map(str, colours[i]))}::" for i in (255, 3, 0, 2, 1)]
         label_map = "\n".join(["# label:color_rgb:parts:actions", *lines])
-        return {**made, "labelmap.txt": label_map.encode(), "ImageSets/Segmentation/default.txt": b""}
+        return {
+            **masks_in_colours,
+            "labelmap.txt": label_map.encode(),
+            "ImageSets/Segmentation/default.txt": b"",
+        }
 
     assert main(["corrections", "add", str(rewrite_zip(change))]) == 0
     require_kept(*TRAIN)
@@ -258,7 +264,7 @@ def test_labels_without_a_pixel_are_worth_a_word(capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize("change", ["size", "sizes", "label", "rle", "polygon", "two labels"])
 def test_wrong_brushes_are_refused(change: str, capsys: pytest.CaptureFixture[str]) -> None:
-    said = {
+    message = {
         "size": "expected the 9 x 14 pixels (height x width) of 'a/photo', got 9 x 15",
         "sizes": "expected one size of the image, got several",
         "label": "expected the classes cat, été <&>, ignore, got 'car'",
@@ -284,7 +290,7 @@ def test_wrong_brushes_are_refused(change: str, capsys: pytest.CaptureFixture[st
         else:
             results[0]["value"]["brushlabels"] = ["cat", "ignore"]
 
-    require_refused(change_tasks(spoil), said, capsys=capsys)
+    require_refused(change_tasks(spoil), message, capsys=capsys)
 
 
 def test_truncated_run_lengths_of_coco_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -347,8 +353,11 @@ def test_links_in_folders_are_not_followed(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize("path", ["none", "empty", "images", "params.yaml", "data/prepared/manifest.json"])
 def test_what_holds_no_masks_is_refused(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty").mkdir()
-    said = {"empty": "empty: expected masks, got none", "none": "none: expected a folder, a .zip or a .json"}
-    require_refused(path, said.get(path, path), capsys=capsys)
+    messages = {
+        "empty": "empty: expected masks, got none",
+        "none": "none: expected a folder, a .zip or a .json",
+    }
+    require_refused(path, messages.get(path, path), capsys=capsys)
 
 
 def test_ids_keep_their_class_when_classes_come_and_move() -> None:
@@ -401,13 +410,6 @@ def test_added_again_listed_and_removed(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["corrections", "list"]) == 0
     assert capsys.readouterr().out.splitlines() == ["a/photo", "über all"]
     assert (KEPT / "README.md").exists()
-
-
-def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["corrections", "--help"])
-    assert ended.value.code == 0
-    assert "examples:\n  camseg export cvat to-correct\n  camseg corrections add " in capsys.readouterr().out
 
 
 def test_colours_of_the_palette_are_those_of_voc() -> None:

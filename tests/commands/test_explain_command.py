@@ -47,10 +47,10 @@ def test_own_classifier_needs_no_option(capsys: pytest.CaptureFixture[str]) -> N
 def test_broken_photos_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.jpg").write_bytes(b"no image")
     assert main(["explain", "broken.jpg", "a.png", "missing.png", "--out", "out"]) == 1
-    said = capsys.readouterr()
-    assert "skipped: broken.jpg" in said.err
-    assert "skipped: missing.png" in said.err
-    assert "1 image(s) explained in out, 2 skipped" in said.out
+    captured = capsys.readouterr()
+    assert "skipped: broken.jpg" in captured.err
+    assert "skipped: missing.png" in captured.err
+    assert "1 image(s) explained in out, 2 skipped" in captured.out
     assert {folder.name for folder in Path("out").iterdir()} == {"a"}
 
 
@@ -109,20 +109,20 @@ def test_the_device_is_that_of_the_environment(
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_gives_the_same_heatmaps(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {}
+    heatmaps = {}
     for device in ("cpu", "cuda"):
         monkeypatch.setenv("CAMSEG_DEVICE", device)
         methods = "cam,gradcampp,eigencam"
         options = ["--methods", methods, "--classes", "disc,square", "--npz", "--out", device]
         assert main(["explain", "a.png", *options]) == 0
         with np.load(Path(device, "a", "heatmaps.npz"), allow_pickle=False) as arrays:
-            found[device] = {name: arrays[name] for name in methods.split(",")}
-    for name, heat in found["cpu"].items():
-        np.testing.assert_allclose(found["cuda"][name], heat, atol=0.02, err_msg=name)
+            heatmaps[device] = {name: arrays[name] for name in methods.split(",")}
+    for name, heat in heatmaps["cpu"].items():
+        np.testing.assert_allclose(heatmaps["cuda"][name], heat, atol=0.02, err_msg=name)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--classes", "sqare"], "the model has no class 'sqare'; near: square"),
         (["--methods", "camm"], "--methods: expected some of six, cam, gradcam"),
@@ -133,7 +133,7 @@ def test_a_gpu_gives_the_same_heatmaps(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_wrong_requests_say_what_there_is(
-    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["explain", "a.png", *options, "--out", "out"]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err

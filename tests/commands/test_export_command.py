@@ -58,7 +58,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_confidences(masks: str, *corrected: str) -> None:
-    """The table of a stage that made masks."""
+    """The table of a stage that makes masks."""
     columns = ("name", "confidence", "corrected", "miou_before", "miou_after")
     rows = [
         {"name": name, "confidence": 1.0 if name in corrected else value, "corrected": int(name in corrected)}
@@ -77,12 +77,12 @@ def test_classes_come_in_turn_the_most_doubtful_first(
     options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["export", "png", "out", *options]) == 0
-    found = read_confidence()
-    assert list(found) == ["missed", "sub/doubtful", "sub/sure", "plain"]
-    assert found == {name: confidence for name, (_, confidence) in PHOTOS.items()}
-    said = capsys.readouterr().out
-    assert said.startswith(f"4 mask(s) of data/masks/{(options or ['', 'cam'])[1]} written to out")
-    assert f"  {found['missed']:.2f}  missed\n" in said
+    confidences = read_confidence()
+    assert list(confidences) == ["missed", "sub/doubtful", "sub/sure", "plain"]
+    assert confidences == {name: confidence for name, (_, confidence) in PHOTOS.items()}
+    output = capsys.readouterr().out
+    assert output.startswith(f"4 mask(s) of data/masks/{(options or ['', 'cam'])[1]} written to out")
+    assert f"  {confidences['missed']:.2f}  missed\n" in output
     assert np.array_equal(read_mask(Path("out/masks/sub/sure.png")), half(1))
 
 
@@ -97,9 +97,9 @@ def test_corrected_masks_are_sure_and_come_last() -> None:
     write_mask(Path("data/masks/corrected/missed.png"), half(2))
     write_confidences("cam", "missed")  # the most doubtful otherwise
     assert main(["export", "png", "out"]) == 0
-    found = read_confidence()
-    assert list(found) == ["sub/doubtful", "sub/sure", "missed", "plain"]  # equal ones by name
-    assert found["missed"] == found["plain"] == 1
+    confidences = read_confidence()
+    assert list(confidences) == ["sub/doubtful", "sub/sure", "missed", "plain"]  # equal ones by name
+    assert confidences["missed"] == confidences["plain"] == 1
     assert main(["export", "png", "corrected", "--masks", "corrected"]) == 0
     assert read_confidence("corrected") == {"missed": 1}
 
@@ -122,8 +122,10 @@ def test_each_format_opens(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_onnx_gives_what_the_model_gives(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "onnx", "new/model.onnx"]) == 0
-    said = capsys.readouterr().out
-    assert "models/segmentation/cam written to new/model.onnx\nonnxruntime gives the logits of torch" in said
+    output = capsys.readouterr().out
+    assert (
+        "models/segmentation/cam written to new/model.onnx\nonnxruntime gives the logits of torch" in output
+    )
     session = onnxruntime.InferenceSession("new/model.onnx", providers=["CPUExecutionProvider"])
     (logits,) = session.run(None, {"images": np.zeros((1, 3, 40, 52), np.float32)})
     assert logits.shape == (1, 3, 40, 52)
@@ -165,7 +167,7 @@ def test_a_failed_export_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize(
-    ("options", "removed", "said"),
+    ("options", "removed", "message"),
     [
         (["png", "out", "--masks", "camm"], "", "data/masks: expected one of cam, cam-round1, full, got"),
         (["png", "out", "--masks", "../masks/cam"], "", "data/masks: expected one of cam"),
@@ -185,12 +187,12 @@ def test_a_failed_export_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> N
     ],
 )
 def test_wrong_requests_say_what_is_missing(
-    options: list[str], removed: str, said: str, capsys: pytest.CaptureFixture[str]
+    options: list[str], removed: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if removed:
         Path(removed).unlink()
     assert main(["export", *options]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not Path(options[1]).exists()
 
 
@@ -211,11 +213,3 @@ def test_a_broken_model_is_named(content: bytes, capsys: pytest.CaptureFixture[s
     Path("models/segmentation/cam/model.safetensors").write_bytes(content)
     assert main(["export", "onnx", "m.onnx"]) == 2
     assert "models/segmentation/cam: cannot be read as a segmentation model" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", ["export", "predict"])
-def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
-    assert ended.value.code == 0
-    assert f"examples:\n  camseg {command} " in capsys.readouterr().out

@@ -34,7 +34,7 @@ MANIFEST = Manifest(
 
 def test_counts() -> None:
     counts = images_per_class(MANIFEST)
-    assert {split: found.tolist() for split, found in counts.items()} == {
+    assert {split: images.tolist() for split, images in counts.items()} == {
         "train": [2, 1, 0],
         "val": [1, 1, 0],
         "test": [0, 0, 0],

@@ -83,13 +83,19 @@ def test_files_of_one_name_are_numbered_and_overlays_drawn_on_request() -> None:
     assert [row[1] for row in read_areas()[1:]] == ["one.png", "one-2.png"]
 
 
+def test_names_that_some_disks_take_for_one_are_numbered() -> None:
+    write_photo(Path("ONE.png"), half_red(24, 40))
+    assert main(["predict", "images/a/one.png", "ONE.png", "--out", "out"]) == 0
+    assert [row[1] for row in read_areas()[1:]] == ["one.png", "ONE-2.png"]
+
+
 def test_broken_files_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:
     Path("images/a/broken.jpg").write_bytes(b"\xff\xd8\xff no image")
     assert main(["predict", "images", "missing.png", "--out", "out"]) == 1
-    said = capsys.readouterr()
-    assert "skipped: images/a/broken.jpg: cannot be read as an image" in said.err
-    assert "skipped: missing.png: no such file" in said.err
-    assert "2 image(s) predicted in out, 2 skipped" in said.out
+    captured = capsys.readouterr()
+    assert "skipped: images/a/broken.jpg: cannot be read as an image" in captured.err
+    assert "skipped: missing.png: no such file" in captured.err
+    assert "2 image(s) predicted in out, 2 skipped" in captured.out
     assert len(read_areas()) == 3
 
 
@@ -128,8 +134,8 @@ def test_without_a_model_the_remedy_is_named(
 ) -> None:
     monkeypatch.setattr("pipeline.commands.predict_images.load_model", load_model)
     assert main(["predict", "images", "--out", "out"]) == 2
-    said = "models/segmentation/cam: expected a segmentation model, got no camseg.json, config.json"
-    assert said in capsys.readouterr().err
+    message = "models/segmentation/cam: expected a segmentation model, got no camseg.json, config.json"
+    assert message in capsys.readouterr().err
     Path("models/segmentation/full").mkdir(parents=True)
     Path("models/segmentation/full/skipped.txt").touch()
     assert main(["predict", "images", "--model", "models/segmentation/full", "--out", "out"]) == 2
