@@ -104,7 +104,7 @@ def test_impossible_values_are_refused(tmp_path: Path, path: str, value: object)
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "part"),
     [
         ("seed", False, "valid integer, got False"),
         ("classifier.training.lr", "2e-3", "valid number, got '2e-3'"),
@@ -121,7 +121,7 @@ def test_impossible_values_are_refused(tmp_path: Path, path: str, value: object)
         ("data.path", 7, "valid string, got 7"),
     ],
 )
-def test_no_value_stands_for_one_of_another_type(tmp_path: Path, path: str, value: object, said: str) -> None:
+def test_no_value_stands_for_one_of_another_type(tmp_path: Path, path: str, value: object, part: str) -> None:
     values = shipped()
     keys = tuple(path.split("."))
     section_of(values, keys)[keys[-1]] = value
@@ -129,7 +129,7 @@ def test_no_value_stands_for_one_of_another_type(tmp_path: Path, path: str, valu
         load_params(written(tmp_path, values))
     (line,) = str(caught.value).splitlines()[1:]
     assert line.startswith(f"  {path}: ")
-    assert said in line
+    assert part in line
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,12 @@ from pipeline.params.sections import (
     ClassifierParams,
     CrfParams,
     DataParams,
-    DiagnoseParams,
     ErasingParams,
     EvaluationParams,
     GainParams,
     HeatmapMethod,
     HeatmapParams,
     PseudoMaskParams,
-    ReportParams,
     ScenesParams,
     Section,
     SegmentationParams,
@@ -22,7 +20,7 @@ from pipeline.params.sections import (
     TrainingParams,
     WalkParams,
 )
-from pipeline.params.supervision import FULL, ROUND, Method, Supervision, method_of, model_before, round_name
+from pipeline.params.supervision import FULL, ROUND, Supervision, method_of, model_before, round_name
 from pipeline.params.whole import Params
 
 __all__ = [
@@ -31,17 +29,14 @@ __all__ = [
     "ClassifierParams",
     "CrfParams",
     "DataParams",
-    "DiagnoseParams",
     "ErasingParams",
     "EvaluationParams",
     "GainParams",
     "HeatmapMethod",
     "HeatmapParams",
-    "Method",
     "Params",
     "ParamsError",
     "PseudoMaskParams",
-    "ReportParams",
     "ScenesParams",
     "Section",
     "SegmentationParams",

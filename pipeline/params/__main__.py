@@ -1,4 +1,4 @@
-"""`python -m pipeline.params`: what is wrong with params.yaml, before DVC stumbles over it."""
+"""`python -m pipeline.params`: check params.yaml before DVC reads it, with plainer messages."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`params.yaml` read and checked: all problems at once, each with its dotted path."""
+"""`params.yaml`, read and checked: all problems at once, each with its dotted path."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from ruamel.yaml.error import YAMLError
 from pipeline.errors import UserError
 from pipeline.params.whole import Params
 
-# What older versions called it: dotted keys, and values of any key.
+# Names in older versions -> names now: dotted keys, and values of any key.
 RENAMED_KEYS = {"relabel": "self_training"}
 RENAMED_VALUES = {"cam-relabelled": "cam-round1", "cam-relabelled-relabelled": "cam-round2"}
 
@@ -23,7 +23,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and validate `path`.
 
     Raises:
-        ParamsError: the file is missing, is not YAML, or has invalid or unknown keys (all are listed).
+        ParamsError: the file is missing, is not YAML, or has problems, all of which are listed.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -35,42 +35,36 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
 
 
 def parse_params(text: str, path: Path) -> Params:
-    """Validate `text`, which messages call `path`.
-
-    Raises:
-        ParamsError: it is not YAML, or has invalid or unknown keys (all are listed).
-    """
+    """Validate `text`, which messages call `path`; raises as `load_params` does."""
     try:
         # DVC reads YAML 1.2 with ruamel; PyYAML would read 1e-3 as a string.
-        raw = YAML(typ="safe").load(text)
+        return Params.model_validate(YAML(typ="safe").load(text))
     except YAMLError as error:
         raise ParamsError(f"{path}: cannot be read: {error}") from error
-    try:
-        return Params.model_validate(raw)
     except ValidationError as error:
         problems = _problems(error)
         raise ParamsError(f"{path}: {len(problems)} problem(s):\n  " + "\n  ".join(problems)) from error
 
 
 def unknown_key(key: str) -> str:
-    """What to say of a dotted key that `params.yaml` does not have: its new name, where it has one."""
+    """The message for a dotted key that `params.yaml` does not have; of a renamed key, its new name."""
     renamed = RENAMED_KEYS.get(key)
     return f"unknown key; it is called {renamed} now" if renamed else "unknown key. Correct or remove it"
 
 
 def _problems(error: ValidationError) -> list[str]:
-    """A line for each problem; a key under its old name is not missing under the new one as well."""
-    found = {".".join(map(str, one["loc"])) or "params": one for one in error.errors()}
-    renamed = {RENAMED_KEYS.get(key) for key, one in found.items() if one["type"] == "extra_forbidden"}
-    return [f"{key}: {_said(key, one)}" for key, one in found.items() if key not in renamed]
+    """A line for each problem; a key under its old name is not also missing under its new name."""
+    details = {".".join(map(str, detail["loc"])) or "params": detail for detail in error.errors()}
+    renamed = {RENAMED_KEYS.get(key) for key in details if details[key]["type"] == "extra_forbidden"}
+    return [f"{key}: {_message(key, detail)}" for key, detail in details.items() if key not in renamed]
 
 
-def _said(key: str, problem: ErrorDetails) -> str:
+def _message(key: str, problem: ErrorDetails) -> str:
     """What is wrong, and with which value."""
     value = problem["input"]
     if problem["type"] == "extra_forbidden":
         return unknown_key(key)
     if isinstance(value, str) and value in RENAMED_VALUES:
         return f"{value} is called {RENAMED_VALUES[value]} now"
-    said = problem["msg"].replace("a valid tuple", "a list").replace("Tuple", "List")  # as YAML calls it
-    return said if isinstance(value, dict) else f"{said}, got {value!r}"
+    message = problem["msg"].replace("a valid tuple", "a list").replace("Tuple", "List")  # as in YAML
+    return message if isinstance(value, dict) else f"{message}, got {value!r}"

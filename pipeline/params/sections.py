@@ -1,15 +1,22 @@
-"""The sections of `params.yaml`, a class each: the type and the limits of every value."""
+"""The sections of `params.yaml`, one class each: the type and the limits of every value."""
 
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.params.supervision import SelfTrained, Supervision
+
+
+def _check_order(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError("expected [smallest, largest]")
+    return pair
+
 
 T = TypeVar("T")
 # YAML has lists, and these are tuples; what is in them is as strict as everything else.
 Many = Annotated[tuple[T, ...], Field(strict=False)]
-Pair = Annotated[tuple[T, T], Field(strict=False)]
+Range = Annotated[tuple[T, T], Field(strict=False), AfterValidator(_check_order)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -51,17 +58,11 @@ class ScenesParams(Section):
     empty_share: Share
     max_classes: Annotated[int, Field(ge=1, le=5)]
     max_instances: Annotated[int, Field(ge=1, le=8)]
-    size_range: Pair[Annotated[float, Field(ge=0.1, le=1)]]
+    size_range: Range[Annotated[float, Field(ge=0.1, le=1)]]
     shared_bodies: bool
     context_bias: Share
     occlusion: bool
     clutter: bool
-
-    @model_validator(mode="after")
-    def _check_order(self) -> Self:
-        if self.size_range[0] > self.size_range[1]:
-            raise ValueError(f"expected size_range to be [smallest, largest], got {list(self.size_range)}")
-        return self
 
 
 class TrainingParams(Section):
@@ -70,7 +71,7 @@ class TrainingParams(Section):
     steps: Count
     batch_size: Annotated[int, Field(ge=2)]
     crop: Positive
-    scale: Pair[Positive]
+    scale: Range[Positive]
     colour_jitter: Share
     optimizer: Literal["adamw", "sgd"]
     lr: Positive
@@ -82,16 +83,14 @@ class TrainingParams(Section):
     checkpoint_steps: Count
 
     @model_validator(mode="after")
-    def _check_order(self) -> Self:
-        if self.scale[0] > self.scale[1]:
-            raise ValueError(f"expected scale to be [smallest, largest], got {list(self.scale)}")
+    def _check_warmup(self) -> Self:
         if self.warmup_steps >= self.steps:
             raise ValueError(f"expected warmup_steps below steps ({self.steps}), got {self.warmup_steps}")
         return self
 
 
 class ErasingParams(Section):
-    """Parts of the training images that are taken away by the classifier's own heatmaps."""
+    """How the classifier's heatmaps choose the parts of the training images that are erased."""
 
     region: Literal["none", "object", "background"]
     threshold: Annotated[float, Field(gt=0, lt=1)]
@@ -123,7 +122,7 @@ class ClassifierParams(Section):
 
 
 class WalkParams(Section):
-    """The random walk that spreads heat over what looks alike."""
+    """The random walk that spreads heat over similar parts of the image."""
 
     power: Positive
     restart: Annotated[float, Field(gt=0, le=1)]
@@ -144,8 +143,8 @@ class HeatmapParams(Section):
     @model_validator(mode="after")
     def _check_scale(self) -> Self:
         if self.walk.scale not in self.scales:
-            found = self.walk.scale
-            raise ValueError(f"expected walk.scale to be one of scales {list(self.scales)}, got {found}")
+            scales = list(self.scales)
+            raise ValueError(f"expected walk.scale to be one of scales {scales}, got {self.walk.scale}")
         return self
 
 
@@ -179,7 +178,7 @@ class TeacherParams(Section):
 
 
 class SegmentationParams(Section):
-    """The model trained on the masks, and what it is trained on."""
+    """The segmentation models, and the masks that they are trained on."""
 
     supervision: Annotated[Many[Supervision], Field(min_length=1)]
     architecture: str
@@ -194,15 +193,15 @@ class SegmentationParams(Section):
 
 
 class SelfTrainingParams(Section):
-    """Which models make new masks of the training images, and how they look at them."""
+    """Which models make new masks of the training images, and at which scales."""
 
-    rounds: dict[SelfTrained, Supervision]  # masks of the round: the model that makes them
+    rounds: dict[SelfTrained, Supervision]  # {masks of the round: the model that makes them}
     scales: Scales
     flip: bool
 
 
 class EvaluationParams(Section):
-    """How the segmentation model is tested, and on which images."""
+    """How the segmentation models are scored, and on which images."""
 
     split: Literal["val", "test"]
     scales: Scales
@@ -212,7 +211,7 @@ class EvaluationParams(Section):
 
 
 class DiagnoseParams(Section):
-    """How closely the classifier is examined."""
+    """How many images are diagnosed in detail."""
 
     images: Annotated[int, Field(ge=0)]
 

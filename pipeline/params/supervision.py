@@ -1,4 +1,4 @@
-"""What a segmentation model is trained on, by name: `cam`, `cam-round1` after self-training, or `full`."""
+"""The names of supervisions: `cam`, `cam-round1` after self-training, or `full`."""
 
 from typing import Annotated, Literal, get_args
 
@@ -13,7 +13,7 @@ Supervision = Annotated[str, Field(pattern=rf"^({_METHODS})({ROUND}[1-9][0-9]*)?
 
 
 def method_of(supervision: str) -> str:
-    """The heatmap method that masks go back to, whatever their round."""
+    """The heatmap method of a supervision, whatever its round."""
     return supervision.partition(ROUND)[0]
 
 

@@ -1,42 +1,30 @@
-"""All of `params.yaml` as one value, and what its sections demand of each other."""
+"""All of `params.yaml` as one value, and the checks across its sections."""
 
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.params.sections import (
-    ClassifierParams,
-    DataParams,
-    DiagnoseParams,
-    EvaluationParams,
-    HeatmapParams,
-    PseudoMaskParams,
-    ReportParams,
-    ScenesParams,
-    Section,
-    SegmentationParams,
-    SelfTrainingParams,
-)
+from pipeline.params import sections
 from pipeline.params.supervision import FULL, ROUND, method_of, model_before
 
 
-class Params(Section):
+class Params(sections.Section):
     """All of `params.yaml`."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
-    data: DataParams
-    scenes: ScenesParams
-    classifier: ClassifierParams
-    heatmaps: HeatmapParams
-    pseudo_masks: PseudoMaskParams
-    segmentation: SegmentationParams
-    self_training: SelfTrainingParams
-    diagnose: DiagnoseParams
-    evaluation: EvaluationParams
-    report: ReportParams
+    data: sections.DataParams
+    scenes: sections.ScenesParams
+    classifier: sections.ClassifierParams
+    heatmaps: sections.HeatmapParams
+    pseudo_masks: sections.PseudoMaskParams
+    segmentation: sections.SegmentationParams
+    self_training: sections.SelfTrainingParams
+    diagnose: sections.DiagnoseParams
+    evaluation: sections.EvaluationParams
+    report: sections.ReportParams
 
     def segmentation_is_pretrained(self) -> bool:
-        """Whether the segmentation encoder starts from other images than the data set's own."""
+        """Whether the segmentation encoder starts from weights that have seen other images."""
         start = self.segmentation.weights
         return (self.classifier.weights if start == "classifier" else start) != "none"
 
@@ -45,19 +33,18 @@ class Params(Section):
         supervision, rounds = self.segmentation.supervision, self.self_training.rounds
         missing = {method_of(name) for name in supervision if name != FULL} - set(self.heatmaps.methods)
         if missing:
+            methods = sorted(missing)
             raise ValueError(
-                f"segmentation.supervision names {sorted(missing)}, which heatmaps.methods does not make"
+                f"segmentation.supervision names {methods}, which heatmaps.methods does not make"
             )
         for masks, model in rounds.items():
-            if model != model_before(masks):
-                raise ValueError(
-                    f"expected self_training.rounds.{masks} to be {model_before(masks)}, got {model}"
-                )
+            before = model_before(masks)
+            if model != before:
+                raise ValueError(f"expected self_training.rounds.{masks} to be {before}, got {model}")
         untrained = set(rounds.values()) - set(supervision)
         if untrained:
-            raise ValueError(
-                f"self_training.rounds needs the models {sorted(untrained)} in segmentation.supervision"
-            )
+            models = sorted(untrained)
+            raise ValueError(f"self_training.rounds needs the models {models} in segmentation.supervision")
         unmade = {name for name in supervision if ROUND in name} - set(rounds)
         if unmade:
             raise ValueError(f"segmentation.supervision needs {sorted(unmade)} in self_training.rounds")

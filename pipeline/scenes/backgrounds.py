@@ -1,9 +1,10 @@
-"""Backgrounds: six kinds of place with soft gradients and texture, at the image's own size."""
+"""Backgrounds of scenes: six kinds of place with soft gradients and texture, at the size of the image."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from pipeline.scenes.colours import FloatColour, Tint, draw_colour, mix, rgb
 from pipeline.scenes.paint import Floats, resized
@@ -27,14 +28,20 @@ _WALL = Tint((0.0, 1.0), (0.05, 0.4), (0.6, 0.95))
 
 @dataclass(frozen=True)
 class Background:
-    """`image` float32 `(H, W, 3)` in [0, 255]; things stand below row `horizon`; `ambient` RGB factors."""
+    """A place without items."""
 
-    image: Floats
-    horizon: int
-    ambient: FloatColour
+    kind: str
+    image: Floats  # (H, W, 3) in [0, 255]
+    horizon: int  # row; items stand below it
+    ambient: FloatColour  # factors for the colours of items
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.image.shape[0], self.image.shape[1]
 
 
-def paint_background(rng: np.random.Generator, kind: str, size: tuple[int, int], clutter: bool) -> Background:
+def paint_background(rng: Generator, kind: str, size: tuple[int, int], clutter: bool) -> Background:
     """A place of the given kind for an image of `size` (rows, columns); clouds and windows are `clutter`."""
     height, width = size
     horizon = int(height * rng.uniform(0.28, 0.5))
@@ -47,10 +54,10 @@ def paint_background(rng: np.random.Generator, kind: str, size: tuple[int, int],
         _paint_hills(rng, kind, image, horizon)
     _paint_ground(rng, kind, image[horizon:])
     ambient = rgb(0.72, 0.74, 0.9) if kind == "night" else rgb(1, 1, 1)
-    return Background(image, horizon, ambient)
+    return Background(kind, image, horizon, ambient)
 
 
-def soft_noise(rng: np.random.Generator, size: tuple[int, int], cell: tuple[float, float]) -> Floats:
+def soft_noise(rng: Generator, size: tuple[int, ...], cell: tuple[float, float]) -> Floats:
     """Smooth texture of about unit variance; `size` and the features' `cell` are (rows, columns)."""
     rows, columns = (max(int(np.ceil(s / c)) + 1, 2) for s, c in zip(size, cell, strict=True))
     coarse = rng.standard_normal((rows, columns), dtype=np.float32)
@@ -62,14 +69,20 @@ def _gradient(image: Floats, top: FloatColour, bottom: FloatColour) -> None:
     image[:] = top * (1 - share) + bottom * share
 
 
+def _blend(image: Floats, colour: FloatColour, share: Floats) -> None:
+    """Mix the share (H, W) of `colour` into the image, in place."""
+    image += share[..., None] * (colour - image)
+
+
 def _brighten(image: Floats, texture: Floats, strength: float) -> None:
     image *= 1 + np.float32(strength) * texture[..., None]
 
 
-def _paint_sky(rng: np.random.Generator, kind: str, image: Floats, clouds: bool) -> None:
-    size = (image.shape[0], image.shape[1])
+def _paint_sky(rng: Generator, kind: str, image: Floats, clouds: bool) -> None:
+    size = image.shape[:2]
     if kind == "night":
-        _gradient(image, top := draw_colour(rng, _NIGHT_SKY), mix(top, rgb(130, 110, 150), 0.35))
+        top = draw_colour(rng, _NIGHT_SKY)
+        _gradient(image, top, mix(top, rgb(130, 110, 150), 0.35))
         image[rng.random(size) < 0.004] = mix(top, rgb(255, 250, 235), 0.7)
         return
     low = draw_colour(rng, _DUSK if rng.random() < 0.3 else _SKY)
@@ -77,11 +90,10 @@ def _paint_sky(rng: np.random.Generator, kind: str, image: Floats, clouds: bool)
     if clouds:
         cell = image.shape[1] / 5
         puffs = soft_noise(rng, size, (cell / 3, cell)) + 0.5 * soft_noise(rng, size, (cell / 7, cell / 3))
-        share = np.clip(0.6 * puffs - 0.2, 0, 0.75)[..., None]
-        image += share * (rgb(253, 251, 249) - image)
+        _blend(image, rgb(253, 251, 249), np.clip(0.6 * puffs - 0.2, 0, 0.75))
 
 
-def _paint_wall(rng: np.random.Generator, image: Floats, window: bool) -> None:
+def _paint_wall(rng: Generator, image: Floats, window: bool) -> None:
     wall = draw_colour(rng, _WALL)
     _gradient(image, wall, mix(wall, rgb(90, 80, 80), 0.12))
     if rng.random() < 0.6:  # wallpaper
@@ -94,7 +106,7 @@ def _paint_wall(rng: np.random.Generator, image: Floats, window: bool) -> None:
     image[-board:] = mix(wall, rgb(250, 248, 244), 0.7)
 
 
-def _paint_window(rng: np.random.Generator, image: Floats) -> None:
+def _paint_window(rng: Generator, image: Floats) -> None:
     """A window with a white cross bar that shows the sky."""
     rows, columns = image.shape[:2]
     width = int(columns * rng.uniform(0.18, 0.3))
@@ -106,7 +118,7 @@ def _paint_window(rng: np.random.Generator, image: Floats) -> None:
     glass[:, glass.shape[1] // 2] = glass[glass.shape[0] // 2] = rgb(236, 232, 224)
 
 
-def _paint_hills(rng: np.random.Generator, kind: str, image: Floats, horizon: int) -> None:
+def _paint_hills(rng: Generator, kind: str, image: Floats, horizon: int) -> None:
     """One or two ridges that rise above the horizon, paler the farther."""
     columns = np.arange(image.shape[1])
     rows = np.arange(horizon)[:, None]
@@ -114,21 +126,18 @@ def _paint_hills(rng: np.random.Generator, kind: str, image: Floats, horizon: in
     for depth in (0.6, 0.35)[: int(rng.integers(1, 3))]:
         waves = np.zeros(image.shape[1])
         for k in (1, 2, 3):
-            waves += (
-                rng.uniform(0.3, 1) / k * np.sin(columns * k * rng.uniform(0.01, 0.03) + rng.uniform(0, 6))
-            )
+            height = rng.uniform(0.3, 1) / k
+            waves += height * np.sin(columns * k * rng.uniform(0.01, 0.03) + rng.uniform(0, 6))
         ridge = horizon - horizon * depth * (0.35 + 0.25 * waves)
         colour = mix(draw_colour(rng, _GROUND[kind]), haze, depth)
-        covered = np.clip(rows - ridge + 0.5, 0, 1).astype(np.float32)[..., None]
-        image[:horizon] += covered * (colour - image[:horizon])
+        _blend(image[:horizon], colour, np.clip(rows - ridge + 0.5, 0, 1).astype(np.float32))
 
 
-def _paint_ground(rng: np.random.Generator, kind: str, image: Floats) -> None:
+def _paint_ground(rng: Generator, kind: str, image: Floats) -> None:
     near = draw_colour(rng, _GROUND[kind])
-    _gradient(
-        image, mix(near, rgb(235, 235, 235), 0.22 if kind != "night" else 0.05), near * np.float32(0.92)
-    )
-    size = (image.shape[0], image.shape[1])
+    haze = 0.05 if kind == "night" else 0.22
+    _gradient(image, mix(near, rgb(235, 235, 235), haze), near * np.float32(0.92))
+    size = image.shape[:2]
     match kind:
         case "meadow" | "night":
             _brighten(image, soft_noise(rng, size, (9, 22)), 0.06)
@@ -142,7 +151,7 @@ def _paint_ground(rng: np.random.Generator, kind: str, image: Floats) -> None:
             _paint_floor(rng, image)
 
 
-def _paint_ripples(rng: np.random.Generator, image: Floats) -> None:
+def _paint_ripples(rng: Generator, image: Floats) -> None:
     """Waves that grow towards the viewer: thin light crests on a soft swell."""
     height, width = image.shape[:2]
     t = np.linspace(0, 1, height, dtype=np.float32)
@@ -150,11 +159,10 @@ def _paint_ripples(rng: np.random.Generator, image: Floats) -> None:
     swell = soft_noise(rng, (2 * height + 1, width), (11, 40))[farther]
     crests = soft_noise(rng, (2 * height + 1, width), (3.4, 13))[farther]
     _brighten(image, swell, 0.06)
-    share = (np.clip(crests - 0.7, 0, 0.6) * (0.3 + 0.35 * t[:, None]))[..., None]
-    image += share * (rgb(245, 252, 255) - image)
+    _blend(image, rgb(245, 252, 255), np.clip(crests - 0.7, 0, 0.6) * (0.3 + 0.35 * t[:, None]))
 
 
-def _paint_floor(rng: np.random.Generator, image: Floats) -> None:
+def _paint_floor(rng: Generator, image: Floats) -> None:
     """Planks that run towards the viewer."""
     height, width = image.shape[:2]
     depth = np.linspace(1.0, 1.9, height, dtype=np.float32)[:, None]

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numpy.random import Generator
 
 FloatColour = npt.NDArray[np.float32]
 Palette = dict[str, FloatColour]
 
-# Distance in RGB below which an object could melt into what lies behind it.
-_CLEAR = 85.0
+_TRIES = 10
+_MIN_GAP = 85.0  # RGB distance; a closer colour could melt into what lies behind the object
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def rgb(red: float, green: float, blue: float) -> FloatColour:
     return np.array([red, green, blue], dtype=np.float32)
 
 
-def draw_colour(rng: np.random.Generator, tint: Tint) -> FloatColour:
+def draw_colour(rng: Generator, tint: Tint) -> FloatColour:
     """A colour `(3,)` drawn uniformly from the ranges of `tint`."""
     hue, saturation, value = (rng.uniform(*r) for r in (tint.hue, tint.saturation, tint.value))
     return rgb(*(255 * c for c in colorsys.hsv_to_rgb(hue % 1.0, saturation, value)))
@@ -41,29 +42,25 @@ def mix(first: FloatColour, second: FloatColour, share: float) -> FloatColour:
     return (first * np.float32(1 - share) + second * np.float32(share)).astype(np.float32)
 
 
-def clear_colour(
-    rng: np.random.Generator, tint: Tint, avoid: list[FloatColour], tries: int = 10
-) -> FloatColour:
-    """A colour from `tint` that stands out from all of `avoid`, or the best of `tries`."""
+def clear_colour(rng: Generator, tint: Tint, avoid: list[FloatColour]) -> FloatColour:
+    """A colour from `tint` that stands out from all of `avoid`, or the best of some tries."""
     best, best_gap = draw_colour(rng, tint), -1.0
-    for _ in range(tries):
+    for _ in range(_TRIES):
         colour = draw_colour(rng, tint)
         gap = min(float(np.linalg.norm(colour - other)) for other in avoid)
-        if gap > _CLEAR:
+        if gap > _MIN_GAP:
             return colour
         if gap > best_gap:
             best, best_gap = colour, gap
     return best
 
 
-def draw_palette(
-    rng: np.random.Generator, tint: Tint, behind: list[FloatColour], ambient: FloatColour
-) -> Palette:
+def draw_palette(rng: Generator, tint: Tint, behind: list[FloatColour], ambient: FloatColour) -> Palette:
     """Named colours of one object under the light `ambient` (factors), set off from the colours `behind`."""
     beak = draw_colour(rng, Tint((0.05, 0.12), (0.8, 0.95), (0.9, 1.0)))
-    seen = [colour / ambient for colour in behind]
-    body = clear_colour(rng, tint, [*seen, beak])
-    accent = clear_colour(rng, Tint((0.0, 1.0), (0.0, 0.6), (0.8, 1.0)), [*seen, body])
+    avoid = [colour / ambient for colour in behind]
+    body = clear_colour(rng, tint, [*avoid, beak])
+    accent = clear_colour(rng, Tint((0.0, 1.0), (0.0, 0.6), (0.8, 1.0)), [*avoid, body])
     ink, white = rgb(38, 32, 40), rgb(252, 250, 245)
     palette = {
         "body": body,

@@ -1,26 +1,16 @@
-"""The five classes: toy animals with one shared body family, and a boat.
+"""The objects of the five classes: toy animals with one shared kind of body, and a boat.
 
-The animals differ by one small part (ears, beak, trunk), the only thing that always names the class. Bodies
-have one shape; each class has a favourite coat and favourite colours, but wears the others too.
+The animals differ by one small part (ears, beak, trunk): nothing else always tells the class. Bodies have
+one shape. Each class has a favourite coat and favourite colours, but wears the others too.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from pipeline.scenes.colours import ANY, Tint
-from pipeline.scenes.shapes import (
-    Detail,
-    Outline,
-    Part,
-    curve,
-    egg,
-    ellipse,
-    polygon,
-    rounded,
-    tube,
-    turn,
-)
+from pipeline.scenes.shapes import Detail, Part, Parts, curve, egg, ellipse, polygon, rounded, tube, turn
 
 CLASSES: tuple[str, ...] = ("cat", "rabbit", "duck", "elephant", "boat")
 
@@ -29,8 +19,8 @@ _FAVOURITE_COATS = {"cat": "stripes", "rabbit": "belly", "duck": "spots", "eleph
 _FAVOURITE_HUES = {"cat": (0.02, 0.14), "rabbit": (0.8, 0.98), "duck": (0.24, 0.44), "elephant": (0.52, 0.7)}
 _FAVOURITE_SHARE = 0.85  # of the animals wear a favourite; the rest draw from all coats, or from all colours
 
-# Used when `shared_bodies` is off: width and taper of the body, coat, and colour typical of the class.
-_OWN_BODIES = {
+# Used when `shared_bodies` is off: width and taper of the body, coat and colours of the class.
+_CLASS_BODIES = {
     "cat": (0.82, 0.10, "stripes", Tint((0.04, 0.09), (0.6, 0.8), (0.8, 0.95))),
     "rabbit": (0.70, 0.22, "belly", Tint((0.9, 0.97), (0.1, 0.25), (0.85, 0.97))),
     "duck": (1.02, 0.16, "plain", Tint((0.13, 0.16), (0.65, 0.85), (0.9, 0.98))),
@@ -40,41 +30,35 @@ _OWN_BODIES = {
 
 @dataclass(frozen=True)
 class Body:
-    """The animal's body in units of its height: an egg around the origin."""
+    """An animal's body in units of its height: an egg around the origin, with its coat."""
 
     width: float
     taper: float
     coat: str
     tint: Tint
 
-    def edge(self, angle: float) -> Outline:
-        """The point `(2,)` on the outline at `angle` radians from the top, clockwise."""
-        x = self.width / 2 * np.sin(angle) * (1 - self.taper * np.cos(angle))
-        return np.array([x, -0.5 * np.cos(angle)])
 
-
-def build_object(rng: np.random.Generator, name: str, shared_bodies: bool) -> tuple[tuple[Part, ...], Tint]:
+def build_object(rng: Generator, name: str, shared_bodies: bool) -> tuple[Parts, Tint]:
     """The parts of an object of class `name`, back to front, facing right, and the range of its colours."""
     if name == "boat":
         return _boat(rng), ANY
     body = _body(rng, name, shared_bodies)
     turned = rng.uniform(0.02, 0.14)  # how far the face is turned to the side
-    torso = Part(egg(body.width, 1.0, body.taper), "body", details=_coat(rng, body) + _face(turned))
+    outline = egg(body.width, body.taper, np.linspace(0, 2 * np.pi, 56, endpoint=False))
+    torso = Part(outline, "body", details=_coat(rng, body) + _face(turned))
     behind, front = _key_parts(rng, name, body, turned)
     return (*behind, *_feet(body), torso, *front), body.tint
 
 
-def _body(rng: np.random.Generator, name: str, shared_bodies: bool) -> Body:
+def _body(rng: Generator, name: str, shared_bodies: bool) -> Body:
     width, taper = rng.uniform(0.74, 1.0), rng.uniform(0.02, 0.2)
     usual_coat, usual_hue = rng.random(2) < _FAVOURITE_SHARE
     coat = _FAVOURITE_COATS[name] if usual_coat else str(rng.choice(_COATS))
     tint = Tint(_FAVOURITE_HUES[name], ANY.saturation, ANY.value) if usual_hue else ANY
-    if shared_bodies:
-        return Body(width, taper, coat, tint)
-    return Body(*_OWN_BODIES[name])
+    return Body(width, taper, coat, tint) if shared_bodies else Body(*_CLASS_BODIES[name])
 
 
-def _coat(rng: np.random.Generator, body: Body) -> tuple[Detail, ...]:
+def _coat(rng: Generator, body: Body) -> tuple[Detail, ...]:
     match body.coat:
         case "belly":
             return (Detail(ellipse(0.04, 0.27, 0.3 * body.width, 0.26), "light"),)
@@ -96,13 +80,11 @@ def _face(turned: float) -> tuple[Detail, ...]:
     return (*cheeks, mouth, *eyes, *glints)
 
 
-def _feet(body: Body) -> tuple[Part, ...]:
+def _feet(body: Body) -> Parts:
     return tuple(Part(ellipse(side * 0.22 * body.width, 0.47, 0.13, 0.075), "dark") for side in (-1, 1))
 
 
-def _key_parts(
-    rng: np.random.Generator, name: str, body: Body, turned: float
-) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+def _key_parts(rng: Generator, name: str, body: Body, turned: float) -> tuple[Parts, Parts]:
     """The class-specific parts behind and in front of the torso."""
     match name:
         case "cat":
@@ -115,24 +97,24 @@ def _key_parts(
             return (), _trunk(rng, body, turned)
 
 
-def _cat_ear(rng: np.random.Generator, body: Body, side: int) -> Part:
+def _cat_ear(rng: Generator, body: Body, side: int) -> Part:
     angle = side * rng.uniform(0.5, 0.68)
     size = rng.uniform(0.92, 1.1)
     ear = rounded(polygon((-0.19, 0.14), (0.02 * side, -0.25), (0.19, 0.14)), passes=2) * size
-    place = body.edge(angle)
+    place = egg(body.width, body.taper, angle)
     inner = Detail(turn(0.58 * ear + (0, 0.015), 0.6 * angle) + place, "pink")
     return Part(turn(ear, 0.6 * angle) + place, "body", relief=0.7, details=(inner,), key=True)
 
 
-def _rabbit_ear(rng: np.random.Generator, body: Body, side: int) -> Part:
+def _rabbit_ear(rng: Generator, body: Body, side: int) -> Part:
     length, lean = rng.uniform(0.24, 0.31), side * rng.uniform(0.1, 0.45)
-    place = body.edge(side * rng.uniform(0.3, 0.42))
+    place = egg(body.width, body.taper, side * rng.uniform(0.3, 0.42))
     ear = ellipse(0, -0.7 * length, 0.095, length)
     inner = Detail(turn(ellipse(0, -0.75 * length, 0.048, 0.72 * length), lean) + place, "pink")
     return Part(turn(ear, lean) + place, "body", relief=0.7, details=(inner,), key=True)
 
 
-def _beak(rng: np.random.Generator, turned: float) -> tuple[Part, ...]:
+def _beak(rng: Generator, turned: float) -> Parts:
     long, x = rng.uniform(0.42, 0.52), turned + 0.02
     lower = rounded(polygon((x, -0.09), (x + 0.75 * long, -0.05), (x + 0.6 * long, 0.06), (x, 0.05)))
     upper = rounded(
@@ -145,7 +127,7 @@ def _beak(rng: np.random.Generator, turned: float) -> tuple[Part, ...]:
     )
 
 
-def _trunk(rng: np.random.Generator, body: Body, turned: float) -> tuple[Part, ...]:
+def _trunk(rng: Generator, body: Body, turned: float) -> Parts:
     """A trunk from the middle of the face to beyond the body's edge, its tip up or down."""
     reach = body.width / 2 + rng.uniform(0.1, 0.18)
     raised = rng.random() < 0.5
@@ -159,20 +141,15 @@ def _trunk(rng: np.random.Generator, body: Body, turned: float) -> tuple[Part, .
     return (Part(tube(line, along, 0.115, 0.075), "body", relief=1.3, details=tuple(rings), key=True),)
 
 
-def _boat(rng: np.random.Generator) -> tuple[Part, ...]:
+def _boat(rng: Generator) -> Parts:
     deck, tall = rng.uniform(0.2, 0.26), rng.uniform(0.78, 1.0)
     hull = rounded(polygon((-0.52, 0), (0.6, -0.04), (0.38, deck), (-0.38, deck)), passes=2)
     stripe = Detail(polygon((-0.7, 0.04), (0.7, 0.0), (0.7, 0.05), (-0.7, 0.09)), "light")
     mast = Part(polygon((-0.025, -tall), (0.025, -tall), (0.025, 0.05), (-0.025, 0.05)), "wood")
-    bands: tuple[Detail, ...] = ()
-    if rng.random() < 0.4:
-        bands = tuple(Detail(ellipse(0, y * tall, 0.8, 0.035), "body") for y in (-0.5, -0.28))
-    return (
-        mast,
-        _sail(tall, 0.52, bands),
-        _sail(0.9 * tall, -0.4, bands),
-        Part(hull, "body", details=(stripe,)),
-    )
+    heights = (-0.5, -0.28) if rng.random() < 0.4 else ()
+    bands = tuple(Detail(ellipse(0, y * tall, 0.8, 0.035), "body") for y in heights)
+    sails = (_sail(tall, 0.52, bands), _sail(0.9 * tall, -0.4, bands))
+    return (mast, *sails, Part(hull, "body", details=(stripe,)))
 
 
 def _sail(tall: float, reach: float, bands: tuple[Detail, ...]) -> Part:

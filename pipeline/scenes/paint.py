@@ -1,4 +1,4 @@
-"""Painting of parts on the enlarged canvas: soft shading, grain, shadows.
+"""Painting on the enlarged canvas: parts with soft shading and grain, shadows, wakes.
 
 The canvas is float32 `(3H, 3W, 3)` RGB in [0, 255]: `ENLARGE` times the image in both directions. Averaging
 it over `ENLARGE` x `ENLARGE` blocks gives the smooth image; its block centres give the exact mask.
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.scenes.colours import Palette
-from pipeline.scenes.shapes import Outline, Part, bounds
+from pipeline.scenes.shapes import Outline, Part, Parts, bounds
 
 ENLARGE = 3
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
@@ -31,34 +31,32 @@ def fill(target: Bytes, outline: Outline, value: int, corner: tuple[int, int] = 
     cv2.fillPoly(target, [points], value, lineType=cv2.LINE_8, shift=_SHIFT)
 
 
-def crop_box(parts: tuple[Part, ...], shape: tuple[int, ...], margin: float = 1.0) -> Box | None:
+def crop_box(parts: Parts, shape: tuple[int, ...], margin: float = 1.0) -> Box | None:
     """The rows and columns of the enlarged canvas around the parts, None if they lie outside of it."""
     left, top, right, bottom = bounds(parts)
-    rows = slice(max(int((top - margin) * ENLARGE), 0), min(int((bottom + margin) * ENLARGE) + 1, shape[0]))
-    columns = slice(
-        max(int((left - margin) * ENLARGE), 0), min(int((right + margin) * ENLARGE) + 1, shape[1])
-    )
+    rows = _clipped(int((top - margin) * ENLARGE), int((bottom + margin) * ENLARGE) + 1, shape[0])
+    columns = _clipped(int((left - margin) * ENLARGE), int((right + margin) * ENLARGE) + 1, shape[1])
     if rows.stop - rows.start < 2 or columns.stop - columns.start < 2:
         return None
     return rows, columns
 
 
+def _clipped(start: int, stop: int, length: int) -> slice:
+    """The part of `start` to `stop` that lies within `length`."""
+    return slice(min(max(start, 0), length), min(max(stop, 0), length))
+
+
 def paint_part(
     canvas: Floats, part: Part, palette: Palette, light: tuple[float, float], grain: Floats
 ) -> None:
-    """Paint one part in place.
-
-    `light` is the (x, y) direction towards the light; `grain` is a texture around 0, at least as large as the
-    canvas.
-    """
+    """Paint one part in place; `light` points to the light (x, y), `grain` is a texture around 0."""
     box = crop_box((part,), canvas.shape)
     if box is None:
         return
     corner = (box[0].start, box[1].start)
     mask = np.zeros((box[0].stop - corner[0], box[1].stop - corner[1]), np.uint8)
     fill(mask, part.outline, 255, corner)
-    surface = np.empty((*mask.shape, 3), np.float32)
-    surface[:] = palette[part.colour]
+    surface = np.full((*mask.shape, 3), palette[part.colour], np.float32)
     for detail in part.details:
         stencil = np.zeros_like(mask)
         fill(stencil, detail.outline, 255, corner)
@@ -68,10 +66,10 @@ def paint_part(
 
 
 def _shading(mask: Bytes, part: Part, light: tuple[float, float]) -> Floats:
-    """Brightness factors of a part, shaped like `mask`, as if it were inflated.
+    """Brightness factors of a part, shaped like `mask`, as if the part were inflated.
 
-    The mask is blurred into a dome; its slope towards the light brightens, its low rim darkens. That is soft,
-    so it is computed at the image's own size.
+    The mask is blurred into a dome: its slope towards the light is brighter, its low rim darker. A dome is
+    soft, so it is computed at the size of the image.
     """
     small = (max(mask.shape[1] // ENLARGE, 1), max(mask.shape[0] // ENLARGE, 1))
     solid = cv2.resize(mask, small, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
@@ -90,7 +88,7 @@ def _half_thickness(outline: Outline) -> float:
     return 2 * area / max(float(np.linalg.norm(after - outline, axis=1).sum()), 1e-6)
 
 
-def paint_shadow(canvas: Floats, parts: tuple[Part, ...], light: tuple[float, float]) -> None:
+def paint_shadow(canvas: Floats, parts: Parts, light: tuple[float, float]) -> None:
     """Darken the ground below the parts, away from the light."""
     left, top, right, bottom = bounds(parts)
     width, height = right - left, bottom - top
@@ -98,24 +96,19 @@ def paint_shadow(canvas: Floats, parts: tuple[Part, ...], light: tuple[float, fl
     _paint_spot(canvas, x, y, 0.6 * width, 0.11 * height + 1, -0.38)
 
 
-def paint_wake(canvas: Floats, parts: tuple[Part, ...]) -> None:
+def paint_wake(canvas: Floats, parts: Parts) -> None:
     """Paint the bright ring of water around floating parts and their dark reflection below."""
     left, top, right, bottom = bounds(parts)
-    width, height = right - left, bottom - top
-    x = (left + right) / 2
+    x, width, height = (left + right) / 2, right - left, bottom - top
     _paint_spot(canvas, x, bottom + 0.1 * height, 0.5 * width, 0.16 * height, -0.3)
     _paint_spot(canvas, x, bottom, 0.62 * width, 0.03 * height + 0.6, 0.3)
 
 
 def _paint_spot(canvas: Floats, x: float, y: float, rx: float, ry: float, change: float) -> None:
     """Brighten the centre of a soft ellipse (image pixels) by the share `change`, less so outwards."""
-    rows = np.arange(max(int((y - 2 * ry) * ENLARGE), 0), min(int((y + 2 * ry) * ENLARGE), canvas.shape[0]))
-    columns = np.arange(
-        max(int((x - 2 * rx) * ENLARGE), 0), min(int((x + 2 * rx) * ENLARGE), canvas.shape[1])
-    )
-    if rows.size == 0 or columns.size == 0:
-        return
-    across = ((columns / ENLARGE - x) / rx) ** 2
-    down = ((rows / ENLARGE - y) / ry) ** 2
-    factor = 1 + change * np.exp(-1.5 * (down[:, None] + across[None, :]))
-    canvas[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] *= factor[..., None].astype(np.float32)
+    rows = _clipped(int((y - 2 * ry) * ENLARGE), int((y + 2 * ry) * ENLARGE), canvas.shape[0])
+    columns = _clipped(int((x - 2 * rx) * ENLARGE), int((x + 2 * rx) * ENLARGE), canvas.shape[1])
+    across = ((np.arange(columns.start, columns.stop) / ENLARGE - x) / rx) ** 2
+    down = ((np.arange(rows.start, rows.stop) / ENLARGE - y) / ry) ** 2
+    factor = 1 + change * np.exp(-1.5 * (down[:, None] + across))
+    canvas[rows, columns] *= factor[..., None].astype(np.float32)

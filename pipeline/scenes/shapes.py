@@ -1,7 +1,7 @@
-"""Outlines and the parts that objects are made of.
+"""Outlines, and the parts that objects and clutter are made of.
 
 An outline is float64 `(P, 2)`: points in OpenCV's (x, y) order, y pointing down, without a closing point.
-Objects are built around the origin in their own units and brought to pixels by `transform`.
+Items are built around the origin in units of their own, and `transform` brings them to pixels.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from numpy.random import Generator
 
 Outline = npt.NDArray[np.float64]
 
@@ -23,18 +24,17 @@ class Detail:
 
 @dataclass(frozen=True)
 class Part:
-    """A shaded solid.
-
-    `relief` scales the shading and `grain` the texture (1 is usual). `key` marks the part by which the
-    class is told from the others.
-    """
+    """A shaded solid."""
 
     outline: Outline
     colour: str
-    relief: float = 1.0
-    grain: float = 1.0
+    relief: float = 1.0  # of the shading
+    grain: float = 1.0  # of the texture
     details: tuple[Detail, ...] = ()
-    key: bool = False
+    key: bool = False  # whether the part tells the class from the others
+
+
+Parts = tuple[Part, ...]  # back to front
 
 
 def polygon(*points: tuple[float, float]) -> Outline:
@@ -56,11 +56,13 @@ def ellipse(x: float, y: float, rx: float, ry: float, angle: float = 0.0, points
     return np.add(outline, (x, y))
 
 
-def egg(width: float, height: float, taper: float, points: int = 56) -> Outline:
-    """An egg around the origin; a positive `taper` narrows the top."""
-    t = np.linspace(0, 2 * np.pi, points, endpoint=False)
-    x = width / 2 * np.sin(t) * (1 - taper * np.cos(t))
-    return np.stack([x, -height / 2 * np.cos(t)], axis=1)
+def egg(width: float, taper: float, angle: float | npt.NDArray[np.float64]) -> Outline:
+    """Points on an egg of height 1 around the origin; a positive `taper` narrows the top.
+
+    `angle` is in radians from the top, clockwise.
+    """
+    x = width / 2 * np.sin(angle) * (1 - taper * np.cos(angle))
+    return np.stack([x, -0.5 * np.cos(angle)], axis=-1)
 
 
 def curve(start: Outline, bend: Outline, end: Outline, points: int = 20) -> tuple[Outline, Outline]:
@@ -89,7 +91,7 @@ def rounded(outline: Outline, passes: int = 3, cut: float = 0.2) -> Outline:
     return outline
 
 
-def blob(rng: np.random.Generator, rx: float, ry: float, wobble: float) -> Outline:
+def blob(rng: Generator, rx: float, ry: float, wobble: float) -> Outline:
     """An irregular round outline around the origin; `wobble` is the share of the radius that varies."""
     t = np.linspace(0, 2 * np.pi, 36, endpoint=False)
     radius = np.ones_like(t)
@@ -98,7 +100,7 @@ def blob(rng: np.random.Generator, rx: float, ry: float, wobble: float) -> Outli
     return np.stack([rx * radius * np.cos(t), ry * radius * np.sin(t)], axis=1)
 
 
-def transform(parts: tuple[Part, ...], move: Callable[[Outline], Outline]) -> tuple[Part, ...]:
+def transform(parts: Parts, move: Callable[[Outline], Outline]) -> Parts:
     """The parts with `move` applied to every outline, those of the details included."""
     return tuple(
         replace(
@@ -110,7 +112,7 @@ def transform(parts: tuple[Part, ...], move: Callable[[Outline], Outline]) -> tu
     )
 
 
-def bounds(parts: tuple[Part, ...]) -> tuple[float, float, float, float]:
+def bounds(parts: Parts) -> tuple[float, float, float, float]:
     """The box around all parts: left, top, right, bottom."""
     points = np.concatenate([part.outline for part in parts])
     left, top = points.min(axis=0)

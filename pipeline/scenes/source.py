@@ -1,7 +1,6 @@
 """The `scenes` source: a rendered data set as image files, masks, and their manifest."""
 
 import hashlib
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,52 +10,37 @@ from pipeline.base.parallel import parallel_map
 from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, Split, mask_path
 from pipeline.params import ScenesParams
-from pipeline.scenes.render import CLASSES, Scene, render_scene
+from pipeline.scenes.objects import CLASSES
+from pipeline.scenes.render import render_scene
 
 
-@dataclass(frozen=True)
-class Number:
-    """Which scene."""
-
-    split: Split
-    index: int  # from 1
-
-    @property
-    def name(self) -> str:
-        """The name of its sample, e.g. `train-00001`."""
-        return f"{self.split}-{self.index:05d}"
+def write_scenes(root: Path, masks: Path, params: ScenesParams, seed: int) -> Manifest:
+    """Render all scenes to `root`/images/NAME.png and their masks to `masks`/NAME.png; their manifest."""
+    counts: dict[Split, int] = {"train": params.train, "val": params.val}
+    numbers = [(split, index) for split, count in counts.items() for index in range(1, count + 1)]
+    write = partial(_write_scene, root, masks, params, seed)
+    samples = parallel_map(write, numbers, description="rendering scenes")
+    return Manifest(root.as_posix(), CLASSES, tuple(sorted(samples, key=lambda sample: sample.name)))
 
 
-def write_scenes(
-    root: Path, masks: Path, params: ScenesParams, seed: int, workers: int | None = None
-) -> Manifest:
-    """Render all scenes to `root`/images/NAME.png and their masks to `masks`/NAME.png."""
-    numbers = [Number("train", i + 1) for i in range(params.train)]
-    numbers += [Number("val", i + 1) for i in range(params.val)]
-    function = partial(_write_scene, root, masks, params, seed)
-    samples = parallel_map(function, numbers, workers=workers, description="rendering scenes")
-    return Manifest(root.as_posix(), tuple(CLASSES), tuple(sorted(samples, key=lambda sample: sample.name)))
-
-
-def _write_scene(root: Path, masks: Path, params: ScenesParams, seed: int, number: Number) -> Sample:
-    scene = render_scene(number.index, number.split, seed, params)
-    file = root / "images" / f"{number.name}.png"
+def _write_scene(
+    root: Path, masks: Path, params: ScenesParams, seed: int, number: tuple[Split, int]
+) -> Sample:
+    split, index = number
+    scene = render_scene(index, split, seed, params)
+    name = f"{split}-{index:05d}"
+    file = root / "images" / f"{name}.png"
     write_image(file, scene.image)
-    sample = _sample(number, scene, hashlib.sha256(file.read_bytes()).hexdigest())
-    write_mask(mask_path(masks, sample), scene.mask)
-    return sample
-
-
-def _sample(number: Number, scene: Scene, sha256: str) -> Sample:
-    ids = np.unique(scene.mask)
-    return Sample(
-        name=number.name,
-        image=f"images/{number.name}.png",
-        sha256=sha256,
+    sample = Sample(
+        name=name,
+        image=f"images/{name}.png",
+        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         height=scene.mask.shape[0],
         width=scene.mask.shape[1],
-        labels=tuple(int(i) - 1 for i in ids if 1 <= i <= len(CLASSES)),
-        split=number.split,
+        labels=tuple(int(i) - 1 for i in np.unique(scene.mask) if 1 <= i <= len(CLASSES)),
+        split=split,
         mask=True,
         score=True,
     )
+    write_mask(mask_path(masks, sample), scene.mask)
+    return sample

@@ -1,4 +1,4 @@
-"""Did the classifier learn the true features? Measured on `val` images, which it has not seen."""
+"""Diagnose the classifier on `val` images: did it learn the true features?"""
 
 from pipeline import paths
 from pipeline.data.manifest import read_manifest

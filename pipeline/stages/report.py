@@ -1,4 +1,4 @@
-"""The report: one page to look at, panels and plots for DVC, and the run in numbers."""
+"""The report: one page, panels and plots for DVC, and a summary of the run in numbers."""
 
 from pipeline import paths
 from pipeline.base.files import write_json, write_text
@@ -21,12 +21,8 @@ def main() -> None:
     """Read all stages' results, write `reports/index.html`, `panels`, `plots` and `summary.json`."""
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
-    results = read_results(
-        paths.REPORTS,
-        params.heatmaps.methods,
-        params.segmentation.supervision,
-        tuple(params.self_training.rounds),
-    )
+    supervision, rounds = params.segmentation.supervision, tuple(params.self_training.rounds)
+    results = read_results(paths.REPORTS, params.heatmaps.methods, supervision, rounds)
     how = HOW.get(str(params.pseudo_masks.threshold), "given in params.yaml")
     rows = make_rows(manifest, results, params.report.images, params.evaluation, params.pseudo_masks.crf)
     write_panels([row for section in rows.values() for row in section])
@@ -38,7 +34,7 @@ def main() -> None:
 
 
 def read_problems() -> list[str]:
-    """What `prepare` found wrong with the data, a line each."""
+    """The warnings of `prepare`, one line each."""
     file = paths.PREPARED / paths.PROBLEMS
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 

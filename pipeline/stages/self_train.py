@@ -5,10 +5,11 @@ from pipeline.data.manifest import read_manifest
 from pipeline.masks.threshold import normalised_odds
 from pipeline.params import load_params, model_before
 from pipeline.stages.running import run_stage
+from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
 from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
 from pipeline.workflows.network_work import network_work
 from pipeline.workflows.pseudo_masks import make_masks
-from pipeline.workflows.self_training import THRESHOLD, first_heat, predict_training_images
+from pipeline.workflows.self_training import THRESHOLD, predict_training_images
 
 NAME = "self_train"
 
@@ -25,7 +26,7 @@ def main(masks: str) -> None:
     train = manifest.split("train")
     predictions = ThresholdedHeat(work / "heat", THRESHOLD, normalised_odds)
     predict_training_images(model, manifest, [s for s in train if s.labels], section, predictions.folder)
-    judge = first_heat(masks, masking, train, len(manifest.classes) + 1)
+    judge = thresholded_heatmaps(masks, masking, manifest)
     make_masks(name, masks, MaskingJob(manifest.without_samples(), predictions, judge, work, masking), train)
 
 

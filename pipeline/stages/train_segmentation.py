@@ -11,7 +11,6 @@ from pipeline.stages.running import run_stage
 from pipeline.workflows.supervision import (
     masked_samples,
     new_net,
-    samples_with_mask,
     skip_training,
     training_work,
     write_training,
@@ -25,16 +24,15 @@ def main(supervision: str) -> None:
     name = f"{NAME}@{supervision}"
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
-    samples = samples_with_mask(manifest, supervision)
-    if not samples:
+    masked = masked_samples(manifest, supervision)
+    if not masked.samples:
         return skip_training(supervision)
     seed_everything(params.seed)
     net = new_net(params, manifest.classes)
     work = training_work(name, __file__, params, supervision)
-    masked = masked_samples(manifest, samples, supervision)
     curve = train_segmentation(net, masked, params, work / "checkpoint.pt", name)
     save_segmentation_net(work / "model", net)
-    write_training(supervision, len(samples), curve)
+    write_training(supervision, len(masked.samples), curve)
     publish(name, {work / "model": paths.SEGMENTATION / supervision})
 
 

@@ -1,1 +1,1 @@
-"""What joins the rooms: a stage or a command calls one of these."""
+"""Workflows join the rooms for training, heatmaps, masks and evaluation; stages and commands call them."""

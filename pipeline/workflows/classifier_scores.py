@@ -1,4 +1,4 @@
-"""How good a classifier is on `val`, and which labels it contradicts."""
+"""The scores of a classifier on `val`, and the label issues: labels that it contradicts."""
 
 from collections.abc import Sequence
 from pathlib import Path

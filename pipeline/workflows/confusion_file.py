@@ -1,4 +1,4 @@
-"""The table of a confusion matrix, as the report reads it."""
+"""The file `confusion.csv` of a confusion matrix, which the report reads."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Did the classifier learn the true features? Measured on `val` images, which it has not seen."""
+"""The diagnosis of the classifier: did it learn the true features? Measured on unseen `val` images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The threshold of a method's heatmaps: taken from the params, or chosen over all training images."""
+"""A method's heatmaps and their threshold: taken from the params, or chosen over all training images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,33 +6,31 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import paths
-from pipeline.data.manifest import Sample, load_mask, mask_path
+from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.errors import UserError
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.auto import POWER, Histogram, heat_histogram, otsu
 from pipeline.masks.sweep import THRESHOLDS, best_threshold, sweep
 from pipeline.masks.threshold import upsample
-from pipeline.params import PseudoMaskParams
+from pipeline.params import PseudoMaskParams, method_of
+from pipeline.workflows.masking_job import ThresholdedHeat
 
 
-def find_threshold(params: PseudoMaskParams, heatmaps: Path, samples: Sequence[Sample], labels: int) -> float:
-    """The threshold in (0, 1) by `pseudo_masks.threshold`; the same heatmaps give the same threshold.
-
-    Args:
-        heatmaps: a folder of `HeatmapStore`.
-        samples: all training images.
-        labels: L, background included.
+def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: Manifest) -> ThresholdedHeat:
+    """The heatmaps that a supervision goes back to, with the threshold by `pseudo_masks.threshold`.
 
     Raises:
         UserError: all heat has one level, or there is no corrected mask for `calibrated`.
     """
+    heatmaps, samples = paths.HEATMAPS / method_of(supervision), manifest.split("train")
     match params.threshold:
         case "auto":
-            return round(otsu(pooled_histogram(heatmaps, samples), POWER), 4)
+            threshold = round(otsu(pooled_histogram(heatmaps, samples), POWER), 4)
         case "calibrated":
-            return calibrated(heatmaps, samples, labels)
+            threshold = calibrated(heatmaps, samples, len(manifest.classes) + 1)
         case number:
-            return number
+            threshold = number
+    return ThresholdedHeat(heatmaps, threshold)
 
 
 def pooled_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:

@@ -1,4 +1,4 @@
-"""The job of a worker that makes masks: which heatmaps at which threshold, and where the work lies."""
+"""What a worker needs to make a mask: heatmaps, their threshold, and the folder for unfinished work."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -5,15 +5,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline import paths
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
-from pipeline.params import PseudoMaskParams, SelfTrainingParams, method_of
+from pipeline.params import SelfTrainingParams
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.segmentation.prediction import predict_heat
-from pipeline.workflows.heatmap_threshold import find_threshold
-from pipeline.workflows.masking_job import ThresholdedHeat
 
 SHARD = 64  # images in a file; an interruption loses at most one file
 THRESHOLD = 0.5  # above it a class is more probable than the background
@@ -35,11 +32,3 @@ def predict_training_images(
                 write_shard(folder, number, heat)
             bar.update(len(shard))
     write_index(folder, [[sample.name for sample in shard] for shard in shards])
-
-
-def first_heat(
-    supervision: str, params: PseudoMaskParams, samples: Sequence[Sample], labels: int
-) -> ThresholdedHeat:
-    """The heatmaps that the first masks of `supervision` came from, at their threshold."""
-    folder = paths.HEATMAPS / method_of(supervision)
-    return ThresholdedHeat(folder, find_threshold(params, folder, samples, labels))

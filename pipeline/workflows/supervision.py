@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline import paths
 from pipeline.base.files import write_csv, write_json, write_text
-from pipeline.data.manifest import Manifest, Sample, mask_path
+from pipeline.data.manifest import Manifest, mask_path
 from pipeline.engine.training_loop import Record
 from pipeline.params import FULL, Params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
@@ -13,16 +13,11 @@ from pipeline.segmentation.segmentation_training import MaskedSamples
 from pipeline.workflows.network_work import network_work
 
 
-def samples_with_mask(manifest: Manifest, supervision: str) -> list[Sample]:
-    """The training images that have a mask in `data/masks/SUPERVISION`."""
+def masked_samples(manifest: Manifest, supervision: str) -> MaskedSamples:
+    """The training images that have a mask; of `full` all masks are trusted, else the corrected ones."""
     masks = paths.MASKS / supervision
-    return [sample for sample in manifest.split("train") if mask_path(masks, sample).exists()]
-
-
-def masked_samples(manifest: Manifest, samples: Sequence[Sample], supervision: str) -> MaskedSamples:
-    """`samples` with their masks; of `full` all masks are trusted, of pseudo-masks the corrected ones."""
-    masks = paths.MASKS / supervision
-    if supervision == FULL:
+    samples = [sample for sample in manifest.split("train") if mask_path(masks, sample).exists()]
+    if supervision == FULL or not samples:  # without any mask there is no list of corrected ones
         trusted = {sample.name for sample in samples}
     else:
         trusted = set((masks / paths.BY_HAND).read_text(encoding="utf-8").splitlines())

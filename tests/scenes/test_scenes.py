@@ -13,8 +13,9 @@ import pytest
 
 from pipeline.params import ScenesParams
 from pipeline.scenes import layout, render
+from pipeline.scenes.objects import CLASSES
 from pipeline.scenes.paint import ENLARGE, fill
-from pipeline.scenes.render import CLASSES, Scene, render_scene
+from pipeline.scenes.render import Scene, render_scene
 from pipeline.scenes.visibility import Instance, instance_map
 
 BOAT = CLASSES.index("boat") + 1
@@ -23,7 +24,7 @@ COUNT = 120  # scenes per measurement
 
 @dataclass(frozen=True)
 class Shot:
-    """A scene together with what was planned for it."""
+    """A scene with its place and its items."""
 
     scene: Scene
     place: str
@@ -64,15 +65,15 @@ def shots(**changes: Any) -> tuple[Shot, ...]:
 
         return call
 
-    taken = []
+    scenes = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(render, "draw_place", noting(layout.draw_place))
         patch.setattr(render, "arrange", noting(layout.arrange))
         for index in range(COUNT):
             scene = render_scene(index, "train", 5, params)
             place, items = noted[-2:]
-            taken.append(Shot(scene, place, items))
-    return tuple(taken)
+            scenes.append(Shot(scene, place, items))
+    return tuple(scenes)
 
 
 def objects(shot: Shot) -> list[Instance]:
@@ -172,7 +173,7 @@ def test_fill_places_pixel_centres_exactly() -> None:
     np.testing.assert_array_equal(enlarged[1::ENLARGE, 1::ENLARGE], expected)
 
 
-def test_picture_changes_where_the_mask_does() -> None:
+def test_image_changes_where_the_mask_does() -> None:
     """Colour steps over the mask's edges are large, and largest when mask and image are aligned."""
     steps = dict.fromkeys(product((-1, 0, 1), repeat=2), 0.0)
     inside, edges, pixels = 0.0, 0, 0
@@ -193,7 +194,7 @@ def test_picture_changes_where_the_mask_does() -> None:
     assert steps[0, 0] / edges > 3 * inside / pixels
 
 
-def test_share_of_empty_pictures() -> None:
+def test_share_of_empty_images() -> None:
     empty = np.mean([not shot.labels for shot in shots()])
     assert 0.02 < empty < 0.15  # 0.08 +- 2.5 standard deviations of 120 draws
     assert not any(render_scene(i, "val", 0, scene_params(empty_share=1)).mask.any() for i in range(10))
@@ -226,8 +227,8 @@ def test_object_sizes_fill_the_range() -> None:
     assert max(shares) > 0.62
 
 
-def boats_on_water(taken: tuple[Shot, ...]) -> float:
-    return float(np.mean([shot.place == "water" for shot in taken if BOAT in shot.labels]))
+def boats_on_water(scenes: tuple[Shot, ...]) -> float:
+    return float(np.mean([shot.place == "water" for shot in scenes if BOAT in shot.labels]))
 
 
 def test_context_bias_ties_boats_to_water() -> None:
@@ -261,10 +262,10 @@ def test_clutter_switch() -> None:
     assert ground_contrast(True) > 1.4 * ground_contrast(False)
 
 
-def colour_tells_class(taken: tuple[Shot, ...]) -> float:
+def colour_tells_class(scenes: tuple[Shot, ...]) -> float:
     """Variance of the mean animal colour between classes over that within classes."""
     colours: dict[int, list[npt.NDArray[np.float64]]] = {label: [] for label in range(1, 5)}
-    for shot in taken:
+    for shot in scenes:
         for (seen, _), item in zip(seen_and_whole(shot), objects(shot), strict=True):
             if item.label != BOAT and shot.place != "night":
                 colours[item.label].append(shot.scene.image[seen].mean(axis=0))

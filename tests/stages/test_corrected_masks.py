@@ -1,4 +1,4 @@
-"""Corrected masks on their way through the stages: they train, and never score."""
+"""Corrected masks in all stages: models train on them, and no score counts them."""
 
 import csv
 import json
@@ -46,7 +46,7 @@ def change(old: str, new: str) -> None:
 
 
 def correct(*names: str) -> Manifest:
-    """`prepare`, then hand-made masks for `names`: the true ones with an open row; then `prepare` again."""
+    """`prepare`, then corrected masks for `names`: ground truth with an open row; then `prepare` again."""
     prepare.main()
     manifest = read_manifest(paths.PREPARED)
     masks = {}
@@ -120,7 +120,7 @@ def test_prepare_refuses_what_does_not_fit_any_more() -> None:
     store_corrections(paths.CORRECTIONS, masks, manifest.classes)
     with pytest.raises(DataError) as refused:
         prepare.main()
-    said = str(refused.value)
+    message = str(refused.value)
     for part in (
         "data/corrections: 3 error(s):",
         "data/corrections/gone.png: expected a training image for 'gone', got none of that name",
@@ -128,7 +128,7 @@ def test_prepare_refuses_what_does_not_fit_any_more() -> None:
         "data/corrections/train-00003.png: expected the",
         "Take masks out by `camseg corrections remove NAME`.",
     ):
-        assert part in said
+        assert part in message
     assert not (paths.PREPARED / "manifest.json").exists()
 
 
@@ -153,8 +153,8 @@ def test_they_replace_pseudo_masks_and_score_nothing() -> None:
     assert {f"{name}.png" for name in marked} == changed
     assert {rows[name]["confidence"] for name in marked} == {"1.0"}
     assert {name for name, row in rows.items() if not row["miou_after"]} == marked
-    sure = [float(row["confidence"]) for name, row in rows.items() if name not in marked]
-    assert new["quality"]["confidence"] == pytest.approx(np.mean(sure), abs=1e-6)
+    confidences = [float(row["confidence"]) for name, row in rows.items() if name not in marked]
+    assert new["quality"]["confidence"] == pytest.approx(np.mean(confidences), abs=1e-6)
     # The scores are those of the three others alone.
     labels = len(manifest.classes) + 1
     confusion = np.zeros((labels, labels), np.int64)

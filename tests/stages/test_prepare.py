@@ -117,8 +117,8 @@ def test_broken_folder_stops_the_stage_with_all_errors(
     with pytest.raises(SystemExit) as ended, stage("prepare"):
         prepare.main()
     assert ended.value.code == 1
-    said = capsys.readouterr().err
-    assert "prepare: failed: data/photos: 2 error(s):" in said
-    assert "photo-01.jpg" in said
-    assert "photo-02.png" in said
+    output = capsys.readouterr().err
+    assert "prepare: failed: data/photos: 2 error(s):" in output
+    assert "photo-01.jpg" in output
+    assert "photo-02.png" in output
     assert not Path("data/prepared/manifest.json").exists()

@@ -1,4 +1,4 @@
-"""What all stages share: which errors are told in a line, which keep their traceback; lock and seconds."""
+"""What all stages share: one line or a traceback for errors, the lock, the seconds."""
 
 import errno
 import sys
@@ -32,9 +32,9 @@ def test_expected_errors_end_the_process_with_1(error: Exception, capsys: pytest
     with pytest.raises(SystemExit) as ended, stage("test"):
         raise error
     assert ended.value.code == 1
-    said = capsys.readouterr().err
-    assert "test: failed: no such thing\n" in said
-    assert f"raised in {__file__}:" in said
+    output = capsys.readouterr().err
+    assert "test: failed: no such thing\n" in output
+    assert f"raised in {__file__}:" in output
     assert not Path("reports").exists()
 
 
@@ -42,8 +42,8 @@ def test_a_full_memory_of_the_device_ends_with_advice(capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit) as ended, stage("test"):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
     assert ended.value.code == 1
-    said = capsys.readouterr().err
-    assert "test: failed: CUDA out of memory. Tried to allocate 2.00 GiB.\n  Lower batch_size" in said
+    output = capsys.readouterr().err
+    assert "test: failed: CUDA out of memory. Tried to allocate 2.00 GiB.\n  Lower batch_size" in output
     with pytest.raises(RuntimeError, match="size mismatch"), stage("test"):
         raise RuntimeError("size mismatch")
 
@@ -76,9 +76,9 @@ def test_a_full_disk_is_told_with_the_file_and_that_the_stage_goes_on(
     monkeypatch.setattr("os.fsync", fsync)
     with pytest.raises(SystemExit), stage("test"):
         write_text(Path("masks/a.png"), "x" * 2000)
-    said = capsys.readouterr().err
-    assert "No space left on device, in writing 0.002 MB: 'masks/a.png'\n" in said
-    assert "Make room and run the same command again: the stage goes on with what it has" in said
+    output = capsys.readouterr().err
+    assert "No space left on device, in writing 0.002 MB: 'masks/a.png'\n" in output
+    assert "Make room and run the same command again: the stage goes on with what it has" in output
 
 
 def test_a_second_run_of_a_stage_is_refused(

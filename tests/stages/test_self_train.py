@@ -1,4 +1,4 @@
-"""What a model says of training images, as masks."""
+"""Masks of the training images by a segmentation model."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_shares_against_the_background_compete_by_their_odds_at_one_half(
     (job,) = jobs
     assert (job.heat.normalise, job.heat.threshold) == (normalised_odds, 0.5)
     assert job.params == load_params().pseudo_masks
-    # The first masks' heatmaps and threshold say how sure the new ones are.
+    # The first masks' heatmaps and threshold give the confidence of the new ones.
     assert job.judge.folder == paths.HEATMAPS / "cam" != job.heat.folder
     assert job.judge.normalise == normalised_scores
     assert job.judge.threshold == round(otsu(heat_histogram(heat), POWER), 4)

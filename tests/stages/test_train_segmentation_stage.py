@@ -1,4 +1,4 @@
-"""How many images a segmentation model was trained on, as its stage writes it down."""
+"""How many images a segmentation model was trained on, as its stage writes."""
 
 import json
 from pathlib import Path

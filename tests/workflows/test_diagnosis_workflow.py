@@ -45,13 +45,13 @@ def test_the_class_that_comes_with_its_background_is_found(
     train_classifier.main()
     capsys.readouterr()
     assert main(["diagnose"]) == 0
-    said = capsys.readouterr().out
-    found: dict[str, Any] = read_json(Path("reports/diagnosis/diagnosis.json"))
-    suspects = {sentence.split("`")[1] for sentence in found["flags"]}
+    output = capsys.readouterr().out
+    diagnosis: dict[str, Any] = read_json(Path("reports/diagnosis/diagnosis.json"))
+    suspects = {sentence.split("`")[1] for sentence in diagnosis["flags"]}
     assert suspects == ({"boat"} if bias == 1 else set())
-    assert all(sentence in said for sentence in found["flags"] or ["nothing suspicious"])
-    context = found["classes"]["boat"]["context"]
-    assert f"boat {context:>8.3f}".replace(" ", "") in said.replace(" ", "")
-    assert {example["class"] for example in found["examples"]} == set(found["classes"])
-    for example in found["examples"]:
+    assert all(sentence in output for sentence in diagnosis["flags"] or ["nothing suspicious"])
+    context = diagnosis["classes"]["boat"]["context"]
+    assert f"boat {context:>8.3f}".replace(" ", "") in output.replace(" ", "")
+    assert {example["class"] for example in diagnosis["examples"]} == set(diagnosis["classes"])
+    for example in diagnosis["examples"]:
         assert read_image(Path("reports/diagnosis", example["file"])).size

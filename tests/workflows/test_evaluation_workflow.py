@@ -56,8 +56,8 @@ def run(split: str) -> tuple[dict[str, object], list[dict[str, str]], list[str]]
 def test_val_as_shipped() -> None:
     metrics, rows, masks = run("val")
     assert (metrics["split"], metrics["miou"]) == ("val", 1.0)
-    sure = "0.731059"  # softmax of (0, 1)
-    assert rows == [{"name": "b", "confidence": sure, "miou": "1.0"}]
+    confidence = "0.731059"  # softmax of (0, 1)
+    assert rows == [{"name": "b", "confidence": confidence, "miou": "1.0"}]
     assert masks == ["b"]
 
 
@@ -71,6 +71,6 @@ def test_the_split_test_is_predicted_and_scored() -> None:
 
 def test_a_split_without_images_is_an_error() -> None:
     params = load_params(SHIPPED)
-    chosen = params.evaluation.model_copy(update={"split": "test"})
+    test_split = params.evaluation.model_copy(update={"split": "test"})
     with pytest.raises(ValueError, match=r"evaluation.split: expected images of the split `test`"):
-        _ = Evaluation("cam", Manifest("", ("cat",), ()), chosen, params.pseudo_masks.crf).samples
+        _ = Evaluation("cam", Manifest("", ("cat",), ()), test_split, params.pseudo_masks.crf).samples

@@ -1,4 +1,4 @@
-"""What `evaluation` makes of a model's probabilities."""
+"""Predicted masks and their confidence, with and without the CRF."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +17,7 @@ PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 
 
 class Blurred(nn.Module):
-    """Label 2 where it is bright, unsure of the outline: the scores are a wide mean of the brightness."""
+    """Label 2 where it is bright, unsure of the outline: the logits are a wide mean of the brightness."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,8 +43,8 @@ def square() -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_model_alone(net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]) -> None:
     plain = PARAMS.evaluation.model_copy(update={"refine": "none"})
-    found = predict(net, square[0], plain, PARAMS.pseudo_masks.crf)
-    assert np.array_equal(found, predict_mask(net, square[0], plain.scales, flip=plain.flip))
+    mask = predict(net, square[0], plain, PARAMS.pseudo_masks.crf)
+    assert np.array_equal(mask, predict_mask(net, square[0], plain.scales, flip=plain.flip))
 
 
 @pytest.mark.skipif(not find_spec("pydensecrf"), reason="pydensecrf is not installed")
@@ -53,15 +53,15 @@ def test_the_crf_finds_the_outline_and_keeps_the_ids(
 ) -> None:
     image, ground_truth = square
     refined = PARAMS.evaluation.model_copy(update={"refine": "crf"})
-    found = predict(net, image, refined, PARAMS.pseudo_masks.crf)
+    mask = predict(net, image, refined, PARAMS.pseudo_masks.crf)
     alone = predict_mask(net, image, refined.scales, flip=refined.flip)
-    assert found.dtype == np.uint8
-    assert set(np.unique(found)) == {0, 2}
-    assert (found != ground_truth).sum() < 0.2 * (alone != ground_truth).sum()
+    assert mask.dtype == np.uint8
+    assert set(np.unique(mask)) == {0, 2}
+    assert (mask != ground_truth).sum() < 0.2 * (alone != ground_truth).sum()
 
 
 class Fixed(nn.Module):
-    """Scores of 0, 1 and -1 everywhere."""
+    """Logits of 0, 1 and -1 everywhere."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,12 +73,12 @@ class Fixed(nn.Module):
 
 def test_the_confidence_is_by_the_probabilities_of_the_model() -> None:
     net = SegmentationNet(Fixed(), SegmentationConfig(("a", "b"), 64)).eval()
-    found = predict_with_confidence(
+    prediction = predict_with_confidence(
         net, np.zeros((24, 40, 3), np.uint8), PARAMS.evaluation, PARAMS.pseudo_masks.crf
     )
-    assert (found.mask == 1).all()
+    assert (prediction.mask == 1).all()
     # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652
-    assert found.confidence == pytest.approx(0.6652, abs=1e-4)
+    assert prediction.confidence == pytest.approx(0.6652, abs=1e-4)
 
 
 @pytest.mark.parametrize("refine", ["none", "crf"])
@@ -88,6 +88,6 @@ def test_masks_are_those_of_predict(
     if refine == "crf" and not find_spec("pydensecrf"):
         pytest.skip("pydensecrf is not installed")
     params = PARAMS.evaluation.model_copy(update={"refine": refine})
-    found = predict_with_confidence(net, square[0], params, PARAMS.pseudo_masks.crf)
-    assert np.array_equal(found.mask, predict(net, square[0], params, PARAMS.pseudo_masks.crf))
-    assert 0.5 < found.confidence < 1
+    prediction = predict_with_confidence(net, square[0], params, PARAMS.pseudo_masks.crf)
+    assert np.array_equal(prediction.mask, predict(net, square[0], params, PARAMS.pseudo_masks.crf))
+    assert 0.5 < prediction.confidence < 1

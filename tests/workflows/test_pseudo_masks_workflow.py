@@ -1,4 +1,4 @@
-"""What a mask says of itself, and the table of what it takes for what."""
+"""The quality of masks, known without ground truth, and the table of a confusion matrix."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ PARAMS = Path(__file__).parents[2] / "params.yaml"
 CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)
 
 
-# Heat 0.2 against 0.3. Scores: p(cat) = 0.2 / (0.2 + 0.3) = 0.4. Odds: 0.2 / 0.8 against 0.3 / 0.7 makes
-# 7 / (7 + 12), but for the half level.
+# Heat 0.2 against 0.3. Normalised scores: p(cat) = 0.2 / (0.2 + 0.3) = 0.4. Normalised odds: 0.2 / 0.8
+# against 0.3 / 0.7 makes 7 / (7 + 12), but for the half level.
 @pytest.mark.parametrize(("normalise", "cat"), [(normalised_scores, 0.4), (normalised_odds, 7 / 19)])
 def test_the_quality_of_one_mask_by_hand(tmp_path: Path, normalise: Normalisation, cat: float) -> None:
     heat = np.full((1, 4, 4), 51, np.uint8)
@@ -34,15 +34,15 @@ def test_the_quality_of_one_mask_by_hand(tmp_path: Path, normalise: Normalisatio
     made_of = ThresholdedHeat(tmp_path / "other", 0.9)
     params, manifest = load_params(PARAMS).pseudo_masks, Manifest("", ("cat",), ())
     job = MaskingJob(manifest, made_of, heat, tmp_path / "work", params)
-    found = mask_quality(job, CAT)
-    assert found.ignored == 0.25
-    assert found.confidence == pytest.approx(cat, abs=1e-3)
+    quality = mask_quality(job, CAT)
+    assert quality.ignored == 0.25
+    assert quality.confidence == pytest.approx(cat, abs=1e-3)
 
 
 def test_means_over_the_masks() -> None:
     assert summarise_quality([]) == {"confidence": None, "ignored": None}
-    found = summarise_quality([MaskQuality(0.25, 0.5), MaskQuality(0.75, 0.0)])
-    assert found == {"confidence": 0.5, "ignored": 0.25}
+    summary = summarise_quality([MaskQuality(0.25, 0.5), MaskQuality(0.75, 0.0)])
+    assert summary == {"confidence": 0.5, "ignored": 0.25}
 
 
 def test_the_report_reads_the_table_that_stages_write(tmp_path: Path) -> None:
@@ -50,4 +50,4 @@ def test_the_report_reads_the_table_that_stages_write(tmp_path: Path) -> None:
     write_confusion(tmp_path / "confusion.csv", ["cat, big"], counts)
     read = read_confusion(tmp_path / "confusion.csv")
     assert read.names == ("background", "cat, big")
-    assert read.counts.tolist() == [[3, 1], [2, 7]]  # rows: truth
+    assert read.counts.tolist() == [[3, 1], [2, 7]]  # rows: ground truth
