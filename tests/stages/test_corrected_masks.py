@@ -61,7 +61,7 @@ def correct(*names: str) -> Manifest:
 
 
 def write_heat(manifest: Manifest) -> None:
-    """Heatmaps of `cam`: a blurred truth, noisy, so that thresholds differ."""
+    """Heatmaps of `cam`: noisy ground truth, so that thresholds differ."""
     rng = np.random.default_rng(0)
     heat = {}
     for sample in manifest.split("train"):

@@ -12,7 +12,7 @@ from pipeline.base import lock
 from pipeline.base.files import read_json, write_text
 from pipeline.errors import UserError
 from pipeline.params import load_params
-from pipeline.stages.running import stage
+from pipeline.stages.running import run_stage, stage
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +25,17 @@ def test_stage_writes_its_seconds(capsys: pytest.CaptureFixture[str]) -> None:
         pass
     assert read_json(Path("reports/seconds/make_pseudo_masks@cam.json"))["seconds"] >= 0
     assert "make_pseudo_masks@cam: done in " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "name"), [([], "evaluate"), (["cam-round1"], "evaluate@cam-round1")])
+def test_a_stage_is_named_by_its_argument(
+    arguments: list[str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", *arguments])
+    calls: list[tuple[str, ...]] = []
+    run_stage("evaluate", lambda *received: calls.append(received))
+    assert calls == [tuple(arguments)]
+    assert [file.name for file in Path("reports/seconds").iterdir()] == [f"{name}.json"]
 
 
 @pytest.mark.parametrize("error", [UserError("no such thing"), FileNotFoundError("no such thing")])
