@@ -1,1 +1,1 @@
-"""Overlays, plots and the HTML page."""
+"""The report: overlays, plots, panels and the HTML page."""

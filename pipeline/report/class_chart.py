@@ -1,4 +1,4 @@
-"""A data set as an image: images of each class, and which classes come together."""
+"""The chart of a data set: images of each class, and which classes come together."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from pipeline.report.fonts import families_for
 from pipeline.report.plots import COLOURS, STYLE, on_blue
 
-INCHES = 0.28  # for each class
+INCHES = 0.28  # of a row
 NUMBERED = 25  # classes up to which the cells hold numbers
 
 
@@ -27,7 +27,7 @@ def draw_overview(classes: Sequence[str], counts: Mapping[str, np.ndarray], toge
         bars.set_yticks(range(len(classes)), classes, parse_math=False)
         bars.invert_yaxis()
         bars.legend()
-        # Of the images of the row's class, the share that shows the column's too.
+        # Of the images with the class of the row, the share that shows the class of the column too.
         shares = together / np.maximum(together.diagonal()[:, None], 1)
         cells.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         cells.set(title="Images with both classes")

@@ -1,4 +1,4 @@
-"""The folder `reports/diagnosis`: what was found in numbers, and example images of each class."""
+"""The folder `reports/diagnosis`: the diagnosis in numbers, and example images of each class."""
 
 from collections.abc import Iterator
 
@@ -19,40 +19,40 @@ from pipeline.workflows.diagnosis import Diagnosis, ground_truth_of
 EXAMPLES = 2  # images of each class
 
 
-def write_diagnosis(found: Diagnosis, manifest: Manifest) -> None:
+def write_diagnosis(diagnosis: Diagnosis, manifest: Manifest) -> None:
     """Write the folder anew, and print what is suspicious."""
     recreate_dir(paths.DIAGNOSIS)
-    examples = list(write_examples(found, manifest))
-    summary = found.summary | {"method": found.model.method, "examples": examples}
+    examples = list(write_examples(diagnosis, manifest))
+    summary = diagnosis.summary | {"method": diagnosis.model.method, "examples": examples}
     write_json(paths.DIAGNOSIS / "diagnosis.json", summary)
-    for sentence in found.summary["flags"] or ["nothing suspicious was found"]:
+    for sentence in diagnosis.summary["flags"] or ["nothing suspicious was found"]:
         print(f"diagnose: {sentence}")
 
 
-def write_examples(found: Diagnosis, manifest: Manifest) -> Iterator[dict[str, object]]:
-    """A panel for each of the most doubtful images of each class, and what the page says of it."""
+def write_examples(diagnosis: Diagnosis, manifest: Manifest) -> Iterator[dict[str, object]]:
+    """Write a panel of the most doubtful images of each class; their entries in `diagnosis.json`."""
     samples = {sample.name: sample for sample in manifest.samples}
-    for label, name in enumerate(manifest.classes):
-        own = [diagnosis for diagnosis in found.diagnoses if diagnosis.label == label]
-        for number, diagnosis in enumerate(most_doubtful(own, EXAMPLES), 1):
+    for label, class_name in enumerate(manifest.classes):
+        of_class = [image for image in diagnosis.diagnoses if image.label == label]
+        for number, image in enumerate(most_doubtful(of_class, EXAMPLES), 1):
             file = f"{label + 1:03d}-{number}.png"
-            tiles = example_tiles(found.model, manifest, samples[diagnosis.name], diagnosis)
+            tiles = example_tiles(diagnosis.model, manifest, samples[image.name], image)
             write_image(paths.DIAGNOSIS / file, draw_panel(tiles))
-            yield {"class": name, "name": diagnosis.name, "file": file}
+            yield {"class": class_name, "name": image.name, "file": file}
 
 
 def example_tiles(
     model: DiagnosedModel, manifest: Manifest, sample: Sample, diagnosis: ImageDiagnosis
 ) -> list[Tile]:
-    """Image, heat and, where there is a mask, the image with all objects painted over; with the scores."""
-    image, mask = manifest.image(sample), ground_truth_of(sample)
-    heat = model.heatmap_at(image, diagnosis.label, shrink_image(image).shape[:2])
-    name = manifest.classes[diagnosis.label]
+    """Image, heatmap and, with ground truth, the image with all objects painted over; with probabilities."""
+    image, ground_truth = manifest.image(sample), ground_truth_of(sample)
+    small, class_name = shrink_image(image), manifest.classes[diagnosis.label]
+    heat = model.heatmap_at(image, diagnosis.label, small.shape[:2])
     tiles = [
-        Tile(f"{name}: {diagnosis.score:.2f}", shrink_image(image)),
-        Tile(f"heat of {name}", draw_heat(shrink_image(image), heat)),
+        Tile(f"{class_name}: {diagnosis.score:.2f}", small),
+        Tile(f"heat of {class_name}", draw_heat(small, heat)),
     ]
-    if mask is not None and not np.isnan(diagnosis.painted_logit):
-        painted = paint_over(image, mask != 0)
+    if ground_truth is not None and not np.isnan(diagnosis.painted_logit):
+        painted = paint_over(image, ground_truth != 0)
         tiles.append(Tile(f"painted over: {diagnosis.painted_score:.2f}", shrink_image(painted)))
     return tiles

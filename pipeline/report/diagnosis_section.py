@@ -1,4 +1,4 @@
-"""The section on what the classifier looks at."""
+"""The page's section on what the classifier looks at: example images, and a table of scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class DiagnosisExample:
-    """An image in which the classifier is most doubtful about a class."""
+    """An image in which the evidence for a class is most doubtful."""
 
-    label: str  # name of the class
+    class_name: str
     name: str  # of the sample
     image: ImageArray
 
@@ -33,20 +33,19 @@ class DiagnosisExample:
 def read_examples(folder: Path, diagnosis: Metrics) -> list[DiagnosisExample]:
     """The example images that `diagnose` wrote into `folder`."""
     return [
-        DiagnosisExample(found["class"], found["name"], read_image(safe_join(folder, found["file"])))
-        for found in diagnosis["examples"]
+        DiagnosisExample(entry["class"], entry["name"], read_image(safe_join(folder, entry["file"])))
+        for entry in diagnosis["examples"]
     ]
 
 
 def class_rows(diagnosis: Metrics, classes: Sequence[str]) -> list[tuple[str, list[float | None]]]:
-    """A row per class and one for all: name and scores in the order of `COLUMNS`."""
-    named = [(name, diagnosis["classes"][name]) for name in classes]
-    named.append(("all", diagnosis["overall"] | {"context": None}))
-    return [(name, _scores(found)) for name, found in named]
+    """A row for each class and one for all: name and scores in the order of `COLUMNS`."""
+    rows = [(name, _scores(diagnosis["classes"][name])) for name in classes]
+    return [*rows, ("all", _scores(diagnosis["overall"]))]
 
 
-def _scores(found: Metrics) -> list[float | None]:
-    heat = found["heat"]
+def _scores(metrics: Metrics) -> list[float | None]:
+    heat = metrics["heat"]
     frame = None if heat["border"] is None else heat["border"] + heat["corners"]
-    where = [found["context"], found["pointing_game"], heat["object"], heat["other classes"], frame]
-    return where + [found[key] for key in ("insertion", "deletion", "drop_hot", "drop_random")]
+    where = [metrics.get("context"), metrics["pointing_game"], heat["object"], heat["other classes"], frame]
+    return where + [metrics[key] for key in ("insertion", "deletion", "drop_hot", "drop_random")]

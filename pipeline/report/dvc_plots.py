@@ -1,4 +1,4 @@
-"""What `dvc plots show` takes: a panel for each image, and the confusion matrices."""
+"""The files for `dvc plots show`: a panel for each image, and the confusion matrices."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,14 @@ PANELS, PLOTS = paths.REPORTS / "panels", paths.REPORTS / "plots"
 
 
 def write_panels(rows: Sequence[Row]) -> None:
-    """One PNG per image, in a new folder: `dvc plots show` takes all that it finds."""
+    """Write a PNG for each image; the folder is new, since `dvc plots show` takes all of its files."""
     recreate_dir(PANELS)
     for row in rows:
         write_image(safe_join(PANELS, f"{row.sample.name}.png"), draw_panel(row.tiles))
 
 
 def write_plots(results: Results) -> None:
-    """The confusion matrix of every supervision that has one, as PNG, in a new folder."""
+    """Write the confusion matrix of each scored model as PNG, in a new folder."""
     recreate_dir(PLOTS)
     for name, confusion in results.confusion.items():
         if confusion.counts.any():

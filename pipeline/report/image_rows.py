@@ -1,4 +1,4 @@
-"""The images that the report shows, with their heatmaps, masks and predictions beside each other."""
+"""The images that the report shows, each with its heatmaps, masks and predictions side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def make_rows(
         worst_first(manifest.split(params.split), results.val_scores),
     )
     predicted = predict_train(manifest, train, results.supervision, params, crf)
-    stored = read_predictions(unseen, results.supervision)
+    stored = {name: read_shown_masks(paths.PREDICTIONS / name, unseen) for name in results.supervision}
     return {
         TRAIN: [
             Row(s, results.train_scores.get(s.name), train_tiles(manifest, s, results, predicted))
@@ -49,23 +49,18 @@ def predict_train(
     params: EvaluationParams,
     crf: CrfParams,
 ) -> Predictions:
-    """What each model makes of these training images; models that were not trained are left out."""
-    found: Predictions = {}
+    """The predictions of each trained model for these training images."""
+    predictions: Predictions = {}
     for name in supervision:
         folder = paths.SEGMENTATION / name
         if not samples or (folder / paths.SKIPPED).exists():
             continue
         net = to_channels_last(load_segmentation_net(folder), pick_device())
-        found[name] = {
+        predictions[name] = {
             sample.name: shrink_mask(predict(net, manifest.image(sample), params, crf))
             for sample in tqdm(samples, f"report ({name})", unit="image", disable=None)
         }
-    return found
-
-
-def read_predictions(samples: Sequence[Sample], supervision: Sequence[str]) -> Predictions:
-    """The predictions that `evaluate` wrote."""
-    return {name: read_shown_masks(paths.PREDICTIONS / name, samples) for name in supervision}
+    return predictions
 
 
 def read_shown_masks(folder: Path, samples: Sequence[Sample]) -> dict[str, Mask]:
@@ -82,34 +77,32 @@ def train_tiles(
     method = lead_method(results.methods, results.supervision)
     heatmaps = {m: HeatmapStore(paths.HEATMAPS / m).read(sample) for m in results.methods}
     threshold = results.pseudo_masks[method]["threshold"]
+    rounds = [name for name in results.pseudo_masks if name not in results.methods]
+    pseudo_masks: dict[str, Mask] = {}
+    for name in (method, *rounds):
+        pseudo_masks |= captioned(f"pseudo-mask, {name}", paths.MASKS / name, sample)
     masks = {f"{method} > {threshold:.2f}": cut_heat(image, heatmaps[method], sample.labels, threshold)}
-    corrected = captioned("corrected mask", paths.CORRECTED, sample)
-    made: dict[str, Mask] = {}
-    for name in (method, *(name for name in results.pseudo_masks if name not in results.methods)):
-        made |= captioned(f"pseudo-mask, {name}", paths.MASKS / name, sample)
-    masks |= corrected or made
-    masks |= truth_and_predictions(sample, predictions)
+    masks |= captioned("corrected mask", paths.CORRECTED, sample) or pseudo_masks
+    masks |= ground_truth_and_predictions(sample, predictions)
     return (Tile("image", image), *heat_tiles(image, heatmaps), *mask_tiles(image, masks))
 
 
 def unseen_tiles(manifest: Manifest, sample: Sample, predictions: Predictions) -> tuple[Tile, ...]:
     """Image, ground truth, predictions."""
     image = shrink_image(manifest.image(sample))
-    return (Tile("image", image), *mask_tiles(image, truth_and_predictions(sample, predictions)))
+    return (Tile("image", image), *mask_tiles(image, ground_truth_and_predictions(sample, predictions)))
 
 
-def truth_and_predictions(sample: Sample, predictions: Predictions) -> dict[str, Mask]:
-    """The ground-truth mask where there is one, and the predictions that there are, by caption."""
-    masks = captioned("ground truth", paths.GROUND_TRUTH, sample)
-    masks |= {
-        f"prediction {name}": found[sample.name]
-        for name, found in predictions.items()
-        if sample.name in found
+def ground_truth_and_predictions(sample: Sample, predictions: Predictions) -> dict[str, Mask]:
+    """The ground truth and the predictions of one image, as far as they exist, by caption."""
+    return captioned("ground truth", paths.GROUND_TRUTH, sample) | {
+        f"prediction {name}": masks[sample.name]
+        for name, masks in predictions.items()
+        if sample.name in masks
     }
-    return masks
 
 
 def captioned(caption: str, folder: Path, sample: Sample) -> dict[str, Mask]:
     """The mask of `sample` under its caption; nothing where `folder` has none."""
-    found = read_shown_masks(folder, [sample])
-    return {caption: found[sample.name]} if found else {}
+    masks = read_shown_masks(folder, [sample])
+    return {caption: masks[sample.name]} if masks else {}

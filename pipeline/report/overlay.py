@@ -1,4 +1,4 @@
-"""Heat and masks drawn over an image. Pure: RGB uint8 (H, W, 3) in, RGB uint8 (H, W, 3) out."""
+"""Heat and masks drawn over an image; images are RGB uint8 (H, W, 3)."""
 
 import cv2
 import matplotlib
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from pipeline.data.images import IGNORE, ImageArray, Mask
 from pipeline.formats.palette import voc_palette
 
-COLOUR_MAP = "inferno"  # perceptually even, also in grey and for colour-blind readers
+COLOUR_MAP = "inferno"  # even to the eye, also in grey and for colour-blind readers
 HEAT_OPACITY = 0.85  # of the strongest heat
 MASK_OPACITY = 0.5
 OUTLINE = 2  # pixels
 HATCH_PERIOD, HATCH_WIDTH = 8, 3  # pixels along a row
-HATCH_OPACITY = (0.35, 0.9)  # of the white between and on the stripes
+HATCH_OPACITY = (0.35, 0.9)  # of white: between the stripes, and on them
 
 Opacity = NDArray[np.float64]  # (H, W) in [0, 1]
 
@@ -25,9 +25,9 @@ def draw_heat(image: ImageArray, heat: NDArray[np.float32]) -> ImageArray:
 
 
 def draw_mask(image: ImageArray, mask: Mask) -> ImageArray:
-    """A mask (H, W) over the image: labels in the colours of VOC with an outline, 255 as white stripes.
+    """A mask (H, W) over the image: ids in the colours of VOC with an outline, 255 as white stripes.
 
-    The image below is grey, so that all colour is the mask's.
+    The image below is grey, so that all colour comes from the mask.
     """
     labelled = (mask != 0) & (mask != IGNORE)
     opacity = np.where(labelled, MASK_OPACITY, 0.0)
@@ -39,12 +39,12 @@ def draw_mask(image: ImageArray, mask: Mask) -> ImageArray:
 
 
 def to_grey(image: ImageArray) -> ImageArray:
-    """The image's brightness (ITU-R BT.601) in all three channels."""
+    """The brightness of the image (ITU-R BT.601) in all three channels."""
     return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def outlines(mask: Mask) -> NDArray[np.bool_]:
-    """Where another id lies within `OUTLINE` pixels, bool (H, W); the border of the image is none."""
+    """Whether another id lies within `OUTLINE` pixels, bool (H, W); the image border is no outline."""
     window = np.ones((2 * OUTLINE + 1, 2 * OUTLINE + 1), np.uint8)
     return np.asarray(cv2.dilate(mask, window) != cv2.erode(mask, window))
 

@@ -10,7 +10,7 @@ from pipeline.data.images import ImageArray
 from pipeline.report.overlay import COLOUR_MAP
 from pipeline.report.tiles import Tile
 
-SCALE = 0.625  # panels in shares of the page's tiles: they are stored as PNG
+SCALE = 0.625  # of the size of a tile on the page: panels are PNGs
 GAP, CAPTION, FONT_SIZE = 8, 22, 14  # pixels: between tiles, height of the captions, letters
 LEGEND = 160  # pixels, length of the colour bar
 PAPER, INK = (255, 255, 255), (30, 32, 36)
@@ -21,10 +21,8 @@ def draw_panel(tiles: Sequence[Tile]) -> ImageArray:
     font = ImageFont.load_default(FONT_SIZE)
     images = [_small(tile.image) for tile in tiles]
     # A portrait tile can be narrower than its caption.
-    widths = [
-        max(image.width, int(np.ceil(font.getlength(tile.caption))))
-        for tile, image in zip(tiles, images, strict=True)
-    ]
+    captions = [int(np.ceil(font.getlength(tile.caption))) for tile in tiles]
+    widths = [max(image.width, caption) for image, caption in zip(images, captions, strict=True)]
     height = CAPTION + max(image.height for image in images)
     panel = Image.new("RGB", (sum(widths) + GAP * (len(tiles) + 1), height + 2 * GAP), PAPER)
     draw = ImageDraw.Draw(panel)
@@ -37,11 +35,12 @@ def draw_panel(tiles: Sequence[Tile]) -> ImageArray:
 
 
 def draw_grid(rows: Sequence[Sequence[Tile]]) -> ImageArray:
-    """Panels below each other, and what the colours of heat mean; uint8 (H, W, 3)."""
+    """Panels below each other, and a legend of the colours of heat; uint8 (H, W, 3)."""
     panels = [draw_panel(row) for row in rows]
     width = max(panel.shape[1] for panel in panels)
-    legend = _legend(width)
-    return np.concatenate([*(_widened(panel, width) for panel in panels), legend])
+    margins = [((0, 0), (0, width - panel.shape[1]), (0, 0)) for panel in panels]
+    padded = [np.pad(p, m, constant_values=PAPER[0]) for p, m in zip(panels, margins, strict=True)]
+    return np.concatenate([*padded, _legend(width)])
 
 
 def _legend(width: int) -> ImageArray:
@@ -58,11 +57,6 @@ def _legend(width: int) -> ImageArray:
     return np.asarray(strip)
 
 
-def _widened(panel: ImageArray, width: int) -> ImageArray:
-    padding = ((0, 0), (0, width - panel.shape[1]), (0, 0))
-    return np.pad(panel, padding, constant_values=PAPER[0])
-
-
 def _small(image: ImageArray) -> Image.Image:
-    size = (max(1, round(image.shape[1] * SCALE)), max(1, round(image.shape[0] * SCALE)))  # W first
+    size = (max(1, round(image.shape[1] * SCALE)), max(1, round(image.shape[0] * SCALE)))  # width first
     return Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)

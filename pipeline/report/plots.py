@@ -1,9 +1,10 @@
-"""The report's figures. Every function draws one `Figure`; nothing of pyplot's global state is used."""
+"""The report's figures, one function for each, and figures as PNG and SVG; without pyplot's global state."""
 
 import io
 import re
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
@@ -14,16 +15,16 @@ from matplotlib.ticker import MaxNLocator
 
 from pipeline.params import FULL
 from pipeline.report.fonts import families_for
-from pipeline.report.results import Confusion, Metrics, MiouByImage, Points
+from pipeline.report.results import Confusion, Metrics, Points
 
 INK = "#20242b"  # of text and lines; in SVG it becomes the page's own text colour, for light and dark
 COLOURS = ("#2f80c2", "#e08214", "#3a9d6e", "#8e63c7")
-CONTROL = "#8b919b"  # `full`
+GREY = "#8b919b"  # of `full`
 SIZE = (5.6, 3.4)  # inches
-LINE, SYMBOL = 84, 9  # letters: of a line of a legend, and of what stands before a name
-NUMBERED = 25  # labels up to which the cells of a confusion matrix hold numbers
+LINE, SYMBOL = 84, 9  # letters: of a line of a legend, and of the symbol before a name
+NUMBERED = 25  # rows up to which the cells of a confusion matrix hold numbers
 
-# Typed loosely, since matplotlib's newer types name every key, which its older ones do not.
+# Any: the types of newer versions of matplotlib name every key, those of older versions do not.
 STYLE: Any = {
     "font.size": 9,
     "text.color": INK,
@@ -43,11 +44,17 @@ STYLE: Any = {
 }
 
 
+@contextmanager
+def _axes(size: tuple[float, float], names: Sequence[str] = ()) -> Iterator[tuple[Figure, Axes]]:
+    """A new figure of `size` inches and its axes, in the report's style, with fonts for `names`."""
+    with matplotlib.rc_context({**STYLE, "font.family": families_for(names)}):
+        figure = Figure(size, layout="constrained")
+        yield figure, figure.subplots()
+
+
 def draw_losses(curves: Mapping[str, Points]) -> Figure:
-    """Training loss by optimiser step, one line per model."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(SIZE, layout="constrained")
-        axes = figure.subplots()
+    """Training loss by optimiser step, one line for each model."""
+    with _axes(SIZE) as (figure, axes):
         for (name, points), colour in zip(curves.items(), colours(tuple(curves)), strict=True):
             axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.3, label=name)
         axes.set(xlabel="optimiser step", ylabel="loss")
@@ -59,14 +66,14 @@ def draw_losses(curves: Mapping[str, Points]) -> Figure:
 
 
 def draw_sweep(sweeps: Mapping[str, Points], metrics: Mapping[str, Metrics]) -> Figure:
-    """mIoU of the heatmaps by threshold, with the oracle's threshold and the one that was used."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(SIZE, layout="constrained")
-        axes = figure.subplots()
+    """mIoU of the heatmaps by threshold; a dot marks the threshold in use, a ring the best one."""
+    with _axes(SIZE) as (figure, axes):
         shown = {method: points for method, points in sweeps.items() if points}
         for (method, points), colour in zip(shown.items(), colours(tuple(shown)), strict=True):
             axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.5, label=method)
-            _mark(axes, metrics[method]["heatmaps"], colour)
+            heat = metrics[method]["heatmaps"]
+            axes.plot([heat["threshold_best"]], [heat["miou_best"]], "o", ms=9, mfc="none", color=colour)
+            axes.plot([heat["threshold_chosen"]], [heat["miou_chosen"]], "o", ms=5, color=colour)
         axes.plot([], [], "o", ms=5, color=INK, label="used")  # for the legend
         axes.plot([], [], "o", ms=9, mfc="none", color=INK, label="best for the ground-truth masks")
         axes.set(xlabel="threshold", ylabel="mIoU of the heatmaps", xlim=(0, 1))
@@ -77,29 +84,20 @@ def draw_sweep(sweeps: Mapping[str, Points], metrics: Mapping[str, Metrics]) -> 
         return figure
 
 
-def _mark(axes: Axes, heatmaps: Metrics, colour: str) -> None:
-    """Mark the threshold in use with a dot, and the best one for the ground-truth masks with a ring."""
-    axes.plot([heatmaps["threshold_best"]], [heatmaps["miou_best"]], "o", ms=9, mfc="none", color=colour)
-    axes.plot([heatmaps["threshold_chosen"]], [heatmaps["miou_chosen"]], "o", ms=5, color=colour)
-
-
 def draw_confusion(confusion: Confusion) -> Figure:
-    """The confusion matrix in shares of each row: of the true pixels of a label, how many became which."""
-    with matplotlib.rc_context({**STYLE, "font.family": families_for(confusion.names)}):
-        labels = len(confusion.names)
-        side = 2.0 + 0.45 * min(labels, NUMBERED)
-        figure = Figure((side + 0.4, side), layout="constrained")
-        axes = figure.subplots()
+    """The confusion matrix, each row as shares of its sum; with numbers if it is small."""
+    side = 2.0 + 0.45 * min(len(confusion.names), NUMBERED)
+    with _axes((side + 0.4, side), confusion.names) as (figure, axes):
         shares = row_shares(confusion)
         axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="face")  # hides the seams
         _name_cells(axes, confusion.names)
-        if labels <= NUMBERED:
+        if len(confusion.names) <= NUMBERED:
             _number_cells(axes, shares)
         return figure
 
 
 def row_shares(confusion: Confusion) -> np.ndarray:
-    """float64 (L, L), each row divided by its sum; rows of labels that have no pixel are 0."""
+    """float64 (L, L), each row divided by its sum; rows without a pixel are 0."""
     total = confusion.counts.sum(axis=1, keepdims=True)
     return np.asarray(confusion.counts / np.maximum(total, 1))
 
@@ -126,37 +124,25 @@ def on_blue(share: float) -> str:
     return "#ffffff" if share > 0.55 else "#111111"
 
 
-def draw_iou_per_class(labels: Sequence[str], per_class: Mapping[str, MiouByImage]) -> Figure:
-    """IoU of every label, one bar per supervision.
-
-    Args:
-        labels: names in the order of their ids.
-        per_class: IoU in [0, 1] by label, by supervision.
-    """
-    with matplotlib.rc_context({**STYLE, "font.family": families_for(labels)}):
-        figure = Figure((SIZE[0], 0.9 + 0.42 * len(labels)), layout="constrained")
-        axes = figure.subplots()
-        thick = 0.8 / len(per_class)
-        for i, ((name, scores), colour) in enumerate(
-            zip(per_class.items(), colours(tuple(per_class)), strict=True)
-        ):
-            places = np.arange(len(labels)) - 0.4 + (i + 0.5) * thick
-            axes.barh(
-                places, [scores.get(label) or 0 for label in labels], thick * 0.9, color=colour, label=name
-            )
-        axes.set_yticks(np.arange(len(labels)), labels, parse_math=False)
+def draw_iou_per_class(names: Sequence[str], per_class: Mapping[str, Mapping[str, float | None]]) -> Figure:
+    """IoU of the background and each class, in the order of `names`; one bar for each supervision."""
+    with _axes((SIZE[0], 0.9 + 0.42 * len(names)), names) as (figure, axes):
+        thick, middle = 0.8 / len(per_class), np.arange(len(names))
+        for i, (model, colour) in enumerate(zip(per_class, colours(tuple(per_class)), strict=True)):
+            ious = [per_class[model].get(name) or 0 for name in names]
+            axes.barh(middle - 0.4 + (i + 0.5) * thick, ious, thick * 0.9, color=colour, label=model)
+        axes.set_yticks(middle, names, parse_math=False)
         axes.invert_yaxis()
         axes.set(xlabel="IoU", xlim=(0, 1))
         axes.grid(axis="x")
         axes.set_axisbelow(True)
-        figure.legend(
-            *axes.get_legend_handles_labels(), loc="outside upper right", ncols=legend_columns(per_class)
-        )
+        handles = axes.get_legend_handles_labels()
+        figure.legend(*handles, loc="outside upper right", ncols=legend_columns(per_class))
         return figure
 
 
 def legend_columns(names: Collection[str]) -> int:
-    """The most columns that fit over a figure of `SIZE`; matplotlib fills one after another."""
+    """The most columns of a legend that fit over a figure of `SIZE`; matplotlib fills column by column."""
     for columns in range(len(names), 1, -1):
         parts = np.array_split(list(names), columns)
         if sum(max(map(len, part)) + SYMBOL for part in parts) <= LINE:
@@ -165,13 +151,13 @@ def legend_columns(names: Collection[str]) -> int:
 
 
 def colours(names: Sequence[str]) -> list[str]:
-    """A colour per name: grey for the control, the others in their order."""
-    others = [name for name in names if name != FULL]
-    return [CONTROL if name == FULL else COLOURS[others.index(name) % len(COLOURS)] for name in names]
+    """A colour for each name: grey for `full`, the same colours for the rest with and without `full`."""
+    weak = [name for name in names if name != FULL]
+    return [GREY if name == FULL else COLOURS[weak.index(name) % len(COLOURS)] for name in names]
 
 
 def to_png(figure: Figure) -> bytes:
-    """The figure as PNG, the same bytes whenever it is made."""
+    """The figure as PNG, the same bytes at any time."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # no installed font has it: a box

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from pipeline.base.files import read_json
 from pipeline.params import FULL, method_of
 
-Metrics = dict[str, Any]  # a metrics.json; scores in [0, 1], None where there are no masks
+Metrics = dict[str, Any]  # a metrics.json; scores in [0, 1], None without ground truth
 MiouByImage = dict[str, float | None]  # by sample name
 Points = list[tuple[float, float]]  # of a curve: (step, loss) or (threshold, mIoU)
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Pixels of masks or predictions: int64 (L, L), rows ground truth, columns found, and the labels."""
+    """Pixels int64 (L, L): rows ground truth, columns mask or prediction; with the names of the rows."""
 
     names: tuple[str, ...]
     counts: NDArray[np.int64]
@@ -27,38 +27,38 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Results:
-    """Scores and curves of one run; mappings keep the order of the methods and supervisions asked for."""
+    """Scores and curves of one run; mappings keep the order of the methods and supervisions in params."""
 
     methods: tuple[str, ...]
     supervision: tuple[str, ...]
     classifier: Metrics
-    average_precision: MiouByImage  # by class
-    label_issues: list[dict[str, str]]  # rows of label_issues.csv: labels that the classifier contradicts
+    average_precision: dict[str, float | None]  # by class
+    label_issues: list[dict[str, str]]  # rows of label_issues.csv
     diagnosis: Metrics
-    pseudo_masks: dict[str, Metrics]  # by method, then by round of self-training
-    sweeps: dict[str, Points]  # by the same
-    mask_confusion: dict[str, Confusion]  # of the refined masks, by the same
+    pseudo_masks: dict[str, Metrics]  # by method, then by self-training round
+    sweeps: dict[str, Points]  # of the same masks
+    mask_confusion: dict[str, Confusion]  # of the same masks, refined
     evaluation: dict[str, Metrics]  # by supervision
     confusion: dict[str, Confusion]  # by supervision
-    trained_on: dict[str, int]  # by supervision: how many training images have a mask there
+    trained_on: dict[str, int]  # by supervision: number of training images with a mask
     curves: dict[str, Points]  # `classifier`, then by supervision
     train_scores: MiouByImage  # mIoU of `lead_masks`
     val_scores: MiouByImage  # mIoU of the predictions of `lead_supervision`, on `evaluation.split`
 
 
 def lead_supervision(supervision: Sequence[str]) -> str:
-    """The supervision that the headline is about: the first weak one, else `full`."""
+    """The supervision of the leading model: the first weak one, else `full`."""
     return next((s for s in supervision if s != FULL), FULL)
 
 
 def lead_method(methods: Sequence[str], supervision: Sequence[str]) -> str:
-    """The heatmap method that the headline is about: that of the leading model, else the first."""
+    """The heatmap method of the leading model, else the first method."""
     lead = lead_supervision(supervision)
     return methods[0] if lead == FULL else method_of(lead)
 
 
 def lead_masks(methods: Sequence[str], supervision: Sequence[str]) -> str:
-    """The masks that the headline is about: those that the leading model was trained on."""
+    """The pseudo-masks that the leading model learns from, else those of the first method."""
     lead = lead_supervision(supervision)
     return methods[0] if lead == FULL else lead
 
@@ -66,32 +66,26 @@ def lead_masks(methods: Sequence[str], supervision: Sequence[str]) -> str:
 def read_results(
     reports: Path, methods: tuple[str, ...], supervision: tuple[str, ...], rounds: tuple[str, ...] = ()
 ) -> Results:
-    """Read the results of these methods, supervisions and rounds; others are of earlier runs.
-
-    Raises:
-        OSError: a stage has not written its results.
-    """
+    """The results of these methods, supervisions and rounds; files of other ones are of earlier runs."""
+    classifier, training = reports / "classifier", reports / "segmentation"
     masks, models = reports / "pseudo_masks", reports / "evaluation"
-    curves = {"classifier": reports / "classifier" / "curve.csv"}
-    curves |= {s: reports / "segmentation" / s / "curve.csv" for s in supervision}
-    classes = read_table(reports / "classifier" / "classes.csv")
-    made, lead = (*methods, *rounds), lead_supervision(supervision)
+    lead, names = lead_supervision(supervision), (*methods, *rounds)
+    folders = {"classifier": classifier} | {s: training / s for s in supervision}
+    classes = read_table(classifier / "classes.csv")
     return Results(
         methods=methods,
         supervision=supervision,
-        classifier=read_json(reports / "classifier" / "metrics.json"),
+        classifier=read_json(classifier / "metrics.json"),
         average_precision={row["class"]: to_number(row["average_precision"]) for row in classes},
-        label_issues=read_table(reports / "classifier" / "label_issues.csv"),
+        label_issues=read_table(classifier / "label_issues.csv"),
         diagnosis=read_json(reports / "diagnosis" / "diagnosis.json"),
-        pseudo_masks={m: read_json(masks / m / "metrics.json") for m in made},
-        sweeps={m: read_points(masks / m / "thresholds.csv", "threshold", "miou") for m in made},
-        mask_confusion={m: read_confusion(masks / m / "confusion.csv") for m in made},
+        pseudo_masks={m: read_json(masks / m / "metrics.json") for m in names},
+        sweeps={m: read_points(masks / m / "thresholds.csv", "threshold", "miou") for m in names},
+        mask_confusion={m: read_confusion(masks / m / "confusion.csv") for m in names},
         evaluation={s: read_json(models / s / "metrics.json") for s in supervision},
         confusion={s: read_confusion(models / s / "confusion.csv") for s in supervision},
-        trained_on={
-            s: read_json(reports / "segmentation" / s / "metrics.json")["images"] for s in supervision
-        },
-        curves={name: read_points(file, "step", "loss") for name, file in curves.items()},
+        trained_on={s: read_json(training / s / "metrics.json")["images"] for s in supervision},
+        curves={name: read_points(path / "curve.csv", "step", "loss") for name, path in folders.items()},
         train_scores=read_scores(masks / lead_masks(methods, supervision) / "images.csv", "miou_after"),
         val_scores=read_scores(models / lead / "images.csv", "miou"),
     )
@@ -119,9 +113,9 @@ def read_scores(path: Path, column: str) -> MiouByImage:
 
 
 def read_confusion(path: Path) -> Confusion:
-    """The confusion matrix of a table with one row and one column per label."""
+    """The confusion matrix of a CSV file with one row and one column for each class and the background."""
     with path.open(encoding="utf-8", newline="") as file:
-        header, *rows = list(csv.reader(file))
+        header, *rows = csv.reader(file)
     names = tuple(header[1:])
-    counts = np.array([[int(cell) for cell in row[1:]] for row in rows], np.int64)
+    counts = np.array([row[1:] for row in rows], np.int64)
     return Confusion(names, counts.reshape(len(names), len(names)))

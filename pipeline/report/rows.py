@@ -15,7 +15,7 @@ class Row:
     """One image of the report."""
 
     sample: Sample
-    score: float | None  # mIoU in [0, 1]; None without a ground-truth mask
+    miou: float | None  # in [0, 1]; None without a ground-truth mask
     tiles: tuple[Tile, ...]
 
 
@@ -25,20 +25,18 @@ def unseen_title(split: str) -> str:
 
 
 def worst_first(samples: Iterable[Sample], scores: MiouByImage) -> list[Sample]:
-    """Images with a score, worst first, then the others by name."""
+    """The images with a score, worst first, then the images without one; equal ones by name."""
 
     def key(sample: Sample) -> tuple[bool, float, str]:
-        score = scores.get(sample.name)
-        return (score is None, 0.0 if score is None else score, sample.name)
+        miou = scores.get(sample.name)
+        return miou is None, miou or 0.0, sample.name
 
     return sorted(samples, key=key)
 
 
 def share_out(
-    count: int, train: Sequence[Sample], val: Sequence[Sample]
-) -> tuple[list[Sample], list[Sample]]:
+    count: int, train: Sequence[Sample], unseen: Sequence[Sample]
+) -> tuple[Sequence[Sample], Sequence[Sample]]:
     """The first of both, `count` in all: half of each, more of one where the other has too few."""
-    half = (count + 1) // 2
-    shown = max(half, count - len(val))
-    chosen = list(train[:shown])
-    return chosen, list(val[: count - len(chosen)])
+    chosen = train[: max((count + 1) // 2, count - len(unseen))]
+    return chosen, unseen[: count - len(chosen)]

@@ -1,9 +1,9 @@
-"""The run in numbers: what `reports/summary.json` holds, and the table that ends a run."""
+"""The run in numbers: the content of `reports/summary.json`, and the table at the end of a run."""
 
 from typing import Any
 
 from pipeline.params import FULL
-from pipeline.report.results import Metrics, Results, lead_masks, lead_method, lead_supervision
+from pipeline.report.results import Metrics, MiouByImage, Results, lead_masks, lead_method, lead_supervision
 
 HEATMAP_SCORES = ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
 PSEUDO_MASK_SCORES = ("miou", "precision", "coverage")
@@ -11,15 +11,13 @@ SEGMENTATION_SCORES = ("miou", "iou_per_class", "boundary_iou")
 
 
 def summarise(results: Results) -> dict[str, Any]:
-    """All scores in [0, 1], None where there are no masks to score with."""
+    """All scores in [0, 1], None without ground truth."""
     masks, models = results.pseudo_masks, results.evaluation
     return {
         "classifier": pick(results.classifier, ("map", "f1")),
         "heatmaps": {m: pick(masks[m].get("heatmaps", {}), HEATMAP_SCORES) for m in results.methods},
-        "pseudo_masks": {
-            m: pick(found.get("pseudo_masks", {}), PSEUDO_MASK_SCORES) for m, found in masks.items()
-        },
-        "segmentation": {s: pick(found, SEGMENTATION_SCORES) for s, found in models.items()},
+        "pseudo_masks": {m: pick(masks[m].get("pseudo_masks", {}), PSEUDO_MASK_SCORES) for m in masks},
+        "segmentation": {s: pick(metrics, SEGMENTATION_SCORES) for s, metrics in models.items()},
         "split": scored_split(results),
         "weak_to_full": weak_to_full(results),
         "supervision": list(results.supervision),
@@ -33,12 +31,12 @@ def scored_split(results: Results) -> str:
 
 
 def corrected_masks(results: Results) -> int:
-    """How many masks of training images were corrected by hand: the same for all methods."""
-    return max((int(found.get("corrected", 0)) for found in results.pseudo_masks.values()), default=0)
+    """The number of training images with a corrected mask, the same for all pseudo-masks."""
+    return max((int(metrics.get("corrected", 0)) for metrics in results.pseudo_masks.values()), default=0)
 
 
 def supervision_note(results: Results, supervision: str) -> str:
-    """What a model was trained on, in a few words, and on how many images."""
+    """What a model learns from, in a few words, with the number of images."""
     images = count_of(results.trained_on[supervision], "image")
     if supervision == FULL:
         return f"the ground-truth masks of {images}"
@@ -52,16 +50,20 @@ def count_of(count: int, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
+def scored_images(scores: MiouByImage, split: str) -> str:
+    """How many images have a score: `3 val images`."""
+    return count_of(sum(miou is not None for miou in scores.values()), f"{split} image")
+
+
 def pick(metrics: Metrics, keys: tuple[str, ...]) -> Metrics:
     """`metrics` with exactly these keys, None where one is missing."""
     return {key: metrics.get(key) for key in keys}
 
 
 def weak_to_full(results: Results) -> float | None:
-    """mIoU of the first weak supervision over that of `full`; None where one is missing or full is 0."""
+    """mIoU of the first weak model divided by mIoU of the full model; None if one is missing or full is 0."""
     lead = lead_supervision(results.supervision)
-    weak = results.evaluation.get(lead, {}).get("miou")
-    full = results.evaluation.get(FULL, {}).get("miou")
+    weak, full = (results.evaluation.get(s, {}).get("miou") for s in (lead, FULL))
     return None if lead == FULL or weak is None or not full else round(weak / full, 6)
 
 
@@ -69,36 +71,28 @@ def summary_table(results: Results, how: str) -> str:
     """The headline numbers as text, one a line.
 
     Args:
-        how: where the threshold came from, e.g. `chosen without masks`.
+        how: where the threshold comes from, e.g. `chosen without masks`.
     """
     method = lead_method(results.methods, results.supervision)
-    masks, best = results.pseudo_masks[method], results.pseudo_masks[method]["heatmaps"]["threshold_best"]
     trained_on = lead_masks(results.methods, results.supervision)
-    oracle = "" if best is None else f"; best for the ground-truth masks: {best:.2f}"
+    best = results.pseudo_masks[method]["heatmaps"]["threshold_best"]
+    if best is not None:
+        how = f"{how}; best for the ground truth: {best:.2f}"
+    miou = results.pseudo_masks[trained_on]["pseudo_masks"]["miou"]
     rows = [
-        ("classifier mAP, val", three(results.classifier["map"]), ""),
-        (f"threshold, {method}", three(masks["threshold"]), f"{how}{oracle}"),
-        (
-            f"pseudo-mask mIoU, {trained_on}",
-            three(results.pseudo_masks[trained_on]["pseudo_masks"]["miou"]),
-            "training images",
-        ),
+        ("classifier mAP, val", results.classifier["map"], ""),
+        (f"threshold, {method}", results.pseudo_masks[method]["threshold"], how),
+        (f"pseudo-mask mIoU, {trained_on}", miou, "training images"),
+        *[(f"{m['split']} mIoU, {s}", m["miou"], _note(s, results)) for s, m in results.evaluation.items()],
+        ("weak / full", weak_to_full(results), "mIoU of the weak model divided by that of the full model"),
     ]
-    rows += [
-        (f"{found['split']} mIoU, {s}", three(found["miou"]), note(s, results))
-        for s, found in results.evaluation.items()
-    ]
-    rows.append(("weak / full", three(weak_to_full(results)), "share of the control's mIoU"))
-    return "\n".join(f"{name:<28} {value:>5}  {remark}".rstrip() for name, value, remark in rows)
+    return "\n".join(f"{name:<28} {three(value):>5}  {remark}".rstrip() for name, value, remark in rows)
 
 
-def note(supervision: str, results: Results) -> str:
-    """What a model was trained on, for the table."""
+def _note(supervision: str, results: Results) -> str:
     if not results.trained_on[supervision]:
         return "not trained: there were no masks"
-    return (
-        f"trained on {supervision_note(results, supervision)}{': the control' if supervision == FULL else ''}"
-    )
+    return f"trained on {supervision_note(results, supervision)}"
 
 
 def three(score: float | None) -> str:

@@ -1,4 +1,4 @@
-"""One image of the report: image, heatmap or mask at the report's size, under its caption."""
+"""One tile of the report: an image, heatmap or mask at the report's size, with its caption."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,43 +24,39 @@ class Tile:
 
 
 def shrink_image(image: ImageArray) -> ImageArray:
-    """The image with its longer side at `LONG_SIDE` pixels (small images are enlarged)."""
-    height, width = working_size(image.shape[0], image.shape[1], LONG_SIDE)
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))  # W first
+    """The image with its longer side at `LONG_SIDE` pixels; small images are enlarged."""
+    return _resize(image, Image.Resampling.BICUBIC)
 
 
 def shrink_mask(mask: Mask) -> Mask:
     """The mask at the size of `shrink_image`; ids are picked, never mixed."""
-    height, width = working_size(mask.shape[0], mask.shape[1], LONG_SIDE)
-    return np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
+    return _resize(mask, Image.Resampling.NEAREST)
+
+
+def _resize(pixels: ImageArray | Mask, resampling: Image.Resampling) -> ImageArray:
+    height, width = working_size(pixels.shape[0], pixels.shape[1], LONG_SIDE)
+    return np.asarray(Image.fromarray(pixels).resize((width, height), resampling))  # PIL: width first
 
 
 def heat_tiles(image: ImageArray, heatmaps: Mapping[str, StoredHeatmaps]) -> list[Tile]:
-    """The largest heat over the image's classes, one tile per method.
-
-    Args:
-        image: as `shrink_image` gives it.
-        heatmaps: stored heatmaps of the image by method.
-    """
+    """A tile for each method: the largest heat of the image's classes, over an image of the report's size."""
     size = image.shape[0], image.shape[1]
     heat = {method: upsample(stored, size).max(axis=0, initial=0) for method, stored in heatmaps.items()}
     return [Tile(f"heatmap {method}", draw_heat(image, peak)) for method, peak in heat.items()]
 
 
 def cut_heat(image: ImageArray, stored: StoredHeatmaps, labels: Sequence[int], threshold: float) -> Mask:
-    """The pseudo-mask before its refinement, at the size of `image`.
+    """The pseudo-mask before its refinement, at the report's size, which needs little memory.
 
     Args:
-        image: as `shrink_image` gives it.
+        image: of the report's size.
         stored: uint8 (P, h, w), heat * 255.
         labels: the P class indices.
     """
-    # At the report's size: the same image without an array of the image's size per class.
-    return mask_at_threshold(
-        upsample(stored, (image.shape[0], image.shape[1])), np.array(labels, int), threshold
-    )
+    heat = upsample(stored, (image.shape[0], image.shape[1]))
+    return mask_at_threshold(heat, np.array(labels, int), threshold)
 
 
 def mask_tiles(image: ImageArray, masks: Mapping[str, Mask]) -> list[Tile]:
-    """One tile per caption and mask; all of the size of `image`."""
+    """A tile for each caption and mask; all have the size of `image`."""
     return [Tile(caption, draw_mask(image, mask)) for caption, mask in masks.items()]

@@ -15,14 +15,14 @@ def has_watch(family: str) -> bool:
     return ord(WATCH) in get_font(findfont(FontProperties(family=[family]))).get_charmap()
 
 
-def test_nothing_is_added_for_what_the_own_font_has() -> None:
+def test_nothing_is_added_for_what_the_default_font_has() -> None:
     assert families_for(["cat", "čáp"]) == families_for([])
 
 
 def test_the_font_that_has_a_character_is_added() -> None:
-    own, *others = families_for(["cat", WATCH])
-    assert not has_watch(own)
-    assert any(map(has_watch, others))
+    default, *added = families_for(["cat", WATCH])
+    assert not has_watch(default)
+    assert any(map(has_watch, added))
 
 
 def test_what_no_font_has_ends_the_search() -> None:

@@ -100,11 +100,10 @@ def test_corrected_masks_are_told_and_shown(project: Project, set_params: SetPar
     write_mask(Path("data/masks/corrected/train-05.png"), np.ones((30, 40), np.uint8))
     page = Page(render())
     assert "gradcampp: the image-level labels of 6 images and 1 corrected mask, by way of" in page.text
-    assert "full: the ground-truth masks of 4 images. The control" in page.text
-    assert (
-        "Training images, without the 1 that have a corrected mask. The threshold in use was chosen with the"
-        in (page.text)
-    )
+    assert "full: the ground-truth masks of 4 images. This is the full model." in page.text
+    assert "Images with a corrected mask do not count: 1." in page.text
+    assert "the used one was chosen with the corrected masks" in page.text
+    assert "mean over all uncorrected training images" in page.text
     found = rows(page)
     assert "corrected mask" in found["train-05"]
     assert "pseudo-mask, gradcampp" not in found["train-05"]
@@ -130,6 +129,8 @@ def test_worst_first_and_what_a_row_shows(project: Project, set_params: SetParam
     assert found["train-05"] == ["image", *before, *masks]
     assert found["val-08"] == ["image", *masks]
     assert "mIoU 0.950" in page.text
+    assert "3 of 6 images.\nWorst first" in page.text
+    assert "IoU of each segmentation model on 3 val images with ground truth." in page.text
     assert "75 %" in page.text  # 0.6 / 0.8
     panels = sorted(path.stem for path in Path("reports/panels").iterdir())
     assert panels == sorted(found)
@@ -153,7 +154,7 @@ def test_the_masks_that_images_are_ranked_by_are_named(project: Project, set_par
     page = Page(render())
     assert "Worst first, by the mIoU of the refined mask of gradcampp." in page.text
     assert "Worst first, by the mIoU of the prediction of gradcampp." in page.text
-    assert "what a segmentation model says" not in page.text
+    assert "the probabilities of a segmentation model" not in page.text
 
     again = "gradcampp-round1"
     add_round(again)
@@ -181,7 +182,7 @@ def test_the_number_of_images_that_each_model_saw_is_told(project: Project) -> N
     project()
     text = Page(render()).text
     assert "gradcampp: the image-level labels of 6 images, by way of" in text
-    assert "The same model trained on the ground-truth masks of 4 images: the control." in text
+    assert "The same network, trained on the ground-truth masks of 4 images." in text
     assert "trained on different numbers of images" in text
     Path("reports/segmentation/full/metrics.json").write_text('{"images": 6}')
     assert "trained on different numbers of images" not in Page(render()).text
@@ -189,12 +190,11 @@ def test_the_number_of_images_that_each_model_saw_is_told(project: Project) -> N
 
 def test_masks_that_no_model_learns_from_are_not_said_to(project: Project, set_params: SetParams) -> None:
     project()
-    assert (
-        "masks of the training images, which the model learns from, with the ground truth"
-        in Page(render()).text
-    )
+    assert "The gradcampp model learns from the gradcampp masks." in Page(render()).text
     set_params("supervision: [gradcampp, full]", "supervision: [full]")
-    assert "refined cam masks of the training images with the ground truth" in Page(render()).text
+    text = Page(render()).text
+    assert "the refined cam masks with the ground truth of 6 training images" in text
+    assert "learns from the cam masks" not in text
 
 
 def test_the_page_names_the_split_that_was_scored(project: Project, set_params: SetParams) -> None:
@@ -217,7 +217,7 @@ def test_label_issues_are_listed_where_there_are_some(project: Project) -> None:
     project()
     assert "<td>train-05</td><td>train</td><td>cat</td><td>present</td><td>0.03</td>" in render()
     Path("reports/classifier/label_issues.csv").write_text("name,split,class,given,probability\n")
-    assert "Labels to look at again" not in render()
+    assert "Label issues" not in render()
 
 
 def test_the_quality_of_the_masks_is_shown(project: Project) -> None:

@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 
 from pipeline.report.class_chart import draw_overview
 from pipeline.report.plots import (
-    CONTROL,
+    GREY,
     INK,
     colours,
     draw_confusion,
@@ -25,11 +25,11 @@ HEAT = {"threshold_best": 0.4, "miou_best": 0.55, "threshold_chosen": 0.2, "miou
 
 
 def test_rows_are_shares() -> None:
-    # 8 true pixels of background: 6/8 and 2/8; 4 of <b>: 1/4 and 3/4; none of $x$: no division by 0.
+    # 8 background pixels in ground truth: 6/8 and 2/8; 4 of <b>: 1/4 and 3/4; none of $x$, no division by 0.
     np.testing.assert_array_equal(row_shares(CONFUSION), [[0.75, 0.25, 0], [0.25, 0.75, 0], [0, 0, 0]])
 
 
-def test_confusion_has_truth_in_rows_from_the_top() -> None:
+def test_confusion_has_ground_truth_in_rows_from_the_top() -> None:
     (axes,) = draw_confusion(CONFUSION).axes
     texts = {text.get_position(): text.get_text() for text in axes.texts}
     assert texts[(1.5, 0.5)] == ".25"  # column 1, row 0
@@ -60,14 +60,14 @@ def test_bars_are_the_scores_in_the_order_of_the_labels() -> None:
 def test_losses_are_drawn_as_given() -> None:
     (axes,) = draw_losses({"full": [(10, 2.0), (20, 1.0)]}).axes
     np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[10, 2], [20, 1]])
-    assert axes.lines[0].get_color() == CONTROL
+    assert axes.lines[0].get_color() == GREY
 
 
-def test_control_is_grey_and_the_others_differ() -> None:
-    found = colours(["full", "cam", "gradcampp"])
-    assert found[0] == CONTROL
-    assert len(set(found)) == 3
-    assert colours(["cam", "gradcampp"]) == found[1:]  # the same colour with and without the control
+def test_full_is_grey_and_the_weak_models_differ() -> None:
+    chosen = colours(["full", "cam", "gradcampp"])
+    assert chosen[0] == GREY
+    assert len(set(chosen)) == 3
+    assert colours(["cam", "gradcampp"]) == chosen[1:]  # the same colour with and without `full`
 
 
 def test_svg_is_fit_for_a_page() -> None:

@@ -123,7 +123,7 @@ def test_corrected_masks_are_part_of_the_supervision() -> None:
         assert summarise(results)["corrected_masks"] == count
         weak, full = summary_table(results, "given").splitlines()[3:5]
         assert weak.endswith(f"0.600  trained on the image-level labels of 8 images{more}")
-        assert full.endswith("0.800  trained on the ground-truth masks of 3 images: the control")
+        assert full.endswith("0.800  trained on the ground-truth masks of 3 images")
 
 
 def test_a_model_that_was_not_trained_is_called_so() -> None:
