@@ -47,6 +47,6 @@ def _imports(content: bytes) -> Iterator[Path]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         for name in names:
             package, *parts = name.split(".")
-            for length in range(1, len(parts) + 1) if package == pipeline.__name__ else ():
+            for length in range(len(parts) + 1) if package == pipeline.__name__ else ():
                 place = ROOT.joinpath(*parts[:length])
                 yield from (f for f in (place.with_suffix(".py"), place / "__init__.py") if f.is_file())

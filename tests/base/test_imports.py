@@ -34,7 +34,7 @@ def test_what_is_left_out_is_there() -> None:
     assert all((imports.ROOT / name).is_file() for name in OF_NO_CONSEQUENCE)
 
 
-@pytest.mark.parametrize("name", ["commands/advice.py", "report/page.py", "masks/crf.py", "params.py"])
+@pytest.mark.parametrize("name", ["commands/advice.py", "report/page.py", "masks/crf.py", "params/load.py"])
 def test_a_typo_elsewhere_throws_no_training_away(copy: Path, name: str) -> None:
     assert not changes(copy, name)
 

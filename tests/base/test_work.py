@@ -83,7 +83,7 @@ def test_publish_moves_and_clears_the_work() -> None:
 
 @pytest.mark.parametrize("kind", ["link to a folder", "broken link", "link to a file", "file"])
 def test_publish_replaces_what_is_in_its_place_and_leaves_alone_what_a_link_leads_to(kind: str) -> None:
-    folder = work_folder("stage", 1)
+    folder = work_folder("stage", STAGE, seed=1)
     (folder / "model").mkdir()
     (folder / "model" / "weights").write_text("new")
     Path("elsewhere").mkdir()
@@ -106,7 +106,7 @@ def test_publish_says_what_it_may_not_remove(monkeypatch: pytest.MonkeyPatch) ->
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    folder = work_folder("stage", 1)
+    folder = work_folder("stage", STAGE, seed=1)
     (folder / "model").mkdir()
     Path("out").mkdir()
     monkeypatch.setattr("shutil.rmtree", refuse)

@@ -83,6 +83,8 @@ def test_all_stages_run(finished: tuple[Finished, Finished]) -> None:
         assert set(ran) == STAGES
         assert (project.path / "reports" / "index.html").stat().st_size > 10_000
         assert not list((project.path / ".work").iterdir()), "finished stages leave no work behind"
+        assert "is empty" not in project.process.stderr, "DVC's warning of a folder without files"
+        assert "Loading weights" not in project.process.stdout, "what a library prints"
 
 
 def test_summary_has_all_scores(finished: tuple[Finished, Finished]) -> None:
@@ -186,6 +188,7 @@ def test_photos_without_masks(template: Path, tmp_path: Path) -> None:
     assert set(stages_run(done.stdout)) == STAGES
     note = "train_segmentation@full: skipped, since data/masks/full has no mask of a training image"
     assert note in done.stdout
+    assert set(re.findall(r"'(\S+)' is empty", done.stderr)) == {"reports/plots"}  # it may hold plots alone
     summary = read_json(project / "reports" / "summary.json")
     require_summary(summary, set(SHAPES))
     assert None not in summary["classifier"].values()
