@@ -61,7 +61,7 @@ def export_onnx(net: SegmentationNet, file: Path) -> float | None:
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise UserError(f"onnx needs {', '.join(missing)}: pip install 'camseg[onnx]'")
+        raise UserError(f"onnx needs {', '.join(missing)}: pip install '.[onnx]'")
     padded = PaddedNet(net.cpu()).eval()
     content = to_onnx(padded)
     difference = largest_difference(padded, content) if find_spec("onnxruntime") else None

@@ -108,7 +108,7 @@ def _library() -> dict[str, Any]:
         import pytorch_grad_cam as library
     except ImportError as error:
         raise UserError(
-            "this method is of the package grad-cam, which is not installed: pip install 'camseg[methods]'"
+            "this method is of the package grad-cam, which is not installed: pip install '.[methods]'"
         ) from error
     classes = {name.lower().replace("_", ""): c for name, c in vars(library).items() if name.endswith("CAM")}
     return {name: method for name, method in classes.items() if name not in NO_METHODS}
