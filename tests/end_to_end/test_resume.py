@@ -42,7 +42,7 @@ Progress = Callable[[Path], int]
 def steps_done(project: Path) -> int:
     """Step of the checkpoint, 0 where there is none."""
     for file in (project / ".work").rglob("checkpoint.pt"):
-        return int(torch.load(file, weights_only=True)["step"])
+        return int(torch.load(file, weights_only=True)["progress"]["step"])
     return 0
 
 
