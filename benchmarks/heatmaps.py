@@ -25,13 +25,13 @@ from torchvision import models
 
 from pipeline.data.manifest import Manifest
 from pipeline.data.resize import image_tensor
+from pipeline.engine.batch_norm_folding import fold_batch_norm
 from pipeline.engine.device import autocast, device_name, pick_device, to_channels_last, to_device
-from pipeline.engine.folding import fold_batch_norm
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
-from pipeline.heatmaps.fusion import normalise
 from pipeline.heatmaps.layers import find_target
+from pipeline.heatmaps.multi_scale import normalise
 from pipeline.params import HeatmapParams, Params, load_params
 from pipeline.scenes.source import write_scenes
 

@@ -33,8 +33,8 @@ from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_
 from pipeline.evaluation.confusion import confusion_matrix, mean_iou, pseudo_mask_counts, score_pseudo_masks
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.pseudo_masks import make_pseudo_mask
-from pipeline.masks.sweep import THRESHOLDS
 from pipeline.masks.threshold import mask_at_threshold, upsample
+from pipeline.masks.threshold_sweep import THRESHOLDS
 from pipeline.params import PseudoMaskParams, load_params, method_of
 
 BOUNDARY = 0.05  # of the diagonal

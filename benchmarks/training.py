@@ -18,7 +18,7 @@ from pipeline.engine.device import autocast, device_name, pick_device, to_channe
 from pipeline.engine.training_loop import make_optimizer
 from pipeline.params import Params, load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
-from pipeline.segmentation.teacher import TrainableSegmentation
+from pipeline.segmentation.objective import TrainableSegmentation
 
 CONFIG = SegmentationConfig(tuple("abcdef"), 320)
 FPN = {"architecture": "FPN", "decoder": {"pyramid_channels": 128, "segmentation_channels": 64}}

@@ -1,1 +1,1 @@
-"""What every room uses and nothing knows of the field: files, processes, problems, unfinished work."""
+"""What every subpackage uses and nothing knows of the field: files, processes, problems, unfinished work."""

@@ -1,4 +1,4 @@
-"""One run of a stage at a time in a folder."""
+"""A lock for each stage: one run at a time in a folder."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.base.work import WORK
+from pipeline.base.work_folder import WORK
 from pipeline.errors import UserError
 
 WAIT = 10.0  # seconds; the loaders of a run that was killed end within 5, and hold its lock until then

@@ -1,7 +1,8 @@
-"""The parallel map over processes: the same results in the same order, whatever the number of workers.
+"""The parallel map over processes, reading ahead in a thread, and the number of workers.
 
-And reading ahead in a thread, for what feeds a network: a forked process shares its memory until either
-writes to it, which then costs the network more than the reading does.
+The map gives the same results in the same order, whatever the number of workers. What feeds a network is read
+in a thread: a forked process shares its memory until either writes to it, which then costs the network more
+than the reading does.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What stages and commands set in their own process; the library rooms leave the caller's as it is."""
+"""What stages and commands set in their own process; imported as a library, camseg changes nothing."""
 
 import ctypes
 import os

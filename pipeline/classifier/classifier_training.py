@@ -1,4 +1,4 @@
-"""Training of the classifier from image-level labels, and its scores on images it has not seen.
+"""Training of the classifier from image-level labels: its objective, and its probabilities for images.
 
 Corrected masks supervise its heatmaps where that is asked for.
 """
@@ -16,12 +16,12 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from pipeline.classifier.attention import attention, attention_error, attention_mining, erase
+from pipeline.classifier.erasing_and_gain import attention, attention_error, attention_mining, erase
 from pipeline.classifier.network import Classifier
 from pipeline.data.images import IGNORE, Mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.data.resize import image_tensor
-from pipeline.data.stream import Given, TrainingStream, TrainingTarget
+from pipeline.data.training_examples import TargetParts, TrainingStream, TrainingTarget
 from pipeline.engine.device import autocast, pick_device, to_channels_last, to_device
 from pipeline.engine.training_loop import Record, fit
 from pipeline.params import ClassifierParams, Params
@@ -63,7 +63,7 @@ def train_classifier(
     )
 
 
-def target(classes: int, masks: Path | None, sample: Sample) -> Given:
+def target(classes: int, masks: Path | None, sample: Sample) -> TargetParts:
     """The labels of `sample`, and what is known of its mask where there is a folder of masks."""
     labels = multi_hot(sample.labels, classes)
     return labels if masks is None else (labels, known_mask(masks, sample))

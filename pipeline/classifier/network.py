@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from pipeline.base.files import read_json, write_bytes, write_json
-from pipeline.engine.folding import fold_frozen_batch_norm
+from pipeline.engine.batch_norm_folding import fold_frozen_batch_norm
 from pipeline.engine.normalise import Normalise
 from pipeline.engine.training_loop import freeze_batch_norm
 from pipeline.engine.weights import make_encoder

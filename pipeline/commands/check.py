@@ -97,7 +97,7 @@ def describe_data(manifest: Manifest, hashes: Mapping[str, int], params: Params)
 
 def write_picture(file: Path, manifest: Manifest) -> None:
     """Draw the images of each class and of each pair of classes."""
-    from pipeline.report.class_chart import draw_overview  # here, since matplotlib takes a second to load
+    from pipeline.commands.class_chart import draw_overview  # here, since matplotlib takes a second to load
     from pipeline.report.plots import to_png
 
     counts = {str(split): images for split, images in _counts(manifest).items()}

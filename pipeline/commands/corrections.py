@@ -1,4 +1,4 @@
-"""`camseg corrections`: takes masks back that a person corrected; models then train on these masks."""
+"""`camseg corrections`: adds, lists and removes masks that a person corrected; models then train on them."""
 
 import argparse
 import sys

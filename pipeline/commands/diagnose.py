@@ -31,7 +31,7 @@ def run(_arguments: argparse.Namespace) -> int:
     from pipeline.base.files import read_json
     from pipeline.params import load_params
     from pipeline.report.diagnosis_files import write_diagnosis
-    from pipeline.report.diagnosis_section import COLUMNS, class_rows
+    from pipeline.report.diagnosis_table import COLUMNS, class_rows
     from pipeline.report.summary import three
     from pipeline.workflows.diagnosis import diagnose_classifier  # here, since it loads torch
 

@@ -22,7 +22,7 @@ from pipeline.engine.device import pick_device
 from pipeline.errors import UserError
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.layers import find_target, named_layer
-from pipeline.heatmaps.library import library_names
+from pipeline.heatmaps.pytorch_grad_cam import library_names
 from pipeline.params import HeatmapMethod
 from pipeline.report.overlay import draw_heat
 from pipeline.report.panel import draw_grid

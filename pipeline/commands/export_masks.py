@@ -18,8 +18,7 @@ from pipeline.export.labelstudio_tasks import export_labelstudio
 from pipeline.export.order import correction_order
 from pipeline.export.png import export_png
 from pipeline.export.voc import export_voc
-from pipeline.params import Params, load_params
-from pipeline.report.results import lead_masks
+from pipeline.params import Params, default_masks, load_params
 from pipeline.workflows.confidence import MaskConfidence, read_confidences
 
 SHOWN = 5  # masks, on the terminal
@@ -66,7 +65,7 @@ def find_source(arguments: argparse.Namespace, params: Params) -> MaskSource:
     parent = paths.PREDICTIONS if predicted else paths.MASKS
     name = arguments.predictions if predicted else arguments.masks
     if name is None:
-        name = lead_masks(params.heatmaps.methods, params.segmentation.supervision)
+        name = default_masks(params.heatmaps.methods, params.segmentation.supervision)
     known = sorted(path.name for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
     if name not in known:
         expected = f"one of {', '.join(known)}" if known else "masks"

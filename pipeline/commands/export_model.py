@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipeline.commands.segmentation_model import lead_model, load_model
+from pipeline.commands.segmentation_model import default_model, load_model
 from pipeline.errors import UserError
 from pipeline.export.onnx import export_onnx
 from pipeline.params import load_params
@@ -16,7 +16,7 @@ def export_model(arguments: argparse.Namespace) -> int:
         raise UserError("--masks, --predictions: onnx takes a model: --model FOLDER")
     if out.suffix != ".onnx" or out.exists():
         raise UserError(f"{out}: expected a new file that ends with .onnx. Name another one")
-    model = arguments.model or lead_model(load_params())
+    model = arguments.model or default_model(load_params())
     difference = export_onnx(load_model(model), out)
     print(f"{model} written to {out}")
     if difference is None:

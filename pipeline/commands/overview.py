@@ -1,4 +1,4 @@
-"""Counts what a data set holds: classes, labels, pairs of classes, sizes."""
+"""Counts of a data set (classes, labels, pairs, sizes), and the working size that fits it."""
 
 from collections import Counter
 from typing import NamedTuple, get_args

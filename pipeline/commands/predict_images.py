@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from pipeline.base.files import safe_join, write_text
 from pipeline.base.parallel import read_ahead
-from pipeline.base.work import file_digest
+from pipeline.base.work_folder import file_digest
 from pipeline.commands.outputs import distinct_names
-from pipeline.commands.segmentation_model import lead_model, load_model
+from pipeline.commands.segmentation_model import default_model, load_model
 from pipeline.commands.unfinished import MASKS, OVERLAYS, find_unfinished, finish, take_over
 from pipeline.data.images import (
     SUFFIXES,
@@ -44,7 +44,7 @@ MUCH_LARGER = 2  # times the working size; below it, a tile would hardly be smal
 def predict_images(arguments: argparse.Namespace) -> int:
     """Predict every image; 1 if an image could not be read."""
     params, out = load_params(), arguments.out
-    folder = arguments.model or lead_model(params)
+    folder = arguments.model or default_model(params)
     settings = {
         "model": file_digest(folder),
         "evaluation": params.evaluation.model_dump(mode="json"),

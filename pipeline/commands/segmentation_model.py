@@ -6,16 +6,15 @@ from safetensors import SafetensorError
 
 from pipeline import paths
 from pipeline.errors import UserError
-from pipeline.params import Params
-from pipeline.report.results import lead_supervision
+from pipeline.params import Params, default_supervision
 from pipeline.segmentation.network import SegmentationNet, load_segmentation_net
 
 FILES = ("camseg.json", "config.json", "model.safetensors")
 
 
-def lead_model(params: Params) -> Path:
+def default_model(params: Params) -> Path:
     """The folder of the leading model."""
-    return paths.SEGMENTATION / lead_supervision(params.segmentation.supervision)
+    return paths.SEGMENTATION / default_supervision(params.segmentation.supervision)
 
 
 def load_model(folder: Path) -> SegmentationNet:

@@ -1,4 +1,4 @@
-"""`camseg use`: sets up params.yaml for a folder of images and labels."""
+"""`camseg use`: fits params.yaml to a folder: data, working size, training length, encoder, quality."""
 
 import argparse
 import sys
@@ -12,8 +12,15 @@ from pipeline.commands.params_file import read_preset, update_params
 from pipeline.commands.parser import add_command
 from pipeline.data.manifest import Manifest
 from pipeline.errors import UserError
-from pipeline.params import FULL, ClassifierParams, Params, SegmentationParams, load_params, round_name
-from pipeline.report.results import lead_method
+from pipeline.params import (
+    FULL,
+    ClassifierParams,
+    Params,
+    SegmentationParams,
+    default_method,
+    load_params,
+    round_name,
+)
 
 # The shipped params.yaml is for the rendered scenes: large objects of few colours, networks without weights.
 # Other images need these values, which were found on images of VOC (docs/results.md).
@@ -129,7 +136,7 @@ def values_for_data(
 
 def quality_values(quality: str, params: Params, preset: Mapping[str, object]) -> dict[str, object]:
     """The values of a quality, except for the length of the training."""
-    lead = lead_method(params.heatmaps.methods, params.segmentation.supervision)
+    lead = default_method(params.heatmaps.methods, params.segmentation.supervision)
     methods = preset.get("heatmaps.methods")
     if isinstance(methods, list) and methods and lead not in methods:
         lead = methods[0]

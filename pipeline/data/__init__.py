@@ -1,1 +1,1 @@
-"""What comes in: samples, sources, images and masks, preflight, transforms."""
+"""What comes in: samples, sources, images and masks, the check of their files, transforms."""

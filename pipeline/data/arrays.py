@@ -1,4 +1,4 @@
-"""The arrays that rooms hand to each other: the dtype, shape and range of each.
+"""The arrays that subpackages hand to each other: the dtype, shape and range of each.
 
 P is the number of classes that an image shows, C that of the data set, L = C + 1 counts the background too.
 """

@@ -1,4 +1,4 @@
-"""The only reader of images and masks.
+"""The only reader and writer of images and masks.
 
 Images are upright RGB uint8 (H, W, 3). Masks are uint8 (H, W): 0 background, class index + 1, 255 ignore; on
 disk they are 8-bit palette PNGs in the colours of PASCAL VOC. PIL reads both: cv2 turns palettes into grey

@@ -1,4 +1,4 @@
-"""A folder of images and labels as samples, with a list of all its problems, for every kind of source."""
+"""From a folder to a checked manifest: parse, map classes, decode, split; writes the ground-truth masks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem
 from pipeline.data.classes import ClassMapping, choose_classes, unknown_labels, with_classes
+from pipeline.data.decode_check import DecodedFiles, Reader, decode_all, source_mask
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample, Split, mask_path
-from pipeline.data.preflight import DecodedFiles, Reader, decode_all, source_mask
 from pipeline.data.problem_lists import as_messages, warn_of
 from pipeline.data.sources.parse import parse_source
 from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of

@@ -1,1 +1,1 @@
-"""What training and mapping share: loop, device, weights, parallel map, resumable work."""
+"""What training and inference share: loop, device, weights, seeds, folded BatchNorm."""

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from pipeline.base.files import write_bytes
 from pipeline.base.parallel import process_count
 from pipeline.data.images import ImageError
-from pipeline.data.stream import TrainingStream, TrainingTarget, derive_seed
+from pipeline.data.training_examples import TrainingStream, TrainingTarget, derive_seed
 from pipeline.engine.device import autocast, pick_device, to_channels_last, to_device
 from pipeline.errors import UserError
 from pipeline.params import TrainingParams

@@ -1,4 +1,4 @@
-"""Confusion and IoU, also of masks that leave pixels open.
+"""Confusion and IoU, also of masks with ignored pixels (255).
 
 All counts are int64 and additive: sum the counts of all images of a set, then divide once. The mean of the
 mIoUs of single images is another quantity.

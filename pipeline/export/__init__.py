@@ -1,1 +1,1 @@
-"""Masks and models for other tools: one module for each format."""
+"""Masks and models for other tools: one module for each format; commands/export_masks.py picks it."""

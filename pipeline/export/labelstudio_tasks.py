@@ -18,7 +18,7 @@ from pipeline.export.items import (
     read_masks,
     write_confidence,
 )
-from pipeline.formats.brush import encode_brush
+from pipeline.formats.labelstudio_rle import encode_brush
 from pipeline.formats.palette import voc_palette
 
 LOCAL_FILES = "/data/local-files/?d="  # where Label Studio serves files below its document root

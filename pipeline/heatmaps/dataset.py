@@ -18,11 +18,11 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
 from pipeline.engine.device import autocast, pick_device, to_device
 from pipeline.heatmaps.class_maps import ClassMaps, class_maps
-from pipeline.heatmaps.fusion import add_depths, fuse_depths, grid_size
 from pipeline.heatmaps.hooks import first_output
 from pipeline.heatmaps.layers import TargetLayer, earlier_layers
+from pipeline.heatmaps.multi_scale import add_depths, fuse_depths, grid_size
+from pipeline.heatmaps.random_walk import walk
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
-from pipeline.heatmaps.walk import walk
 from pipeline.params import HeatmapParams
 
 SHARD_BATCHES = 8  # batches of a shard: an interrupted run makes an unfinished shard again

@@ -12,18 +12,18 @@ from torch import Tensor, nn
 from pipeline.data.images import ImageArray, Mask
 from pipeline.data.manifest import Sample
 from pipeline.data.resize import image_tensor, resize
-from pipeline.data.stream import derive_seed
+from pipeline.data.training_examples import derive_seed
 from pipeline.engine.device import autocast, to_device
 from pipeline.evaluation.diagnosis import ImageDiagnosis
 from pipeline.evaluation.localisation import heat_shares, pointing_hit
 from pipeline.heatmaps.class_maps import class_maps
-from pipeline.heatmaps.fusion import fuse
 from pipeline.heatmaps.layers import TargetLayer, find_target, same_target
+from pipeline.heatmaps.multi_scale import fuse
 from pipeline.heatmaps.perturbation import (
     area_under,
     deletion_curve,
+    inpaint,
     insertion_curve,
-    paint_over,
     probability_drops,
     rank_correlation,
     with_random_weights,
@@ -133,7 +133,7 @@ def diagnose_image(
 
 def background_logits(model: DiagnosedModel, image: ImageArray, mask: Mask) -> Tensor:
     """Logits (C,) of an image with all its objects painted over, also those with the id 255."""
-    return model.logits(paint_over(image, mask != 0))
+    return model.logits(inpaint(image, mask != 0))
 
 
 def localisation(mask: Mask, background: Tensor, label: int, heatmap: Tensor) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from pipeline.data.resize import resize
 from pipeline.heatmaps.class_maps import METHODS, ClassLists, class_maps
 from pipeline.heatmaps.explainer import in_eval_mode
-from pipeline.heatmaps.fusion import fuse
 from pipeline.heatmaps.hooks import Reshape
 from pipeline.heatmaps.layers import find_target
-from pipeline.heatmaps.library import library_maps
+from pipeline.heatmaps.multi_scale import fuse
+from pipeline.heatmaps.pytorch_grad_cam import pytorch_grad_cam_maps
 
 
 @overload
@@ -65,7 +65,7 @@ def explain(
         layer: a module, a dotted name such as `layer4.-1`, or None: the last feature map before global
             pooling, found with a forward pass of the first image.
         method: `cam`, `gradcam`, `gradcampp`, `xgradcam`, `hirescam`, `layercam`, or a name of the package
-            grad-cam, e.g. `scorecam` (see `library_maps`). Several names give a dict.
+            grad-cam, e.g. `scorecam` (see `pytorch_grad_cam_maps`). Several names give a dict.
         scales: factors of the size of `images`; maps are summed over scales (and flips) and divided once.
         flip: also of the mirrored images: then mirrored images have exactly the mirrored maps.
         reshape: brings a layer's output of another form to (N, K, h, w), e.g. a transformer's tokens.
@@ -91,7 +91,8 @@ def explain(
             result = class_maps(model, batch, classes, ours, target, reshape)
             classes = result.classes
             return result.maps | {
-                name: library_maps(name, model, batch, classes, target, reshape) for name in of_library
+                name: pytorch_grad_cam_maps(name, model, batch, classes, target, reshape)
+                for name in of_library
             }
 
         size = images.shape[-2], images.shape[-1]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.heatmaps.class_maps import ClassLists, capture_target, check_methods, check_request, maps_of
-from pipeline.heatmaps.fusion import fuse
 from pipeline.heatmaps.hooks import Captured, CaptureError, Reshape
 from pipeline.heatmaps.layers import TargetLayer, find_target
+from pipeline.heatmaps.multi_scale import fuse
 
 
 class Explainer:

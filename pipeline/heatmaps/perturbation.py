@@ -68,7 +68,7 @@ def probability_drops(
     return whole - without_hottest, whole - without_random
 
 
-def paint_over(image: ImageArray, part: NDArray[np.bool_]) -> ImageArray:
+def inpaint(image: ImageArray, part: NDArray[np.bool_]) -> ImageArray:
     """The image with `part` (H, W) and a margin around it painted over from its surroundings.
 
     Source: Telea 2004, J. Graphics Tools 9(1), by OpenCV.

@@ -1,4 +1,4 @@
-"""From heatmaps to a mask at one threshold.
+"""Heatmaps against a background threshold: the mask, the ignored band, probabilities for the CRF.
 
 The threshold stands for the background: at each pixel it competes with the heatmaps of the classes in the
 image-level labels, and the largest value wins; the background wins ties.

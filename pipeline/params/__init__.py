@@ -20,7 +20,17 @@ from pipeline.params.sections import (
     TrainingParams,
     WalkParams,
 )
-from pipeline.params.supervision import FULL, ROUND, Supervision, method_of, model_before, round_name
+from pipeline.params.supervision import (
+    FULL,
+    ROUND,
+    Supervision,
+    default_masks,
+    default_method,
+    default_supervision,
+    method_of,
+    model_before,
+    round_name,
+)
 from pipeline.params.whole import Params
 
 __all__ = [
@@ -46,6 +56,9 @@ __all__ = [
     "TeacherParams",
     "TrainingParams",
     "WalkParams",
+    "default_masks",
+    "default_method",
+    "default_supervision",
     "load_params",
     "method_of",
     "model_before",

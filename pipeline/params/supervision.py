@@ -1,5 +1,6 @@
-"""The names of supervisions: `cam`, `cam-round1` after self-training, or `full`."""
+"""The names of supervisions: `cam`, `cam-round1` after self-training, or `full`; and the default one."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field
@@ -26,3 +27,19 @@ def model_before(masks: str) -> str:
     """The model that makes the masks of a round: `cam` of `cam-round1`, `cam-round1` of `cam-round2`."""
     method, _, number = masks.partition(ROUND)
     return round_name(method, int(number) - 1)
+
+
+def default_supervision(supervision: Sequence[str]) -> str:
+    """The model that `predict` and the report take first: the first that is not `full`, else `full`."""
+    return next((s for s in supervision if s != FULL), FULL)
+
+
+def default_masks(methods: Sequence[str], supervision: Sequence[str]) -> str:
+    """The pseudo-masks that the default model learns from, else those of the first method."""
+    default = default_supervision(supervision)
+    return methods[0] if default == FULL else default
+
+
+def default_method(methods: Sequence[str], supervision: Sequence[str]) -> str:
+    """The heatmap method of the default model, else the first method."""
+    return method_of(default_masks(methods, supervision))

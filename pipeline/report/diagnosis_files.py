@@ -1,4 +1,4 @@
-"""The folder `reports/diagnosis`: the diagnosis in numbers, and example images of each class."""
+"""Writes the folder `reports/diagnosis`: the diagnosis in numbers, and example images of each class."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.evaluation.diagnosis import ImageDiagnosis, most_doubtful
 from pipeline.heatmaps.diagnosed_model import DiagnosedModel
-from pipeline.heatmaps.perturbation import paint_over
+from pipeline.heatmaps.perturbation import inpaint
 from pipeline.report.overlay import draw_heat
 from pipeline.report.panel import draw_panel
 from pipeline.report.tiles import Tile, shrink_image
@@ -53,6 +53,6 @@ def example_tiles(
         Tile(f"heat of {class_name}", draw_heat(small, heat)),
     ]
     if ground_truth is not None and not np.isnan(diagnosis.painted_logit):
-        painted = paint_over(image, ground_truth != 0)
+        painted = inpaint(image, ground_truth != 0)
         tiles.append(Tile(f"painted over: {diagnosis.painted_score:.2f}", shrink_image(painted)))
     return tiles

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pipeline import paths
 from pipeline.base.files import recreate_dir, safe_join, write_bytes
 from pipeline.data.images import write_image
+from pipeline.report.image_selection import Row
 from pipeline.report.panel import draw_panel
 from pipeline.report.plots import draw_confusion, to_png
 from pipeline.report.results import Results
-from pipeline.report.rows import Row
 
 PANELS, PLOTS = paths.REPORTS / "panels", paths.REPORTS / "plots"
 

@@ -1,4 +1,4 @@
-"""The HTML page: one file that needs nothing else, the same bytes for the same results."""
+"""Fills page.html: one file that needs nothing else, the same bytes for the same results."""
 
 import base64
 import io
@@ -14,11 +14,11 @@ from PIL import Image
 from pipeline.data.images import ImageArray
 from pipeline.data.manifest import Manifest
 from pipeline.formats.palette import voc_palette
-from pipeline.params import ROUND, model_before
-from pipeline.report.diagnosis_section import DiagnosisExample, class_rows
+from pipeline.params import ROUND, default_masks, default_method, default_supervision, model_before
+from pipeline.report.diagnosis_table import DiagnosisExample, class_rows
+from pipeline.report.image_selection import Row
 from pipeline.report.plots import draw_confusion, draw_iou_per_class, draw_losses, draw_sweep, to_svg
-from pipeline.report.results import Results, lead_masks, lead_method, lead_supervision
-from pipeline.report.rows import Row
+from pipeline.report.results import Results
 from pipeline.report.summary import (
     corrected_masks,
     count_of,
@@ -68,9 +68,9 @@ def render_page(
         results=results,
         corrected=corrected_masks(results),
         manifest=manifest,
-        lead=lead_supervision(results.supervision),
-        method=lead_method(results.methods, results.supervision),
-        masks=lead_masks(results.methods, results.supervision),
+        lead=default_supervision(results.supervision),
+        method=default_method(results.methods, results.supervision),
+        masks=default_masks(results.methods, results.supervision),
         ratio=weak_to_full(results),
         split=split,
         notes={s: supervision_note(results, s) for s in results.supervision},
@@ -121,7 +121,7 @@ def _score_plots(results: Results) -> Iterator[Plot]:
 
 def _confusion_plots(results: Results) -> Iterator[Plot]:
     meaning = "A row holds the pixels of a class in the ground truth; a cell is the share that {}. Of {}."
-    lead = lead_masks(results.methods, results.supervision)
+    lead = default_masks(results.methods, results.supervision)
     if results.mask_confusion[lead].counts.any():
         text = meaning.format(
             f"the refined {lead} masks give to the class of the column",

@@ -1,7 +1,6 @@
 """What the earlier stages wrote below `reports/`, read into one value."""
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.files import read_json
-from pipeline.params import FULL, method_of
+from pipeline.params import default_masks, default_supervision
 
 Metrics = dict[str, Any]  # a metrics.json; scores in [0, 1], None without ground truth
 MiouByImage = dict[str, float | None]  # by sample name
@@ -42,25 +41,8 @@ class Results:
     confusion: dict[str, Confusion]  # by supervision
     trained_on: dict[str, int]  # by supervision: number of training images with a mask
     curves: dict[str, Points]  # `classifier`, then by supervision
-    train_scores: MiouByImage  # mIoU of `lead_masks`
-    val_scores: MiouByImage  # mIoU of the predictions of `lead_supervision`, on `evaluation.split`
-
-
-def lead_supervision(supervision: Sequence[str]) -> str:
-    """The supervision of the leading model: the first weak one, else `full`."""
-    return next((s for s in supervision if s != FULL), FULL)
-
-
-def lead_method(methods: Sequence[str], supervision: Sequence[str]) -> str:
-    """The heatmap method of the leading model, else the first method."""
-    lead = lead_supervision(supervision)
-    return methods[0] if lead == FULL else method_of(lead)
-
-
-def lead_masks(methods: Sequence[str], supervision: Sequence[str]) -> str:
-    """The pseudo-masks that the leading model learns from, else those of the first method."""
-    lead = lead_supervision(supervision)
-    return methods[0] if lead == FULL else lead
+    train_scores: MiouByImage  # mIoU of `default_masks`
+    val_scores: MiouByImage  # mIoU of the predictions of `default_supervision`, on `evaluation.split`
 
 
 def read_results(
@@ -69,7 +51,7 @@ def read_results(
     """The results of these methods, supervisions and rounds; files of other ones are of earlier runs."""
     classifier, training = reports / "classifier", reports / "segmentation"
     masks, models = reports / "pseudo_masks", reports / "evaluation"
-    lead, names = lead_supervision(supervision), (*methods, *rounds)
+    lead, names = default_supervision(supervision), (*methods, *rounds)
     folders = {"classifier": classifier} | {s: training / s for s in supervision}
     classes = read_table(classifier / "classes.csv")
     return Results(
@@ -86,7 +68,7 @@ def read_results(
         confusion={s: read_confusion(models / s / "confusion.csv") for s in supervision},
         trained_on={s: read_json(training / s / "metrics.json")["images"] for s in supervision},
         curves={name: read_points(path / "curve.csv", "step", "loss") for name, path in folders.items()},
-        train_scores=read_scores(masks / lead_masks(methods, supervision) / "images.csv", "miou_after"),
+        train_scores=read_scores(masks / default_masks(methods, supervision) / "images.csv", "miou_after"),
         val_scores=read_scores(models / lead / "images.csv", "miou"),
     )
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pipeline.params import FULL
-from pipeline.report.results import Metrics, MiouByImage, Results, lead_masks, lead_method, lead_supervision
+from pipeline.params import FULL, default_masks, default_method, default_supervision
+from pipeline.report.results import Metrics, MiouByImage, Results
 
 HEATMAP_SCORES = ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
 PSEUDO_MASK_SCORES = ("miou", "precision", "coverage")
@@ -27,7 +27,7 @@ def summarise(results: Results) -> dict[str, Any]:
 
 def scored_split(results: Results) -> str:
     """The split that the segmentation models were scored on: `val` or `test`."""
-    return str(results.evaluation[lead_supervision(results.supervision)]["split"])
+    return str(results.evaluation[default_supervision(results.supervision)]["split"])
 
 
 def corrected_masks(results: Results) -> int:
@@ -62,7 +62,7 @@ def pick(metrics: Metrics, keys: tuple[str, ...]) -> Metrics:
 
 def weak_to_full(results: Results) -> float | None:
     """mIoU of the first weak model divided by mIoU of the full model; None if one is missing or full is 0."""
-    lead = lead_supervision(results.supervision)
+    lead = default_supervision(results.supervision)
     weak, full = (results.evaluation.get(s, {}).get("miou") for s in (lead, FULL))
     return None if lead == FULL or weak is None or not full else round(weak / full, 6)
 
@@ -73,8 +73,8 @@ def summary_table(results: Results, how: str) -> str:
     Args:
         how: where the threshold comes from, e.g. `chosen without masks`.
     """
-    method = lead_method(results.methods, results.supervision)
-    trained_on = lead_masks(results.methods, results.supervision)
+    method = default_method(results.methods, results.supervision)
+    trained_on = default_masks(results.methods, results.supervision)
     best = results.pseudo_masks[method]["heatmaps"]["threshold_best"]
     if best is not None:
         how = f"{how}; best for the ground truth: {best:.2f}"

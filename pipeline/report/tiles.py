@@ -45,7 +45,9 @@ def heat_tiles(image: ImageArray, heatmaps: Mapping[str, StoredHeatmaps]) -> lis
     return [Tile(f"heatmap {method}", draw_heat(image, peak)) for method, peak in heat.items()]
 
 
-def cut_heat(image: ImageArray, stored: StoredHeatmaps, labels: Sequence[int], threshold: float) -> Mask:
+def threshold_tile(
+    image: ImageArray, stored: StoredHeatmaps, labels: Sequence[int], threshold: float
+) -> Mask:
     """The pseudo-mask before its refinement, at the report's size, which needs little memory.
 
     Args:

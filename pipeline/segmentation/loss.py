@@ -1,4 +1,4 @@
-"""The loss of the segmentation model, for masks with much background and some unknown pixels."""
+"""The loss of the segmentation model: cross-entropy balanced between background and foreground."""
 
 from collections.abc import Iterable
 

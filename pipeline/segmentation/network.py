@@ -9,7 +9,7 @@ from safetensors.torch import load_model
 from torch import Tensor, nn
 
 from pipeline.base.files import read_json, write_json
-from pipeline.engine.folding import fold_batch_norm, fold_frozen_batch_norm
+from pipeline.engine.batch_norm_folding import fold_batch_norm, fold_frozen_batch_norm
 from pipeline.engine.normalise import MEAN, STD, Normalise
 from pipeline.engine.training_loop import freeze_batch_norm
 from pipeline.engine.weights import WeightsError, load_into, make_encoder, read_weights

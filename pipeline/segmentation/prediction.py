@@ -55,7 +55,7 @@ def predict_probabilities(
     return torch.stack(means).mean(0)
 
 
-def predict_heat(
+def predict_heatmaps(
     net: SegmentationNet, image: ImageArray, labels: Sequence[int], scales: Sequence[float], *, flip: bool
 ) -> StoredHeatmaps:
     """How much each of `labels` outweighs the background: p_c / (p_c + p_background) * 255.

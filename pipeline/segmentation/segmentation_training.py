@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.data.manifest import Manifest, Sample, load_mask
-from pipeline.data.stream import Given, TrainingStream
+from pipeline.data.training_examples import TargetParts, TrainingStream
 from pipeline.engine.training_loop import Record, fit
 from pipeline.params import Params
 from pipeline.segmentation.loss import background_shift
+from pipeline.segmentation.mean_teacher import correctable
 from pipeline.segmentation.network import SegmentationNet
-from pipeline.segmentation.teacher import TrainableSegmentation, correctable
+from pipeline.segmentation.objective import TrainableSegmentation
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def train_segmentation(
     samples = given.repeated(section.corrected_repeats)
     shift = background_shift((load_mask(given.masks, sample) for sample in samples), section.background_prior)
     taught = section.teacher.confidence < 1 and any(sample.name not in given.trusted for sample in samples)
-    target: Callable[[Sample], Given] = partial(load_mask, given.masks)
+    target: Callable[[Sample], TargetParts] = partial(load_mask, given.masks)
     if taught:
         target = partial(mask_and_correctable, given.masks, given.trusted, len(given.manifest.classes) + 1)
     stream = TrainingStream(
@@ -61,6 +62,6 @@ def train_segmentation(
     )
 
 
-def mask_and_correctable(masks: Path, trusted: Collection[str], labels: int, sample: Sample) -> Given:
+def mask_and_correctable(masks: Path, trusted: Collection[str], labels: int, sample: Sample) -> TargetParts:
     """The mask of `sample` and what the teacher may make of it."""
     return load_mask(masks, sample), correctable(sample.labels, labels, trusted=sample.name in trusted)

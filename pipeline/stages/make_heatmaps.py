@@ -1,16 +1,16 @@
 """Heatmaps of the training images by every method, from one forward pass per scale and flip."""
 
 from pipeline import paths
-from pipeline.base.work import publish
+from pipeline.base.work_folder import publish
 from pipeline.classifier.network import load_classifier
 from pipeline.data.manifest import read_manifest
+from pipeline.engine.batch_norm_folding import fold_batch_norm
 from pipeline.engine.device import pick_device, to_channels_last
-from pipeline.engine.folding import fold_batch_norm
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
 from pipeline.heatmaps.layers import TargetLayer
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
-from pipeline.workflows.network_work import network_work
+from pipeline.workflows.network_work_folder import network_work_folder
 
 NAME = "make_heatmaps"
 
@@ -23,7 +23,9 @@ def main() -> None:
     net = load_classifier(paths.CLASSIFIER)
     fold_batch_norm(net.encoder)
     to_channels_last(net, pick_device())
-    work = network_work(NAME, __file__, params=section, long_side=long_side, classifier=paths.CLASSIFIER)
+    work = network_work_folder(
+        NAME, __file__, params=section, long_side=long_side, classifier=paths.CLASSIFIER
+    )
     folders = {str(method): work / method for method in section.methods}
     train = manifest.split("train")
     target = TargetLayer(net.pool, "input", pooled=net.fc, linear_head=True)

@@ -1,12 +1,12 @@
 """Pseudo-masks of the training images from one method's heatmaps, and their scores where masks exist."""
 
 from pipeline import paths
-from pipeline.base.work import work_folder
+from pipeline.base.work_folder import work_folder
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
 from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
-from pipeline.workflows.masking_job import MaskingJob
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_masks import make_masks
 
 NAME = "make_pseudo_masks"
@@ -27,7 +27,7 @@ def main(method: str) -> None:
     )
     heat = thresholded_heatmaps(method, params, manifest)
     print(f"{name}: threshold {heat.threshold:.2f} ({params.threshold})")
-    job = MaskingJob(manifest.without_samples(), heat, heat, work, params)
+    job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params)
     make_masks(name, method, job, manifest.split("train"))
 
 

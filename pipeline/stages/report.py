@@ -4,9 +4,9 @@ from pipeline import paths
 from pipeline.base.files import write_json, write_text
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
-from pipeline.report.diagnosis_section import read_examples
+from pipeline.report.diagnosis_table import read_examples
 from pipeline.report.dvc_plots import write_panels, write_plots
-from pipeline.report.image_rows import make_rows
+from pipeline.report.image_panels import make_rows
 from pipeline.report.page import render_page
 from pipeline.report.results import read_results
 from pipeline.report.summary import summarise, summary_table
@@ -23,7 +23,8 @@ def main() -> None:
     manifest = read_manifest(paths.PREPARED)
     supervision, rounds = params.segmentation.supervision, tuple(params.self_training.rounds)
     results = read_results(paths.REPORTS, params.heatmaps.methods, supervision, rounds)
-    how = HOW.get(str(params.pseudo_masks.threshold), "given in params.yaml")
+    threshold = params.pseudo_masks.threshold
+    how = HOW[threshold] if isinstance(threshold, str) else "given in params.yaml"
     rows = make_rows(manifest, results, params.report.images, params.evaluation, params.pseudo_masks.crf)
     write_panels([row for section in rows.values() for row in section])
     write_plots(results)

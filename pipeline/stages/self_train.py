@@ -6,8 +6,8 @@ from pipeline.masks.threshold import normalised_odds
 from pipeline.params import load_params, model_before
 from pipeline.stages.running import run_stage
 from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
-from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
-from pipeline.workflows.network_work import network_work
+from pipeline.workflows.network_work_folder import network_work_folder
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 from pipeline.workflows.pseudo_masks import make_masks
 from pipeline.workflows.self_training import THRESHOLD, predict_training_images
 
@@ -20,14 +20,16 @@ def main(masks: str) -> None:
     params = load_params()
     section, masking = params.self_training, params.pseudo_masks
     manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / model_before(masks)
-    work = network_work(
+    work = network_work_folder(
         name, __file__, params=section, masking=masking, model=model, corrected=paths.CORRECTED
     )
     train = manifest.split("train")
     predictions = ThresholdedHeat(work / "heat", THRESHOLD, normalised_odds)
     predict_training_images(model, manifest, [s for s in train if s.labels], section, predictions.folder)
     judge = thresholded_heatmaps(masks, masking, manifest)
-    make_masks(name, masks, MaskingJob(manifest.without_samples(), predictions, judge, work, masking), train)
+    make_masks(
+        name, masks, PseudoMaskJob(manifest.without_samples(), predictions, judge, work, masking), train
+    )
 
 
 if __name__ == "__main__":

@@ -2,15 +2,15 @@
 
 from pipeline import paths
 from pipeline.base.files import write_csv
-from pipeline.base.work import publish
+from pipeline.base.work_folder import publish
 from pipeline.classifier.classifier_training import train_classifier
 from pipeline.classifier.network import make_classifier, save_classifier
 from pipeline.data.manifest import read_manifest
-from pipeline.engine.seed import seed_everything
+from pipeline.engine.random_seed import seed_everything
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
 from pipeline.workflows.classifier_scores import score_classifier
-from pipeline.workflows.network_work import network_work
+from pipeline.workflows.network_work_folder import network_work_folder
 
 NAME = "train_classifier"
 REPORTS = paths.REPORTS / "classifier"
@@ -22,7 +22,7 @@ def main() -> None:
     manifest, long_side = read_manifest(paths.PREPARED), params.data.long_side
     seed_everything(params.seed)
     net = make_classifier(params.classifier, manifest.classes)
-    work = network_work(
+    work = network_work_folder(
         NAME, __file__, seed=params.seed, long_side=long_side, params=params.classifier, masks=paths.ATTENTION
     )
     curve = train_classifier(net, manifest, paths.ATTENTION, params, work / "checkpoint.pt")

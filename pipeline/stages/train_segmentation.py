@@ -1,14 +1,14 @@
 """Train the segmentation model on the masks of one supervision: pseudo-masks, or ground truth (`full`)."""
 
 from pipeline import paths
-from pipeline.base.work import publish
+from pipeline.base.work_folder import publish
 from pipeline.data.manifest import read_manifest
-from pipeline.engine.seed import seed_everything
+from pipeline.engine.random_seed import seed_everything
 from pipeline.params import load_params
 from pipeline.segmentation.network import save_segmentation_net
 from pipeline.segmentation.segmentation_training import train_segmentation
 from pipeline.stages.running import run_stage
-from pipeline.workflows.supervision import (
+from pipeline.workflows.segmentation_training_files import (
     masked_samples,
     new_net,
     skip_training,

@@ -1,1 +1,1 @@
-"""Workflows join the rooms for training, heatmaps, masks and evaluation; stages and commands call them."""
+"""Workflows join training, heatmaps, masks and evaluation; stages and commands call them."""

@@ -9,11 +9,11 @@ from pipeline import paths
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.errors import UserError
 from pipeline.heatmaps.store import HeatmapStore
-from pipeline.masks.auto import POWER, Histogram, heat_histogram, otsu
-from pipeline.masks.sweep import THRESHOLDS, best_threshold, sweep
+from pipeline.masks.otsu_threshold import POWER, Histogram, heat_histogram, otsu
 from pipeline.masks.threshold import upsample
+from pipeline.masks.threshold_sweep import THRESHOLDS, best_threshold, confusion_by_threshold
 from pipeline.params import PseudoMaskParams, method_of
-from pipeline.workflows.masking_job import ThresholdedHeat
+from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
 
 
 def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: Manifest) -> ThresholdedHeat:
@@ -53,5 +53,5 @@ def calibrated(heatmaps: Path, samples: Sequence[Sample], labels: int) -> float:
     for sample in corrected:
         ground_truth = load_mask(paths.CORRECTED, sample)
         heat = upsample(store.read(sample), (sample.height, sample.width))
-        counts += sweep(ground_truth, heat, np.array(sample.labels, int), labels)
+        counts += confusion_by_threshold(ground_truth, heat, np.array(sample.labels, int), labels)
     return best_threshold(counts)

@@ -1,4 +1,4 @@
-"""The quality of masks that is known without ground truth: confidence, and the share of open pixels."""
+"""The quality of masks that is known without ground truth: confidence, and the share of ignored pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pipeline.data.images import IGNORE
 from pipeline.data.manifest import Sample, load_mask
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence
-from pipeline.workflows.masking_job import MaskingJob
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class MaskQuality:
     ignored: float  # share of its pixels with the id 255
 
 
-def mask_quality(job: MaskingJob, sample: Sample) -> MaskQuality:
+def mask_quality(job: PseudoMaskJob, sample: Sample) -> MaskQuality:
     """The quality of one published mask; its confidence comes from the heatmaps of `job.judge`."""
     mask, judge = load_mask(job.work / "masks", sample), job.judge
     stored = HeatmapStore(judge.folder).read(sample)

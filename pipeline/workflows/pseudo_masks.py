@@ -12,20 +12,20 @@ import numpy as np
 from pipeline import paths
 from pipeline.base.files import write_bytes, write_csv, write_json, write_text
 from pipeline.base.parallel import parallel_map
-from pipeline.base.work import publish
+from pipeline.base.work_folder import publish
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Sample, mask_path
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.workflows.confidence import IMAGES
 from pipeline.workflows.mask_quality import mask_quality, summarise_quality
-from pipeline.workflows.mask_scores import ImageScores, write_mask_scores
-from pipeline.workflows.masking_job import MaskingJob
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
+from pipeline.workflows.pseudo_mask_scores import ImageScores, write_mask_scores
 
 COLUMNS = ("name", "confidence", "corrected", "miou_before", "miou_after")  # of `images.csv`
 
 
-def make_masks(stage: str, target: str, job: MaskingJob, samples: Sequence[Sample]) -> None:
+def make_masks(stage: str, target: str, job: PseudoMaskJob, samples: Sequence[Sample]) -> None:
     """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`."""
     corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
     uncorrected = [sample for sample in samples if not mask_path(paths.CORRECTED, sample).exists()]
@@ -42,12 +42,12 @@ def make_masks(stage: str, target: str, job: MaskingJob, samples: Sequence[Sampl
     publish(stage, {job.work / "masks": paths.MASKS / target})
 
 
-def has_masks(job: MaskingJob, sample: Sample) -> bool:
+def has_masks(job: PseudoMaskJob, sample: Sample) -> bool:
     """Whether both masks of a sample are written; a run killed in `publish` leaves one of them."""
     return all(mask_path(job.work / folder, sample).exists() for folder in ("masks", "refined"))
 
 
-def copy_corrected(job: MaskingJob, corrected: Sequence[Sample]) -> None:
+def copy_corrected(job: PseudoMaskJob, corrected: Sequence[Sample]) -> None:
     """Copy the corrected masks, and list their names beside them."""
     for sample in corrected:
         content = mask_path(paths.CORRECTED, sample).read_bytes()
@@ -69,7 +69,7 @@ def image_row(
     }
 
 
-def write_pseudo_mask(job: MaskingJob, sample: Sample) -> None:
+def write_pseudo_mask(job: PseudoMaskJob, sample: Sample) -> None:
     """Write the pseudo-mask of one image, and its refined mask without a band for the scores."""
     pseudo_mask = make_pseudo_mask(
         job.manifest.image(sample),

@@ -10,7 +10,7 @@ from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.params import SelfTrainingParams
 from pipeline.segmentation.network import load_segmentation_net
-from pipeline.segmentation.prediction import predict_heat
+from pipeline.segmentation.prediction import predict_heatmaps
 
 SHARD = 64  # images in a file; an interruption loses at most one file
 THRESHOLD = 0.5  # above it a class is more probable than the background
@@ -26,7 +26,9 @@ def predict_training_images(
         for number, shard in enumerate(shards):
             if not shard_file(folder, number).exists():
                 heat = {
-                    s.name: predict_heat(net, manifest.image(s), s.labels, params.scales, flip=params.flip)
+                    s.name: predict_heatmaps(
+                        net, manifest.image(s), s.labels, params.scales, flip=params.flip
+                    )
                     for s in shard
                 }
                 write_shard(folder, number, heat)

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.base import imports
 from pipeline.base.imports import OF_NO_CONSEQUENCE, imported_files
-from pipeline.base.work import fingerprint
+from pipeline.base.work_folder import fingerprint
 from tests.contracts.modules import MODULES, closure
 
 STAGES = sorted(m for m in MODULES if m.startswith("pipeline/stages/") and "__init__" not in m)
@@ -44,7 +44,7 @@ def test_a_typo_elsewhere_throws_no_training_away(copy: Path, name: str) -> None
     [
         "stages/train_classifier.py",
         "classifier/network.py",  # imported by it
-        "engine/folding.py",  # imported by that
+        "engine/batch_norm_folding.py",  # imported by that
         "data/images.py",
     ],
 )

@@ -11,7 +11,7 @@ import torch
 from pipeline.classifier.classifier_training import target
 from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.stream import TrainingStream
+from pipeline.data.training_examples import TrainingStream
 from pipeline.params import load_params
 
 SAMPLE = Sample("a", "a.png", "", 24, 32, (0, 2), "train", False, False)

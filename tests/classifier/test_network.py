@@ -7,7 +7,7 @@ import torch
 
 from pipeline.classifier.classifier_training import multi_hot
 from pipeline.classifier.network import Classifier, ClassifierConfig, load_classifier, save_classifier
-from pipeline.engine.folding import NormConv2d
+from pipeline.engine.batch_norm_folding import NormConv2d
 
 CONFIG = ClassifierConfig("tu-resnet10t", 32, ("a", "b", "c"))
 

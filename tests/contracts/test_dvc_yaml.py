@@ -129,7 +129,9 @@ def test_reads_are_found() -> None:
     assert {"seed", "data.long_side", "classifier.encoder"} <= reads(
         "pipeline/classifier/classifier_training.py"
     )
-    assert "classifier.weights" in reads("pipeline/workflows/supervision.py")  # by a method of Params
+    assert "classifier.weights" in reads(
+        "pipeline/workflows/segmentation_training_files.py"
+    )  # by a method of Params
     assert reads("pipeline/stages/make_pseudo_masks.py") == fields("pseudo_masks")
 
 

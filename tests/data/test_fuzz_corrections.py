@@ -26,7 +26,7 @@ from pipeline.export.items import ExportItem
 from pipeline.export.labelstudio_tasks import export_labelstudio
 from pipeline.export.png import export_png
 from pipeline.export.voc import export_voc
-from pipeline.formats.brush import BrushError, draw_brush, encode_brush
+from pipeline.formats.labelstudio_rle import BrushError, draw_brush, encode_brush
 from pipeline.params import load_params
 from tests.data.folders import SIZE, add_photos
 from tests.data.test_fuzz import FUZZ, NAMES, SECRET, TOKENS, VALUES, audit, guarded, paths_of, replaced

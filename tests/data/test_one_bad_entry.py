@@ -11,7 +11,7 @@ from pipeline.data.corrections.inspection import Corrections, inspect_correction
 from pipeline.data.corrections.read import read_corrections
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.sources import coco, csv_folder, voc
-from pipeline.formats.brush import encode_brush
+from pipeline.formats.labelstudio_rle import encode_brush
 from tests.data.folders import add_photos
 from tests.photos import data_params
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from pipeline.data.images import ImageError, write_image
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.stream import TrainingStream
+from pipeline.data.training_examples import TrainingStream
 from pipeline.engine import training_loop as training
 from pipeline.engine.training_loop import (
     TrainingError,

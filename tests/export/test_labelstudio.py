@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pipeline.data.images import read_mask
 from pipeline.export.items import ExportItem
 from pipeline.export.labelstudio_tasks import export_labelstudio
-from pipeline.formats import brush
-from pipeline.formats.brush import encode_brush
+from pipeline.formats import labelstudio_rle as brush
+from pipeline.formats.labelstudio_rle import encode_brush
 from tests.export.conftest import CLASSES
 
 

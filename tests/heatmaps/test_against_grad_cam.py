@@ -11,7 +11,7 @@ from torchvision import models
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.layers import TargetLayer, named_layer
-from pipeline.heatmaps.library import library_maps, library_names
+from pipeline.heatmaps.pytorch_grad_cam import library_names, pytorch_grad_cam_maps
 from tests.heatmaps.nets import GapNet
 
 IMAGES = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
@@ -97,7 +97,7 @@ def test_ablation_removes_channels_of_the_map() -> None:
     # w_ck F_k / y; relu, then min and max, is what the package returns.
     net = GapNet(channels=8).eval()
     images = torch.rand(1, 3, 16, 24)
-    found = library_maps("ablationcam", net, images, [(1,)], net.target)[0, 0]
+    found = pytorch_grad_cam_maps("ablationcam", net, images, [(1,)], net.target)[0, 0]
     activations, weight = net.features(images).detach()[0], net.fc.weight.detach()[1]
     score = float(net(images).detach()[0, 1])
     raw = torch.einsum("k,khw->hw", weight * activations.mean((1, 2)) / score, activations).relu()

@@ -5,11 +5,11 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
-from pipeline.engine.folding import fold_batch_norm
+from pipeline.engine.batch_norm_folding import fold_batch_norm
 from pipeline.heatmaps.cam import layercam
 from pipeline.heatmaps.class_maps import ClassMaps, class_maps
-from pipeline.heatmaps.fusion import add_depths, fuse_depths
 from pipeline.heatmaps.layers import TargetLayer, depth_layers, earlier_layers
+from pipeline.heatmaps.multi_scale import add_depths, fuse_depths
 from tests.heatmaps.nets import GapNet
 
 METHODS = ("cam", "gradcampp")

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from pipeline.heatmaps.perturbation import (
     area_under,
     deletion_curve,
+    inpaint,
     insertion_curve,
-    paint_over,
     probability_drops,
     rank_correlation,
     with_random_weights,
@@ -86,7 +86,7 @@ def test_painting_takes_the_object_and_nothing_far_from_it() -> None:
     image[part] = 250
     image[19, 40] = 250  # its outline: within the margin of 3 pixels
     image[5, 5] = 7
-    painted = paint_over(image, part)
+    painted = inpaint(image, part)
     assert np.abs(painted[10:50, 30:70].astype(int) - 100).max() <= 5  # the surroundings' grey
     assert np.array_equal(painted[5, 5], [7, 7, 7])
     assert image[30, 50, 0] == 250  # a copy

@@ -14,8 +14,8 @@ from pipeline.data.resize import image_tensor
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps, plan_shards
+from pipeline.heatmaps.random_walk import walk
 from pipeline.heatmaps.store import HeatmapStore, shard_file, write_index, write_shard
-from pipeline.heatmaps.walk import walk
 from pipeline.params import HeatmapParams, WalkParams
 from tests.heatmaps.nets import GapNet
 

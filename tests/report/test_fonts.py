@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
-from pipeline.report.class_chart import draw_overview
+from pipeline.commands.class_chart import draw_overview
 from pipeline.report.fonts import families_for
 from pipeline.report.plots import to_png
 

@@ -7,7 +7,7 @@ import pytest
 from pipeline.formats.palette import voc_palette
 from pipeline.report.overlay import HEAT_OPACITY, MASK_OPACITY, draw_heat, draw_mask, outlines
 from pipeline.report.panel import CAPTION, GAP, draw_panel
-from pipeline.report.tiles import LONG_SIDE, Tile, cut_heat, heat_tiles, shrink_image, shrink_mask
+from pipeline.report.tiles import LONG_SIDE, Tile, heat_tiles, shrink_image, shrink_mask, threshold_tile
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -87,8 +87,8 @@ def test_heat_tile_shows_the_strongest_class() -> None:
 def test_cut_heat_uses_the_threshold_and_the_labels() -> None:
     stored = np.array([[[100, 100]], [[0, 200]]], np.uint8)  # 0.39, 0.39; 0, 0.78
     photo = grey(0, 2, 8)
-    assert cut_heat(photo, stored, (4, 1), 0.3)[0, [0, -1]].tolist() == [5, 2]
-    assert cut_heat(photo, stored, (4, 1), 0.5)[0, [0, -1]].tolist() == [0, 2]
+    assert threshold_tile(photo, stored, (4, 1), 0.3)[0, [0, -1]].tolist() == [5, 2]
+    assert threshold_tile(photo, stored, (4, 1), 0.5)[0, [0, -1]].tolist() == [0, 2]
 
 
 def test_panel_is_a_captioned_row() -> None:

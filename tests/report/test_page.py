@@ -14,7 +14,7 @@ import pytest
 from pipeline.base.files import read_json, write_json
 from pipeline.data.images import read_image, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
-from pipeline.report.rows import share_out, worst_first
+from pipeline.report.image_selection import split_between, worst_first
 from pipeline.stages.report import main
 
 Project = Callable[..., Manifest]
@@ -326,5 +326,5 @@ def test_order_of_images() -> None:
 )
 def test_images_are_shared_out(count: int, train: int, val: int, expected: tuple[int, int]) -> None:
     samples = [sample(str(i)) for i in range(9)]
-    chosen = share_out(count, samples[:train], samples[:val])
+    chosen = split_between(count, samples[:train], samples[:val])
     assert (len(chosen[0]), len(chosen[1])) == expected

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from pipeline.report.class_chart import draw_overview
+from pipeline.commands.class_chart import draw_overview
 from pipeline.report.plots import (
     GREY,
     INK,

@@ -7,16 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.report.results import (
-    Confusion,
-    Results,
-    lead_method,
-    lead_supervision,
-    read_confusion,
-    read_points,
-    read_results,
-    read_scores,
-)
+from pipeline.params import default_method, default_supervision
+from pipeline.report.results import Confusion, Results, read_confusion, read_points, read_results, read_scores
 from pipeline.report.summary import summarise, summary_table, weak_to_full
 
 
@@ -105,9 +97,9 @@ def test_ratio(
 
 
 def test_leading_method_is_that_of_the_leading_model() -> None:
-    assert lead_supervision(["full", "gradcampp", "cam"]) == "gradcampp"
-    assert lead_method(["cam", "gradcampp"], ["full", "gradcampp"]) == "gradcampp"
-    assert lead_method(["cam", "gradcampp"], ["full"]) == "cam"
+    assert default_supervision(["full", "gradcampp", "cam"]) == "gradcampp"
+    assert default_method(["cam", "gradcampp"], ["full", "gradcampp"]) == "gradcampp"
+    assert default_method(["cam", "gradcampp"], ["full"]) == "cam"
 
 
 def test_table_has_the_headline_numbers() -> None:

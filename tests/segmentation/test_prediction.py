@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pipeline.data.resize import resize
-from pipeline.engine.folding import NormConv2d
+from pipeline.engine.batch_norm_folding import NormConv2d
 from pipeline.engine.weights import WeightsError
 from pipeline.masks.threshold import mask_at_threshold
 from pipeline.params import load_params
@@ -22,7 +22,7 @@ from pipeline.segmentation.network import (
     make_segmentation_net,
     save_segmentation_net,
 )
-from pipeline.segmentation.prediction import predict_heat, predict_mask, predict_probabilities
+from pipeline.segmentation.prediction import predict_heatmaps, predict_mask, predict_probabilities
 from tests.segmentation.nets import RedIsOne, half_red
 
 CONFIG = SegmentationConfig(("a", "b"), 64)
@@ -57,7 +57,7 @@ def test_heat_says_what_the_model_says_within_the_labels() -> None:
     net = SegmentationNet(nn.Conv2d(3, 4, 3, padding=1), SegmentationConfig(("a", "b", "c"), 64)).eval()
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     probabilities = predict_probabilities(net, image, (1.0,), flip=True)
-    heat = predict_heat(net, image, (2, 0), (1.0,), flip=True)
+    heat = predict_heatmaps(net, image, (2, 0), (1.0,), flip=True)
     assert heat.shape == (2, 12, 16)
     assert heat.dtype == np.uint8
     share = probabilities[[3, 1]] / (probabilities[[3, 1]] + probabilities[:1])
@@ -73,7 +73,7 @@ def test_heat_of_a_large_image_takes_the_room_of_the_working_size(monkeypatch: p
     torch.manual_seed(0)
     net = SegmentationNet(nn.Conv2d(3, 3, 3, padding=1), CONFIG).eval()
     small, large = half_red(48, 64), half_red(480, 640)
-    expected = predict_heat(net, small, (0, 1), (1.0,), flip=True)
+    expected = predict_heatmaps(net, small, (0, 1), (1.0,), flip=True)
     sizes = []
 
     def recorded(*given: Any, **named: Any) -> torch.Tensor:
@@ -82,7 +82,7 @@ def test_heat_of_a_large_image_takes_the_room_of_the_working_size(monkeypatch: p
         return found
 
     monkeypatch.setattr(prediction, "predict_probabilities", recorded)
-    heat = predict_heat(net, large, (0, 1), (1.0,), flip=True)
+    heat = predict_heatmaps(net, large, (0, 1), (1.0,), flip=True)
     assert sizes == [(3, 48, 64)]
     assert np.abs(heat.astype(int) - expected).max() <= 2
 

@@ -10,7 +10,7 @@ import torch
 
 from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.stream import TrainingStream
+from pipeline.data.training_examples import TrainingStream
 from pipeline.engine.training_loop import Record
 from pipeline.params import Params, load_params
 from pipeline.segmentation import segmentation_training as training

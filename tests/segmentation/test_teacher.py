@@ -11,9 +11,10 @@ from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.params import Params, TeacherParams, load_params
 from pipeline.segmentation.loss import balanced_cross_entropy
+from pipeline.segmentation.mean_teacher import correct, correctable
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
+from pipeline.segmentation.objective import TrainableSegmentation
 from pipeline.segmentation.segmentation_training import MaskedSamples, train_segmentation
-from pipeline.segmentation.teacher import TrainableSegmentation, correct, correctable
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 

@@ -21,9 +21,9 @@ from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.threshold import mask_at_threshold, normalised_odds, upsample
 from pipeline.params import load_params
 from pipeline.stages import make_pseudo_masks, prepare, self_train, train_classifier
-from pipeline.workflows import network_work
-from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
+from pipeline.workflows import network_work_folder as network_work
 from pipeline.workflows.preparation import DataError
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 from pipeline.workflows.pseudo_masks import make_masks
 
 SHIPPED = Path(__file__).parent.parent.parent / "params.yaml"
@@ -171,7 +171,7 @@ def test_they_replace_masks_of_self_training_too() -> None:
     write_heat(manifest)
     params, work = load_params().pseudo_masks, Path(".work/self_train/x")
     heat = ThresholdedHeat(paths.HEATMAPS / "cam", 0.5, normalised_odds)
-    job = MaskingJob(manifest.without_samples(), heat, ThresholdedHeat(heat.folder, 0.4), work, params)
+    job = PseudoMaskJob(manifest.without_samples(), heat, ThresholdedHeat(heat.folder, 0.4), work, params)
     make_masks("self_train", "cam-round1", job, manifest.split("train"))
     masks, corrected = files(paths.MASKS / "cam-round1"), files(paths.CORRECTED)
     assert masks["train-00002.png"] == corrected["train-00002.png"]

@@ -8,11 +8,11 @@ import pytest
 from pipeline import paths
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.heatmaps.store import write_index, write_shard
-from pipeline.masks.auto import POWER, heat_histogram, otsu
+from pipeline.masks.otsu_threshold import POWER, heat_histogram, otsu
 from pipeline.masks.threshold import normalised_odds, normalised_scores
 from pipeline.params import load_params
 from pipeline.stages import self_train
-from pipeline.workflows.masking_job import MaskingJob
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
@@ -27,7 +27,7 @@ def test_shares_against_the_background_compete_by_their_odds_at_one_half(
     heat = np.arange(16, dtype=np.uint8).reshape(1, 4, 4) ** 2
     write_shard(paths.HEATMAPS / "cam", 0, {"a": heat})
     write_index(paths.HEATMAPS / "cam", [["a"]])
-    jobs: list[MaskingJob] = []
+    jobs: list[PseudoMaskJob] = []
     monkeypatch.setattr(self_train, "predict_training_images", lambda *_: None)
     monkeypatch.setattr(self_train, "make_masks", lambda _stage, _target, job, _samples: jobs.append(job))
     self_train.main("cam-round2")

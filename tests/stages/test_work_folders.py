@@ -10,7 +10,7 @@ from torch import nn
 from pipeline import paths
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.stages import make_heatmaps, self_train, train_classifier, train_segmentation
-from pipeline.workflows import network_work
+from pipeline.workflows import network_work_folder as network_work
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 

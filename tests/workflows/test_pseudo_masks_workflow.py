@@ -13,7 +13,7 @@ from pipeline.params import load_params
 from pipeline.report.results import read_confusion
 from pipeline.workflows.confusion_file import write_confusion
 from pipeline.workflows.mask_quality import MaskQuality, mask_quality, summarise_quality
-from pipeline.workflows.masking_job import MaskingJob, ThresholdedHeat
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)
@@ -33,7 +33,7 @@ def test_the_quality_of_one_mask_by_hand(tmp_path: Path, normalise: Normalisatio
     # What the mask was made of does not judge it.
     made_of = ThresholdedHeat(tmp_path / "other", 0.9)
     params, manifest = load_params(PARAMS).pseudo_masks, Manifest("", ("cat",), ())
-    job = MaskingJob(manifest, made_of, heat, tmp_path / "work", params)
+    job = PseudoMaskJob(manifest, made_of, heat, tmp_path / "work", params)
     quality = mask_quality(job, CAT)
     assert quality.ignored == 0.25
     assert quality.confidence == pytest.approx(cat, abs=1e-3)

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.problems import Problem, listed
+from pipeline.data.decode_check import Reader, read_source_mask
 from pipeline.data.images import IGNORE, Mask, mask_png
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.preflight import Reader, read_source_mask
 from pipeline.data.problem_lists import BadEntry, as_messages, collected, problem_at
-from pipeline.data.sources.colour_tables import VOID
 from pipeline.data.sources.listing import ends, locate
+from pipeline.data.sources.mask_colours import VOID
 from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, stem
 
 UNKNOWN = -1

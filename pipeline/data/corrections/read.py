@@ -9,9 +9,9 @@ from pipeline.base.problems import Location, Problem
 from pipeline.data.corrections.labelstudio_results import read_brushes
 from pipeline.data.problem_lists import BadEntry
 from pipeline.data.sources import coco
-from pipeline.data.sources.colour_tables import read_labelmap
 from pipeline.data.sources.documents import listed_classes
 from pipeline.data.sources.listing import images_below
+from pipeline.data.sources.mask_colours import read_labelmap
 from pipeline.data.sources.parse import head
 from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, stem
 

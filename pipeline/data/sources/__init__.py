@@ -1,1 +1,1 @@
-"""The kinds of folders that labels come in: each module turns one kind into records."""
+"""The kinds of folders that labels come in: each module reads one kind; parse.py picks it."""

@@ -10,9 +10,9 @@ from unicodedata import normalize
 from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
-from pipeline.data.sources.colour_tables import read_colours
 from pipeline.data.sources.documents import CLASS_LIST, listed_classes, read_text_file
 from pipeline.data.sources.listing import images_below
+from pipeline.data.sources.mask_colours import read_colours
 from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,

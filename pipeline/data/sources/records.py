@@ -20,7 +20,7 @@ class Shape:
     """The outline of one object, as its file has it; checked where it is drawn."""
 
     class_id: int  # of the source's classes from 1; 255: a crowd
-    outline: object  # see `draw_outline`: polygons, an RLE or a brush
+    outline: object  # see `rasterise_outline`: polygons, an RLE or a brush
     at: str  # e.g. `annotations[7]`
 
 

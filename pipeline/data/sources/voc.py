@@ -6,9 +6,9 @@ from pathlib import Path
 from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import BadEntry, collected, problem_at
-from pipeline.data.sources.colour_tables import read_colours, read_labelmap
 from pipeline.data.sources.documents import read_text_file, read_xml_file, text_of
 from pipeline.data.sources.listing import images_below
+from pipeline.data.sources.mask_colours import read_colours, read_labelmap
 from pipeline.data.sources.records import (
     BACKGROUND,
     ParsedSource,

@@ -1,0 +1,111 @@
+"""A random walk with restart that spreads a heatmap over what looks alike to the classifier.
+
+A heatmap marks the part that tells a class apart. From there the walk goes to cells of the same image whose
+features are similar at all depths of the network, colours included. With the probability `restart` it goes
+back to the heatmap. Nothing is trained.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipeline.data.resize import resize
+from pipeline.heatmaps.multi_scale import normalise
+from pipeline.params import WalkParams
+
+SHORTEST = 1e-4  # of the longest in an image: a shorter vector has no direction
+
+Size = tuple[int, int]
+
+
+def walk_size(height: int, width: int, cells: int) -> Size:
+    """Rows and columns of a grid with the sides' proportion, not above them, of at most `cells` cells."""
+    factor = min(1.0, (cells / (height * width)) ** 0.5)
+    rows, columns = max(1, int(height * factor)), max(1, int(width * factor))
+    return min(rows, cells // columns or 1), min(columns, cells // rows or 1)
+
+
+def affinities(pyramid: Sequence[Tensor], size: Size, power: float) -> Tensor:
+    """How alike the cells of each image are to the classifier, float32 (N, M, M) in [0, 1], symmetric.
+
+    a_ij = relu(s_ij)^power. s_ij is the cosine of the features of cells i and j, less their mean over all
+    cells; mean over the depths. Depths without channels are skipped. A cell that is like no cell, not even
+    itself, is made like itself.
+
+    Args:
+        pyramid: features of the same images at several depths, each (N, K, h, w) of its own K, h and w.
+        size: height and width of the walk's grid, M cells.
+        power: above 0; the higher, the more alike two cells have to be.
+
+    Source: the affinity of PSA, Ahn and Kwak 2018, arXiv:1803.10464, eq. 2 and 5. Deviation: the classifier's
+    own features instead of trained ones, and the whole image instead of a radius.
+    """
+    depths = [_directions(features, size) for features in pyramid if features.shape[1]]
+    cells = torch.cat(depths, 1)
+    affinity = (cells.transpose(1, 2) @ cells / len(depths)).clamp_(min=0).pow_(power)
+    return affinity + torch.diag_embed((affinity.sum(2) == 0).to(affinity.dtype))
+
+
+def spread(heatmaps: Tensor, affinity: Tensor, size: Size, restart: float) -> Tensor:
+    """Where the walk is in the long run: y = restart (1 - (1 - restart) P)^-1 heatmap, solved exactly.
+
+    The step from cell i goes to cell j with probability P_ij = a_ij / d_i, d_i = sum_j a_ij. Times d, the
+    system is D - (1 - restart) A. It is symmetric. It is positive definite, since each diagonal entry exceeds
+    the rest of its row.
+
+    Args:
+        heatmaps: float32 (N, P, h, w), not negative.
+        affinity: A, (N, M, M), of `affinities` on a grid of `size`.
+        restart: in (0, 1].
+
+    Returns:
+        float32 (N, P, h, w) in [0, 1], each map divided by its maximum; a map of zeros stays 0.
+
+    Source: random walk with restart, Pan et al. 2004, KDD, doi:10.1145/1014052.1014135, eq. 1.
+    """
+    cells = resize(heatmaps, size).flatten(2).transpose(1, 2)
+    degrees = affinity.sum(2, keepdim=True)
+    factor = torch.linalg.cholesky(torch.diag_embed(degrees[..., 0]) - (1 - restart) * affinity)
+    # The solution is not negative, but rounding may make it so.
+    solution = torch.cholesky_solve(restart * degrees * cells, factor).clamp_(min=0).transpose(1, 2)
+    maps = functional.interpolate(
+        solution.reshape(*solution.shape[:2], *size),
+        heatmaps.shape[-2:],
+        mode="bilinear",
+        align_corners=False,
+    )
+    return normalise(maps)
+
+
+def walk(heatmaps: dict[str, Tensor], pyramid: Sequence[Tensor], params: WalkParams) -> dict[str, Tensor]:
+    """`spread` for the maps of every method, float32 (N, P, h, w) each; they share the affinities."""
+    height, width = next(iter(heatmaps.values())).shape[-2:]
+    size = walk_size(height, width, params.cells)
+    together = torch.cat(list(heatmaps.values()), 1)  # one system to solve for all methods
+    maps = spread(together, affinities(pyramid, size, params.power), size, params.restart)
+    return dict(zip(heatmaps, maps.chunk(len(heatmaps), 1), strict=True))
+
+
+def _directions(features: Tensor, size: Size) -> Tensor:
+    """Features of every cell of the grid, centred over the cells, of length 1; 0 at the mean: (N, K, M)."""
+    cells = _fewer_channels(features.float())
+    if cells.shape[-2] > size[0]:
+        cells = resize(cells, size)
+    else:
+        cells = functional.interpolate(cells, size, mode="bilinear", align_corners=False)
+    centred = cells.flatten(2) - cells.flatten(2).mean(2, keepdim=True)
+    length = centred.norm(dim=1, keepdim=True)
+    # A cell at the mean has no direction: rounding must not give it one.
+    has_direction = length > SHORTEST * length.amax(2, keepdim=True)
+    return torch.where(has_direction, centred / length, 0)
+
+
+def _fewer_channels(features: Tensor) -> Tensor:
+    """Features (N, K, h, w) in at most h w channels, turned: all products of two cells stay the same."""
+    height, width = features.shape[-2:]
+    if features.shape[1] <= height * width:
+        return features
+    turned: Tensor = torch.linalg.qr(features.flatten(2), mode="r").R
+    return turned.reshape(*turned.shape[:2], height, width)

@@ -1,0 +1,108 @@
+"""The images that the report shows: chosen, predicted where needed, and drawn side by side in rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline import paths
+from pipeline.data.images import Mask
+from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
+from pipeline.engine.device import pick_device, to_channels_last
+from pipeline.heatmaps.store import HeatmapStore
+from pipeline.params import CrfParams, EvaluationParams, default_method
+from pipeline.report.image_selection import TRAIN, Row, split_between, unseen_title, worst_first
+from pipeline.report.results import Results
+from pipeline.report.tiles import Tile, heat_tiles, mask_tiles, shrink_image, shrink_mask, threshold_tile
+from pipeline.segmentation.network import load_segmentation_net
+from pipeline.workflows.prediction import predict
+
+Predictions = dict[str, dict[str, Mask]]  # at the report's size, by supervision and sample name
+
+
+def make_rows(
+    manifest: Manifest, results: Results, count: int, params: EvaluationParams, crf: CrfParams
+) -> dict[str, list[Row]]:
+    """`count` images, half of each split and the worst of it first, by the title of their section."""
+    train, unseen = split_between(
+        count,
+        worst_first(manifest.split("train"), results.train_scores),
+        worst_first(manifest.split(params.split), results.val_scores),
+    )
+    predicted = predict_train(manifest, train, results.supervision, params, crf)
+    stored = {name: read_shown_masks(paths.PREDICTIONS / name, unseen) for name in results.supervision}
+    return {
+        TRAIN: [
+            Row(s, results.train_scores.get(s.name), train_tiles(manifest, s, results, predicted))
+            for s in train
+        ],
+        unseen_title(params.split): [
+            Row(s, results.val_scores.get(s.name), unseen_tiles(manifest, s, stored)) for s in unseen
+        ],
+    }
+
+
+def predict_train(
+    manifest: Manifest,
+    samples: Sequence[Sample],
+    supervision: Sequence[str],
+    params: EvaluationParams,
+    crf: CrfParams,
+) -> Predictions:
+    """The predictions of each trained model for these training images."""
+    predictions: Predictions = {}
+    for name in supervision:
+        folder = paths.SEGMENTATION / name
+        if not samples or (folder / paths.SKIPPED).exists():
+            continue
+        net = to_channels_last(load_segmentation_net(folder), pick_device())
+        predictions[name] = {
+            sample.name: shrink_mask(predict(net, manifest.image(sample), params, crf))
+            for sample in tqdm(samples, f"report ({name})", unit="image", disable=None)
+        }
+    return predictions
+
+
+def read_shown_masks(folder: Path, samples: Sequence[Sample]) -> dict[str, Mask]:
+    """The masks of `samples` that `folder` has, at the report's size."""
+    present = [sample for sample in samples if mask_path(folder, sample).exists()]
+    return {sample.name: shrink_mask(load_mask(folder, sample)) for sample in present}
+
+
+def train_tiles(
+    manifest: Manifest, sample: Sample, results: Results, predictions: Predictions
+) -> tuple[Tile, ...]:
+    """Image, heatmaps, thresholded heatmap, pseudo-masks or the corrected mask, ground truth, predictions."""
+    image = shrink_image(manifest.image(sample))
+    method = default_method(results.methods, results.supervision)
+    heatmaps = {m: HeatmapStore(paths.HEATMAPS / m).read(sample) for m in results.methods}
+    threshold = results.pseudo_masks[method]["threshold"]
+    rounds = [name for name in results.pseudo_masks if name not in results.methods]
+    pseudo_masks: dict[str, Mask] = {}
+    for name in (method, *rounds):
+        pseudo_masks |= captioned(f"pseudo-mask, {name}", paths.MASKS / name, sample)
+    masks = {f"{method} > {threshold:.2f}": threshold_tile(image, heatmaps[method], sample.labels, threshold)}
+    masks |= captioned("corrected mask", paths.CORRECTED, sample) or pseudo_masks
+    masks |= ground_truth_and_predictions(sample, predictions)
+    return (Tile("image", image), *heat_tiles(image, heatmaps), *mask_tiles(image, masks))
+
+
+def unseen_tiles(manifest: Manifest, sample: Sample, predictions: Predictions) -> tuple[Tile, ...]:
+    """Image, ground truth, predictions."""
+    image = shrink_image(manifest.image(sample))
+    return (Tile("image", image), *mask_tiles(image, ground_truth_and_predictions(sample, predictions)))
+
+
+def ground_truth_and_predictions(sample: Sample, predictions: Predictions) -> dict[str, Mask]:
+    """The ground truth and the predictions of one image, as far as they exist, by caption."""
+    return captioned("ground truth", paths.GROUND_TRUTH, sample) | {
+        f"prediction {name}": masks[sample.name]
+        for name, masks in predictions.items()
+        if sample.name in masks
+    }
+
+
+def captioned(caption: str, folder: Path, sample: Sample) -> dict[str, Mask]:
+    """The mask of `sample` under its caption; nothing where `folder` has none."""
+    masks = read_shown_masks(folder, [sample])
+    return {caption: masks[sample.name]} if masks else {}

@@ -1,0 +1,60 @@
+"""The training objective of the segmentation model: its loss, on masks that the teacher corrects."""
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from pipeline.data.training_examples import TrainingTarget
+from pipeline.params import SegmentationParams
+from pipeline.segmentation.loss import balanced_cross_entropy
+from pipeline.segmentation.mean_teacher import correct
+from pipeline.segmentation.network import SegmentationNet
+
+
+class TrainableSegmentation(nn.Module):
+    """The loss of the segmentation model; with it, where pseudo-masks are corrected, its teacher."""
+
+    def __init__(
+        self, net: SegmentationNet, params: SegmentationParams, shift: float, *, taught: bool
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.params = params
+        self.shift = shift  # of the background, see `balanced_cross_entropy`
+        self.teacher: AveragedModel | None = None
+        if taught:
+            average = get_ema_multi_avg_fn(params.teacher.decay)  # type: ignore[no-untyped-call]
+            self.teacher = AveragedModel(net, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "TrainableSegmentation":
+        super().train(mode)
+        if self.teacher is not None:
+            self.teacher.eval()
+        return self
+
+    def forward(self, images: Tensor, targets: TrainingTarget, step: int) -> Tensor:
+        """Balanced cross-entropy, a float32 scalar.
+
+        Args:
+            targets: masks int64 (N, H, W), with a teacher these and `correctable`, bool (N, L).
+        """
+        masks, allowed = (targets, None) if isinstance(targets, Tensor) else targets
+        if allowed is not None:
+            masks = self._corrected(images, masks, allowed, step)
+        return balanced_cross_entropy(self.net(images).float(), masks, self.shift)
+
+    def _corrected(self, images: Tensor, masks: Tensor, allowed: Tensor, step: int) -> Tensor:
+        """The masks, from the teacher's start on as it corrects them; first it learns of the last step."""
+        teacher, params = cast(AveragedModel, self.teacher), self.params.teacher
+        teacher.update_parameters(self.net)
+        if step < params.start * self.params.training.steps:
+            return masks
+        with torch.no_grad():
+            logits: Tensor = teacher(images).float()
+        return correct(masks, logits, allowed, params.confidence)
+
+    if TYPE_CHECKING:  # nn.Module leaves the type of a call open
+
+        def __call__(self, images: Tensor, targets: TrainingTarget, step: int, /) -> Tensor: ...

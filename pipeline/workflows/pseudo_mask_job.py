@@ -1,0 +1,28 @@
+"""What a worker needs to make pseudo-masks: heatmaps, their threshold, and the work folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.data.manifest import Manifest
+from pipeline.masks.threshold import Normalisation, normalised_scores
+from pipeline.params import PseudoMaskParams
+
+
+@dataclass(frozen=True)
+class ThresholdedHeat:
+    """Heatmaps and the threshold that they compete with."""
+
+    folder: Path  # of `HeatmapStore`
+    threshold: float  # from the params, or chosen
+    normalise: Normalisation = normalised_scores  # how heat and threshold become probabilities
+
+
+@dataclass(frozen=True)
+class PseudoMaskJob:
+    """What a worker needs besides the sample: paths and values, no arrays."""
+
+    manifest: Manifest
+    heat: ThresholdedHeat  # what the masks are made of
+    judge: ThresholdedHeat  # what their confidence comes from: a second opinion in self-training
+    work: Path  # for unfinished work
+    params: PseudoMaskParams

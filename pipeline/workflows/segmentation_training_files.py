@@ -1,0 +1,64 @@
+"""What the training of a segmentation model reads and writes: masks, first network, work folder, curve."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import paths
+from pipeline.base.files import write_csv, write_json, write_text
+from pipeline.data.manifest import Manifest, mask_path
+from pipeline.engine.training_loop import Record
+from pipeline.params import FULL, Params
+from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
+from pipeline.segmentation.segmentation_training import MaskedSamples
+from pipeline.workflows.network_work_folder import network_work_folder
+
+
+def masked_samples(manifest: Manifest, supervision: str) -> MaskedSamples:
+    """The training images that have a mask; of `full` all masks are trusted, else the corrected ones."""
+    masks = paths.MASKS / supervision
+    samples = [sample for sample in manifest.split("train") if mask_path(masks, sample).exists()]
+    if supervision == FULL or not samples:  # without any mask there is no list of corrected ones
+        trusted = {sample.name for sample in samples}
+    else:
+        trusted = set((masks / paths.BY_HAND).read_text(encoding="utf-8").splitlines())
+    return MaskedSamples(manifest, samples, masks, trusted)
+
+
+def new_net(params: Params, classes: tuple[str, ...]) -> SegmentationNet:
+    """The untrained model; its encoder starts from `segmentation.weights`."""
+    return make_segmentation_net(
+        params.segmentation,
+        SegmentationConfig(classes, params.data.long_side),
+        paths.CLASSIFIER / "model.safetensors",
+        pretrained=params.segmentation_is_pretrained(),
+    )
+
+
+def training_work(stage: str, module: str, params: Params, supervision: str) -> Path:
+    """The work folder of a training; its fingerprint covers everything that the training reads."""
+    return network_work_folder(
+        stage,
+        module,
+        seed=params.seed,
+        long_side=params.data.long_side,
+        params=params.segmentation.model_dump(exclude={"supervision"}),
+        masks=paths.MASKS / supervision,
+        classifier=paths.CLASSIFIER,
+        classifier_weights=params.classifier.weights,
+    )
+
+
+def skip_training(supervision: str) -> None:
+    """Write a note in the place of the model: there are no masks to train on."""
+    masks = paths.MASKS / supervision
+    note = f"train_segmentation@{supervision}: skipped, since {masks} has no mask of a training image"
+    print(note)
+    write_text(paths.SEGMENTATION / supervision / paths.SKIPPED, note + "\n")
+    write_training(supervision, 0, [])
+
+
+def write_training(supervision: str, images: int, curve: Sequence[Record]) -> None:
+    """Write how many images the model was trained on, and the loss and learning rate of its steps."""
+    folder = paths.REPORTS / "segmentation" / supervision
+    write_json(folder / "metrics.json", {"images": images})
+    write_csv(folder / "curve.csv", ("step", "loss", "lr"), curve)
