@@ -1,23 +1,19 @@
 """A teacher corrects pseudo-masks while the model trains on them.
 
-A network learns what most masks agree on before it learns the mistakes of single ones. So an average of its
-past weights, the teacher, looks at the same crops: where it is sure, its label counts instead of the mask's.
-It chooses among the labels that the image has, never among others.
-
 Source: early-learning correction, Liu et al. 2022 (ADELE), arXiv:2110.03740; the mean teacher of Tarvainen
 and Valpola 2017, arXiv:1703.01780. Deviations from ADELE: corrections begin at one given step for all
 classes, the teacher is an average, and only labels of the image take part.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.data.images import IGNORE
 from pipeline.data.stream import TrainingTarget
+from pipeline.engine.averaging import PastAverage
 from pipeline.params import SegmentationParams
 from pipeline.segmentation.loss import balanced_cross_entropy
 from pipeline.segmentation.network import SegmentationNet
@@ -33,16 +29,7 @@ class TrainableSegmentation(nn.Module):
         self.net = net
         self.params = params
         self.shift = shift  # of the background, see `balanced_cross_entropy`
-        self.teacher: AveragedModel | None = None
-        if taught:
-            average = get_ema_multi_avg_fn(params.teacher.decay)  # type: ignore[no-untyped-call]
-            self.teacher = AveragedModel(net, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
-
-    def train(self, mode: bool = True) -> "TrainableSegmentation":
-        super().train(mode)
-        if self.teacher is not None:
-            self.teacher.eval()
-        return self
+        self.teacher = PastAverage(net, params.teacher.decay) if taught else None
 
     def forward(self, images: Tensor, targets: TrainingTarget, step: int) -> Tensor:
         """Balanced cross-entropy, a float32 scalar.
@@ -57,7 +44,7 @@ class TrainableSegmentation(nn.Module):
 
     def _corrected(self, images: Tensor, masks: Tensor, allowed: Tensor, step: int) -> Tensor:
         """The masks, from the teacher's start on as it corrects them; first it learns of the last step."""
-        teacher, params = cast(AveragedModel, self.teacher), self.params.teacher
+        teacher, params = cast(PastAverage, self.teacher), self.params.teacher
         teacher.update_parameters(self.net)
         if step < params.start * self.params.training.steps:
             return masks
@@ -65,16 +52,9 @@ class TrainableSegmentation(nn.Module):
             scores: Tensor = teacher(images).float()
         return correct(masks, scores, allowed, params.confidence)
 
-    if TYPE_CHECKING:  # nn.Module leaves the type of a call open
-
-        def __call__(self, images: Tensor, targets: TrainingTarget, step: int, /) -> Tensor: ...
-
 
 def correctable(labels: Sequence[int], count: int, *, trusted: bool) -> Tensor:
-    """Which of `count` ids the teacher may give to an image, bool (L,): background and its labels.
-
-    None, if its mask is true: that mask stays.
-    """
+    """Which of `count` ids the teacher may give an image, bool (L,): 0 and its labels, none if `trusted`."""
     ids = torch.zeros(count, dtype=torch.bool)
     if not trusted:
         ids[[0, *(label + 1 for label in labels)]] = True
