@@ -24,7 +24,7 @@ def main() -> None:
     supervision, rounds = params.segmentation.supervision, tuple(params.self_training.rounds)
     results = read_results(paths.REPORTS, params.heatmaps.methods, supervision, rounds)
     how = HOW.get(str(params.pseudo_masks.threshold), "given in params.yaml")
-    rows = make_rows(manifest, results, params.report.images, params.evaluation, params.pseudo_masks.crf)
+    rows = make_rows(manifest, results, params)
     write_panels([row for section in rows.values() for row in section])
     write_plots(results)
     examples = read_examples(paths.DIAGNOSIS, results.diagnosis)
