@@ -31,10 +31,6 @@ Example = tuple[Tensor, TrainingTarget]
 Unreadable = ImageError | OSError  # what is said of a file
 
 
-class TrainingError(UserError):
-    """A training that cannot go on."""
-
-
 @dataclass
 class Progress:
     """How far a training has come, besides its tensors."""
@@ -65,8 +61,7 @@ def fit(
         pretrained: parameters that learn at `params.pretrained_lr_factor` times the rate of the others.
 
     Raises:
-        TrainingError: the loss is not finite.
-        PictureError: an image or a mask cannot be read.
+        UserError: the loss is not finite, or an image or a mask cannot be read.
     """
     device = pick_device()
     to_channels_last(objective, device).train()
@@ -187,7 +182,7 @@ def _moved(targets: TrainingTarget, device: torch.device) -> TrainingTarget:
 
 def _require_finite(value: Tensor, description: str, step: int, rate: float) -> None:
     if not math.isfinite(value.item()):
-        raise TrainingError(
+        raise UserError(
             f"{description}: the loss is {value.item()} at step {step + 1} with learning rate {rate:.2g}. "
             "Lower training.lr or training.clip_norm in params.yaml, or raise training.warmup_steps."
         )

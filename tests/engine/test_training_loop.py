@@ -14,7 +14,6 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.stream import TrainingStream
 from pipeline.engine import training_loop as training
 from pipeline.engine.training_loop import (
-    TrainingError,
     fit,
     freeze_batch_norm,
     learning_rate_factor,
@@ -22,6 +21,7 @@ from pipeline.engine.training_loop import (
     make_optimizer,
     set_learning_rate,
 )
+from pipeline.errors import UserError
 from pipeline.params import TrainingParams, load_params
 
 
@@ -160,7 +160,7 @@ def test_a_gpu_is_fed_by_more_loaders(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(stream: TrainingStream, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"test: the loss is nan at step 1 .*Lower training.lr"):
+    with pytest.raises(UserError, match=r"test: the loss is nan at step 1 .*Lower training.lr"):
         train(stream, tmp_path / "c.pt", params(), NotFinite())
 
 
