@@ -22,34 +22,3 @@ from pipeline.params.sections import (
 )
 from pipeline.params.supervision import FULL, ROUND, Supervision, method_of, model_before, round_name
 from pipeline.params.whole import Params
-
-__all__ = [
-    "FULL",
-    "ROUND",
-    "ClassifierParams",
-    "CrfParams",
-    "DataParams",
-    "ErasingParams",
-    "EvaluationParams",
-    "GainParams",
-    "HeatmapMethod",
-    "HeatmapParams",
-    "Params",
-    "ParamsError",
-    "PseudoMaskParams",
-    "ScenesParams",
-    "Section",
-    "SegmentationParams",
-    "SelfTrainingParams",
-    "Source",
-    "Supervision",
-    "TeacherParams",
-    "TrainingParams",
-    "WalkParams",
-    "load_params",
-    "method_of",
-    "model_before",
-    "parse_params",
-    "round_name",
-    "unknown_key",
-]
