@@ -91,7 +91,7 @@ def test_a_cell_at_the_mean_of_its_image_has_no_direction() -> None:
     assert found[4, 4] == 1
 
 
-def test_a_image_of_one_colour_stays_as_it_is() -> None:
+def test_an_image_of_one_colour_stays_as_it_is() -> None:
     found = affinities([torch.ones(1, 4, *SIZE)], SIZE, 8)
     assert torch.equal(found[0], torch.eye(12))
     heat = torch.rand(1, 2, *SIZE)
