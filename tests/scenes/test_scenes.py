@@ -67,7 +67,7 @@ def shots(**changes: Any) -> tuple[Shot, ...]:
 
     scenes = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render, "draw_place", noting(layout.draw_place))
+        patch.setattr(render, "draw_background_kind", noting(layout.draw_background_kind))
         patch.setattr(render, "arrange", noting(layout.arrange))
         for index in range(COUNT):
             scene = render_scene(index, "train", 5, params)
