@@ -1,4 +1,4 @@
-"""Masks that know a part of the truth, by hand."""
+"""Masks that are ground truth in part, by hand."""
 
 import numpy as np
 

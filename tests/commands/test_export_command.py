@@ -104,7 +104,7 @@ def test_corrected_masks_are_sure_and_come_last() -> None:
     assert read_confidence("corrected") == {"missed": 1}
 
 
-def test_true_masks_are_not_doubted() -> None:
+def test_ground_truth_is_sure() -> None:
     assert main(["export", "png", "out", "--masks", "full"]) == 0
     assert set(read_confidence().values()) == {1.0}
 

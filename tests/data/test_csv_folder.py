@@ -287,7 +287,7 @@ def test_images_elsewhere_are_refused(photo_folder: PhotoFolder, tmp_path: Path,
     assert f"expected an image below images/, got '{image}'" in only(inspect(folder).errors)
 
 
-def test_true_masks_become_palette_pngs(photo_folder: PhotoFolder, tmp_path: Path) -> None:
+def test_ground_truth_becomes_palette_pngs(photo_folder: PhotoFolder, tmp_path: Path) -> None:
     folder = photo_folder()
     found = inspect(folder)
     assert found.manifest is not None

@@ -97,7 +97,7 @@ def test_summary_has_all_scores(finished: tuple[Finished, Finished]) -> None:
     }
     for score in (*leaves(scores), *leaves(models)):
         assert 0 <= score <= 1
-    # A class that neither the truth nor the prediction of so few images shows has no IoU.
+    # A class that neither the ground truth nor the prediction of so few images shows has no IoU.
     for found in summary["segmentation"].values():
         assert all(iou is None or 0 <= iou <= 1 for iou in found["iou_per_class"].values())
         assert found["iou_per_class"]["background"] is not None

@@ -156,7 +156,7 @@ def count(ground_truth: Ids, found: Ids, labels: int) -> NDArray[np.int64]:
 
 
 def mean_iou(table: NDArray[np.int64]) -> float:
-    """Over the labels in truth or prediction; open pixels are left out."""
+    """Over the labels in ground truth or prediction; open pixels are left out."""
     known = table[:, : len(table)]
     unions = known.sum(0) + known.sum(1) - np.diag(known)
     return float(np.mean([known[i, i] / unions[i] for i in range(len(table)) if unions[i]]))

@@ -132,7 +132,7 @@ def patch_networks(patch: pytest.MonkeyPatch) -> None:
 
 
 def draw(photo: Photo) -> tuple[np.ndarray, np.ndarray]:
-    """The image, RGB uint8 (H, W, 3), and its true mask uint8 (H, W) with open pixels in the last row."""
+    """The image, RGB uint8 (H, W, 3), and its ground truth uint8 (H, W) with open pixels in the last row."""
     rng = np.random.default_rng([19, ord(photo.name)])
     image, mask = draw_photo(rng, photo.size, photo.labels)
     mask[-1] = 255

@@ -8,7 +8,7 @@ import numpy as np
 from tests.golden.nets_by_hand import resize
 from tests.golden.segmentation_stub import DETECTORS, MEAN, STD, sharpness, slant
 
-Pair = tuple[np.ndarray, np.ndarray]  # true mask and prediction
+Pair = tuple[np.ndarray, np.ndarray]  # ground truth and prediction
 
 
 def logits_by_hand(image: np.ndarray, long_side: int) -> np.ndarray:

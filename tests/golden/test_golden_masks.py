@@ -134,7 +134,7 @@ def test_masks_at_the_threshold_that_suits_the_corrected_mask() -> None:
     stored = read_heat(Path("data/heatmaps/cam"))
     (photo,) = (photo for photo in PHOTOS if photo.name == CORRECTED)
     best = best_threshold(wide(stored, photo), photo, read_ids(HAND))
-    assert best != best_threshold(wide(stored, photo), photo, draw(photo)[1])  # else true masks would do too
+    assert best != best_threshold(wide(stored, photo), photo, draw(photo)[1])  # else all masks would do too
     check("cam", stored, best)
 
 

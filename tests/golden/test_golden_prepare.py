@@ -33,7 +33,7 @@ def test_the_manifest_says_what_the_table_and_the_photos_say() -> None:
     assert Path("data/prepared/problems.txt").read_text() == ""
 
 
-def test_true_and_corrected_masks_lie_apart() -> None:
+def test_ground_truth_and_corrected_masks_lie_apart() -> None:
     for photo in PHOTOS:
         np.testing.assert_array_equal(read_ids(Path(f"data/masks/full/{photo.name}.png")), draw(photo)[1])
     (hand,) = Path("data/masks/corrected").iterdir()

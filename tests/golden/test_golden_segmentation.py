@@ -65,7 +65,7 @@ def test_training_on_pseudo_masks(
     assert min(expected.norms) < CLIP < max(expected.norms)
 
 
-def test_training_on_true_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_on_ground_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`full`: of training images alone, without a teacher; an image without a mask is left out."""
     make_trainable(tmp_path, monkeypatch, {"batch_size": 4})
     Path("data/masks/full/b.png").unlink()
@@ -95,7 +95,7 @@ def trained_photos() -> list[Photo]:
 
 
 def pseudo_mask(photo: Photo) -> np.ndarray:
-    """The true mask with noise of the image's own ids, of one that may be wrong, and of 255."""
+    """The ground truth with noise of the image's own ids, of one that may be wrong, and of 255."""
     _, mask = project.draw(photo)
     rng = np.random.default_rng(ord(photo.name))
     ids = np.array([0, *(label + 1 for label in photo.labels), 3, 255])

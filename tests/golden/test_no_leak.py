@@ -1,4 +1,4 @@
-"""Nothing of `val` and `test` reaches a training or a choice, and no true mask a training without them."""
+"""Nothing of `val` and `test` reaches a training or a choice, and no ground truth a training without it."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ CHOSEN = (
     "reports/pseudo_masks/**/*",
     "reports/segmentation/**/*",
 )
-# Of these, what true masks of training images may change: what is trained on them, and scores.
+# Of these, what ground-truth masks of training images may change: what is trained on them, and scores.
 OF_TRUE_MASKS = (
     "models/segmentation/full/*",
     "reports/segmentation/full/*",
@@ -43,11 +43,11 @@ def test_val_and_test_reach_no_training_and_no_choice(tmp_path_factory: pytest.T
         assert (plain / "reports" / file).read_bytes() != (other / "reports" / file).read_bytes()
 
 
-def test_true_masks_of_training_images_reach_no_weak_training(
+def test_ground_truth_of_training_images_reaches_no_weak_training(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     plain, other = finished_run(tmp_path_factory), tmp_path_factory.mktemp("true-masks-are-noise")
-    run_stages(other, replace_true_masks)
+    run_stages(other, replace_ground_truth)
     before, after = (content(folder, *CHOSEN) for folder in (plain, other))
     free = content(plain, *OF_TRUE_MASKS)
     assert set(changed(before, after)) <= free.keys()
@@ -72,8 +72,8 @@ def replace_others() -> None:
     )
 
 
-def replace_true_masks() -> None:
-    """Noise for the true masks of training images; the corrected mask stays."""
+def replace_ground_truth() -> None:
+    """Noise for the ground-truth masks of training images; the corrected mask stays."""
     for number, photo in enumerate(TRAIN):
         save_noise(f"data/masks/full/{photo.name}.png", photo.size, number)
 
@@ -88,7 +88,7 @@ def changed(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
 
 
 def chosen(folder: Path) -> dict[str, Any]:
-    """What `metrics.json` and `images.csv` in `folder` say without true masks."""
+    """What `metrics.json` and `images.csv` in `folder` say without ground-truth masks."""
     found = json.loads((folder / "metrics.json").read_text())
     with (folder / "images.csv").open() as file:
         rows = [

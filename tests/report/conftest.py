@@ -53,7 +53,7 @@ def make_samples(scenes: list[Scene], masks: bool) -> tuple[Sample, ...]:
 
 
 def write_data(root: Path, scenes: list[Scene], samples: tuple[Sample, ...], masks: bool) -> None:
-    """Images, true masks, heatmaps, pseudo-masks with an open band, and predictions of `val`."""
+    """Images, ground-truth masks, heatmaps, pseudo-masks with an open band, and predictions of `val`."""
     heat: dict[str, np.ndarray] = {}
     for (image, mask), sample in zip(scenes, samples, strict=True):
         write_image(root / "data/prepared" / sample.image, image)
