@@ -9,8 +9,8 @@ from pipeline.data.classes import choose_classes
 from pipeline.data.images import read_mask
 from pipeline.data.inspection import write_ground_truth
 from pipeline.data.sources.records import ParsedSource
-from tests.data.folders import add_photos, inspect, labels
-from tests.photos import data_params, make_photo_folder
+from tests.data.folders import add_images, inspect, labels
+from tests.image_folder import data_params, make_image_folder
 
 
 def table(
@@ -42,7 +42,7 @@ def test_ids_of_masks_become_those_of_the_classes(
 
 
 def make_animals(folder: Path) -> None:
-    add_photos(
+    add_images(
         folder, *(f"{name}/{i}.jpg" for name in ("Katze", "cat", "cow", "background") for i in range(3))
     )
 
@@ -72,7 +72,7 @@ def test_a_class_that_nothing_shows_is_an_error(tmp_path: Path) -> None:
 
 
 def test_csv_with_classes_txt_is_picked_and_ordered(tmp_path: Path) -> None:
-    folder = make_photo_folder(tmp_path / "images")
+    folder = make_image_folder(tmp_path / "images")
     (folder / "classes.txt").write_text("disc\nsquare\ntriangle\n")
     whole = inspect("csv", folder)
     found = inspect("csv", folder, classes=("triangle", "disc"))
@@ -88,7 +88,7 @@ def test_csv_with_classes_txt_is_picked_and_ordered(tmp_path: Path) -> None:
 
 
 def test_csv_with_masks_needs_the_order_of_their_ids_for_new_names(tmp_path: Path) -> None:
-    folder = make_photo_folder(tmp_path / "images")
+    folder = make_image_folder(tmp_path / "images")
     found = inspect("csv", folder, rename={"disc": "ring"})
     assert "classes.txt: expected it beside masks/ where data.rename is used" in found.errors[0]
     (folder / "classes.txt").write_text("disc\nsquare\ntriangle\n")
@@ -99,7 +99,7 @@ def test_csv_with_masks_needs_the_order_of_their_ids_for_new_names(tmp_path: Pat
 
 
 def test_csv_labels_can_be_left_out_by_name(tmp_path: Path) -> None:
-    folder = make_photo_folder(tmp_path / "images", masks=False)
+    folder = make_image_folder(tmp_path / "images", masks=False)
     assert "got 'disc'" in inspect("csv", folder, classes=("square", "triangle")).errors[0]
     found = inspect("csv", folder, classes=("square", "triangle"), rename={"disc": None})
     assert found.errors == ()

@@ -12,8 +12,8 @@ from pipeline.data.corrections.read import read_corrections
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.sources import coco, csv_folder, voc
 from pipeline.formats.labelstudio_rle import encode_brush
-from tests.data.folders import add_photos
-from tests.photos import data_params
+from tests.data.folders import add_images
+from tests.image_folder import data_params
 
 SIZE = (4, 5)
 REGION = np.eye(*SIZE, dtype=bool)
@@ -62,7 +62,7 @@ def test_all_bad_results_of_all_tasks_are_listed(tmp_path: Path) -> None:
 
 
 def test_a_name_of_a_voc_list_that_is_no_file_hides_no_other(tmp_path: Path) -> None:
-    add_photos(tmp_path / "JPEGImages", "a.jpg")
+    add_images(tmp_path / "JPEGImages", "a.jpg")
     (tmp_path / "Annotations").mkdir()
     (tmp_path / "Annotations/a.xml").write_text("<annotation><object><name>cat</name></object></annotation>")
     (tmp_path / "ImageSets/Main").mkdir(parents=True)
@@ -75,7 +75,7 @@ def test_a_name_of_a_voc_list_that_is_no_file_hides_no_other(tmp_path: Path) -> 
 
 
 def test_a_broken_quote_of_labels_csv_hides_no_other_line(tmp_path: Path) -> None:
-    add_photos(tmp_path / "images", "a.jpg", "b.jpg", "c.jpg")
+    add_images(tmp_path / "images", "a.jpg", "b.jpg", "c.jpg")
     lines = [
         "image,labels",
         'a.jpg,"cat"s',
@@ -94,7 +94,7 @@ def test_a_broken_quote_of_labels_csv_hides_no_other_line(tmp_path: Path) -> Non
 
 
 def test_all_annotations_without_an_image_are_counted(tmp_path: Path) -> None:
-    add_photos(tmp_path, "a.jpg")
+    add_images(tmp_path, "a.jpg")
     document = {
         "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2}, {"id": 3, "file_name": "/"}],
         "categories": [{"id": 1, "name": "cat"}, {"id": 5}],

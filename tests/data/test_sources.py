@@ -13,7 +13,7 @@ from pipeline.data.inspection import write_ground_truth
 from pipeline.data.sources.parse import detect_source
 from tests.data.folders import (
     SIZE,
-    add_photos,
+    add_images,
     inspect,
     labels,
     make_coco,
@@ -25,7 +25,7 @@ from tests.data.folders import (
 
 
 def make_imagefolder(folder: Path) -> None:
-    add_photos(
+    add_images(
         folder,
         "cat/1.jpg",
         "cat/2.JPG",
@@ -60,7 +60,7 @@ def test_imagefolder(tmp_path: Path) -> None:
 
 
 def test_one_stem_with_two_suffixes_is_two_samples(tmp_path: Path) -> None:
-    add_photos(tmp_path, "cat/1.jpg", "cat/1.png", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg")
+    add_images(tmp_path, "cat/1.jpg", "cat/1.png", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg")
     assert list(labels(inspect("imagefolder", tmp_path))) == [
         "cat/1.jpg",
         "cat/1.png",
@@ -71,7 +71,7 @@ def test_one_stem_with_two_suffixes_is_two_samples(tmp_path: Path) -> None:
 
 
 def test_imagefolder_with_splits(tmp_path: Path) -> None:
-    add_photos(tmp_path, "train/cat/1.jpg", "train/dog/1.jpg", "valid/cat/1.jpg", "test/dog/9.jpg")
+    add_images(tmp_path, "train/cat/1.jpg", "train/dog/1.jpg", "valid/cat/1.jpg", "test/dog/9.jpg")
     found = samples(inspect("imagefolder", tmp_path))
     assert {name: sample.split for name, sample in found.items()} == {
         "train/cat/1": "train",
@@ -83,20 +83,20 @@ def test_imagefolder_with_splits(tmp_path: Path) -> None:
 
 
 def test_accents_of_a_mac_are_those_of_others(tmp_path: Path) -> None:
-    add_photos(tmp_path, "e\u0301te\u0301/1.jpg", "e\u0301te\u0301/2.jpg", "\u00e9t\u00e9 /3.jpg")
+    add_images(tmp_path, "e\u0301te\u0301/1.jpg", "e\u0301te\u0301/2.jpg", "\u00e9t\u00e9 /3.jpg")
     found = inspect("imagefolder", tmp_path)
     assert found.manifest is not None
     assert found.manifest.classes == ("\u00e9t\u00e9",)
 
 
-def test_loose_photos_and_links_are_named(tmp_path: Path) -> None:
+def test_loose_images_and_links_are_named(tmp_path: Path) -> None:
     folder = tmp_path / "images"
     make_imagefolder(folder)
-    add_photos(folder, "loose.jpg", "cat/.hidden.jpg", "cat/._1.jpg")
+    add_images(folder, "loose.jpg", "cat/.hidden.jpg", "cat/._1.jpg")
     found = inspect("imagefolder", folder)
     assert len(samples(found)) == 9
     assert any("1 beside them: loose.jpg. They are left out." in line for line in found.warnings)
-    add_photos(tmp_path, "elsewhere/1.jpg")
+    add_images(tmp_path, "elsewhere/1.jpg")
     (folder / "cat" / "link.jpg").symlink_to(tmp_path / "elsewhere" / "1.jpg")
     (folder / "dog").symlink_to(tmp_path / "elsewhere")
     (folder / "puss").symlink_to(folder / "cat")
@@ -167,7 +167,7 @@ def test_coco_files_of_splits(tmp_path: Path) -> None:
         tmp_path / "annotations" / "instances_train2017.json"
     )
     (tmp_path / "images").rename(tmp_path / "train2017")
-    add_photos(tmp_path / "valid", "both.jpg")
+    add_images(tmp_path / "valid", "both.jpg")
     one = {"id": 1, "file_name": "both.jpg", "height": SIZE[0], "width": SIZE[1]}
     document = {
         "images": [one],
@@ -358,7 +358,7 @@ def test_voc_lists_stay_in_the_folder(tmp_path: Path, line: str) -> None:
 
 
 def make_labelstudio(folder: Path) -> None:
-    add_photos(folder, "1a2b3c4d-tom cat.jpg", "rex.jpg", "sub/rex.jpg", "both.jpg", "wall.jpg", "later.jpg")
+    add_images(folder, "1a2b3c4d-tom cat.jpg", "rex.jpg", "sub/rex.jpg", "both.jpg", "wall.jpg", "later.jpg")
 
     def task(image: str, *annotations: list[str]) -> dict[str, Any]:
         done = [
@@ -418,7 +418,7 @@ def test_addresses_and_paths_of_labelstudio(tmp_path: Path, reference: str, imag
         "a%20b.jpg",
         "u\u0308ber.jpg",
     ]
-    add_photos(tmp_path, *names, "a b.jpg", "val.jpg")
+    add_images(tmp_path, *names, "a b.jpg", "val.jpg")
     tasks = [{"image": reference, "choice": "dog"}, {"image": "val.jpg", "choice": "dog"}]
     write_json(tmp_path / "export.json", tasks)
     found = inspect("labelstudio", tmp_path)
@@ -427,14 +427,14 @@ def test_addresses_and_paths_of_labelstudio(tmp_path: Path, reference: str, imag
 
 @pytest.mark.parametrize("key", ["image", "img", "photo", "picture", "url"])
 def test_keys_of_labelstudio_that_name_an_image(tmp_path: Path, key: str) -> None:
-    add_photos(tmp_path, "a.jpg", "val.jpg")
+    add_images(tmp_path, "a.jpg", "val.jpg")
     tasks = [{key: name, "choice": "dog"} for name in ("a.jpg", "val.jpg")]
     write_json(tmp_path / "export.json", tasks)
     assert set(labels(inspect("labelstudio", tmp_path))) == {"a", "val"}
 
 
 def test_labelstudio_min(tmp_path: Path) -> None:
-    add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    add_images(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
     choices = ["cat", {"choices": ["cat", "dog"]}, "background", "dog"]
     tasks = [{"image": f"{n}.jpg", "id": 1, "choice": c} for n, c in zip("abcd", choices, strict=True)]
     write_json(tmp_path / "min.json", tasks)
@@ -443,7 +443,7 @@ def test_labelstudio_min(tmp_path: Path) -> None:
 
 
 def test_labelled_regions_of_labelstudio_are_labels(tmp_path: Path) -> None:
-    add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    add_images(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
     box, brush = {"x": 1.0, "rectanglelabels": ["cat"]}, {"format": "rle", "rle": [0], "brushlabels": ["dog"]}
     results = [[box], [brush, box], []]
     tasks: list[dict[str, Any]] = [
@@ -457,7 +457,7 @@ def test_labelled_regions_of_labelstudio_are_labels(tmp_path: Path) -> None:
 
 
 def test_half_a_character_in_a_name(tmp_path: Path) -> None:
-    add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    add_images(tmp_path, "a.jpg", "b.jpg", "c.jpg")
     names = {"a": r"\ud800cat", "b": r"\ud83d\ude3a", "c": r"\ud83d\ude3a"}
     tasks = [f'{{"image": "{name}.jpg", "choice": "{text}"}}' for name, text in names.items()]
     (tmp_path / "min.json").write_text(f"[{', '.join(tasks)}]")
@@ -466,7 +466,7 @@ def test_half_a_character_in_a_name(tmp_path: Path) -> None:
 
 
 def test_a_control_of_labelstudio_min_with_another_name(tmp_path: Path) -> None:
-    add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    add_images(tmp_path, "a.jpg", "b.jpg", "c.jpg")
     tasks = [
         {"image": "a.jpg", "animal": "cat"},  # may be a column of the data as well
         {"image": "b.jpg", "animal": {"choices": ["cat", "dog"]}},
@@ -508,7 +508,7 @@ CVAT = """<?xml version="1.0" encoding="utf-8"?>
 
 
 def test_cvat(tmp_path: Path) -> None:
-    add_photos(tmp_path, "images/a.jpg", "images/x/b.jpg", "images/c.jpg", "images/d.jpg")
+    add_images(tmp_path, "images/a.jpg", "images/x/b.jpg", "images/c.jpg", "images/d.jpg")
     (tmp_path / "annotations.xml").write_text(CVAT)
     found = inspect("cvat", tmp_path)
     assert found.manifest is not None
@@ -527,7 +527,7 @@ def test_cvat(tmp_path: Path) -> None:
 
 def test_cvat_names_are_paths_from_the_folder_of_the_images(tmp_path: Path) -> None:
     names = ("a.jpg", "x/a.jpg", "q&a=1.jpg", "1.jpg")
-    add_photos(tmp_path, *(f"images/{name}" for name in names))
+    add_images(tmp_path, *(f"images/{name}" for name in names))
     elements = "".join(f"<image name={quoteattr(name)}><tag label='cat'/></image>" for name in names)
     (tmp_path / "annotations.xml").write_text(f"<annotations>{elements}</annotations>")
     found = samples(inspect("cvat", tmp_path))
@@ -538,7 +538,7 @@ def test_cvat_names_are_paths_from_the_folder_of_the_images(tmp_path: Path) -> N
 
 
 def test_cvat_of_a_video_has_no_images(tmp_path: Path) -> None:
-    add_photos(tmp_path, "images/a.jpg")
+    add_images(tmp_path, "images/a.jpg")
     (tmp_path / "annotations.xml").write_text("<annotations><track label='cat'/></annotations>")
     (error,) = inspect("cvat", tmp_path).errors
     assert "annotations.xml: expected an element `image` for each image, got none. Export" in error
@@ -551,10 +551,10 @@ def test_the_kind_of_a_folder_is_found_out(tmp_path: Path) -> None:
     make_voc(make(tmp_path / "v"), VOC)
     make_voc(make(tmp_path / "d" / "VOCdevkit" / "VOC2012"), VOC)
     make_labelstudio(tmp_path / "l")
-    add_photos(tmp_path / "x", "a.jpg")
+    add_images(tmp_path / "x", "a.jpg")
     (tmp_path / "x" / "a.xml").write_text(CVAT)
-    add_photos(tmp_path / "s", "images/a.jpg")
-    add_photos(tmp_path / "t", "cat/a.jpg")
+    add_images(tmp_path / "s", "images/a.jpg")
+    add_images(tmp_path / "t", "cat/a.jpg")
     (tmp_path / "t" / "labels.csv").touch()
     found = {name: detect_source(tmp_path / name) for name in "icvdlxst"}
     assert found == {

@@ -19,8 +19,8 @@ from tests.end_to_end.project import (
     run,
     without_git,
 )
-from tests.photos import CLASSES as SHAPES
-from tests.photos import make_photo_folder
+from tests.image_folder import CLASSES as SHAPES
+from tests.image_folder import make_image_folder
 
 pytestmark = pytest.mark.slow
 
@@ -180,9 +180,9 @@ def test_model_opens_without_this_project_or_a_network(finished: tuple[Finished,
         assert str((1, 1 + len(CLASSES), 64, 96)) in done.stdout
 
 
-def test_photos_without_masks(template: Path, tmp_path: Path) -> None:
+def test_images_without_masks(template: Path, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", {"data.source": "csv"}, template)
-    make_photo_folder(project / "data" / "raw", masks=False)
+    make_image_folder(project / "data" / "raw", masks=False)
     without_git(project)
     done = run(project, "dvc", "repro")
     assert done.returncode == 0, done.stderr

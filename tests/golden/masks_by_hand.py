@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.golden.nets_by_hand import Array, Ids, resize
-from tests.golden.project import CORRECTED, PHOTOS, Photo, draw
+from tests.golden.project import CORRECTED, SAMPLES, GoldenSample, draw
 
 IGNORE = 255
 LABELS = 4  # the background counted
 GRID = [step / 50 for step in range(1, 50)]
-MADE = [photo for photo in PHOTOS if photo.split == "train" and photo.name != CORRECTED]
-SCORED = [photo for photo in MADE if photo.score]
+UNCORRECTED = [sample for sample in SAMPLES if sample.split == "train" and sample.name != CORRECTED]
+SCORED = [sample for sample in UNCORRECTED if sample.score]
 
 
 @dataclass(frozen=True)
-class Made:
+class ExpectedMasks:
     """The masks of one image, and how sure the published one is."""
 
     seed: Ids
@@ -30,47 +30,53 @@ class Made:
     confidence: float
 
 
-def wide(stored: Mapping[str, Ids], photo: Photo) -> Array:
+def wide(stored: Mapping[str, Ids], sample: GoldenSample) -> Array:
     """The heat (P, H, W) of an image at its own size."""
-    if not photo.labels:
-        return np.zeros((0, *photo.size))
-    return resize(stored[photo.name].astype(float), photo.size, antialias=False) / 255
+    if not sample.labels:
+        return np.zeros((0, *sample.size))
+    return resize(stored[sample.name].astype(float), sample.size, antialias=False) / 255
 
 
-def make(heat: Array, photo: Photo, threshold: float, section: Mapping[str, Any], *, odds: bool) -> Made:
+def make(
+    heat: Array, sample: GoldenSample, threshold: float, section: Mapping[str, Any], *, odds: bool
+) -> ExpectedMasks:
     """By the section `pseudo_masks`, with its CRF and its band."""
-    labels = list(photo.labels)
+    labels = list(sample.labels)
     given = shares(heat, threshold, odds=odds)
     ids = np.array([0, *(label + 1 for label in labels)], np.uint8)
-    refined = ids[crf(draw(photo)[0], given, section["crf"]).argmax(0)]
+    refined = ids[crf(draw(sample)[0], given, section["crf"]).argmax(0)]
     peak = heat.max(0, initial=0)
     mask = refined.copy()
     mask[(peak > threshold - section["band"]) & (peak <= threshold + section["band"])] = IGNORE
-    return Made(seed_labels(heat, labels, threshold), refined, mask, mask_confidence(mask, given, labels))
+    return ExpectedMasks(
+        seed_labels(heat, labels, threshold), refined, mask, mask_confidence(mask, given, labels)
+    )
 
 
 def curve(stored: Mapping[str, Ids]) -> list[float]:
     """The mIoU of the heatmaps at every threshold of the grid."""
-    heat = [(photo, wide(stored, photo), draw(photo)[1]) for photo in SCORED]
+    heat = [(sample, wide(stored, sample), draw(sample)[1]) for sample in SCORED]
     tables = [
         sum(
-            count(ground_truth, seed_labels(found, photo.labels, t), LABELS)
-            for photo, found, ground_truth in heat
+            count(ground_truth, seed_labels(found, sample.labels, t), LABELS)
+            for sample, found, ground_truth in heat
         )
         for t in GRID
     ]
     return [mean_iou(np.asarray(table)) for table in tables]
 
 
-def metrics(points: list[float], made: Mapping[str, Made], threshold: float) -> dict[str, Any]:
+def metrics(
+    points: list[float], expected_masks: Mapping[str, ExpectedMasks], threshold: float
+) -> dict[str, Any]:
     """What metrics.json should say; `points` are those of the `curve`."""
-    seed, refined, mask = (total(made, kind) for kind in ("seed", "refined", "mask"))
+    seed, refined, mask = (total(expected_masks, kind) for kind in ("seed", "refined", "mask"))
     labelled = [label for label in range(1, LABELS) if mask[:, label].sum()]
     return {
         "corrected": 1,
         "quality": {
-            "confidence": np.mean([one.confidence for one in made.values()]),
-            "ignored": np.mean([(one.mask == IGNORE).mean() for one in made.values()]),
+            "confidence": np.mean([one.confidence for one in expected_masks.values()]),
+            "ignored": np.mean([(one.mask == IGNORE).mean() for one in expected_masks.values()]),
         },
         "threshold": threshold,
         "heatmaps": {
@@ -87,9 +93,11 @@ def metrics(points: list[float], made: Mapping[str, Made], threshold: float) -> 
     }
 
 
-def total(made: Mapping[str, Made], kind: str) -> Any:
+def total(expected_masks: Mapping[str, ExpectedMasks], kind: str) -> Any:
     """Pixels by true and found label, of all images whose masks count in scores."""
-    return sum(count(draw(photo)[1], getattr(made[photo.name], kind), LABELS) for photo in SCORED)
+    return sum(
+        count(draw(sample)[1], getattr(expected_masks[sample.name], kind), LABELS) for sample in SCORED
+    )
 
 
 def otsu(heatmaps: Sequence[Ids], power: float) -> float:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.golden.masks_by_hand import mean_iou
 from tests.golden.nets_by_hand import read_ids
-from tests.golden.project import CLASSES, CORRECTED, PHOTOS
+from tests.golden.project import CLASSES, CORRECTED, SAMPLES
 from tests.golden.scores_by_hand import scores_by_hand
 from tests.golden.whole_run import METHODS, SUPERVISION, finished_run
 
@@ -46,7 +46,7 @@ def test_summary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 
 def score_predictions(supervision: str) -> dict[str, Any]:
     """The scores of the predicted masks of `val`, from the masks themselves."""
-    names = [photo.name for photo in PHOTOS if photo.split == "val" and photo.score]
+    names = [sample.name for sample in SAMPLES if sample.split == "val" and sample.score]
     pairs = [
         (ground_truth(name), read_ids(Path(f"data/predictions/{supervision}/{name}.png"))) for name in names
     ]
@@ -55,9 +55,9 @@ def score_predictions(supervision: str) -> dict[str, Any]:
 
 def mask_scores(name: str) -> dict[str, float]:
     """Precision and coverage from the masks, mIoU from the table, which is of masks without open pixels."""
-    photos = [p for p in PHOTOS if p.split == "train" and p.score and p.name != CORRECTED]
-    true = np.concatenate([ground_truth(photo.name).ravel() for photo in photos])
-    given = np.concatenate([read_ids(Path(f"data/masks/{name}/{p.name}.png")).ravel() for p in photos])
+    samples = [p for p in SAMPLES if p.split == "train" and p.score and p.name != CORRECTED]
+    true = np.concatenate([ground_truth(sample.name).ravel() for sample in samples])
+    given = np.concatenate([read_ids(Path(f"data/masks/{name}/{p.name}.png")).ravel() for p in samples])
     true, given = true[true != 255], given[true != 255]
     shares = [(true[given == i] == i).mean() for i in range(1, len(CLASSES) + 1) if (given == i).any()]
     return {"miou": table_miou(name), "precision": np.mean(shares), "coverage": (given != 255).mean()}

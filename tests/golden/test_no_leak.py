@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.golden.project import CLASSES, PHOTOS
+from tests.golden.project import CLASSES, SAMPLES
 from tests.golden.whole_run import change_samples, content, finished_run, noise, run_stages
 
 # What is trained, made and chosen with training images; of the classifier's reports, scores and label
@@ -28,8 +28,8 @@ OF_TRUE_MASKS = (
     "reports/segmentation/full/*",
     "reports/pseudo_masks/**/*",
 )
-TRAIN = [photo for photo in PHOTOS if photo.split == "train"]
-OTHERS = [photo for photo in PHOTOS if photo.split != "train"]
+TRAIN = [sample for sample in SAMPLES if sample.split == "train"]
+OTHERS = [sample for sample in SAMPLES if sample.split != "train"]
 
 
 def test_val_and_test_reach_no_training_and_no_choice(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -60,22 +60,22 @@ def test_ground_truth_of_training_images_reaches_no_weak_training(
 
 def replace_others() -> None:
     """Noise for all images, masks and labels of `val` and `test`, and masks where no correction may lie."""
-    for number, photo in enumerate(OTHERS):
-        image = noise(*photo.size, 256, number)
-        Image.fromarray(image).convert("RGB").save(f"data/photos/images/{photo.name}.png")
+    for number, sample in enumerate(OTHERS):
+        image = noise(*sample.size, 256, number)
+        Image.fromarray(image).convert("RGB").save(f"data/photos/images/{sample.name}.png")
         for folder in ("full", "corrected"):
-            save_noise(f"data/masks/{folder}/{photo.name}.png", photo.size, number)
-        save_noise(f"data/attention/{photo.name}.png", photo.size, number)
-    other_labels = {photo.name: [c for c in range(len(CLASSES)) if c not in photo.labels] for photo in OTHERS}
-    change_samples(
-        lambda sample: sample.update(labels=other_labels.get(str(sample["name"]), sample["labels"]))
-    )
+            save_noise(f"data/masks/{folder}/{sample.name}.png", sample.size, number)
+        save_noise(f"data/attention/{sample.name}.png", sample.size, number)
+    other_labels = {
+        sample.name: [c for c in range(len(CLASSES)) if c not in sample.labels] for sample in OTHERS
+    }
+    change_samples(lambda entry: entry.update(labels=other_labels.get(str(entry["name"]), entry["labels"])))
 
 
 def replace_ground_truth() -> None:
     """Noise for the ground-truth masks of training images; the corrected mask stays."""
-    for number, photo in enumerate(TRAIN):
-        save_noise(f"data/masks/full/{photo.name}.png", photo.size, number)
+    for number, sample in enumerate(TRAIN):
+        save_noise(f"data/masks/full/{sample.name}.png", sample.size, number)
 
 
 def save_noise(file: str, size: tuple[int, int], seed: int) -> None:

@@ -19,7 +19,7 @@ from pipeline.segmentation.segmentation_training import MaskedSamples, train_seg
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
-def test_ids_that_a_picture_may_have() -> None:
+def test_ids_that_an_image_may_have() -> None:
     assert correctable([1], 4, trusted=False).tolist() == [True, False, True, False]
     assert correctable([], 3, trusted=False).tolist() == [True, False, False]
     assert correctable([1], 4, trusted=True).tolist() == [False] * 4
