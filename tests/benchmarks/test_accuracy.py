@@ -12,9 +12,9 @@ from tests.image_folder import make_image_folder
 
 
 def test_variants_are_a_name_and_values() -> None:
-    found = named("short: classifier.training.steps=20 segmentation.supervision=[cam,full] a.b=null")
-    assert found.name == "short"
-    assert found.values == {
+    variant = named("short: classifier.training.steps=20 segmentation.supervision=[cam,full] a.b=null")
+    assert variant.name == "short"
+    assert variant.values == {
         "classifier.training.steps": 20,
         "segmentation.supervision": ["cam", "full"],
         "a.b": None,

@@ -27,17 +27,17 @@ def inspect(source: Source, folder: Path, **changes: object) -> Inspection:
     return inspect_folder(source, folder, data_params(**changes), 0)
 
 
-def samples(found: Inspection) -> dict[str, Sample]:
+def samples(inspection: Inspection) -> dict[str, Sample]:
     """The samples by name; there must be no errors."""
-    assert found.manifest is not None, found.errors
-    return {sample.name: sample for sample in found.manifest.samples}
+    assert inspection.manifest is not None, inspection.errors
+    return {sample.name: sample for sample in inspection.manifest.samples}
 
 
-def labels(found: Inspection) -> dict[str, tuple[str, ...]]:
+def labels(inspection: Inspection) -> dict[str, tuple[str, ...]]:
     """The names of the labels of each sample."""
-    named = samples(found)
-    assert found.manifest is not None
-    classes = found.manifest.classes
+    named = samples(inspection)
+    assert inspection.manifest is not None
+    classes = inspection.manifest.classes
     return {name: tuple(classes[i] for i in sample.labels) for name, sample in named.items()}
 
 
@@ -86,10 +86,10 @@ def make_voc(folder: Path, objects: Mapping[str, Sequence[tuple[str, int]]]) -> 
     """Images with objects (name, difficult), without lists and masks."""
     add_images(folder / "JPEGImages", *(f"{name}.jpg" for name in objects))
     (folder / "Annotations").mkdir()
-    for name, inside in objects.items():
+    for name, of_image in objects.items():
         text = "".join(
             f"<object><name>{n}</name><difficult>{d}</difficult><part><name>head</name></part></object>"
-            for n, d in inside
+            for n, d in of_image
         )
         (folder / "Annotations" / f"{name}.xml").write_text(f"<annotation>{text}</annotation>")
 

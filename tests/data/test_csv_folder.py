@@ -37,17 +37,17 @@ def only(lines: tuple[str, ...]) -> str:
 
 def test_good_folder(image_folder: ImageFolder) -> None:
     folder = image_folder()
-    found = inspect(folder)
-    assert found.errors == found.warnings == ()
-    assert found.manifest is not None
-    assert found.manifest.classes == CLASSES
-    assert found.manifest.root == folder.as_posix()
-    first, sixth = found.manifest.samples[0], found.manifest.samples[5]
+    inspection = inspect(folder)
+    assert inspection.errors == inspection.warnings == ()
+    assert inspection.manifest is not None
+    assert inspection.manifest.classes == CLASSES
+    assert inspection.manifest.root == folder.as_posix()
+    first, sixth = inspection.manifest.samples[0], inspection.manifest.samples[5]
     assert (first.name, first.image) == ("photo-00", "images/photo-00.jpg")
     assert (first.height, first.width, first.labels, first.split) == (48, 72, (0, 1), "train")
     assert (first.mask, first.score, len(first.sha256)) == (True, True, 64)
     assert (sixth.labels, sixth.split) == ((), "val")
-    assert found.manifest.image(first).shape == (48, 72, 3)
+    assert inspection.manifest.image(first).shape == (48, 72, 3)
 
 
 def test_everything_wrong_is_listed_at_once(image_folder: ImageFolder) -> None:
@@ -70,7 +70,7 @@ def test_everything_wrong_is_listed_at_once(image_folder: ImageFolder) -> None:
     write_image_file(folder / "masks" / "photo-07.png", mask)
     write_image_file(folder / "masks" / "photo-08.png", np.full((56, 80, 3), 7, np.uint8))
     (folder / "classes.txt").write_text("disc\nsquare\ntriangle\n")
-    found = inspect(folder, classes=("disc", "square", "triangle"))
+    inspection = inspect(folder, classes=("disc", "square", "triangle"))
     expected = [
         ("labels.csv, line 3: ", "got 'sqare'", "Did you mean 'square'?"),
         ("labels.csv, line 4: ", "train, val or test", "'training'"),
@@ -86,14 +86,17 @@ def test_everything_wrong_is_listed_at_once(image_folder: ImageFolder) -> None:
         ("photo-08.png (labels.csv, line 10)", "mode RGB"),
     ]
     for parts in expected:
-        assert any(all(part in line for part in parts) for line in found.errors), (parts, found.errors)
-    assert len(found.errors) == len(expected)
-    assert found.manifest is None
-    warned = "\n".join(found.warnings)
+        assert any(all(part in line for part in parts) for line in inspection.errors), (
+            parts,
+            inspection.errors,
+        )
+    assert len(inspection.errors) == len(expected)
+    assert inspection.manifest is None
+    warned = "\n".join(inspection.warnings)
     assert "line 11: expected each label once, got 'disc;disc'" in warned
     assert "2 unnamed: photo-03.jpg, photo-10.jpg" in warned
     assert "2 others: photo-03.png, photo-10.png" in warned
-    assert len(found.warnings) == 3
+    assert len(inspection.warnings) == 3
 
 
 def test_missing_folder_and_files_are_named(tmp_path: Path, image_folder: ImageFolder) -> None:
@@ -121,9 +124,9 @@ def test_missing_folder_and_files_are_named(tmp_path: Path, image_folder: ImageF
 def test_unreadable_table(image_folder: ImageFolder, content: bytes, message: str) -> None:
     folder = image_folder(images=3)
     (folder / "labels.csv").write_bytes(content)
-    found = inspect(folder)
-    assert found.manifest is None
-    assert any(message in line for line in found.errors), found.errors
+    inspection = inspect(folder)
+    assert inspection.manifest is None
+    assert any(message in line for line in inspection.errors), inspection.errors
 
 
 def test_byte_order_mark_windows_lines_and_other_columns_are_fine(image_folder: ImageFolder) -> None:
@@ -150,9 +153,9 @@ def test_order_of_rows_and_workers_do_not_matter(
 
 def test_val_is_chosen_by_the_seed_where_none_is_named(image_folder: ImageFolder) -> None:
     folder = image_folder(images=30, split=False)
-    found = [inspect(folder, seed=seed) for seed in (0, 0, 1)]
-    assert "expected a split val, got none" in only(found[0].warnings)
-    val = [{s.name for s in f.manifest.split("val")} for f in found if f.manifest]
+    inspections = [inspect(folder, seed=seed) for seed in (0, 0, 1)]
+    assert "expected a split val, got none" in only(inspections[0].warnings)
+    val = [{s.name for s in f.manifest.split("val")} for f in inspections if f.manifest]
     assert val[0] == val[1] != val[2]
     assert 4 <= len(val[0]) <= 8  # 0.2 of 30, and rounding per class
 
@@ -161,14 +164,14 @@ def test_only_rows_without_a_split_move_to_val(image_folder: ImageFolder) -> Non
     folder = image_folder()
     text = (folder / "labels.csv").read_text().replace(",val", ",")
     (folder / "labels.csv").write_text(text)
-    found = inspect(folder)
-    assert found.manifest is not None
-    assert {s.name for s in found.manifest.split("val")} < {"photo-03", "photo-04", "photo-05"}
+    inspection = inspect(folder)
+    assert inspection.manifest is not None
+    assert {s.name for s in inspection.manifest.split("val")} < {"photo-03", "photo-04", "photo-05"}
     (folder / "labels.csv").write_text(text.replace("disc,\n", "disc,val\n"))
-    found = inspect(folder)
-    assert found.manifest is not None
-    assert [s.name for s in found.manifest.split("val")] == ["photo-03"]
-    assert "2 without one. They are used for training." in only(found.warnings)
+    inspection = inspect(folder)
+    assert inspection.manifest is not None
+    assert [s.name for s in inspection.manifest.split("val")] == ["photo-03"]
+    assert "2 without one. They are used for training." in only(inspection.warnings)
 
 
 def test_test_split_is_kept(image_folder: ImageFolder) -> None:
@@ -202,8 +205,8 @@ def test_classes_come_from_params_then_file_then_labels(image_folder: ImageFolde
     ],
 )
 def test_wrong_classes(image_folder: ImageFolder, classes: tuple[str, ...], message: str) -> None:
-    found = inspect(image_folder(), classes=classes)
-    assert any(message in line for line in found.errors), found.errors
+    inspection = inspect(image_folder(), classes=classes)
+    assert any(message in line for line in inspection.errors), inspection.errors
 
 
 def test_background_only_data_has_no_classes(image_folder: ImageFolder) -> None:
@@ -219,16 +222,16 @@ def test_too_few_images_for_a_val_split(image_folder: ImageFolder) -> None:
 
 
 def test_masks_may_be_missing(image_folder: ImageFolder) -> None:
-    found = inspect(image_folder("without", masks=False))
-    assert found.errors == found.warnings == ()
-    assert found.manifest is not None
-    assert not any(s.mask or s.score for s in found.manifest.samples)
+    inspection = inspect(image_folder("without", masks=False))
+    assert inspection.errors == inspection.warnings == ()
+    assert inspection.manifest is not None
+    assert not any(s.mask or s.score for s in inspection.manifest.samples)
     folder = image_folder("some")
     (folder / "masks" / "photo-03.png").unlink()
-    found = inspect(folder)
-    assert found.errors == found.warnings == ()
-    assert found.manifest is not None
-    assert [s.name for s in found.manifest.samples if not s.mask] == ["photo-03"]
+    inspection = inspect(folder)
+    assert inspection.errors == inspection.warnings == ()
+    assert inspection.manifest is not None
+    assert [s.name for s in inspection.manifest.samples if not s.mask] == ["photo-03"]
 
 
 def test_score_0_keeps_the_mask_out_of_scores(image_folder: ImageFolder) -> None:
@@ -246,9 +249,9 @@ def test_score_0_keeps_the_mask_out_of_scores(image_folder: ImageFolder) -> None
 
 def test_masks_that_contradict_the_labels_are_a_warning(image_folder: ImageFolder) -> None:
     folder = image_folder()
-    found = inspect(folder, classes=("triangle", "square", "disc"))  # ids of disc and triangle swapped
-    assert found.manifest is not None
-    assert "classes of their labels only" in only(found.warnings)
+    inspection = inspect(folder, classes=("triangle", "square", "disc"))  # ids of disc and triangle swapped
+    assert inspection.manifest is not None
+    assert "classes of their labels only" in only(inspection.warnings)
 
 
 def test_rotated_image_is_compared_upright(image_folder: ImageFolder) -> None:
@@ -259,10 +262,10 @@ def test_rotated_image_is_compared_upright(image_folder: ImageFolder) -> None:
     with Image.open(file) as image:
         lying = image.rotate(90, expand=True)
     lying.save(file, exif=exif)
-    found = inspect(folder)
-    assert found.errors == ()
-    assert found.manifest is not None
-    assert (found.manifest.samples[0].height, found.manifest.samples[0].width) == (48, 72)
+    inspection = inspect(folder)
+    assert inspection.errors == ()
+    assert inspection.manifest is not None
+    assert (inspection.manifest.samples[0].height, inspection.manifest.samples[0].width) == (48, 72)
 
 
 def test_folders_below_images_are_part_of_the_name(tmp_path: Path) -> None:
@@ -271,10 +274,10 @@ def test_folders_below_images_are_part_of_the_name(tmp_path: Path) -> None:
         (folder / kind / "b" / "c").mkdir(parents=True)
         (folder / kind / f"photo-01.{suffix}").rename(folder / kind / "b" / "c" / f"photo-00.{suffix}")
     edit(folder, ("photo-01.jpg", "./b//c/photo-00.jpg"))
-    found = inspect(folder)
-    assert found.errors == found.warnings == ()
-    assert found.manifest is not None
-    first = found.manifest.samples[0]
+    inspection = inspect(folder)
+    assert inspection.errors == inspection.warnings == ()
+    assert inspection.manifest is not None
+    first = inspection.manifest.samples[0]
     assert (first.name, first.image, first.mask) == ("b/c/photo-00", "images/b/c/photo-00.jpg", True)
 
 
@@ -289,10 +292,10 @@ def test_images_elsewhere_are_refused(image_folder: ImageFolder, tmp_path: Path,
 
 def test_ground_truth_becomes_palette_pngs(image_folder: ImageFolder, tmp_path: Path) -> None:
     folder = image_folder()
-    found = inspect(folder)
-    assert found.manifest is not None
-    write_ground_truth(found, tmp_path / "full")
-    for sample in found.manifest.samples:
+    inspection = inspect(folder)
+    assert inspection.manifest is not None
+    write_ground_truth(inspection, tmp_path / "full")
+    for sample in inspection.manifest.samples:
         file = tmp_path / "full" / f"{sample.name}.png"
         with Image.open(file) as image:
             assert image.mode == "P"
@@ -305,11 +308,11 @@ def test_accents_of_file_names_count_the_same_in_one_letter_or_two(image_folder:
     for part, suffix in (("images", "jpg"), ("masks", "png")):
         (folder / part / f"photo-00.{suffix}").rename(folder / part / f"cafe\u0301.{suffix}")
         (folder / part / f"photo-01.{suffix}").rename(folder / part / f"caf\u00e9-1.{suffix}")
-    found = inspect(folder)
-    assert found.errors == found.warnings == ()
-    assert found.manifest is not None
-    assert [sample.mask for sample in found.manifest.samples].count(True) == 12
-    for sample in found.manifest.samples:
+    inspection = inspect(folder)
+    assert inspection.errors == inspection.warnings == ()
+    assert inspection.manifest is not None
+    assert [sample.mask for sample in inspection.manifest.samples].count(True) == 12
+    for sample in inspection.manifest.samples:
         assert (folder / sample.image).is_file()
 
 

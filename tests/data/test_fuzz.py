@@ -142,13 +142,13 @@ def examine(source: Source, folder: Path) -> None:
     """Read the folder; whatever is in it, what comes out is whole."""
     with guarded(folder):
         detect_source(folder)
-        found: Inspection = inspect(source, folder)
-        lines = (*found.errors, *found.warnings)
-        assert (found.manifest is None) == bool(found.errors)
+        inspection: Inspection = inspect(source, folder)
+        lines = (*inspection.errors, *inspection.warnings)
+        assert (inspection.manifest is None) == bool(inspection.errors)
         assert all(line.isprintable() for line in lines)
-        if found.manifest is not None:
-            write_ground_truth(found, folder.parent / "full")
-            for sample in found.manifest.samples:
+        if inspection.manifest is not None:
+            write_ground_truth(inspection, folder.parent / "full")
+            for sample in inspection.manifest.samples:
                 files.safe_join(folder, sample.image)
 
 

@@ -86,13 +86,13 @@ def fresh(name: str) -> Iterator[Path]:
 
 def add(path: Path) -> None:
     """Add `path`: what is kept then is whole, and after a refusal nothing is."""
-    said = StringIO()
-    with guarded(Path.cwd()), redirect_stderr(said), redirect_stdout(StringIO()):
+    output = StringIO()
+    with guarded(Path.cwd()), redirect_stderr(output), redirect_stdout(StringIO()):
         status = main(["corrections", "add", str(path)])
     kept = [file for file in Path("data/corrections").rglob("*") if file.is_file()]
     assert status in (0, 2)
     assert bool(kept) == (status == 0)
-    assert "error" in said.getvalue() or "camseg: " in said.getvalue() or not status
+    assert "error" in output.getvalue() or "camseg: " in output.getvalue() or not status
     for file in kept:
         assert file.parent == Path("data/corrections")
         assert file.name in ("a.png", "b.png", "classes.txt")

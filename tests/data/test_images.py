@@ -250,9 +250,9 @@ def test_broken_bytes_give_an_image_or_its_error(tmp_path: Path, kind: str, data
     buffer = io.BytesIO()
     Image.fromarray(RGB.repeat(4, 0)).save(buffer, kind)
     content = bytearray(buffer.getvalue())
-    places = st.integers(0, len(content) - 1)
-    for place, value in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), max_size=12)):
-        content[place] = value
+    positions = st.integers(0, len(content) - 1)
+    for position, value in data.draw(st.lists(st.tuples(positions, st.integers(0, 255)), max_size=12)):
+        content[position] = value
     (tmp_path / "a").write_bytes(content[: data.draw(st.integers(0, len(content)))])
     for read in (images.read_image, images.read_mask):
         with suppress(ImageError):

@@ -29,11 +29,11 @@ def scenes(finished: tuple[Finished, Finished], tmp_path: Path) -> Path:
     return shutil.copytree(finished[0].path, tmp_path / "project", symlinks=True)
 
 
-def require_failure(project: Path, stage: str, *said: str) -> None:
-    """Run a stage; it has to end with 1 and to say all of `said` without a traceback."""
+def require_failure(project: Path, stage: str, *messages: str) -> None:
+    """Run a stage; it has to end with 1 and to say all of `messages` without a traceback."""
     done = run_stage(project, stage)
     assert done.returncode == 1, done.stderr
-    for part in (f"{stage}: failed: ", *said):
+    for part in (f"{stage}: failed: ", *messages):
         assert part in done.stderr
     assert "Traceback" not in done.stderr
     assert not (project / "reports" / "seconds" / f"{stage}.json").exists()
@@ -106,16 +106,16 @@ def test_image_lost_after_prepare(csv_project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "message"),
     [
         ("classifier.encodr", "tu-resnet10t", "classifier.encodr"),
         ("classifier.training.warmup_step", 3, "classifier.training.warmup_step"),
         ("pseudo_masks.threshold", 1.5, "pseudo_masks.threshold"),
     ],
 )
-def test_impossible_params(csv_project: Path, key: str, value: object, said: str) -> None:
+def test_impossible_params(csv_project: Path, key: str, value: object, message: str) -> None:
     change_params(csv_project, {key: value})
-    require_failure(csv_project, "prepare", "params.yaml", said)
+    require_failure(csv_project, "prepare", "params.yaml", message)
 
 
 def test_missing_weights(csv_project: Path) -> None:

@@ -98,9 +98,9 @@ def test_permuted_labels_permute_the_confusion(
 @given(GROUND_TRUTH, PSEUDO_MASK)
 def test_pseudo_mask_counts_against_a_loop(ground_truth: np.ndarray, mask: np.ndarray) -> None:
     expected = np.zeros((LABELS, LABELS + 1), int)
-    for true, given_label in zip(ground_truth.ravel(), mask.ravel(), strict=True):
+    for true, label_in_mask in zip(ground_truth.ravel(), mask.ravel(), strict=True):
         if true != 255:
-            expected[true, LABELS if given_label == 255 else given_label] += 1
+            expected[true, LABELS if label_in_mask == 255 else label_in_mask] += 1
     np.testing.assert_array_equal(pseudo_mask_counts(ground_truth, mask, LABELS), expected)
 
 

@@ -42,14 +42,14 @@ def make(
 ) -> ExpectedMasks:
     """By the section `pseudo_masks`, with its CRF and its band."""
     labels = list(sample.labels)
-    given = shares(heat, threshold, odds=odds)
+    probabilities = shares(heat, threshold, odds=odds)
     ids = np.array([0, *(label + 1 for label in labels)], np.uint8)
-    refined = ids[crf(draw(sample)[0], given, section["crf"]).argmax(0)]
+    refined = ids[crf(draw(sample)[0], probabilities, section["crf"]).argmax(0)]
     peak = heat.max(0, initial=0)
     mask = refined.copy()
     mask[(peak > threshold - section["band"]) & (peak <= threshold + section["band"])] = IGNORE
     return ExpectedMasks(
-        seed_labels(heat, labels, threshold), refined, mask, mask_confidence(mask, given, labels)
+        seed_labels(heat, labels, threshold), refined, mask, mask_confidence(mask, probabilities, labels)
     )
 
 
@@ -58,8 +58,8 @@ def curve(stored: Mapping[str, Ids]) -> list[float]:
     heat = [(sample, wide(stored, sample), draw(sample)[1]) for sample in SCORED]
     tables = [
         sum(
-            count(ground_truth, seed_labels(found, sample.labels, t), LABELS)
-            for sample, found, ground_truth in heat
+            count(ground_truth, seed_labels(result, sample.labels, t), LABELS)
+            for sample, result, ground_truth in heat
         )
         for t in GRID
     ]
@@ -116,20 +116,20 @@ def otsu(heatmaps: Sequence[Ids], power: float) -> float:
 
 def seed_labels(heat: Array, labels: Sequence[int], threshold: float) -> Ids:
     """The label of the largest heat where that is above the threshold, else the background."""
-    found = np.zeros(heat.shape[1:], np.uint8)
+    result = np.zeros(heat.shape[1:], np.uint8)
     peak = np.full(heat.shape[1:], threshold)
     for one, label in zip(heat, labels, strict=True):
-        found[one > peak] = label + 1
+        result[one > peak] = label + 1
         peak = np.maximum(peak, one)
-    return found
+    return result
 
 
 def shares(heat: Array, threshold: float, *, odds: bool) -> Array:
     """Probabilities (P + 1, H, W) of the background and the labels, by their heat or by its odds."""
-    scores = np.stack([np.full(heat.shape[1:], threshold), *heat])
+    values = np.stack([np.full(heat.shape[1:], threshold), *heat])
     if odds:
-        scores = scores / (1 + 0.5 / 255 - scores)  # half a level: the odds of 1 are infinite
-    return np.asarray(scores / scores.sum(0))
+        values = values / (1 + 0.5 / 255 - values)  # half a level: the odds of 1 are infinite
+    return np.asarray(values / values.sum(0))
 
 
 def crf(image: Ids, probabilities: Array, section: Mapping[str, Any]) -> Array:
@@ -150,14 +150,14 @@ def crf(image: Ids, probabilities: Array, section: Mapping[str, Any]) -> Array:
         rgbim=np.ascontiguousarray(image),
         compat=section["bilateral_compat"],
     )
-    found = np.array(field.inference(section["iterations"]), np.float64)
-    return found.reshape(labels, height, width)
+    result = np.array(field.inference(section["iterations"]), np.float64)
+    return result.reshape(labels, height, width)
 
 
-def count(ground_truth: Ids, found: Ids, labels: int) -> NDArray[np.int64]:
+def count(ground_truth: Ids, prediction: Ids, labels: int) -> NDArray[np.int64]:
     """Pixels by true label (rows) and found label (columns, open ones last), without open true ones."""
     known = ground_truth != IGNORE
-    columns = np.where(found == IGNORE, labels, found)
+    columns = np.where(prediction == IGNORE, labels, prediction)
     table = np.zeros((labels, labels + 1), np.int64)
     np.add.at(table, (ground_truth[known], columns[known]), 1)
     return table

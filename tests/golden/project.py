@@ -185,10 +185,10 @@ class StubEncoder(nn.Module, EncoderMixin):
         """The strides are what they are."""
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        found = functional.relu(self.colours(images))
+        activations = functional.relu(self.colours(images))
         depths = [images]
         for stride in (2, 4, 8, 8, 8):
-            depths.append(functional.avg_pool2d(found, stride))
+            depths.append(functional.avg_pool2d(activations, stride))
         return depths
 
 

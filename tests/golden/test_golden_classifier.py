@@ -56,10 +56,10 @@ def test_the_scores_are_those_of_the_saved_network_on_val() -> None:
     change_params(Path(), {f"classifier.training.{key}": value for key, value in training.items()})
     train_classifier.main()
     weights = read_tensors(SAVED)
-    found = {p.name: class_probabilities(weights, draw(p)[0], LONG_SIDE) for p in SAMPLES}
+    probabilities = {p.name: class_probabilities(weights, draw(p)[0], LONG_SIDE) for p in SAMPLES}
     val = [sample for sample in SAMPLES if sample.split == "val"]
     ground_truth = [[c in p.labels for p in val] for c in range(3)]
-    scores = [[float(found[p.name][c]) for p in val] for c in range(3)]
+    scores = [[float(probabilities[p.name][c]) for p in val] for c in range(3)]
     expected = [(average_precision(*pair), f1(*pair)) for pair in zip(ground_truth, scores, strict=True)]
     written = rows(REPORT / "classes.csv")
     assert [row["class"] for row in written] == list(CLASSES)
@@ -76,12 +76,12 @@ def test_the_label_issues_are_the_labels_of_train_and_val_that_it_contradicts() 
     weights = read_tensors(SAVED)
     expected = []
     for sample in SAMPLES:
-        found = class_probabilities(weights, draw(sample)[0], LONG_SIDE)
-        for c, probability in enumerate(found):
-            given = c in sample.labels
-            distance = abs(given - probability)
+        actual = class_probabilities(weights, draw(sample)[0], LONG_SIDE)
+        for c, probability in enumerate(actual):
+            labelled = c in sample.labels
+            distance = abs(labelled - probability)
             if distance > 0.5 and sample.split != "test":
-                row = (sample.name, sample.split, CLASSES[c], str(int(given)))
+                row = (sample.name, sample.split, CLASSES[c], str(int(labelled)))
                 expected.append((distance, row, probability))
     expected.sort(reverse=True)
     written = rows(REPORT / "label_issues.csv")

@@ -62,10 +62,10 @@ def test_the_case_tells_wrong_means_apart() -> None:
 def assert_predicted(sample: GoldenSample, refine: str) -> None:
     """The mask is the most probable label of the mean probabilities, wherever rounding does not decide."""
     image = read_ids(Path(f"data/photos/images/{sample.name}.png"))
-    found = read_ids(Path(f"data/predictions/cam/{sample.name}.png"))
+    mask = read_ids(Path(f"data/predictions/cam/{sample.name}.png"))
     probabilities = np.mean([softmax(view) for view in views_by_hand(image, SIDES)], 0)
     (row,) = (row for row in read_table(REPORTS / "images.csv") if row["name"] == sample.name)
-    assert float(row["confidence"]) == pytest.approx(confidence(found, probabilities), abs=1e-6)
+    assert float(row["confidence"]) == pytest.approx(confidence(mask, probabilities), abs=1e-6)
     if refine == "crf":
         before = probabilities.argmax(0)
         probabilities = refined(image, probabilities)
@@ -73,7 +73,7 @@ def assert_predicted(sample: GoldenSample, refine: str) -> None:
     second, highest = np.sort(probabilities, 0)[-2:]
     clear = highest - second > ROUNDING[refine]
     assert clear.mean() > 0.99
-    assert np.array_equal(found[clear], probabilities.argmax(0)[clear])
+    assert np.array_equal(mask[clear], probabilities.argmax(0)[clear])
 
 
 def confidence(mask: np.ndarray, probabilities: np.ndarray) -> float:
@@ -86,9 +86,9 @@ def refined(image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """The CRF among the background and the labels that win somewhere; others get 0."""
     ids = sorted({0, *probabilities.argmax(0).ravel().tolist()})
     section = YAML(typ="safe").load(Path("params.yaml").read_text())["pseudo_masks"]["crf"]
-    found = np.zeros_like(probabilities)
-    found[ids] = crf(image, probabilities[ids] / probabilities[ids].sum(0), section)
-    return found
+    result = np.zeros_like(probabilities)
+    result[ids] = crf(image, probabilities[ids] / probabilities[ids].sum(0), section)
+    return result
 
 
 def assert_scored(names: list[str]) -> None:
@@ -97,21 +97,24 @@ def assert_scored(names: list[str]) -> None:
         (read_ids(Path(f"data/masks/full/{n}.png")), read_ids(Path(f"data/predictions/cam/{n}.png")))
         for n in names
     ]
-    found = json.loads((REPORTS / "metrics.json").read_text())
+    metrics = json.loads((REPORTS / "metrics.json").read_text())
     expected = scores_by_hand(pairs, NAMES, width=0.04)
-    assert found["iou_per_class"] == pytest.approx(expected["iou_per_class"], abs=1e-6)
+    assert metrics["iou_per_class"] == pytest.approx(expected["iou_per_class"], abs=1e-6)
     for score in ("miou", "boundary_iou"):
-        assert found[score] == pytest.approx(expected[score], abs=1e-6)
-    own = {name: scores_by_hand([pair], NAMES, 0.04)["miou"] for name, pair in zip(names, pairs, strict=True)}
+        assert metrics[score] == pytest.approx(expected[score], abs=1e-6)
+    by_name = {
+        name: scores_by_hand([pair], NAMES, 0.04)["miou"] for name, pair in zip(names, pairs, strict=True)
+    }
     rows = read_table(REPORTS / "images.csv")
-    assert {row["name"]: float(row["miou"]) for row in rows if row["miou"]} == pytest.approx(own, abs=1e-6)
+    assert {row["name"]: float(row["miou"]) for row in rows if row["miou"]} == pytest.approx(
+        by_name, abs=1e-6
+    )
     assert [row["name"] for row in rows if not row["miou"]] == [UNSCORED.name]
-    for row, ground_truth in zip(read_table(REPORTS / "confusion.csv"), range(len(NAMES)), strict=True):
+    for row, true_id in zip(read_table(REPORTS / "confusion.csv"), range(len(NAMES)), strict=True):
         counts = [
-            sum(int(((t == ground_truth) & (p == label)).sum()) for t, p in pairs)
-            for label in range(len(NAMES))
+            sum(int(((t == true_id) & (p == label)).sum()) for t, p in pairs) for label in range(len(NAMES))
         ]
-        assert row == {"ground_truth": NAMES[ground_truth], **dict(zip(NAMES, map(str, counts), strict=True))}
+        assert row == {"ground_truth": NAMES[true_id], **dict(zip(NAMES, map(str, counts), strict=True))}
 
 
 def read_table(file: Path) -> list[dict[str, str]]:

@@ -87,8 +87,8 @@ def check(target: str, stored: Mapping[str, Ids], threshold: float, first: First
 
 def judged(one: ExpectedMasks, heat: Array, sample: GoldenSample, threshold: float) -> ExpectedMasks:
     """`one` with the confidence that other heat gives it."""
-    given = shares(heat, threshold, odds=False)
-    return replace(one, confidence=mask_confidence(one.mask, given, sample.labels))
+    probabilities = shares(heat, threshold, odds=False)
+    return replace(one, confidence=mask_confidence(one.mask, probabilities, sample.labels))
 
 
 def check_masks(folder: Path, expected_masks: Mapping[str, ExpectedMasks]) -> None:
@@ -145,8 +145,8 @@ def test_masks_at_the_threshold_that_suits_the_corrected_mask() -> None:
 
 
 def best_threshold(heat: Array, sample: GoldenSample, ground_truth: Ids) -> float:
-    found = [mean_iou(count(ground_truth, seed_labels(heat, sample.labels, t), LABELS)) for t in GRID]
-    return GRID[found.index(max(found))]
+    miou = [mean_iou(count(ground_truth, seed_labels(heat, sample.labels, t), LABELS)) for t in GRID]
+    return GRID[miou.index(max(miou))]
 
 
 @pytest.mark.parametrize(("scales", "flip"), [([1.0, 1.25, 1.5], True), ([0.75, 1.5], False)])

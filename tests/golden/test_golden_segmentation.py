@@ -79,8 +79,8 @@ def make_trainable(folder: Path, patch: pytest.MonkeyPatch, training: Mapping[st
     """A project of images of one long side, the stub in the place of the network, and its start."""
     sized = tuple(replace(sample, size=size) for sample, size in zip(project.SAMPLES, SIZES, strict=True))
     patch.setattr(project, "SAMPLES", sized)
-    own = {f"segmentation.training.{key}": value for key, value in training.items()}
-    make_project(folder, patch, {**TRAINING, **own})
+    changes = {f"segmentation.training.{key}": value for key, value in training.items()}
+    make_project(folder, patch, {**TRAINING, **changes})
     use_pixel_net(patch)
     Path("models/classifier").mkdir(parents=True)
     save_file({"encoder.weight": encoder_start().float()}, "models/classifier/model.safetensors")
@@ -132,6 +132,6 @@ def assert_trained(supervision: str, expected: Trained) -> None:
         last = int(row["step"])
         assert row["loss"] == pytest.approx(np.mean(expected.losses[first:last]), abs=1e-6)
         assert row["lr"] == pytest.approx(expected.rates[last - 1], abs=1e-9)
-    found = load_file(f"models/segmentation/{supervision}/model.safetensors")
+    actual = load_file(f"models/segmentation/{supervision}/model.safetensors")
     for key, weights in zip(("encoder.weight", "head"), expected.weights, strict=True):
-        torch.testing.assert_close(found[key], weights, rtol=0, atol=1e-6)
+        torch.testing.assert_close(actual[key], weights, rtol=0, atol=1e-6)

@@ -35,9 +35,9 @@ OTHERS = [sample for sample in SAMPLES if sample.split != "train"]
 def test_val_and_test_reach_no_training_and_no_choice(tmp_path_factory: pytest.TempPathFactory) -> None:
     plain, other = finished_run(tmp_path_factory), tmp_path_factory.mktemp("others-are-noise")
     run_stages(other, replace_others)
-    found = content(plain, *CHOSEN)
-    assert len(found) > 40
-    assert changed(found, content(other, *CHOSEN)) == []
+    files = content(plain, *CHOSEN)
+    assert len(files) > 40
+    assert changed(files, content(other, *CHOSEN)) == []
     # The noise was there: everything that scores on `val` saw it.
     for file in ("classifier/metrics.json", "evaluation/cam/metrics.json", "evaluation/full/metrics.json"):
         assert (plain / "reports" / file).read_bytes() != (other / "reports" / file).read_bytes()
@@ -89,9 +89,9 @@ def changed(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
 
 def chosen(folder: Path) -> dict[str, Any]:
     """What `metrics.json` and `images.csv` in `folder` say without ground-truth masks."""
-    found = json.loads((folder / "metrics.json").read_text())
+    metrics = json.loads((folder / "metrics.json").read_text())
     with (folder / "images.csv").open() as file:
         rows = [
             {key: row[key] for key in ("name", "confidence", "corrected")} for row in csv.DictReader(file)
         ]
-    return {key: found[key] for key in ("threshold", "corrected", "quality")} | {"images": rows}
+    return {key: metrics[key] for key in ("threshold", "corrected", "quality")} | {"images": rows}
