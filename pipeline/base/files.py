@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
+
+_OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:[/\\]|(^|[/\\])\.\.($|[/\\])|\0")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -103,6 +106,16 @@ def note_if_empty(folder: Path, note: str) -> None:
     """Write `note` as `README.txt` if `folder` is empty: DVC warns of it wherever it is used."""
     if not any(folder.iterdir()):
         write_text(folder / "README.txt", f"{note}\n")
+
+
+def check_inside(folder: Path, relative: str) -> None:
+    """Refuse what `safe_join` refuses without a look at the disk: links are for it to see.
+
+    Raises:
+        UserError: `relative` is absolute, has a drive, climbs out with `..`, or is no name of a file.
+    """
+    if _OUTSIDE.search(relative):
+        raise UserError(f"{relative!r} leaves the folder {folder}")
 
 
 def safe_join(folder: Path, relative: str) -> Path:
