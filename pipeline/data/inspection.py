@@ -49,9 +49,7 @@ class Inspection:
     hashes: Mapping[str, int] = field(default_factory=dict, repr=False)  # see `difference_hash`, by name
 
 
-def inspect_folder(
-    source: Source, path: Path, data: DataParams, seed: int, workers: int | None = None
-) -> Inspection:
+def inspect_folder(source: Source, path: Path, data: DataParams, seed: int) -> Inspection:
     """Read labels, images and masks of the folder `path`; every problem is listed, none stops the search.
 
     Where no record is in `val`, a share of the records without a split moves there (of all in `train`, if
@@ -64,7 +62,7 @@ def inspect_folder(
     records, dropped = with_classes(parsed, mapping)
     records = as_on_disk(path, records)
     reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels)
-    decoded = list(zip(records, decode_all(reader, records, workers), strict=True))
+    decoded = list(zip(records, decode_all(reader, records), strict=True))
     decoded, file_problems = _readable(decoded, data)
     records = [record for record, _ in decoded]
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
@@ -90,7 +88,7 @@ def inspect_folder(
     )
 
 
-def write_ground_truth(inspection: Inspection, folder: Path, workers: int | None = None) -> None:
+def write_ground_truth(inspection: Inspection, folder: Path) -> None:
     """Write the masks of an inspected folder without errors to `folder`, all as palette PNGs."""
     if inspection.manifest is None or inspection.masks is None:
         raise ValueError("expected a folder without errors")
@@ -98,7 +96,7 @@ def write_ground_truth(inspection: Inspection, folder: Path, workers: int | None
     writer = mask_writer(folder, len(records))
     function = partial(_write_block, inspection.masks.reader, inspection.masks.table, writer)
     blocks = list(enumerate(in_blocks(records)))
-    parallel_map(function, blocks, workers=workers, description="writing ground-truth masks")
+    parallel_map(function, blocks, description="writing ground-truth masks")
     writer.finish()
 
 
@@ -173,10 +171,8 @@ def _surprising_masks(
     names = []
     for record, files in decoded:
         sources = [mapping.names[i - 1] for i in files.ids or () if 1 <= i <= len(mapping.names)]
-        if {mapping.targets[name] for name in sources} - {
-            None,
-            *record.labels,
-        } and record.name not in unclear:
+        denied = {mapping.targets[name] for name in sources} - {None, *record.labels}
+        if denied and record.name not in unclear:
             names.append(record.name)
     expected = "masks with the classes of their labels only"
     advice = "Check that the ids are in the order of the classes; scores use the masks as they are."

@@ -64,6 +64,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def read_manifest(folder: Path) -> Manifest:
     """Read `folder/manifest.json`, and check the names, splits and labels of its samples."""
     file = folder / "manifest.json"
+    if not file.is_file():
+        raise UserError(f"{folder}: there is no data set yet. Run `make repro` first")
     raw = read_json(file)
     columns = raw["samples"]
     if not isinstance(columns, dict) or set(columns) != set(FIELDS):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.files import safe_join, write_bytes
 from pipeline.base.name_index import NameIndex, read_name_index, write_name_index
-from pipeline.base.parallel import in_blocks, worker_count
+from pipeline.base.parallel import in_blocks
 from pipeline.data.images import ImageError, Mask, read_mask
 
 MOST_FILES = 20_000  # masks of a folder that are a file each
@@ -135,7 +135,7 @@ def count_ids(folder: Path, samples: Sequence[Named]) -> NDArray[np.int64]:
     def of_block(block: Sequence[Named]) -> NDArray[np.int64]:
         return sum((np.bincount(load_mask(folder, s).ravel(), minlength=256) for s in block), nothing)
 
-    with ThreadPoolExecutor(worker_count()) as threads:
+    with ThreadPoolExecutor() as threads:
         return sum(threads.map(of_block, in_blocks(samples)), nothing)
 
 

@@ -7,24 +7,15 @@ from typing import Any
 
 from pipeline.base.files import json_list, write_parts
 from pipeline.data.images import IGNORE, Mask
-from pipeline.export.items import (
-    ExportItem,
-    copy_image,
-    label_ids_of,
-    label_name,
-    named_ids,
-    read_masks,
-    write_confidence,
-)
+from pipeline.export.items import ExportItem, copy_image, label_ids_of, label_name, named_ids, read_masks
 from pipeline.formats.coco_rle import bounding_box, encode_runs
 
 CocoObject = dict[str, Any]
 
 
 def export_coco(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
-    """Write `annotations.json`, `images/` and `confidence.csv` to `folder`."""
+    """Write `annotations.json` and `images/` to `folder`."""
     write_parts(folder / "annotations.json", annotation_file(items, classes, folder / "images"))
-    write_confidence(folder, items)
 
 
 def annotation_file(items: Sequence[ExportItem], classes: Sequence[str], images: Path) -> Iterator[bytes]:

@@ -1,14 +1,10 @@
-"""Masks of the training images from stored heatmaps, and their scores where ground truth exists.
-
-A corrected mask replaces the pseudo-mask of its image. Models train on corrected masks, so no score counts
-them.
-"""
+"""Masks of the training images from stored heatmaps, and the scores of those that nobody corrected."""
 
 from collections.abc import Sequence
 from functools import partial
 
 from pipeline import paths
-from pipeline.base.files import write_csv, write_json, write_text
+from pipeline.base.files import write_csv, write_json, write_lines
 from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.base.work_folder import publish
 from pipeline.data.manifest import Sample
@@ -27,7 +23,7 @@ def make_masks(stage: str, target: str, job: PseudoMaskJob, samples: Sequence[Sa
     """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`."""
     counts, rows = make_blocks(target, job, samples)
     corrected = [s.name for s, row in zip(samples, rows, strict=True) if row.corrected]
-    write_text(job.work / "masks" / paths.BY_HAND, "".join(f"{name}\n" for name in corrected))
+    write_lines(job.work / "masks" / paths.BY_HAND, corrected)
     folder, classes = paths.REPORTS / "pseudo_masks" / target, job.manifest.classes
     scored = any(s.score and not row.corrected for s, row in zip(samples, rows, strict=True))
     metrics = write_mask_scores(counts, job.heat.threshold, classes, folder, scored=scored)
