@@ -56,7 +56,7 @@ def read_name_index(folder: Path) -> NameIndex:
     return _read(file, found.st_mtime_ns, found.st_ino)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)  # heatmaps, a second opinion, ground truth, corrected masks
 def _read(file: Path, _written: int, _inode: int) -> NameIndex:
     with np.load(file, allow_pickle=False) as columns:
         return NameIndex(dict(columns))
