@@ -2,7 +2,7 @@
 
     python -m benchmarks.scale [--few 1000] [--many 50000] [--manifest 1000000] [--out scale.json]
 
-Prints a table, writes JSON. The data are made up, and lie in a folder that is removed afterwards: no photo is
+Prints a table, writes JSON. The data are made up, and lie in a folder that is removed afterwards: no image is
 needed. The manifest is also measured at its own size, with the memory that it takes.
 """
 

@@ -167,8 +167,8 @@ def portable(path: Path) -> str:
     absolute = path.absolute()
     if ".." in absolute.parts:
         absolute = absolute.resolve()
-    inside = absolute.is_relative_to(Path.cwd())
-    return (absolute.relative_to(Path.cwd()) if inside else absolute).as_posix()
+    in_project = absolute.is_relative_to(Path.cwd())
+    return (absolute.relative_to(Path.cwd()) if in_project else absolute).as_posix()
 
 
 def choose_encoder(weights: str, encoder: str | None, params: Params) -> str:

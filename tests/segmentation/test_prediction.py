@@ -76,10 +76,10 @@ def test_heat_of_a_large_image_takes_the_room_of_the_working_size(monkeypatch: p
     expected = predict_heatmaps(net, small, (0, 1), (1.0,), flip=True)
     sizes = []
 
-    def recorded(*given: Any, **named: Any) -> torch.Tensor:
-        found = predict_probabilities(*given, **named)
-        sizes.append(tuple(found.shape))
-        return found
+    def recorded(*arguments: Any, **options: Any) -> torch.Tensor:
+        probabilities = predict_probabilities(*arguments, **options)
+        sizes.append(tuple(probabilities.shape))
+        return probabilities
 
     monkeypatch.setattr(prediction, "predict_probabilities", recorded)
     heat = predict_heatmaps(net, large, (0, 1), (1.0,), flip=True)
