@@ -25,7 +25,8 @@ import numpy as np
 from benchmarks.accuracy import QUICK, ROOT, Outcome, assignment, call, markdown, prepare, run
 from pipeline.base.files import write_json, write_text
 from pipeline.data.corrections.store import store_corrections
-from pipeline.data.manifest import Manifest, Sample, load_mask, read_manifest
+from pipeline.data.manifest import Manifest, Sample, read_manifest
+from pipeline.data.mask_store import load_mask
 
 WORK = ROOT / ".work" / "corrections"
 SHOWN = ("weak", "full", "weak / full", "minutes")

@@ -16,7 +16,7 @@ Prints a table. What it shows is no result: these masks are made with ground tru
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,9 +27,10 @@ from numpy.typing import NDArray
 from benchmarks.accuracy import call
 from pipeline import paths
 from pipeline.base.files import read_json, write_text
-from pipeline.base.parallel import parallel_map
-from pipeline.data.images import IGNORE, Mask, write_mask
-from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_manifest
+from pipeline.base.parallel import in_blocks, parallel_map
+from pipeline.data.images import IGNORE, Mask, mask_png
+from pipeline.data.manifest import Manifest, Sample, read_manifest
+from pipeline.data.mask_store import MaskWriter, has_mask, load_mask, mask_writer
 from pipeline.evaluation.confusion import confusion_matrix, mean_iou, pseudo_mask_counts, score_pseudo_masks
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.pseudo_masks import make_pseudo_mask
@@ -53,7 +54,7 @@ def main() -> None:
     given = parser.parse_args()
     os.chdir(given.project)
     manifest, params = read_manifest(paths.PREPARED), load_params().pseudo_masks
-    known = [s for s in manifest.split("train") if mask_path(paths.GROUND_TRUTH, s).exists()]
+    known = [s for s in manifest.split("train") if has_mask(paths.GROUND_TRUTH, s)]
     method = method_of(given.masks)
     makers: dict[str, Callable[[Sample], Mask]] = {
         given.masks: partial(load_mask, paths.MASKS / given.masks),
@@ -64,7 +65,10 @@ def main() -> None:
     }
     for name, maker in makers.items():
         if name not in (given.masks, "full"):
-            parallel_map(partial(write_one, paths.MASKS / name, maker), known, description=name)
+            writer = mask_writer(paths.MASKS / name, len(known))
+            blocks = list(enumerate(in_blocks(known)))
+            parallel_map(partial(write_block, writer, maker), blocks, description=name)
+            writer.finish()
             write_text(paths.MASKS / name / paths.BY_HAND, "")  # pseudo-masks, as far as the teacher goes
         line = f"{name:16} masks {score(manifest, paths.MASKS / name, known):.3f}"
         print(line if given.only_masks else f"{line}  val {trained(name):.3f}", flush=True)
@@ -111,12 +115,15 @@ def best_threshold(manifest: Manifest, method: str, params: PseudoMaskParams, sa
         for t in THRESHOLDS
     ]
     best = float(THRESHOLDS[int(np.nanargmax(scores))])
-    return make_pseudo_mask(manifest.image(sample), stored, classes, best, params).refined
+    return make_pseudo_mask(manifest.image(sample), heat, classes, best, params).refined
 
 
-def write_one(folder: Path, maker: Callable[[Sample], Mask], sample: Sample) -> None:
-    """Write the mask that `maker` makes of a sample."""
-    write_mask(mask_path(folder, sample), maker(sample))
+def write_block(
+    writer: MaskWriter, maker: Callable[[Sample], Mask], block: tuple[int, Sequence[Sample]]
+) -> None:
+    """Write the masks that `maker` makes of the samples of a block."""
+    number, samples = block
+    writer.write(number, {sample.name: mask_png(maker(sample)) for sample in samples})
 
 
 def score(manifest: Manifest, folder: Path, samples: list[Sample]) -> float:

@@ -4,9 +4,10 @@ import csv
 import io
 import json
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,34 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 
+_OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:[/\\]|(^|[/\\])\.\.($|[/\\])|\0")
+
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader, a killed run or a lost machine never leaves half a file.
+    """`write_parts` of one part."""
+    write_parts(path, (content,))
+
+
+def write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """Write `parts` to `path` so that a reader, a killed run or a lost machine never leaves half a file.
 
     Raises:
         OSError: it cannot be written; the message names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    half, size = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part"), 0
     try:
         with half.open("xb") as file:
-            file.write(content)
+            for part in parts:
+                size += len(part)
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())  # else the name can reach the disk before the content does
         half.replace(path)
     except BaseException as error:
         half.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:  # of a full disk, say
-            need = f"{error.strerror}, in writing {len(content) / 1e6:.3f} MB"
+            need = f"{error.strerror}, in writing {size / 1e6:.3f} MB"
             raise OSError(error.errno, need, str(path)) from error
         raise
 
@@ -67,6 +77,15 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
     write_bytes(path, content.getvalue())
+
+
+def json_list(entries: Iterable[Any]) -> Iterator[bytes]:
+    """A JSON list in parts: the bytes of `json.dumps`, but the entries need not be in memory together."""
+    before = "["
+    for entry in entries:
+        yield (before + json.dumps(entry, ensure_ascii=False, allow_nan=False)).encode()
+        before = ", "
+    yield b"[]" if before == "[" else b"]"
 
 
 def read_json(path: Path) -> Any:
@@ -114,6 +133,16 @@ def note_if_empty(folder: Path, note: str) -> None:
     """Write `note` as `README.txt` if `folder` is empty: DVC warns of it wherever it is used."""
     if not any(folder.iterdir()):
         write_text(folder / "README.txt", f"{note}\n")
+
+
+def check_inside(folder: Path, relative: str) -> None:
+    """Refuse what `safe_join` refuses without a look at the disk: links are for it to see.
+
+    Raises:
+        UserError: `relative` is absolute, has a drive, climbs out with `..`, or is no name of a file.
+    """
+    if _OUTSIDE.search(relative):
+        raise UserError(f"{relative!r} leaves the folder {folder}")
 
 
 def safe_join(folder: Path, relative: str) -> Path:

@@ -20,6 +20,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WORKERS = "CAMSEG_WORKERS"
+BLOCK = 256  # items of a block, at most
 
 
 def parallel_map(function: Callable[[T], R], items: Sequence[T], *, description: str) -> list[R]:
@@ -38,6 +39,16 @@ def parallel_stream(function: Callable[[T], R], items: Sequence[T], *, descripti
     # The bar hides itself where stderr is no terminal.
     results = _results(function, items, min(workers, max(1, len(items))))
     return iter(tqdm(results, total=len(items), desc=description, disable=None))
+
+
+def in_blocks(items: Sequence[T]) -> list[Sequence[T]]:
+    """`items` in blocks, the unit of work that is done and written as one.
+
+    Each has 256 items at most; fewer, where there would be less than 256 blocks, so that all cores have work.
+    The number of items alone decides.
+    """
+    length = min(BLOCK, max(1, len(items) // BLOCK))
+    return [items[start : start + length] for start in range(0, len(items), length)]
 
 
 def read_ahead(read: Callable[[T], R], items: Iterable[T], ahead: int = 2) -> Iterator[R]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,9 @@ def file_digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     files = sorted(p for p in path.rglob("*") if p.is_file())
-    return digest(json.dumps([(f.relative_to(path).as_posix(), file_digest(f)) for f in files]).encode())
+    names = [file.relative_to(path).as_posix() for file in files]
+    with ThreadPoolExecutor() as threads:
+        return digest(json.dumps(list(zip(names, threads.map(file_digest, files), strict=True))).encode())
 
 
 def digest(content: bytes) -> str:

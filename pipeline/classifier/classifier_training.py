@@ -15,7 +15,8 @@ from tqdm import tqdm
 from pipeline.classifier.erasing_and_gain import attention, attention_error, attention_mining, erase
 from pipeline.classifier.network import Classifier
 from pipeline.data.images import IGNORE, Mask
-from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.data.resize import image_tensor
 from pipeline.data.training_examples import TargetParts, TrainingStream, TrainingTarget
 from pipeline.engine.averaging import PastAverage
@@ -68,7 +69,7 @@ def target(classes: int, masks: Path | None, sample: Sample) -> TargetParts:
 
 def known_mask(folder: Path, sample: Sample) -> Mask:
     """The mask of `sample` in `folder`, uint8 (H, W); 255 everywhere if there is none."""
-    if mask_path(folder, sample).exists():
+    if has_mask(folder, sample):
         return load_mask(folder, sample)
     return np.full((sample.height, sample.width), IGNORE, np.uint8)
 

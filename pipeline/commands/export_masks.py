@@ -8,7 +8,8 @@ from pathlib import Path
 from pipeline import paths
 from pipeline.base.files import safe_join
 from pipeline.commands.outputs import new_folder
-from pipeline.data.manifest import Manifest, mask_path, read_manifest
+from pipeline.data.manifest import Manifest, read_manifest
+from pipeline.data.mask_store import has_mask
 from pipeline.errors import UserError
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
@@ -75,7 +76,7 @@ def find_source(arguments: argparse.Namespace, params: Params) -> MaskSource:
 
 def read_items(manifest: Manifest, source: MaskSource) -> list[ExportItem]:
     """The masks of `source` with their images and confidences; at least one mask is needed."""
-    samples = [sample for sample in manifest.samples if mask_path(source.folder, sample).is_file()]
+    samples = [sample for sample in manifest.samples if has_mask(source.folder, sample)]
     if not samples:
         raise UserError(f"{source.folder}: expected masks, got none. Run `make repro`, or name another one")
     if source.folder in (paths.GROUND_TRUTH, paths.CORRECTED):  # made by people
@@ -87,7 +88,7 @@ def read_items(manifest: Manifest, source: MaskSource) -> list[ExportItem]:
         ExportItem(
             name=sample.name,
             image=safe_join(Path(manifest.root), sample.image),
-            mask=mask_path(source.folder, sample),
+            masks=source.folder,
             height=sample.height,
             width=sample.width,
             split=sample.split,

@@ -10,9 +10,12 @@ from pipeline.data.images import ImageArray
 
 NEAR = 3  # bits that copies in other sizes, formats and qualities differ by, at most
 FLAT = 8  # bits set or unset at least: flat images all look alike to this hash
-CHUNK = 64  # images compared with all later ones at once
+PARTS = np.arange(0, 64, 16, dtype=np.uint64)  # where each of four parts of a hash begins
+PART = np.uint64(2**16 - 1)
+MOST = 2**18  # pairs held at once
 
 Pairs = NDArray[np.int64]  # (n, 2): positions
+Positions = NDArray[np.int64]  # (n,)
 
 
 def difference_hash(image: ImageArray) -> int:
@@ -34,8 +37,61 @@ def near_duplicates(hashes: Sequence[int]) -> Iterator[Pairs]:
     values = np.array(hashes, np.uint64)
     set_bits = np.bitwise_count(values).astype(np.int64)
     telling = np.flatnonzero((set_bits >= FLAT) & (set_bits <= 64 - FLAT))
-    for start in range(0, len(telling), CHUNK):
-        later = telling[start:]
-        distances = np.bitwise_count(values[later[:CHUNK], None] ^ values[None, later])
-        rows, columns = np.nonzero(np.triu(distances <= NEAR, 1))
-        yield np.stack([later[rows], later[columns]], 1)
+    distinct, kinds = np.unique(values[telling], return_inverse=True)
+    # Of each kind of hash, where in `near` its neighbours stand, itself among them.
+    sources, near = _near_values(distinct)
+    first = np.searchsorted(sources, np.arange(len(distinct) + 1))
+    # The images of kind k are those of the keys k * n ... k * n + n - 1, in rising order.
+    keys = np.sort(kinds * len(telling) + np.arange(len(telling)))
+    images = np.bincount(kinds, minlength=len(distinct))
+    candidates = np.add.reduceat(images[near], first[:-1])[kinds] if len(distinct) else images
+    for rows in _in_parts(candidates):
+        row, place = _ranges(first[kinds[rows]], first[kinds[rows] + 1])
+        kind = near[place] * len(telling)
+        owner, place = _ranges(
+            np.searchsorted(keys, kind + rows[row], "right"), np.searchsorted(keys, kind + len(telling))
+        )
+        pairs = np.sort(rows[row[owner]] * len(telling) + keys[place] % len(telling))
+        yield np.stack([telling[pairs // len(telling)], telling[pairs % len(telling)]], 1)
+
+
+def _near_values(distinct: NDArray[np.uint64]) -> tuple[Positions, Positions]:
+    """Positions of values beside those of the values near them, in both orders and with themselves, sorted.
+
+    Values that differ in three bits agree in one of four parts. So values are compared within equal parts.
+    """
+    every = np.arange(len(distinct))
+    found = [(every, every)]
+    for number, start in enumerate(PARTS):
+        part = (distinct >> start) & PART
+        order = np.argsort(part, kind="stable")
+        after = np.searchsorted(part[order], part[order], "right")
+        for rows in _in_parts(after - every):
+            row, place = _ranges(rows + 1, after[rows])
+            one, other = order[rows[row]], order[place]
+            bits = distinct[one] ^ distinct[other]
+            known = np.zeros(len(bits), bool)  # by an earlier part
+            for earlier in PARTS[:number]:
+                known |= (bits >> earlier) & PART == 0
+            chosen = (np.bitwise_count(bits) <= NEAR) & ~known
+            found += [(one[chosen], other[chosen]), (other[chosen], one[chosen])]
+    sources, near = (np.concatenate(side) for side in zip(*found, strict=True))
+    order = np.argsort(sources, kind="stable")
+    return sources[order], near[order]
+
+
+def _in_parts(sizes: Positions) -> Iterator[Positions]:
+    """The rows 0, 1, ... in parts whose `sizes` sum to `MOST` at most, or of one row."""
+    ends, start = sizes.cumsum(), 0
+    while start < len(sizes):
+        before = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + MOST, "right")))
+        yield np.arange(start, stop)
+        start = stop
+
+
+def _ranges(starts: Positions, stops: Positions) -> tuple[Positions, Positions]:
+    """The numbers from each start to its stop, one after the other, and which range each is of."""
+    lengths = np.maximum(stops - starts, 0)
+    owner = np.repeat(np.arange(len(starts)), lengths)
+    return owner, np.arange(len(owner)) - np.repeat(lengths.cumsum() - lengths, lengths) + starts[owner]

@@ -54,13 +54,19 @@ def read_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> ImageArray
 
 
 def read_mask(
-    path: Path, colours: Mapping[Colour, int] | None = None, max_megapixels: float = MAX_MEGAPIXELS
+    path: Path,
+    colours: Mapping[Colour, int] | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
+    content: bytes | None = None,
 ) -> Mask:
     """Decode the ids of a mask as uint8 (H, W): palette indices or grey levels, as stored.
 
     An RGB mask gets the ids of `colours`; without them, its colours have to be those of VOC.
+
+    Args:
+        content: of the file, where it lies in another one; messages still name `path`.
     """
-    image = _upright(path, max_megapixels)
+    image = _upright(path, max_megapixels, content)
     opaque = image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255)
     if image.mode == "RGB" or opaque:
         return _ids_of_colours(path, np.asarray(image.convert("RGB")), colours)
@@ -108,10 +114,10 @@ def image_format(path: Path) -> tuple[str, bool]:
         return str(image.format), _orientation(image) != 1
 
 
-def _open(path: Path, max_megapixels: float) -> Image.Image:
+def _open(path: Path, max_megapixels: float, content: bytes | None = None) -> Image.Image:
     try:
         with _without_limit():
-            image = Image.open(path, formats=FORMATS)
+            image = Image.open(path if content is None else io.BytesIO(content), formats=FORMATS)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error
     except Exception as error:  # PIL's readers of broken files raise whatever they come across
@@ -141,8 +147,8 @@ def _without_limit() -> Iterator[None]:
                 Image.MAX_IMAGE_PIXELS = limit
 
 
-def _upright(path: Path, max_megapixels: float) -> Image.Image:
-    with _open(path, max_megapixels) as image:
+def _upright(path: Path, max_megapixels: float, content: bytes | None = None) -> Image.Image:
+    with _open(path, max_megapixels, content) as image:
         try:
             with _without_limit():
                 image.load()

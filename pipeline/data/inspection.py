@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.base.parallel import parallel_map
+from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.base.problems import Problem
 from pipeline.data.classes import ClassMapping, choose_classes, unknown_labels, with_classes
 from pipeline.data.decode_check import DecodedFiles, Reader, decode_all, source_mask
-from pipeline.data.images import write_mask
-from pipeline.data.manifest import Manifest, Sample, Split, mask_path
+from pipeline.data.images import mask_png
+from pipeline.data.manifest import Manifest, Sample, Split
+from pipeline.data.mask_store import MaskWriter, mask_writer
 from pipeline.data.problem_lists import as_messages, warn_of
 from pipeline.data.sources.parse import parse_source
 from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of
@@ -91,18 +92,26 @@ def write_ground_truth(inspection: Inspection, folder: Path) -> None:
     """Write the masks of an inspected folder without errors to `folder`, all as palette PNGs."""
     if inspection.manifest is None or inspection.masks is None:
         raise ValueError("expected a folder without errors")
-    samples = [sample for sample in inspection.manifest.samples if sample.mask]
-    pairs = [(mask_path(folder, sample), inspection.masks.records[sample.name]) for sample in samples]
-    function = partial(_write_mask, inspection.masks.reader, inspection.masks.table)
-    parallel_map(function, pairs, description="writing ground-truth masks")
+    records = [inspection.masks.records[sample.name] for sample in inspection.manifest.samples if sample.mask]
+    writer = mask_writer(folder, len(records))
+    function = partial(_write_block, inspection.masks.reader, inspection.masks.table, writer)
+    blocks = list(enumerate(in_blocks(records)))
+    parallel_map(function, blocks, description="writing ground-truth masks")
+    writer.finish()
 
 
-def _write_mask(reader: Reader, table: NDArray[np.uint8], pair: tuple[Path, SourceRecord]) -> None:
-    file, record = pair
+def _write_block(
+    reader: Reader, table: NDArray[np.uint8], writer: MaskWriter, block: tuple[int, Sequence[SourceRecord]]
+) -> None:
+    number, records = block
+    writer.write(number, {record.name: _ground_truth_png(reader, table, record) for record in records})
+
+
+def _ground_truth_png(reader: Reader, table: NDArray[np.uint8], record: SourceRecord) -> bytes:
     mask = source_mask(reader, record)
     if mask is None:
         raise FileNotFoundError(f"{record.mask}: the mask is gone since it was read")
-    write_mask(file, table[mask])
+    return mask_png(table[mask])
 
 
 def _inspection(problems: Sequence[Problem]) -> Inspection:

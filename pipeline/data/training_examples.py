@@ -1,10 +1,12 @@
 """Training examples (image and target, augmented) by number: the same number gives the same bytes."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
@@ -64,8 +66,13 @@ class TrainingStream(Dataset[tuple[Tensor, TrainingTarget]]):
 
     def _sample_index(self, index: int) -> int:
         epoch, position = divmod(index, len(self.samples))
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.samples))
-        return int(order[position])
+        return int(epoch_order(self.seed, epoch, len(self.samples))[position])
+
+
+@lru_cache(maxsize=2)  # a batch may reach into the next epoch
+def epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    """The order in which an epoch shows `count` samples, int64 (count,)."""
+    return np.random.default_rng([seed, epoch]).permutation(count)
 
 
 def joint_transform(params: TrainingParams, long_side: int) -> Callable[..., Any]:

@@ -1,11 +1,11 @@
 """Masks as COCO's JSON with run lengths."""
 
-import json
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.base.files import write_text
+from pipeline.base.files import json_list, write_parts
 from pipeline.data.images import IGNORE, Mask
 from pipeline.export.items import ExportItem, copy_image, label_ids_of, label_name, named_ids, read_masks
 from pipeline.formats.coco_rle import bounding_box, encode_runs
@@ -15,21 +15,31 @@ CocoObject = dict[str, Any]
 
 def export_coco(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
     """Write `annotations.json` and `images/` to `folder`."""
-    images: list[CocoObject] = []
-    annotations: list[CocoObject] = []
-    for number, (item, mask) in enumerate(read_masks(items, classes, "coco"), start=1):
-        images.append(image_entry(number, item, copy_image(item, folder / "images")))
-        for segment in segments(number, mask, item.confidence):
-            annotations.append({"id": len(annotations) + 1, **segment})
-    ids = named_ids(classes, {annotation["category_id"] for annotation in annotations})
-    content = {
-        "info": {"description": "masks by camseg, those to correct first in front"},
-        "images": images,
-        "annotations": annotations,
-        "categories": [{"id": i, "name": label_name(i, classes), "supercategory": ""} for i in ids],
-    }
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
-    write_text(folder / "annotations.json", text + "\n")
+    write_parts(folder / "annotations.json", annotation_file(items, classes, folder / "images"))
+
+
+def annotation_file(items: Sequence[ExportItem], classes: Sequence[str], images: Path) -> Iterator[bytes]:
+    """`annotations.json` in parts; copies each image to the folder `images`."""
+    mask_ids: set[int] = set()
+    yield b'{"info": {"description": "masks by camseg, those to correct first in front"}, "images": '
+    yield from json_list(image_entry(i, item, copy_image(item, images)) for i, item in enumerate(items, 1))
+    yield b', "annotations": '
+    yield from json_list(annotations(items, classes, mask_ids))
+    ids = named_ids(classes, mask_ids)
+    yield b', "categories": '
+    yield from json_list({"id": i, "name": label_name(i, classes), "supercategory": ""} for i in ids)
+    yield b"}\n"
+
+
+def annotations(
+    items: Sequence[ExportItem], classes: Sequence[str], mask_ids: set[int]
+) -> Iterator[CocoObject]:
+    """The annotations of all masks, numbered; adds the ids of the masks to `mask_ids`."""
+    numbers = itertools.count(1)
+    for image_number, (item, mask) in enumerate(read_masks(items, classes, "coco"), start=1):
+        for segment in segments(image_number, mask, item.confidence):
+            mask_ids.add(segment["category_id"])
+            yield {"id": next(numbers), **segment}
 
 
 def image_entry(number: int, item: ExportItem, file: str) -> CocoObject:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from pipeline.base.files import safe_join, write_bytes, write_csv
 from pipeline.data.images import IGNORE, Mask, encode_jpeg, image_format, image_size, read_image, read_mask
 from pipeline.data.manifest import Split
+from pipeline.data.mask_store import mask_path, mask_png_of
 from pipeline.errors import UserError
 
 OPEN = "ignore"  # the label of open pixels, in formats that know labels only
@@ -24,7 +25,7 @@ class ExportItem:
 
     name: str  # unique; path below the image folder without suffix, with `/`
     image: Path
-    mask: Path
+    masks: Path  # the folder with its mask, see `load_mask`
     height: int  # pixels, upright
     width: int
     split: Split
@@ -47,16 +48,17 @@ def item_mask(item: ExportItem, classes: Sequence[str]) -> Mask:
     Raises:
         UserError: the mask is unreadable, has another size than the image, or an id without a class.
     """
-    mask = read_mask(item.mask)
+    file = mask_path(item.masks, item)
+    mask = read_mask(file, content=mask_png_of(item.masks, item))
     if mask.shape != (item.height, item.width):
         raise UserError(
-            f"mask {item.mask}: expected {item.height} x {item.width} pixels as the image has, "
+            f"mask {file}: expected {item.height} x {item.width} pixels as the image has, "
             f"got {mask.shape[0]} x {mask.shape[1]}. Run `make repro` again."
         )
     highest = int(mask.max(initial=0, where=mask != IGNORE))
     if highest > len(classes):
         raise UserError(
-            f"mask {item.mask}: expected ids 0..{len(classes)} or 255, got {highest}. Run `make repro` again."
+            f"mask {file}: expected ids 0..{len(classes)} or 255, got {highest}. Run `make repro` again."
         )
     return mask
 

@@ -1,13 +1,13 @@
 """Masks as tasks of Label Studio, with each mask as a prediction of the brush."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from pipeline.base.files import write_text
+from pipeline.base.files import json_list, write_parts, write_text
 from pipeline.data.images import Mask
 from pipeline.export.items import ExportItem, copy_image, label_ids_of, label_name, named_ids, read_masks
 from pipeline.formats.labelstudio_rle import encode_brush
@@ -31,12 +31,15 @@ def export_labelstudio(
     Args:
         version: what made the masks; Label Studio shows it as the model version.
     """
-    tasks, mask_ids = [], set[int]()
-    for item, mask in read_masks(items, classes, "labelstudio"):
-        mask_ids.update(label_ids_of(mask))
-        file = copy_image(item, folder / "images")
-        tasks.append(make_task(item, file, brush_regions(mask, classes), version))
-    write_text(folder / "tasks.json", json.dumps(tasks, ensure_ascii=False, allow_nan=False) + "\n")
+    mask_ids: set[int] = set()
+
+    def tasks() -> Iterator[dict[str, Any]]:
+        for item, mask in read_masks(items, classes, "labelstudio"):
+            mask_ids.update(label_ids_of(mask))
+            file = copy_image(item, folder / "images")
+            yield make_task(item, file, brush_regions(mask, classes), version)
+
+    write_parts(folder / "tasks.json", chain(json_list(tasks()), [b"\n"]))
     write_text(folder / "config.xml", label_config(named_ids(classes, mask_ids), classes))
 
 

@@ -1,13 +1,14 @@
 """The images that the report shows: chosen, predicted where needed, and drawn side by side in rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from pipeline import paths
 from pipeline.data.images import Mask
-from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.params import Params, default_method
@@ -29,10 +30,11 @@ def make_rows(manifest: Manifest, results: Results, params: Params) -> dict[str,
         worst_first(manifest.split(split), results.val_scores),
     )
     predicted = predict_train(manifest, train, params)
+    stores = {method: HeatmapStore(paths.HEATMAPS / method) for method in results.methods}
     stored = {name: read_shown_masks(paths.PREDICTIONS / name, unseen) for name in results.supervision}
     return {
         TRAIN: [
-            Row(s, results.train_scores.get(s.name), train_tiles(manifest, s, results, predicted))
+            Row(s, results.train_scores.get(s.name), train_tiles(manifest, s, results, stores, predicted))
             for s in train
         ],
         unseen_title(split): [
@@ -58,17 +60,21 @@ def predict_train(manifest: Manifest, samples: Sequence[Sample], params: Params)
 
 def read_shown_masks(folder: Path, samples: Sequence[Sample]) -> dict[str, Mask]:
     """The masks of `samples` that `folder` has, at the report's size."""
-    present = [sample for sample in samples if mask_path(folder, sample).exists()]
+    present = [sample for sample in samples if has_mask(folder, sample)]
     return {sample.name: shrink_mask(load_mask(folder, sample)) for sample in present}
 
 
 def train_tiles(
-    manifest: Manifest, sample: Sample, results: Results, predictions: Predictions
+    manifest: Manifest,
+    sample: Sample,
+    results: Results,
+    stores: Mapping[str, HeatmapStore],
+    predictions: Predictions,
 ) -> tuple[Tile, ...]:
     """Image, heatmaps, thresholded heatmap, pseudo-masks or the corrected mask, ground truth, predictions."""
     image = shrink_image(manifest.image(sample))
     method = default_method(results.methods, results.supervision)
-    heatmaps = {m: HeatmapStore(paths.HEATMAPS / m).read(sample) for m in results.methods}
+    heatmaps = {m: store.read(sample) for m, store in stores.items()}
     threshold = results.pseudo_masks[method]["threshold"]
     rounds = [name for name in results.pseudo_masks if name not in results.methods]
     pseudo_masks: dict[str, Mask] = {}

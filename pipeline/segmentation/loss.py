@@ -1,13 +1,12 @@
 """The loss of the segmentation model: cross-entropy balanced between background and foreground."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.data.images import IGNORE, Mask
+from pipeline.data.images import IGNORE
 
 
 def balanced_cross_entropy(logits: Tensor, masks: Tensor, shift: float = 0.0) -> Tensor:
@@ -35,14 +34,11 @@ def balanced_cross_entropy(logits: Tensor, masks: Tensor, shift: float = 0.0) ->
     return torch.stack(means).mean() if means else logits.sum() * 0
 
 
-def background_shift(masks: Iterable[Mask], prior: float) -> float:
+def background_shift(pixels: NDArray[np.int64], prior: float) -> float:
     """The shift for the background's share of the masks: `prior * log(background / foreground)`.
 
-    `prior` 0 keeps the balance, 1 is the share in the masks. Pixels with 255 are left out; the shift is 0
-    where one of the two kinds is missing.
+    `prior` 0 keeps the balance, 1 is the share in the masks. `pixels` counts their ids, int64 (256,). Pixels
+    with 255 are left out; the shift is 0 where one of the two kinds is missing.
     """
-    counts = np.zeros(256, np.int64)
-    for mask in masks:
-        counts += np.bincount(mask.ravel(), minlength=256)
-    background, foreground = counts[0], counts[1:IGNORE].sum()
+    background, foreground = pixels[0], pixels[1:IGNORE].sum()
     return prior * float(np.log(background / foreground)) if background and foreground else 0.0

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.data.manifest import Manifest, Sample, load_mask
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.mask_store import count_ids, load_mask
 from pipeline.data.training_examples import TargetParts, TrainingStream
 from pipeline.engine.training_loop import Record, fit
 from pipeline.params import Params
@@ -40,7 +41,7 @@ def train_segmentation(
     """
     section = params.segmentation
     samples = data.repeated(section.corrected_repeats)
-    shift = background_shift((load_mask(data.masks, sample) for sample in samples), section.background_prior)
+    shift = background_shift(count_ids(data.masks, samples), section.background_prior)
     taught = section.teacher.confidence < 1 and any(sample.name not in data.trusted for sample in samples)
     target: Callable[[Sample], TargetParts] = partial(load_mask, data.masks)
     if taught:

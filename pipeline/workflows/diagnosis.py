@@ -10,7 +10,8 @@ from tqdm import tqdm
 from pipeline import paths
 from pipeline.classifier.network import load_classifier
 from pipeline.data.images import Mask
-from pipeline.data.manifest import Manifest, Sample, load_mask
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.mask_store import load_mask
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.evaluation.diagnosis import ImageDiagnosis, Logits, diagnose
 from pipeline.heatmaps.diagnosed_model import (

@@ -7,8 +7,10 @@ from tqdm import tqdm
 
 from pipeline import paths
 from pipeline.base.files import write_csv, write_json
-from pipeline.data.images import write_mask
-from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
+from pipeline.base.parallel import in_blocks
+from pipeline.data.images import mask_png
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.mask_store import load_mask, mask_writer
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.errors import UserError
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
@@ -64,10 +66,17 @@ def predict_samples(
     if (model / paths.SKIPPED).exists():
         return {}
     net, confidences = to_channels_last(load_segmentation_net(model), pick_device()), {}
-    for sample in tqdm(samples, f"prediction ({supervision})", unit="image"):
-        prediction = predict_with_confidence(net, manifest.image(sample), params)
-        write_mask(mask_path(folder, sample), prediction.mask)
-        confidences[sample.name] = prediction.confidence
+    writer = mask_writer(folder, len(samples))
+    with tqdm(total=len(samples), desc=f"prediction ({supervision})", unit="image") as bar:
+        for number, block in enumerate(in_blocks(samples)):
+            pngs: dict[str, bytes] = {}
+            for sample in block:
+                prediction = predict_with_confidence(net, manifest.image(sample), params)
+                pngs[sample.name] = mask_png(prediction.mask)
+                confidences[sample.name] = prediction.confidence
+                bar.update()
+            writer.write(number, pngs)
+    writer.finish()
     return confidences
 
 

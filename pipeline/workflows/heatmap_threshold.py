@@ -1,12 +1,15 @@
 """A method's heatmaps and their threshold: taken from the params, or chosen over all training images."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pipeline import paths
-from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
+from pipeline.base.parallel import in_blocks, parallel_stream
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.errors import UserError
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.otsu_threshold import POWER, Histogram, heat_histogram, otsu
@@ -35,14 +38,19 @@ def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: M
 
 def pooled_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:
     """Levels of the strongest heatmap at all pixels of all samples, int64 (256,)."""
+    blocks = in_blocks(samples)
+    of_blocks = parallel_stream(partial(_block_histogram, heatmaps), blocks, description="threshold")
+    return sum(of_blocks, np.zeros(256, np.int64))
+
+
+def _block_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:
     store = HeatmapStore(heatmaps)
-    histogram: Histogram = sum((heat_histogram(store.read(s)) for s in samples), np.zeros(256, np.int64))
-    return histogram
+    return sum((heat_histogram(store.read(s)) for s in samples), np.zeros(256, np.int64))
 
 
 def calibrated(heatmaps: Path, samples: Sequence[Sample], labels: int) -> float:
     """The threshold with the best mIoU of the heatmaps on the corrected samples; the lowest of equal ones."""
-    corrected = [sample for sample in samples if mask_path(paths.CORRECTED, sample).exists()]
+    corrected = [sample for sample in samples if has_mask(paths.CORRECTED, sample)]
     if not corrected:
         raise UserError(
             f"pseudo_masks.threshold: expected corrected masks for `calibrated`, got none in "

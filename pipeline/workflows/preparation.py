@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.base.files import safe_join, write_bytes
 from pipeline.data.corrections.store import inspect_store
 from pipeline.data.inspection import inspect_folder, write_ground_truth
 from pipeline.data.manifest import Manifest
+from pipeline.data.mask_store import write_masks
 from pipeline.errors import UserError
 from pipeline.params import Params
 from pipeline.scenes.source import write_scenes
@@ -46,6 +46,5 @@ def write_corrected_masks(manifest: Manifest, params: Params) -> tuple[str, ...]
     # The classifier is trained anew when its copy of the masks changes, so without a weight it gets none.
     supervised = params.classifier.gain.supervision_weight > 0
     for folder in (paths.CORRECTED, paths.ATTENTION) if supervised else (paths.CORRECTED,):
-        for name, content in store.masks.items():
-            write_bytes(safe_join(folder, f"{name}.png"), content)
+        write_masks(folder, store.masks)
     return store.warnings

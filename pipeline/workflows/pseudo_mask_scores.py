@@ -1,16 +1,13 @@
 """The scores of heatmaps and pseudo-masks of the training images that have ground truth."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from pipeline import paths
 from pipeline.base.files import write_csv
-from pipeline.base.parallel import parallel_stream
-from pipeline.data.manifest import Sample, load_mask
+from pipeline.data.arrays import ClassIndices, Heatmaps
+from pipeline.data.images import Mask
 from pipeline.evaluation.confusion import (
     ClassScores,
     Counts,
@@ -20,83 +17,78 @@ from pipeline.evaluation.confusion import (
     score_pseudo_masks,
 )
 from pipeline.evaluation.means import score_or_none
-from pipeline.heatmaps.store import HeatmapStore
-from pipeline.masks.threshold import mask_at_threshold, upsample
+from pipeline.masks.pseudo_masks import PseudoMask
 from pipeline.masks.threshold_sweep import THRESHOLDS, confusion_by_threshold
 from pipeline.workflows.confusion_file import write_confusion
-from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
-
-ImageScores = tuple[float | None, float | None]  # mIoU before and after refinement
 
 
 @dataclass(frozen=True)
-class ImageCounts:
-    """Pixel counts of one image against its ground truth; the counts of images may be added."""
+class MaskCounts:
+    """Pixel counts of one image, or of many, against the ground truth; they may be added."""
 
-    name: str
-    confusion_by_threshold: Counts  # (T, L, L) of the heatmaps
+    by_threshold: Counts  # (T, L, L) of the heatmaps
     seed: Counts  # (L, L) of the heatmaps at the threshold in use
     refined: Counts  # (L, L) after refinement
     mask: Counts  # (L, L + 1) of the published mask, open pixels last
 
+    def __add__(self, other: "MaskCounts") -> "MaskCounts":
+        return MaskCounts(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
 
-def evaluate_image(job: PseudoMaskJob, sample: Sample) -> ImageCounts:
-    """The counts of one image's heatmaps and masks."""
-    ground_truth, labels = load_mask(paths.GROUND_TRUTH, sample), len(job.manifest.classes) + 1
-    classes = np.array(sample.labels, int)
-    heat = upsample(HeatmapStore(job.heat.folder).read(sample), ground_truth.shape)
-    return ImageCounts(
-        sample.name,
-        confusion_by_threshold(ground_truth, heat, classes, labels),
-        confusion_matrix(ground_truth, mask_at_threshold(heat, classes, job.heat.threshold), labels),
-        confusion_matrix(ground_truth, load_mask(job.work / "refined", sample), labels),
-        pseudo_mask_counts(ground_truth, load_mask(job.work / "masks", sample), labels),
+
+def no_counts(labels: int) -> MaskCounts:
+    """The counts of no image."""
+    shapes = (len(THRESHOLDS), labels, labels), (labels, labels), (labels, labels), (labels, labels + 1)
+    return MaskCounts(*(np.zeros(shape, np.int64) for shape in shapes))
+
+
+def count_image(
+    ground_truth: Mask, heatmaps: Heatmaps, classes: ClassIndices, made: PseudoMask, labels: int
+) -> MaskCounts:
+    """The counts of one image's heatmaps (P, H, W) and masks."""
+    return MaskCounts(
+        confusion_by_threshold(ground_truth, heatmaps, classes, labels),
+        confusion_matrix(ground_truth, made.seed, labels),
+        confusion_matrix(ground_truth, made.refined, labels),
+        pseudo_mask_counts(ground_truth, made.mask, labels),
     )
 
 
 def write_mask_scores(
-    job: PseudoMaskJob, scored: Sequence[Sample], folder: Path
-) -> tuple[dict[str, object], dict[str, ImageScores]]:
-    """Write the threshold sweep and the confusion; returns the metrics, and the scores by sample name."""
-    labels = len(job.manifest.classes) + 1
-    swept = np.zeros((len(THRESHOLDS), labels, labels), np.int64)
-    seed, refined = np.zeros((labels, labels), np.int64), np.zeros((labels, labels), np.int64)
-    masks = np.zeros((labels, labels + 1), np.int64)
-    scores: dict[str, ImageScores] = {}
-    for counts in parallel_stream(partial(evaluate_image, job), scored, description="scores"):
-        swept += counts.confusion_by_threshold
-        seed += counts.seed
-        refined += counts.refined
-        masks += counts.mask
-        scores[counts.name] = score_or_none(mean_iou(counts.seed)), score_or_none(mean_iou(counts.refined))
-    curve = np.array([mean_iou(confusion) for confusion in swept])
-    write_confusion(folder / "confusion.csv", job.manifest.classes, refined)
+    counts: MaskCounts, threshold: float, classes: tuple[str, ...], folder: Path, *, scored: bool
+) -> dict[str, object]:
+    """Write the threshold sweep and the confusion; returns the metrics.
+
+    Args:
+        counts: the sum over the images.
+        threshold: the one in use.
+        scored: whether an image has ground truth.
+    """
+    curve = np.array([mean_iou(confusion) for confusion in counts.by_threshold])
+    write_confusion(folder / "confusion.csv", classes, counts.refined)
     points = [
         {"threshold": round(float(threshold), 2), "miou": score_or_none(miou)}
         for threshold, miou in zip(THRESHOLDS, curve, strict=True)
         if scored
     ]
     write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
-    return mask_metrics(job.heat.threshold, curve, seed, refined, masks), scores
+    return mask_metrics(threshold, curve, counts)
 
 
-def mask_metrics(
-    threshold: float, curve: ClassScores, seed: Counts, refined: Counts, masks: Counts
-) -> dict[str, object]:
+def mask_metrics(threshold: float, curve: ClassScores, counts: MaskCounts) -> dict[str, object]:
     """The metrics of one method; the scores are null where no training image has ground truth."""
-    scored = bool(seed.any())
+    scored = bool(counts.seed.any())
     best = int(np.nanargmax(curve)) if scored else 0
-    published = score_pseudo_masks(masks)
+    published = score_pseudo_masks(counts.mask)
     return {
         "threshold": threshold,
         "heatmaps": {
             "threshold_chosen": threshold,
-            "miou_chosen": score_or_none(mean_iou(seed)),
+            "miou_chosen": score_or_none(mean_iou(counts.seed)),
             "threshold_best": round(float(THRESHOLDS[best]), 2) if scored else None,
             "miou_best": score_or_none(curve[best]),
         },
         "pseudo_masks": {
-            "miou": score_or_none(mean_iou(refined)),
+            "miou": score_or_none(mean_iou(counts.refined)),
             "precision": score_or_none(published.precision),
             "coverage": score_or_none(published.coverage),
         },

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pipeline import paths
 from pipeline.base.files import write_csv, write_json, write_text
-from pipeline.data.manifest import Manifest, mask_path
+from pipeline.data.manifest import Manifest
+from pipeline.data.mask_store import has_mask
 from pipeline.engine.training_loop import Record
 from pipeline.params import FULL, Params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
@@ -16,7 +17,7 @@ from pipeline.workflows.network_work_folder import network_work_folder
 def masked_samples(manifest: Manifest, supervision: str) -> MaskedSamples:
     """The training images that have a mask; of `full` all masks are trusted, else the corrected ones."""
     masks = paths.MASKS / supervision
-    samples = [sample for sample in manifest.split("train") if mask_path(masks, sample).exists()]
+    samples = [sample for sample in manifest.split("train") if has_mask(masks, sample)]
     if supervision == FULL or not samples:  # without any mask there is no list of corrected ones
         trusted = {sample.name for sample in samples}
     else:

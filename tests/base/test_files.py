@@ -1,9 +1,11 @@
 """Files that are whole or absent, and paths that stay inside."""
 
 import errno
+import json
 import os
 import resource
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,6 +30,23 @@ def test_a_failed_write_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
 def test_read_json_returns_what_was_written(tmp_path: Path) -> None:
     files.write_json(tmp_path / "x.json", {"ä": [1, None]})
     assert files.read_json(tmp_path / "x.json") == {"ä": [1, None]}
+
+
+@pytest.mark.parametrize("entries", [[], [1], [{"b": "é\n", "a": [1.5, None]}, [], "x"]])
+def test_a_json_list_in_parts_is_that_of_json(entries: list[object]) -> None:
+    assert b"".join(files.json_list(iter(entries))).decode() == json.dumps(entries, ensure_ascii=False)
+
+
+def test_parts_that_end_early_leave_no_file(tmp_path: Path) -> None:
+    def parts() -> Iterator[bytes]:
+        yield b"half"
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        files.write_parts(tmp_path / "a", parts())
+    assert not list(tmp_path.iterdir())
+    files.write_parts(tmp_path / "a", (b"one", b"two"))
+    assert (tmp_path / "a").read_bytes() == b"onetwo"
 
 
 def test_csv_has_a_header_and_unix_lines(tmp_path: Path) -> None:

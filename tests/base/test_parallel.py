@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.base.parallel import WORKERS, parallel_map, parallel_stream, process_count, read_ahead
+from pipeline.base.parallel import (
+    WORKERS,
+    in_blocks,
+    parallel_map,
+    parallel_stream,
+    process_count,
+    read_ahead,
+)
 from pipeline.base.process import is_prepared
 
 
@@ -126,6 +133,15 @@ def test_an_error_while_reading_ahead_comes_in_its_turn() -> None:
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="item 3"):
         next(results)
+
+
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 1310, 65_535, 65_536, 200_000])
+def test_blocks_hold_all_items_and_are_many_or_full(count: int) -> None:
+    blocks = in_blocks(range(count))
+    assert [item for block in blocks for item in block] == list(range(count))
+    assert all(1 <= len(block) <= 256 for block in blocks)
+    assert len(blocks) >= min(count, 256)
+    assert count < 65_536 or len(blocks) == -(-count // 256)
 
 
 def prepared(_: int) -> bool:

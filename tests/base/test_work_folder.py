@@ -1,5 +1,7 @@
 """The resumable work folder: it goes on with its own work alone."""
 
+import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,14 @@ def test_digest_of_a_folder_sees_names_and_bytes() -> None:
     renamed = file_digest(Path("f"))
     Path("f/sub/y").write_text("2")
     assert len({before, renamed, file_digest(Path("f"))}) == 3
+
+
+def test_digest_of_a_folder_by_hand() -> None:
+    for name in ("b", "a/c", "a.d"):  # sorted by parts, not by letters
+        Path("f", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("f", name).write_text(name)
+    listed = [[name, sha256(name.encode()).hexdigest()] for name in ("a/c", "a.d", "b")]
+    assert file_digest(Path("f")) == sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def test_publish_moves_and_clears_the_work() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.commands.advice import advise, one_edit_apart
+from pipeline.data import duplicates
 from pipeline.data.duplicates import difference_hash, near_duplicates
 from pipeline.data.manifest import Manifest, Sample, Split
 
@@ -49,14 +50,49 @@ def test_copies_in_other_sizes_and_qualities_are_near() -> None:
 
 @given(hashes=HASHES)
 def test_near_duplicates_against_all_pairs(hashes: list[int]) -> None:
+    assert alike(hashes) == all_pairs(hashes)
+
+
+def all_pairs(hashes: list[int]) -> list[tuple[int, int]]:
     telling = [8 <= value.bit_count() <= 56 for value in hashes]
-    expected = [
+    return [
         (i, j)
         for i in range(len(hashes))
         for j in range(i + 1, len(hashes))
         if telling[i] and telling[j] and (hashes[i] ^ hashes[j]).bit_count() <= 3
     ]
-    assert alike(hashes) == expected
+
+
+@given(
+    centres=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=3),
+    changes=st.lists(st.lists(st.integers(0, 63), max_size=4), max_size=40),
+    most=st.sampled_from([1, 7, 2**18]),
+)
+def test_clusters_against_all_pairs(centres: list[int], changes: list[list[int]], most: int) -> None:
+    hashes = []
+    for number, bits in enumerate(changes):
+        hashes.append(centres[number % len(centres)])
+        for bit in bits:
+            hashes[-1] ^= 1 << bit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "MOST", most)  # pairs held at once: they change nothing
+        assert alike(hashes) == all_pairs(hashes)
+
+
+def test_a_hundred_times_the_images_take_far_less_than_all_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+    in_parts = duplicates._in_parts
+    monkeypatch.setattr(
+        duplicates, "_in_parts", lambda sizes: (compared.append(int(sizes.sum())), in_parts(sizes))[1]
+    )
+
+    def comparisons(count: int) -> int:
+        compared.clear()
+        values = np.random.default_rng(0).integers(0, 2**64, count, np.uint64)
+        list(near_duplicates([int(value) for value in values]))
+        return sum(compared)
+
+    assert comparisons(100_000) < 600 * comparisons(1000)  # all pairs: 10 000 times
 
 
 def test_copies_are_told_by_where_they_are() -> None:

@@ -365,8 +365,9 @@ def test_ids_keep_their_class_when_classes_come_and_move() -> None:
     before = kept()
     old = json.loads(Path("data/prepared/manifest.json").read_text())
     classes = ("bird", *reversed(CLASSES))
-    for sample in old["samples"]:
-        sample["labels"] = sorted(classes.index(CLASSES[label]) for label in sample["labels"])
+    old["samples"]["labels"] = [
+        sorted(classes.index(CLASSES[label]) for label in labels) for labels in old["samples"]["labels"]
+    ]
     Path("data/prepared/manifest.json").write_text(json.dumps({**old, "classes": classes}))
     # The same masks with the new ids: bird 1, ignore 2, été 3, cat 4.
     moved = np.arange(256, dtype=np.uint8)

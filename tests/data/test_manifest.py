@@ -1,13 +1,19 @@
 """The manifest on disk."""
 
+import tracemalloc
 from dataclasses import replace
-from pathlib import Path
+from hashlib import sha256
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipeline.base.files import check_inside, write_json
 from pipeline.data.images import write_image, write_mask
-from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_manifest, write_manifest
+from pipeline.data.manifest import Manifest, Sample, read_manifest, write_manifest
+from pipeline.data.mask_store import load_mask, mask_path
 
 SAMPLE = Sample("cats/a", "images/cats/a.jpg", "0" * 64, 2, 3, (0, 2), "train", True, False)
 
@@ -21,6 +27,62 @@ def test_comes_back_as_written(tmp_path: Path) -> None:
     write_manifest(tmp_path, manifest)
     assert read_manifest(tmp_path) == manifest
     assert [s.name for s in manifest.split("val")] == ["b"]
+
+
+NAMES = st.text(max_size=6) | st.sampled_from(["a],", '"', "\n", "\u2028", "\ud800", "a/..b", "c:d", "..."])
+
+
+@given(names=st.lists(NAMES.filter(lambda name: not outside(name)), max_size=5))
+def test_any_name_comes_back(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
+    folder = tmp_path_factory.mktemp("prepared")
+    manifest = manifest_of(*(replace(SAMPLE, name=name, image=name) for name in names))
+    write_manifest(folder, manifest)
+    assert read_manifest(folder) == manifest
+
+
+def outside(name: str) -> bool:
+    """Whether `name` leaves its folder here or on Windows."""
+    parts = {*name.split("/"), *name.split("\\")}
+    return ".." in parts or name[:1] in ("/", "\\") or "\0" in name or PureWindowsPath(name).is_absolute()
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../a", "a/../../b", "a/..", "/a", "\\a", "a\\..\\b", "C:/a", "c:\\a", "a\0"]
+)
+def test_names_outside_are_refused_without_a_look_at_the_disk(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Path, "resolve")
+    assert outside(name)
+    with pytest.raises(ValueError, match="leaves the folder"):
+        check_inside(Path("folder"), name)
+    for fine in ("a", "a/b", "a..b", "..a/b..", "a/...", "a b", "a:b"):
+        check_inside(Path("folder"), fine)
+
+
+def test_the_manifest_of_another_version_is_named(tmp_path: Path) -> None:
+    write_json(tmp_path / "manifest.json", {"root": "", "classes": [], "samples": [{"name": "a"}]})
+    with pytest.raises(
+        ValueError, match=r"manifest\.json: another version of camseg wrote it\. Run `make repro`"
+    ):
+        read_manifest(tmp_path)
+
+
+def test_a_sample_takes_half_a_kilobyte(tmp_path: Path) -> None:
+    samples = [
+        replace(SAMPLE, name=f"folder/image-{i:05d}", image=f"folder/image-{i:05d}.jpg", height=300 + i % 9)
+        for i in range(4000)
+    ]
+    samples = [replace(s, sha256=sha256(s.name.encode()).hexdigest()) for s in samples]
+    write_manifest(tmp_path, manifest_of(*samples))
+    tracemalloc.start()
+    try:
+        manifest = read_manifest(tmp_path)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(manifest.samples) == 4000
+    assert taken < 500 * 4000
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from pipeline.base.sizes import crop_side
 from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.training_examples import TrainingStream, derive_seed
+from pipeline.data.training_examples import TrainingStream, derive_seed, epoch_order
 from pipeline.params import TrainingParams, load_params
 
 IDS = np.array([0, 3, 200], np.uint8)  # far apart: an interpolated id would be another number
@@ -83,6 +83,16 @@ def test_every_epoch_shows_each_sample_once_in_another_order(stream: TrainingStr
     epochs = [[stream._sample_index(4 * e + i) for i in range(4)] for e in range(6)]
     assert all(sorted(epoch) == [0, 1, 2, 3] for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) > 1
+
+
+def test_the_order_of_an_epoch_is_drawn_once(stream: TrainingStream, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = [int(np.random.default_rng([5, e]).permutation(4)[i]) for e in (0, 1) for i in range(4)]
+    drawn: list[object] = []
+    draw = np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: drawn.append(seed) or draw(seed))
+    epoch_order.cache_clear()
+    assert [stream._sample_index(index) for index in range(8)] == expected
+    assert drawn == [[5, 0], [5, 1]]
 
 
 def test_crop_is_a_multiple_of_32() -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 GOES_ON = "goes on with the work of an interrupted run"
 LIMIT = 300  # seconds that a stage may take to show the progress that it is killed at
 
-# Enough to do between the first sign of work and the end: 30 steps, 5 shards, 40 masks.
+# Enough to do between the first sign of work and the end: 30 steps, 5 shards, 40 blocks of a mask.
 SLOW: dict[str, object] = {
     "scenes.train": 40,
     "scenes.empty_share": 0.0,
@@ -51,7 +51,7 @@ def shards_done(project: Path) -> int:
 
 
 def masks_done(project: Path) -> int:
-    return len(list((project / ".work").rglob("refined/*.png")))
+    return len(list((project / ".work").rglob("blocks/*.npz")))
 
 
 STAGES: dict[str, tuple[list[str], Progress, tuple[int, ...], list[str]]] = {

@@ -9,6 +9,7 @@ from PIL import Image
 
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Split
+from pipeline.data.mask_store import mask_path
 from pipeline.export.items import ExportItem
 from pipeline.export.order import correction_order
 
@@ -49,12 +50,12 @@ def items(tmp_path: Path) -> tuple[ExportItem, ...]:
     rng = np.random.default_rng(0)
     items = []
     for name, suffix, split, confidence, height, width in FILES:
-        image, mask = tmp_path / "images" / f"{name}{suffix}", tmp_path / "made" / f"{name}.png"
+        image, masks = tmp_path / "images" / f"{name}{suffix}", tmp_path / "made"
         flat = np.broadcast_to(rng.integers(40, 220, 3), (height, width, 3)).copy()
         flat[: height // 2] = 255 - flat[: height // 2]
         save_image(image, flat.astype(np.uint8), turned=name == "turned")
-        write_mask(mask, blocks(rng, height, width))
-        items.append(ExportItem(name, image, mask, height, width, split, (0,), confidence, False))
+        write_mask(masks / f"{name}.png", blocks(rng, height, width))
+        items.append(ExportItem(name, image, masks, height, width, split, (0,), confidence, False))
     return correction_order(items)
 
 
@@ -63,7 +64,7 @@ def change(items: tuple[ExportItem, ...]) -> Callable[[np.ndarray], ExportItem]:
     """Replaces the mask of the first item."""
 
     def write(mask: np.ndarray) -> ExportItem:
-        write_mask(items[0].mask, mask)
+        write_mask(mask_path(items[0].masks, items[0]), mask)
         return items[0]
 
     return write

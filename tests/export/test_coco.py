@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from pipeline.data.images import image_size, read_mask
+from pipeline.data.images import image_size
+from pipeline.data.mask_store import load_mask
 from pipeline.export.coco import export_coco
 from pipeline.export.items import ExportItem
 from tests.export.conftest import CLASSES
@@ -34,7 +35,7 @@ def test_pycocotools_opens_it_and_decodes_the_same_pixels(
             assert annotation["score"] == item.confidence
             assert annotation["iscrowd"] == (annotation["category_id"] == 255)
             mask[coco.annToMask(annotation) > 0] = annotation["category_id"]
-        assert np.array_equal(mask, read_mask(item.mask))
+        assert np.array_equal(mask, load_mask(item.masks, item))
         assert len(annotations) == len(set(np.unique(mask)) - {0})
     assert {c["id"]: c["name"] for c in coco.dataset["categories"]} == {
         1: "cat",
@@ -45,7 +46,7 @@ def test_pycocotools_opens_it_and_decodes_the_same_pixels(
 
 
 def test_255_is_a_category_only_where_pixels_are_open(items: Items, tmp_path: Path) -> None:
-    closed = [item for item in items if 255 not in read_mask(item.mask)]
+    closed = [item for item in items if 255 not in load_mask(item.masks, item)]
     export_coco(closed, CLASSES, tmp_path / "out")
     content = json.loads((tmp_path / "out/annotations.json").read_text())
     assert len(content["categories"]) == 3

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.data.images import read_mask
+from pipeline.data.mask_store import load_mask
 from pipeline.export.cvat import export_cvat, numbered
 from pipeline.export.items import ExportItem
 from tests.export.conftest import CLASSES
@@ -66,7 +66,7 @@ def test_a_reader_of_the_layout_finds_the_same_pixels(items: Items, tmp_path: Pa
     for item in items:
         classes, objects = masks[item.name]
         mask = np.vectorize(lambda *colour: ids[labels[colour]])(*np.moveaxis(classes, 2, 0))
-        assert np.array_equal(mask, read_mask(item.mask))
+        assert np.array_equal(mask, load_mask(item.masks, item))
         # Each object has one label, each label one object, and the background none.
         numbers = map(tuple, objects.reshape(-1, 3).tolist())
         pairs = set(zip(numbers, mask.ravel().tolist(), strict=True))

@@ -61,7 +61,7 @@ def test_images_are_copied_as_they_are(items: Items, tmp_path: Path) -> None:
 def test_the_turned_image_is_written_upright(items: Items, tmp_path: Path, jpeg: bool) -> None:
     item = next(item for item in items if item.name == "turned")
     file = tmp_path / "out" / copy_image(item, tmp_path / "out", jpeg=jpeg)
-    again = ExportItem(item.name, file, item.mask, item.height, item.width, item.split, (0,), 1, False)
+    again = ExportItem(item.name, file, item.masks, item.height, item.width, item.split, (0,), 1, False)
     assert np.abs(read_image(file).astype(int) - read_image(item.image)).mean() < 3
     # Upright as stored: a second copy has nothing to turn.
     assert (tmp_path / "two" / copy_image(again, tmp_path / "two")).read_bytes() == file.read_bytes()

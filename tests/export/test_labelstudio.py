@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data.images import read_mask
+from pipeline.data.mask_store import load_mask
 from pipeline.export.items import ExportItem
 from pipeline.export.labelstudio_tasks import export_labelstudio
 from pipeline.formats import labelstudio_rle as brush
@@ -101,7 +101,7 @@ def test_tasks_hold_the_same_pixels_the_most_doubtful_first(
             assert (region["original_height"], region["original_width"]) == mask.shape
             (label,) = region["value"]["brushlabels"]
             mask[decode(region["value"]["rle"]).reshape(*mask.shape, 4)[:, :, 3] > 0] = ids[label]
-        assert np.array_equal(mask, read_mask(item.mask))
+        assert np.array_equal(mask, load_mask(item.masks, item))
         address, _, file = task["data"]["image"].partition("?d=")
         assert address == "/data/local-files/"
         assert (tmp_path / "out" / unquote(file)).is_file()

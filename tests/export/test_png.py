@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.data.images import read_mask
+from pipeline.data.mask_store import load_mask
 from pipeline.export.items import ExportItem
 from pipeline.export.png import export_png
 from pipeline.formats.palette import voc_palette
@@ -16,7 +17,7 @@ def test_masks_and_classes(items: tuple[ExportItem, ...], tmp_path: Path) -> Non
     export_png(items, CLASSES, tmp_path / "out")
     for item in items:
         file = tmp_path / "out" / "masks" / f"{item.name}.png"
-        assert np.array_equal(read_mask(file), read_mask(item.mask))
+        assert np.array_equal(read_mask(file), load_mask(item.masks, item))
         with Image.open(file) as image:
             assert image.mode == "P"
             assert image.getpalette() == voc_palette().ravel().tolist()

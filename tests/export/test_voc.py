@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from torchvision.datasets import VOCSegmentation
 
-from pipeline.data.images import read_image, read_mask
+from pipeline.data.images import read_image
+from pipeline.data.mask_store import load_mask
 from pipeline.export.items import ExportItem
 from pipeline.export.voc import export_voc
 from tests.export.conftest import CLASSES
@@ -24,7 +25,7 @@ def test_torchvision_opens_it(items: Items, tmp_path: Path, list_: str, splits: 
     expected = [item for item in items if item.split in splits]
     assert len(dataset) == len(expected)
     for (image, mask), item in zip(dataset, expected, strict=True):
-        assert np.array_equal(np.asarray(mask), read_mask(item.mask))
+        assert np.array_equal(np.asarray(mask), load_mask(item.masks, item))
         assert np.abs(np.asarray(image).astype(int) - read_image(item.image)).mean() < 3
 
 

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.usefixtures("project")
 
 def test_the_manifest_says_what_the_table_and_the_images_say() -> None:
     written = json.loads(Path("data/prepared/manifest.json").read_text())
-    root, entries = Path(written["root"]), written["samples"]
+    root, columns = Path(written["root"]), written["samples"]
+    entries = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     assert written["classes"] == list(CLASSES)
     for sample, entry in zip(SAMPLES, entries, strict=True):
         file = (root / entry["image"]).read_bytes()

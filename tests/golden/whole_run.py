@@ -96,8 +96,11 @@ def change_samples(change: Callable[[dict[str, object]], None]) -> None:
     """Apply `change` to each sample of the manifest that `prepare` wrote."""
     file = Path("data/prepared/manifest.json")
     manifest = json.loads(file.read_text())
-    for sample in manifest["samples"]:
+    columns = manifest["samples"]
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    for sample in rows:
         change(sample)
+    manifest["samples"] = {key: [sample[key] for sample in rows] for key in columns}
     file.write_text(json.dumps(manifest))
 
 

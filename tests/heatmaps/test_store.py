@@ -113,7 +113,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(manifest: Manifest, tmp_pat
     shard_file(folder / "gradcampp", 1).unlink()
     kept = shard_file(folder / "cam", 0).stat().st_mtime_ns
     for method in PARAMS.methods:
-        (folder / method / "index.json").unlink()
+        (folder / method / "index.npz").unlink()
     assert run(manifest, folder) == whole
     assert shard_file(folder / "cam", 0).stat().st_mtime_ns == kept
 
@@ -136,7 +136,8 @@ def test_sizes_that_differ_at_one_scale_only_are_not_mixed(tmp_path: Path) -> No
     for s in samples:
         write_image(tmp_path / s.image, np.full((s.height, s.width, 3), 90, np.uint8))
     run(Manifest(str(tmp_path), tuple("abcde"), samples), tmp_path / "out")
-    assert set(HeatmapStore(tmp_path / "out" / "cam").shards) == {"s0", "s1", "s2", "s3"}
+    store = HeatmapStore(tmp_path / "out" / "cam")
+    assert all(store.read(s).shape[0] == 1 for s in samples)
 
 
 def test_heat_of_earlier_depths_is_added(manifest: Manifest, tmp_path: Path) -> None:

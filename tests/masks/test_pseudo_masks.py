@@ -1,10 +1,12 @@
 """From stored heatmaps to the pseudo-mask of an image."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from pipeline.masks import pseudo_masks
-from pipeline.masks.pseudo_masks import make_pseudo_mask
+from pipeline.masks.pseudo_masks import PseudoMask, make_pseudo_mask
 from pipeline.masks.threshold import mask_at_threshold, normalised_odds, uncertain, upsample
 from pipeline.params import CrfParams, PseudoMaskParams
 
@@ -25,6 +27,11 @@ def params(refine: str, band: float) -> PseudoMaskParams:
     return PseudoMaskParams.model_validate({"threshold": "auto", "band": band, "refine": refine, "crf": CRF})
 
 
+def made(image: np.ndarray, stored: np.ndarray, *how: Any) -> PseudoMask:
+    """The pseudo-mask of stored heat."""
+    return make_pseudo_mask(image, upsample(stored, image.shape[:2]), *how)
+
+
 def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A red box on green (48, 64, 3), ground truth (id 3), and stored heat (1, 12, 16) that is too wide."""
     ground_truth = np.zeros((48, 64), np.uint8)
@@ -38,9 +45,8 @@ def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_crf_brings_the_seed_to_the_colour_edge() -> None:
     image, ground_truth, stored = scene()
-    result = make_pseudo_mask(image, stored, np.array([2]), 0.5, params("crf", 0))
-    seed = mask_at_threshold(upsample(stored, (48, 64)), np.array([2]), 0.5)
-    assert np.mean(seed == ground_truth) < 0.9  # 16 px instead of 12 around the centre
+    result = made(image, stored, np.array([2]), 0.5, params("crf", 0))
+    assert np.mean(result.seed == ground_truth) < 0.9  # 16 px instead of 12 around the centre
     np.testing.assert_array_equal(result.refined, ground_truth)
     np.testing.assert_array_equal(result.mask, result.refined)  # no band
 
@@ -52,15 +58,22 @@ def test_the_crf_does_not_overrule_probabilities_that_are_sure() -> None:
     # Neighbours weigh at most 3 + 1; a sure label log(510) = 6.2 as odds, and log(1 / 0.5) = 0.7 as a score.
     mild = CRF.model_copy(update={"bilateral_compat": 3, "gaussian_compat": 1})
     classes, section = np.array([2]), params("crf", 0).model_copy(update={"crf": mild})
-    by_odds = make_pseudo_mask(image, stored, classes, 0.5, section, normalised_odds)
-    by_scores = make_pseudo_mask(image, stored, classes, 0.5, section)
+    by_odds = made(image, stored, classes, 0.5, section, normalised_odds)
+    by_scores = made(image, stored, classes, 0.5, section)
     assert (by_odds.refined[18:26, 22:30] == 3).all()
     assert not by_scores.refined.any()
 
 
+def test_seed_is_the_label_map() -> None:
+    image, _, stored = scene()
+    result = made(image, stored, np.array([2]), 0.5, params("crf", 0.1))
+    heat = upsample(stored, (48, 64))
+    np.testing.assert_array_equal(result.seed, mask_at_threshold(heat, np.array([2]), 0.5))
+
+
 def test_band_opens_the_refined_mask_by_the_heat() -> None:
     image, _, stored = scene()
-    result = make_pseudo_mask(image, stored, np.array([2]), 0.5, params("crf", 0.1))
+    result = made(image, stored, np.array([2]), 0.5, params("crf", 0.1))
     peak = upsample(stored, (48, 64))[0]
     is_open = (peak > np.float32(0.4)) & (peak <= np.float32(0.6))
     assert is_open.any()
@@ -73,9 +86,9 @@ def test_without_refinement_the_heat_alone_decides(monkeypatch: pytest.MonkeyPat
     two = np.concatenate([stored, np.flip(stored, axis=2) // 2 + 60])
     classes = np.array([4, 1])
     heat = upsample(two, (48, 64))
-    result = make_pseudo_mask(image, two, classes, 0.45, params("none", 0.1))
-    assert set(np.unique(result.refined)) == {0, 2, 5}
-    np.testing.assert_array_equal(result.refined, mask_at_threshold(heat, classes, 0.45))
+    result = made(image, two, classes, 0.45, params("none", 0.1))
+    assert set(np.unique(result.seed)) == {0, 2, 5}
+    np.testing.assert_array_equal(result.refined, result.seed)
     expected = np.where(uncertain(heat, 0.45, 0.1), 255, result.refined)
     np.testing.assert_array_equal(result.mask, expected)
 
@@ -84,8 +97,8 @@ def test_without_refinement_the_heat_alone_decides(monkeypatch: pytest.MonkeyPat
 def test_image_without_labels_is_background(refine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.masks.crf._library", None)  # a call would fail
     image, _, _ = scene()
-    result = make_pseudo_mask(image, np.zeros((0, 12, 16), np.uint8), NO_CLASS, 0.3, params(refine, 0.1))
-    for mask in (result.refined, result.mask):
+    result = made(image, np.zeros((0, 12, 16), np.uint8), NO_CLASS, 0.3, params(refine, 0.1))
+    for mask in (result.seed, result.refined, result.mask):
         np.testing.assert_array_equal(mask, np.zeros((48, 64)))
         assert mask.dtype == np.uint8
 
@@ -93,7 +106,7 @@ def test_image_without_labels_is_background(refine: str, monkeypatch: pytest.Mon
 def test_classes_keep_their_ids_through_the_crf() -> None:
     image, ground_truth, stored = scene()
     flat = np.full_like(stored, 20)
-    one = make_pseudo_mask(image, np.concatenate([stored, flat]), np.array([2, 0]), 0.5, params("crf", 0))
-    other = make_pseudo_mask(image, np.concatenate([flat, stored]), np.array([0, 2]), 0.5, params("crf", 0))
+    one = made(image, np.concatenate([stored, flat]), np.array([2, 0]), 0.5, params("crf", 0))
+    other = made(image, np.concatenate([flat, stored]), np.array([0, 2]), 0.5, params("crf", 0))
     np.testing.assert_array_equal(one.refined, ground_truth)
     np.testing.assert_array_equal(other.refined, ground_truth)

@@ -15,7 +15,8 @@ from pipeline import paths
 from pipeline.base.files import read_json
 from pipeline.data.corrections.store import store_corrections
 from pipeline.data.images import IGNORE, mask_png, read_mask
-from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path, read_manifest
+from pipeline.data.manifest import Manifest, Sample, read_manifest
+from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.threshold import mask_at_threshold, normalised_odds, upsample
@@ -198,7 +199,7 @@ def test_a_threshold_calibrated_on_corrected_masks() -> None:
     manifest = correct("train-00001", "train-00003")
     write_heat(manifest)
     make_pseudo_masks.main("cam")
-    corrected = [s for s in manifest.split("train") if mask_path(paths.CORRECTED, s).exists()]
+    corrected = [s for s in manifest.split("train") if has_mask(paths.CORRECTED, s)]
     metrics = json.loads((paths.REPORTS / "pseudo_masks/cam/metrics.json").read_text())
     assert len(corrected) == 2
     assert metrics["threshold"] == literal_best(manifest, corrected)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data.manifest import load_mask, read_manifest
+from pipeline.data.manifest import read_manifest
+from pipeline.data.mask_store import load_mask
 from pipeline.stages import prepare
 from pipeline.stages.running import stage
 from tests.data.folders import make_coco

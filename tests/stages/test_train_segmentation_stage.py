@@ -8,7 +8,8 @@ import pytest
 
 from pipeline import paths
 from pipeline.data.images import write_mask
-from pipeline.data.manifest import Manifest, Sample, Split, mask_path, write_manifest
+from pipeline.data.manifest import Manifest, Sample, Split, write_manifest
+from pipeline.data.mask_store import mask_path
 from pipeline.segmentation.segmentation_training import MaskedSamples
 from pipeline.stages import train_segmentation as stage
 

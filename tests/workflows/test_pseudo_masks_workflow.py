@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.heatmaps.store import write_index, write_shard
+from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
+from pipeline.masks.pseudo_masks import PseudoMask
 from pipeline.masks.threshold import Normalisation, normalised_odds, normalised_scores
 from pipeline.params import load_params
 from pipeline.report.results import read_confusion
 from pipeline.workflows.confusion_file import write_confusion
-from pipeline.workflows.mask_quality import MaskQuality, mask_quality, summarise_quality
+from pipeline.workflows.mask_quality import MaskQuality, summarise_quality
+from pipeline.workflows.pseudo_mask_blocks import MaskMaker
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -22,21 +23,25 @@ CAT = Sample("a", "a.png", "", 4, 4, (0,), "train", False, False)
 # Heat 0.2 against 0.3. Normalised scores: p(cat) = 0.2 / (0.2 + 0.3) = 0.4. Normalised odds: 0.2 / 0.8
 # against 0.3 / 0.7 makes 7 / (7 + 12), but for the half level.
 @pytest.mark.parametrize(("normalise", "cat"), [(normalised_scores, 0.4), (normalised_odds, 7 / 19)])
-def test_the_quality_of_one_mask_by_hand(tmp_path: Path, normalise: Normalisation, cat: float) -> None:
-    heat = np.full((1, 4, 4), 51, np.uint8)
-    write_shard(tmp_path / "heat", 0, {"a": heat})
+def test_other_heat_than_the_mask_was_made_of_judges_it(
+    tmp_path: Path, normalise: Normalisation, cat: float
+) -> None:
+    write_shard(tmp_path / "heat", 0, {"a": np.full((1, 4, 4), 51, np.uint8)})
     write_index(tmp_path / "heat", [["a"]])
     mask = np.ones((4, 4), np.uint8)  # without background, whose confidence is 1 - p(cat)
     mask[1] = 255
-    write_mask(tmp_path / "work/masks/a.png", mask)
-    heat = ThresholdedHeat(tmp_path / "heat", 0.3, normalise)
-    # What the mask was made of does not judge it.
-    other_heat = ThresholdedHeat(tmp_path / "other", 0.9)
+    made_of = np.full((2, 4, 4), 0.5, np.float32)
+    judge, other = ThresholdedHeat(tmp_path / "heat", 0.3, normalise), ThresholdedHeat(tmp_path / "x", 0.9)
     params, manifest = load_params(PARAMS).pseudo_masks, Manifest("", ("cat",), ())
-    job = PseudoMaskJob(manifest, other_heat, heat, tmp_path / "work", params)
-    quality = mask_quality(job, CAT)
-    assert quality.ignored == 0.25
-    assert quality.confidence == pytest.approx(cat, abs=1e-3)
+    store, made = (
+        HeatmapStore(judge.folder),
+        PseudoMask(mask, mask, mask, np.array([0, 1], np.uint8), made_of),
+    )
+    job = PseudoMaskJob(manifest, other, judge, tmp_path, params)
+    assert MaskMaker(job, store, store).confidence(CAT, made) == pytest.approx(cat, abs=1e-3)
+    # Its own probabilities judge it where there is no second opinion.
+    job = PseudoMaskJob(manifest, judge, judge, tmp_path, params)
+    assert MaskMaker(job, store, store).confidence(CAT, made) == 0.5
 
 
 def test_means_over_the_masks() -> None:

@@ -1,0 +1,116 @@
+"""Pseudo-masks block by block: an image is read once, its mask made, judged, counted, and written once.
+
+A finished block is a file in the work folder: counts that may be added, and a row for each image. A run that
+was killed goes on with the blocks that are missing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline import paths
+from pipeline.base.files import write_npz
+from pipeline.data.images import IGNORE, mask_png
+from pipeline.data.manifest import Sample
+from pipeline.data.mask_store import MaskWriter, has_mask, load_mask, mask_png_of
+from pipeline.evaluation.confusion import mean_iou
+from pipeline.heatmaps.store import HeatmapStore
+from pipeline.masks.confidence import heat_confidence, mask_confidence
+from pipeline.masks.pseudo_masks import PseudoMask, make_pseudo_mask
+from pipeline.masks.threshold import upsample
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
+from pipeline.workflows.pseudo_mask_scores import MaskCounts, count_image, no_counts
+
+
+@dataclass(frozen=True)
+class MaskBlock:
+    """Training images whose masks are made together."""
+
+    number: int  # among the blocks
+    samples: Sequence[Sample]
+
+
+class MaskRow(NamedTuple):
+    """What is known of one published mask; NaN stands for what is not known."""
+
+    corrected: float  # 1: a person made the mask, which no score counts
+    confidence: float  # in [0, 1], see `mask_confidence`; 1 for a corrected mask
+    ignored: float = np.nan  # share of its pixels with the id 255
+    miou_before: float = np.nan  # in [0, 1], of the heatmaps at the threshold
+    miou_after: float = np.nan  # after refinement
+
+
+class MadeMask(NamedTuple):
+    """A mask as it is published, its row and its counts; no counts without ground truth."""
+
+    png: bytes
+    row: MaskRow
+    counts: MaskCounts | None = None
+
+
+@dataclass(frozen=True)
+class MaskMaker:
+    """Makes the masks of a block; its stores are opened once."""
+
+    job: PseudoMaskJob
+    heat: HeatmapStore
+    judge: HeatmapStore
+
+    def make(self, sample: Sample) -> MadeMask:
+        """The mask of one image: the corrected one, else the pseudo-mask."""
+        if has_mask(paths.CORRECTED, sample):
+            return MadeMask(mask_png_of(paths.CORRECTED, sample), MaskRow(corrected=1, confidence=1))
+        job, classes = self.job, np.array(sample.labels, int)
+        image = job.manifest.image(sample)
+        heatmaps = upsample(self.heat.read(sample), (image.shape[0], image.shape[1]))
+        made = make_pseudo_mask(image, heatmaps, classes, job.heat.threshold, job.params, job.heat.normalise)
+        row = MaskRow(0, self.confidence(sample, made), float((made.mask == IGNORE).mean()))
+        if not sample.score:
+            return MadeMask(mask_png(made.mask), row)
+        ground_truth = load_mask(paths.GROUND_TRUTH, sample)
+        counts = count_image(ground_truth, heatmaps, classes, made, len(job.manifest.classes) + 1)
+        before, after = mean_iou(counts.seed), mean_iou(counts.refined)
+        return MadeMask(mask_png(made.mask), row._replace(miou_before=before, miou_after=after), counts)
+
+    def confidence(self, sample: Sample, made: PseudoMask) -> float:
+        """The confidence of a mask by `job.judge`: in self-training other heatmaps than it was made of."""
+        judge = self.job.judge
+        if judge == self.job.heat:
+            return mask_confidence(made.mask, made.probabilities, made.ids)
+        stored, classes = self.judge.read(sample), np.array(sample.labels, int)
+        return heat_confidence(made.mask, stored, classes, judge.threshold, judge.normalise)
+
+
+def make_block(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> None:
+    """Write the masks of a block, then the sum of its counts, and its rows."""
+    maker = MaskMaker(job, HeatmapStore(job.heat.folder), HeatmapStore(job.judge.folder))
+    counts, rows, pngs = no_counts(len(job.manifest.classes) + 1), [], {}
+    for sample in block.samples:
+        made = maker.make(sample)
+        pngs[sample.name] = made.png
+        rows.append(made.row)
+        if made.counts:
+            counts += made.counts
+    writer.write(block.number, pngs)
+    write_npz(block_file(job, block), {**vars(counts), "rows": np.array(rows, np.float64)})
+
+
+def is_made(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> bool:
+    """Whether a block is finished; a run that was killed in `publish` leaves its counts without its masks."""
+    return block_file(job, block).exists() and writer.has(block.number, [s.name for s in block.samples])
+
+
+def read_block(job: PseudoMaskJob, block: MaskBlock) -> tuple[MaskCounts, list[MaskRow]]:
+    """The counts and the rows of a finished block."""
+    with np.load(block_file(job, block), allow_pickle=False) as arrays:
+        read = dict(arrays)
+    rows = [MaskRow(*row) for row in read.pop("rows").tolist()]
+    return MaskCounts(**read), rows
+
+
+def block_file(job: PseudoMaskJob, block: MaskBlock) -> Path:
+    """Where the counts and rows of a block lie; a finished block has this file."""
+    return job.work / "blocks" / f"{block.number:05d}.npz"
