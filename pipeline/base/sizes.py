@@ -9,6 +9,11 @@ def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 
+def bounded_size(height: int, width: int, max_side: int) -> tuple[int, int]:
+    """Height and width when the longer side is at most `max_side`: a smaller image keeps its own."""
+    return working_size(height, width, min(max_side, max(height, width)))
+
+
 def crop_side(params: TrainingParams, long_side: int) -> int:
     """Side of the training crop in pixels: a multiple of 32, as decoders need it."""
     return max(32, round(params.crop * long_side / 32) * 32)

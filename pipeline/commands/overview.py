@@ -40,8 +40,8 @@ def co_occurrence(manifest: Manifest) -> NDArray[np.int64]:
 
 
 def image_sizes(manifest: Manifest) -> dict[str, Spread]:
-    """Heights, widths and long sides in pixels, over all images (at least one)."""
-    sizes = np.array([(s.height, s.width, max(s.height, s.width)) for s in manifest.samples])
+    """Heights, widths and long sides of all images (at least one) in pixels, before they are shrunk."""
+    sizes = np.array([(*s.original_size, max(s.original_size)) for s in manifest.samples])
     spreads = [Spread(int(side.min()), int(np.median(side)), int(side.max())) for side in sizes.T]
     return dict(zip(("height", "width", "long side"), spreads, strict=True))
 

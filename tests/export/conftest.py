@@ -54,7 +54,9 @@ def items(tmp_path: Path) -> tuple[ExportItem, ...]:
         flat[: height // 2] = 255 - flat[: height // 2]
         save_image(image, flat.astype(np.uint8), turned=name == "turned")
         write_mask(mask, blocks(rng, height, width))
-        items.append(ExportItem(name, image, mask, height, width, split, (0,), confidence, False))
+        items.append(
+            ExportItem(name, image, mask, height, width, split, (0,), confidence, False, (height, width))
+        )
     return correction_order(items)
 
 

@@ -29,6 +29,8 @@ def test_the_manifest_says_what_the_table_and_the_photos_say() -> None:
             "split": photo.split,
             "mask": True,
             "score": photo.score,
+            "original_height": 0,
+            "original_width": 0,
         }
     assert Path("data/prepared/problems.txt").read_text() == ""
 
