@@ -65,33 +65,33 @@ def fit(
         pretrained: parameters that learn at `params.pretrained_lr_factor` times the rate of the others.
 
     Raises:
-        TrainingError: the loss is not finite.
-        PictureError: an image or a mask cannot be read.
+        TrainingError: the loss is not finite; it is looked at every 10 steps and before a checkpoint.
+        ImageError: an image or a mask cannot be read.
     """
     device = pick_device()
     to_channels_last(objective, device).train()
     optimizer = make_optimizer(objective, params, pretrained)
     done = _resume(checkpoint, device, objective, optimizer)
-    batches = _batches(stream, params, done.step, loader_count(device))
+    batches = _batches(stream, params, done.step, device)
     bar = tqdm(batches, description, params.steps, initial=done.step, unit="step")
     for step, (images, targets) in enumerate(bar, done.step):
         rate = set_learning_rate(optimizer, params, step)
         torch.manual_seed(derive_seed(stream.seed, params.steps, step))  # dropout
         with autocast(device):
             value = objective(to_device(images, device), _moved(targets, device), step)
-        _require_finite(value, description, step, rate)
         optimizer.zero_grad()
         value.backward()
         nn.utils.clip_grad_norm_(objective.parameters(), params.clip_norm)
         optimizer.step()
         done.step = step + 1
-        done.losses.append(value.detach())
+        done.losses.append(value.detach())  # not looked at in each step: that would stop a GPU
         if done.step % RECORD_STEPS == 0 or done.step == params.steps:
-            loss = torch.stack(done.losses).mean().item()
+            loss = _mean_loss(done, description, rate)
             done.curve.append({"step": done.step, "loss": loss, "lr": rate})
             bar.set_postfix(loss=f"{loss:.3f}")
             done.losses.clear()
         if done.step % params.checkpoint_steps == 0:
+            _mean_loss(done, description, rate)
             _save(checkpoint, objective, optimizer, done)
     return done.curve
 
@@ -172,9 +172,18 @@ def _collated(examples: list[Example | Unreadable]) -> Any:
     return next(errors, None) or default_collate(examples)
 
 
-def _batches(stream: TrainingStream, params: TrainingParams, start: int, loaders: int) -> Iterator[Example]:
+def _batches(
+    stream: TrainingStream, params: TrainingParams, start: int, device: torch.device
+) -> Iterator[Example]:
     rest = Subset(_Examples(stream), range(start * params.batch_size, len(stream)))
-    for batch in DataLoader(rest, params.batch_size, num_workers=loaders, collate_fn=_collated):
+    loader = DataLoader(
+        rest,
+        params.batch_size,
+        num_workers=loader_count(device),
+        collate_fn=_collated,
+        pin_memory=device.type == "cuda",  # so that copies to the GPU do not wait for each other
+    )
+    for batch in loader:
         if isinstance(batch, Exception):
             raise batch
         yield batch
@@ -182,15 +191,29 @@ def _batches(stream: TrainingStream, params: TrainingParams, start: int, loaders
 
 def _moved(targets: TrainingTarget, device: torch.device) -> TrainingTarget:
     # DataLoader makes a list of a tuple.
-    return targets.to(device) if isinstance(targets, Tensor) else tuple(t.to(device) for t in targets)
+    if isinstance(targets, Tensor):
+        return targets.to(device, non_blocking=True)
+    return tuple(target.to(device, non_blocking=True) for target in targets)
 
 
-def _require_finite(value: Tensor, description: str, step: int, rate: float) -> None:
-    if not math.isfinite(value.item()):
+def _mean_loss(done: Progress, description: str, rate: float) -> float:
+    """The mean of `done.losses`; NaN without any.
+
+    Raises:
+        TrainingError: one of them is not finite; the message names its step.
+    """
+    if not done.losses:
+        return math.nan
+    losses = torch.stack(done.losses)
+    broken = (~losses.isfinite()).nonzero()
+    if len(broken):
+        first = int(broken[0])
+        step = done.step - len(losses) + first + 1
         raise TrainingError(
-            f"{description}: the loss is {value.item()} at step {step + 1} with learning rate {rate:.2g}. "
-            "Lower training.lr or training.clip_norm in params.yaml, or raise training.warmup_steps."
+            f"{description}: the loss is {losses[first].item()} at step {step} with learning rate {rate:.2g}"
+            ". Lower training.lr or training.clip_norm in params.yaml, or raise training.warmup_steps."
         )
+    return losses.mean().item()
 
 
 def _save(path: Path, objective: nn.Module, optimizer: torch.optim.Optimizer, done: Progress) -> None:

@@ -71,8 +71,15 @@ class Bce(nn.Module):
 
 
 class NotFinite(Bce):
+    """Its loss is NaN in the step with the index `broken`, and from then on by its weights."""
+
+    def __init__(self, broken: int) -> None:
+        super().__init__()
+        self.broken = broken
+
     def forward(self, images: torch.Tensor, targets: torch.Tensor, step: int) -> torch.Tensor:
-        return super().forward(images, targets, step) * math.nan
+        loss = super().forward(images, targets, step)
+        return loss * math.nan if step == self.broken else loss
 
 
 def train(
@@ -159,9 +166,21 @@ def test_a_gpu_is_fed_by_more_loaders(monkeypatch: pytest.MonkeyPatch) -> None:
         loader_count(torch.device("cuda"))
 
 
-def test_a_loss_that_is_not_finite_stops_with_advice(stream: TrainingStream, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"test: the loss is nan at step 1 .*Lower training.lr"):
-        train(stream, tmp_path / "c.pt", params(), NotFinite())
+@pytest.mark.parametrize(("broken", "saved"), [(0, None), (2, 2), (5, 4)])
+def test_a_loss_that_is_not_finite_stops_with_advice(
+    stream: TrainingStream, tmp_path: Path, broken: int, saved: int | None
+) -> None:
+    checkpoint = tmp_path / "c.pt"
+    with pytest.raises(
+        TrainingError, match=rf"test: the loss is nan at step {broken + 1} .*Lower training.lr"
+    ):
+        train(stream, checkpoint, params(), NotFinite(broken))
+    # The last checkpoint is of before: its weights are finite.
+    assert checkpoint.exists() == (saved is not None)
+    if saved is not None:
+        state = torch.load(checkpoint, weights_only=True)
+        assert state["progress"]["step"] == saved
+        assert all(tensor.isfinite().all() for tensor in state["objective"].values())
 
 
 @pytest.mark.parametrize("loaders", ["0", "2"])
