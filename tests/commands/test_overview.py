@@ -1,5 +1,7 @@
 """Counts of a data set, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,18 @@ def test_estimate_grows_with_steps_and_images() -> None:
     assert more.seconds["make_heatmaps"] == pytest.approx(2 * cost.seconds["make_heatmaps"])
     assert more.seconds["make_pseudo_masks"] == pytest.approx(2 * cost.seconds["make_pseudo_masks"])
     assert more.disk > cost.disk
+
+
+def test_large_images_cost_time_in_prepare_alone() -> None:
+    params = load_params()
+    large = tuple(
+        replace(s, original_height=10 * s.height, original_width=10 * s.width) for s in MANIFEST.samples
+    )
+    cost, more = estimate(MANIFEST, params), estimate(replace(MANIFEST, samples=large), params)
+    assert more.seconds["prepare"] == pytest.approx(100 * cost.seconds["prepare"])
+    assert {**more.seconds, "prepare": 0} == {**cost.seconds, "prepare": 0}
+    assert more.disk - cost.disk == pytest.approx(0.5 * (20_000 + 45_000 + 19_200 + 36_000))
+    assert image_sizes(replace(MANIFEST, samples=large))["long side"] == (1600, 2500, 4000)
 
 
 def test_estimate_knows_the_depths_of_heatmaps() -> None:

@@ -41,6 +41,13 @@ def test_masks_of_other_sizes_and_ids_are_named(change: Callable[[np.ndarray], E
         item_mask(item, CLASSES)
 
 
+def test_masks_of_working_copies_get_the_size_of_the_image(items: Items) -> None:
+    item = replace(items[0], height=22, width=18, mask_size=(items[0].height, items[0].width))
+    np.testing.assert_array_equal(
+        item_mask(item, CLASSES), np.repeat(np.repeat(item_mask(items[0], CLASSES), 2, 0), 3, 1)
+    )
+
+
 def test_labels_and_their_names() -> None:
     assert label_ids_of(np.array([[255, 2, 0], [2, 1, 0]], np.uint8)) == (1, 2, 255)
     assert label_name(2, CLASSES) == "été <&>"
