@@ -136,7 +136,7 @@ def test_classes_that_nearly_vanish_are_named(photo_folder: PhotoFolder) -> None
     mask[:20, :20] = 1  # 4 pixels after it shrinks by 10
     write_photo(folder / "images/photo-00.jpg", image)
     write_photo(folder / "masks/photo-00.png", mask)
-    (line,) = [line for line in inspect_folder("csv", folder, data_params(max_side=72), 0, 1).warnings]
+    (line,) = inspect_folder("csv", folder, data_params(max_side=72), 0, 1).warnings
     assert "expected at least 16 pixels of each class of an image at data.max_side 72" in line
     assert "1 with fewer: photo-00. Raise data.max_side" in line
     assert inspect_folder("csv", folder, data_params(max_side=360), 0, 1).warnings == ()

@@ -1,4 +1,4 @@
-"""A folder of images above `data.max_side`: masks at the size of the copies, given back at the images' own."""
+"""Images above `data.max_side`: their masks have the size of the copies, and come out at the images' own."""
 
 from collections.abc import Callable
 from pathlib import Path
