@@ -2,6 +2,8 @@
 
 from pipeline.params import TrainingParams
 
+HEAT_STRIDE = 4  # pixels of the working image per cell of a stored heatmap
+
 
 def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
     """Height and width in pixels when the longer side becomes `long_side`, each at least 1."""
@@ -12,6 +14,11 @@ def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
 def bounded_size(height: int, width: int, max_side: int) -> tuple[int, int]:
     """Height and width when the longer side is at most `max_side`: a smaller image keeps its own."""
     return working_size(height, width, min(max_side, max(height, width)))
+
+
+def grid_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of the stored heatmap of a working image, in cells."""
+    return -(-height // HEAT_STRIDE), -(-width // HEAT_STRIDE)
 
 
 def crop_side(params: TrainingParams, long_side: int) -> int:

@@ -60,7 +60,6 @@ examples:
 
 
 def add_parser(commands: Any) -> None:
-    """Add `camseg use`."""
     parser = add_command(
         commands, "use", run, "check a folder of images and labels, and set up params.yaml for it", EXAMPLES
     )
@@ -177,8 +176,8 @@ def portable(path: Path) -> str:
     absolute = path.absolute()
     if ".." in absolute.parts:
         absolute = absolute.resolve()
-    inside = absolute.is_relative_to(Path.cwd())
-    return (absolute.relative_to(Path.cwd()) if inside else absolute).as_posix()
+    in_project = absolute.is_relative_to(Path.cwd())
+    return (absolute.relative_to(Path.cwd()) if in_project else absolute).as_posix()
 
 
 def choose_encoder(weights: str, encoder: str | None, params: Params) -> str:

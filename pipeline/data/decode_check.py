@@ -63,15 +63,13 @@ class DecodedFiles:
     problems: tuple[Problem, ...] = ()
 
 
-def decode_all(
-    reader: Reader, copies: WorkingCopies, records: Sequence[SourceRecord], workers: int | None
-) -> list[DecodedFiles]:
+def decode_all(reader: Reader, copies: WorkingCopies, records: Sequence[SourceRecord]) -> list[DecodedFiles]:
     """The image and the mask of each record, decoded and compared, in the order of the records.
 
     Writes the working copy of each large image without problems.
     """
     function = partial(_decode, reader, copies)
-    return parallel_map(function, records, workers=workers, description="reading images and masks")
+    return parallel_map(function, records, description="reading images and masks")
 
 
 def _decode(reader: Reader, copies: WorkingCopies, record: SourceRecord) -> DecodedFiles:

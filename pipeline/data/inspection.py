@@ -49,12 +49,7 @@ class Inspection:
 
 
 def inspect_folder(
-    source: Source,
-    path: Path,
-    data: DataParams,
-    seed: int,
-    workers: int | None = None,
-    copies: Path | None = None,
+    source: Source, path: Path, data: DataParams, seed: int, copies: Path | None = None
 ) -> Inspection:
     """Read labels, images and masks of the folder `path`; every problem is listed, none stops the search.
 
@@ -70,7 +65,7 @@ def inspect_folder(
     records, dropped = with_classes(parsed, mapping)
     records = as_on_disk(path, records)
     reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels)
-    files = decode_all(reader, WorkingCopies(data.max_side, copies), records, workers)
+    files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
     decoded = list(zip(records, files, strict=True))
     decoded, file_problems = _readable(decoded, data)
     records = [record for record, _ in decoded]
@@ -98,7 +93,7 @@ def inspect_folder(
     )
 
 
-def write_ground_truth(inspection: Inspection, folder: Path, workers: int | None = None) -> None:
+def write_ground_truth(inspection: Inspection, folder: Path) -> None:
     """Write the masks of an inspected folder without errors to `folder`, all as palette PNGs.
 
     Masks of images with a working copy get its size.
@@ -108,7 +103,7 @@ def write_ground_truth(inspection: Inspection, folder: Path, workers: int | None
     samples = [sample for sample in inspection.manifest.samples if sample.mask]
     entries = [(sample, inspection.masks.records[sample.name]) for sample in samples]
     function = partial(_write_mask, inspection.masks.reader, inspection.masks.table, folder)
-    parallel_map(function, entries, workers=workers, description="writing ground-truth masks")
+    parallel_map(function, entries, description="writing ground-truth masks")
 
 
 def _write_mask(
@@ -178,10 +173,8 @@ def _surprising_masks(
     names = []
     for record, files in decoded:
         sources = [mapping.names[i - 1] for i in files.ids or () if 1 <= i <= len(mapping.names)]
-        if {mapping.targets[name] for name in sources} - {
-            None,
-            *record.labels,
-        } and record.name not in unclear:
+        denied = {mapping.targets[name] for name in sources} - {None, *record.labels}
+        if denied and record.name not in unclear:
             names.append(record.name)
     expected = "masks with the classes of their labels only"
     advice = "Check that the ids are in the order of the classes; scores use the masks as they are."

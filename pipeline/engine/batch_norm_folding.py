@@ -26,12 +26,11 @@ def fold_batch_norm(net: nn.Module) -> None:
     Args:
         net: images (N, 3, H, W) -> tensors in any nesting; in eval mode, on the CPU.
     """
-    for conv, norm in _foldable(net):
-        folded = fuse_conv_bn_eval(
-            cast(nn.Conv2d, net.get_submodule(conv)), cast(nn.BatchNorm2d, net.get_submodule(norm))
-        )
-        net.set_submodule(norm, _rest(net.get_submodule(norm)))
-        net.set_submodule(conv, folded)
+    for conv_name, norm_name in _foldable(net):
+        conv, norm = net.get_submodule(conv_name), net.get_submodule(norm_name)
+        folded = fuse_conv_bn_eval(cast(nn.Conv2d, conv), cast(nn.BatchNorm2d, norm))
+        net.set_submodule(norm_name, norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity())
+        net.set_submodule(conv_name, folded)
 
 
 def fold_frozen_batch_norm(net: nn.Module) -> None:
@@ -93,20 +92,20 @@ def _foldable(net: nn.Module) -> list[tuple[str, str]]:
     modules = list(net.named_modules())
     convs = _steps(uses, "ConvolutionBackward0", {n: m for n, m in modules if isinstance(m, nn.Conv2d)})
     norms = _steps(uses, "NativeBatchNormBackward0", {n: m for n, m in modules if type(m) in NORMS})
-    given = {name: node.next_functions[0][0] for node, name in norms.items()}
-    return [(convs[node], name) for name, node in given.items() if node in convs and uses[node] == 1]
+    inputs = {name: node.next_functions[0][0] for node, name in norms.items()}
+    return [(convs[node], name) for name, node in inputs.items() if node in convs and uses[node] == 1]
 
 
 def _steps(uses: Counter[Node], operation: str, modules: dict[str, nn.Module]) -> dict[Node, str]:
     """Nodes of an operation whose weight is, as it is, that of one of the modules and used nowhere else."""
     owners = {id(module.weight): name for name, module in modules.items()}
-    found = {}
+    names = {}
     for node in uses:
         weight = node.next_functions[1][0] if node.name() == operation else None
         variable = getattr(weight, "variable", None)  # only a leaf of the graph has one
         if weight is not None and variable is not None and id(variable) in owners and uses[weight] == 1:
-            found[node] = owners[id(variable)]
-    return found
+            names[node] = owners[id(variable)]
+    return names
 
 
 def _uses(outputs: list[Tensor]) -> Counter[Node]:
@@ -122,8 +121,3 @@ def _uses(outputs: list[Tensor]) -> Counter[Node]:
                     seen.add(node)
                     todo.append(node)
     return uses
-
-
-def _rest(norm: nn.Module) -> nn.Module:
-    """What a module does after its BatchNorm."""
-    return norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipeline.base.parallel import read_ahead
-from pipeline.base.sizes import working_size
+from pipeline.base.sizes import grid_size, working_size
 from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
@@ -20,7 +20,7 @@ from pipeline.engine.device import autocast, pick_device, to_device
 from pipeline.heatmaps.class_maps import ClassMaps, class_maps
 from pipeline.heatmaps.hooks import first_output
 from pipeline.heatmaps.layers import TargetLayer, earlier_layers
-from pipeline.heatmaps.multi_scale import add_depths, fuse_depths, grid_size
+from pipeline.heatmaps.multi_scale import add_depths, fuse_depths
 from pipeline.heatmaps.random_walk import walk
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.params import HeatmapParams

@@ -5,7 +5,7 @@ from pipeline.base.files import note_if_empty, recreate_dir
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
-from pipeline.workflows.evaluation import Evaluation, evaluate
+from pipeline.workflows.evaluation import evaluate
 
 
 def main(supervision: str) -> None:
@@ -14,7 +14,7 @@ def main(supervision: str) -> None:
     manifest = read_manifest(paths.PREPARED)
     predictions = paths.PREDICTIONS / supervision
     recreate_dir(predictions)
-    evaluate(Evaluation(supervision, manifest, params.evaluation, params.pseudo_masks.crf))
+    evaluate(supervision, manifest, params)
     note_if_empty(predictions, "There is no model to predict with.")
 
 

@@ -1,7 +1,6 @@
 """The predictions of a segmentation model and their scores, at the size of the images."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -15,56 +14,31 @@ from pipeline.errors import UserError
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
 from pipeline.evaluation.confusion import Counts, confusion_matrix, iou_per_class, mean_iou
 from pipeline.evaluation.means import score_or_none
-from pipeline.params import CrfParams, EvaluationParams
+from pipeline.params import Params
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.workflows.confidence import IMAGES
 from pipeline.workflows.confusion_file import write_confusion
 from pipeline.workflows.prediction import predict_with_confidence
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Which model is evaluated, on which images, and how."""
-
-    supervision: str
-    manifest: Manifest
-    params: EvaluationParams
-    crf: CrfParams
-
-    @property
-    def samples(self) -> tuple[Sample, ...]:
-        """The images of `evaluation.split`.
-
-        Raises:
-            UserError: the data has none.
-        """
-        split = self.params.split
-        samples = self.manifest.split(split)
-        if not samples:
-            raise UserError(f"evaluation.split: expected images of the split `{split}`, the data has none")
-        return samples
-
-    @property
-    def predictions(self) -> Path:
-        """The folder of the predicted masks."""
-        return paths.PREDICTIONS / self.supervision
-
-
-def evaluate(task: Evaluation) -> None:
+def evaluate(supervision: str, manifest: Manifest, params: Params) -> None:
     """Write the predicted masks and their scores; no mask and null scores where there is no model."""
-    confidences = predict_split(task)
-    labels = len(task.manifest.classes) + 1
+    samples, labels = evaluated_samples(manifest, params), len(manifest.classes) + 1
+    confidences = predict_samples(supervision, manifest, samples, params)
     confusion, boundaries = np.zeros((labels, labels), np.int64), np.zeros((labels, 2), np.int64)
     miou: dict[str, float | None] = {}
-    for sample in task.samples:
+    for sample in samples:
         if sample.name in confidences and sample.score:
-            image_confusion, image_boundaries = prediction_counts(task, sample)
+            ground_truth = load_mask(paths.GROUND_TRUTH, sample)
+            prediction = load_mask(paths.PREDICTIONS / supervision, sample)
+            image_confusion = confusion_matrix(ground_truth, prediction, labels)
             confusion += image_confusion
-            boundaries += image_boundaries
+            boundaries += boundary_counts(ground_truth, prediction, labels, params.evaluation.boundary)
             miou[sample.name] = score_or_none(mean_iou(image_confusion))
-    folder = paths.REPORTS / "evaluation" / task.supervision
-    write_json(folder / "metrics.json", model_metrics(task, confusion, boundaries))
-    write_confusion(folder / "confusion.csv", task.manifest.classes, confusion)
+    folder = paths.REPORTS / "evaluation" / supervision
+    metrics = model_metrics(manifest.classes, confusion, boundaries)
+    write_json(folder / "metrics.json", {"split": params.evaluation.split} | metrics)
+    write_confusion(folder / "confusion.csv", manifest.classes, confusion)
     rows = [
         {"name": name, "confidence": round(confidence, 6), "miou": miou.get(name)}
         for name, confidence in confidences.items()
@@ -72,33 +46,35 @@ def evaluate(task: Evaluation) -> None:
     write_csv(folder / IMAGES, ("name", "confidence", "miou"), rows)
 
 
-def predict_split(task: Evaluation) -> dict[str, float]:
+def evaluated_samples(manifest: Manifest, params: Params) -> tuple[Sample, ...]:
+    """The images of `evaluation.split`; a `UserError` if the data has none."""
+    split = params.evaluation.split
+    samples = manifest.split(split)
+    if not samples:
+        raise UserError(f"evaluation.split: expected images of the split `{split}`, the data has none")
+    return samples
+
+
+def predict_samples(
+    supervision: str, manifest: Manifest, samples: Sequence[Sample], params: Params
+) -> dict[str, float]:
     """Write the predicted mask of every image; returns their confidences, none where there is no model."""
-    model = paths.SEGMENTATION / task.supervision
-    task.predictions.mkdir(parents=True, exist_ok=True)
+    model, folder = paths.SEGMENTATION / supervision, paths.PREDICTIONS / supervision
+    folder.mkdir(parents=True, exist_ok=True)
     if (model / paths.SKIPPED).exists():
         return {}
     net, confidences = to_channels_last(load_segmentation_net(model), pick_device()), {}
-    for sample in tqdm(task.samples, f"prediction ({task.supervision})", unit="image"):
-        prediction = predict_with_confidence(net, task.manifest.image(sample), task.params, task.crf)
-        write_mask(mask_path(task.predictions, sample), prediction.mask)
+    for sample in tqdm(samples, f"prediction ({supervision})", unit="image"):
+        prediction = predict_with_confidence(net, manifest.image(sample), params)
+        write_mask(mask_path(folder, sample), prediction.mask)
         confidences[sample.name] = prediction.confidence
     return confidences
 
 
-def prediction_counts(task: Evaluation, sample: Sample) -> tuple[Counts, Counts]:
-    """The confusion (L, L) of one image, and the counts (L, 2) of its boundary bands, int64."""
-    labels = len(task.manifest.classes) + 1
-    ground_truth, prediction = load_mask(paths.GROUND_TRUTH, sample), load_mask(task.predictions, sample)
-    boundaries = boundary_counts(ground_truth, prediction, labels, task.params.boundary)
-    return confusion_matrix(ground_truth, prediction, labels), boundaries
-
-
-def model_metrics(task: Evaluation, confusion: Counts, boundaries: Counts) -> dict[str, object]:
-    """The metrics of one model; the scores are null where nothing was scored."""
-    names, per_class = ("background", *task.manifest.classes), iou_per_class(confusion)
+def model_metrics(classes: Sequence[str], confusion: Counts, boundaries: Counts) -> dict[str, object]:
+    """The scores of one model; null where nothing was scored."""
+    names, per_class = ("background", *classes), iou_per_class(confusion)
     return {
-        "split": task.params.split,
         "miou": score_or_none(mean_iou(confusion)),
         "iou_per_class": {name: score_or_none(iou) for name, iou in zip(names, per_class, strict=True)},
         "boundary_iou": score_or_none(boundary_iou(boundaries)),

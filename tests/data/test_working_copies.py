@@ -16,10 +16,16 @@ from pipeline.data.decode_check import tiny_ids
 from pipeline.data.images import encode_jpeg, id_counts, read_image, read_shrunk_image, resize_mask
 from pipeline.data.inspection import inspect_folder, write_ground_truth
 from pipeline.data.manifest import copy_path, load_mask
-from tests.photos import data_params, write_photo
+from tests.image_folder import data_params, write_image_file
 
-PhotoFolder = Callable[..., Path]
+ImageFolder = Callable[..., Path]
 SIDES = st.integers(1, 40)
+
+
+@pytest.fixture(autouse=True)
+def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No processes for a handful of images."""
+    monkeypatch.setenv("CAMSEG_WORKERS", "1")
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -30,7 +36,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_shrinking_against_torch(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (90, 140, 3)).astype(np.uint8)
-    write_photo(tmp_path / "a.png", image)
+    write_image_file(tmp_path / "a.png", image)
     small, size = read_shrunk_image(tmp_path / "a.png", 50)
     tensor = torch.from_numpy(image).permute(2, 0, 1)[None].float()
     expected = functional.interpolate(tensor, (32, 50), mode="bilinear", align_corners=False, antialias=True)
@@ -76,69 +82,70 @@ def test_an_enlarged_mask_shrinks_to_what_it_was(
 
 
 def test_large_images_get_a_copy_and_small_ones_stay_where_they_are(
-    photo_folder: PhotoFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    image_folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    folder = photo_folder("photos")
+    folder = image_folder("photos")
     before = files(folder)
-    found = inspect_folder("csv", folder, data_params(max_side=70), 0, 1, paths.COPIES)
-    write_ground_truth(found, paths.GROUND_TRUTH, workers=1)
-    assert found.manifest is not None
+    inspection = inspect_folder("csv", folder, data_params(max_side=70), 0, paths.COPIES)
+    write_ground_truth(inspection, paths.GROUND_TRUTH)
+    assert (manifest := inspection.manifest) is not None
     written = files(paths.COPIES)
-    for sample in found.manifest.samples:
+    for sample in manifest.samples:
         own = read_image(folder / "images" / f"{sample.name}.jpg")
         shrunk, size = read_shrunk_image(folder / "images" / f"{sample.name}.jpg", 70)
         assert sample.original_size == size == own.shape[:2]
         assert (sample.height, sample.width) == shrunk.shape[:2]
         if max(size) <= 70:
             assert (sample.original_height, sample.original_width) == (0, 0)
-            np.testing.assert_array_equal(found.manifest.image(sample), own)
+            np.testing.assert_array_equal(manifest.image(sample), own)
             assert not copy_path(paths.COPIES, sample.name).exists()
         else:
             assert max(sample.height, sample.width) == 70
             assert written.pop(f"{sample.name}.jpg") == encode_jpeg(shrunk)
-            error = found.manifest.image(sample).astype(int) - shrunk
+            error = manifest.image(sample).astype(int) - shrunk
             assert np.abs(error).mean() < 4
-        assert found.manifest.original(sample) == folder / "images" / f"{sample.name}.jpg"
+        assert manifest.original(sample) == folder / "images" / f"{sample.name}.jpg"
         with Image.open(folder / "masks" / f"{sample.name}.png") as mask:
             expected = resize_mask(np.asarray(mask), (sample.height, sample.width))
         np.testing.assert_array_equal(load_mask(paths.GROUND_TRUTH, sample), expected)
     assert written == {}
     assert files(folder) == before
-    again = inspect_folder("csv", folder, data_params(max_side=70), 0, 2, Path("two"))
-    assert again.manifest == found.manifest
+    monkeypatch.setenv("CAMSEG_WORKERS", "2")
+    again = inspect_folder("csv", folder, data_params(max_side=70), 0, Path("two"))
+    assert again.manifest == manifest
     assert files(Path("two")) == files(paths.COPIES)
 
 
 def test_a_check_writes_nothing(
-    photo_folder: PhotoFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    image_folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    folder = photo_folder("photos")
+    folder = image_folder("photos")
     before = files(tmp_path)
-    assert inspect_folder("csv", folder, data_params(max_side=70), 0, 1).manifest is not None
+    assert inspect_folder("csv", folder, data_params(max_side=70), 0).manifest is not None
     assert files(tmp_path) == before
 
 
-def test_an_image_that_is_left_out_gets_no_copy(photo_folder: PhotoFolder, tmp_path: Path) -> None:
-    folder = photo_folder("photos")
-    write_photo(folder / "masks/photo-00.png", np.zeros((3, 4), np.uint8))
+def test_an_image_that_is_left_out_gets_no_copy(image_folder: ImageFolder, tmp_path: Path) -> None:
+    folder = image_folder("photos")
+    write_image_file(folder / "masks/photo-00.png", np.zeros((3, 4), np.uint8))
     data = data_params(max_side=64, on_bad_image="skip")
-    inspect_folder("csv", folder, data, 0, 1, tmp_path / "copies")
+    inspect_folder("csv", folder, data, 0, tmp_path / "copies")
     assert "photo-00.jpg" not in files(tmp_path / "copies")
     assert "photo-02.jpg" in files(tmp_path / "copies")
 
 
-def test_classes_that_nearly_vanish_are_named(photo_folder: PhotoFolder) -> None:
-    folder = photo_folder("photos")
+def test_classes_that_nearly_vanish_are_named(image_folder: ImageFolder) -> None:
+    folder = image_folder("photos")
     image, mask = np.zeros((480, 720, 3), np.uint8), np.zeros((480, 720), np.uint8)
     mask[:100] = 2
     mask[:20, :20] = 1  # 4 pixels after it shrinks by 10
-    write_photo(folder / "images/photo-00.jpg", image)
-    write_photo(folder / "masks/photo-00.png", mask)
-    (line,) = inspect_folder("csv", folder, data_params(max_side=72), 0, 1).warnings
+    write_image_file(folder / "images/photo-00.jpg", image)
+    write_image_file(folder / "masks/photo-00.png", mask)
+    (line,) = inspect_folder("csv", folder, data_params(max_side=72), 0).warnings
     assert "expected at least 16 pixels of each class of an image at data.max_side 72" in line
     assert "1 with fewer: photo-00. Raise data.max_side" in line
-    assert inspect_folder("csv", folder, data_params(max_side=360), 0, 1).warnings == ()
+    assert inspect_folder("csv", folder, data_params(max_side=360), 0).warnings == ()
     assert tiny_ids(mask, 72) == (1,)
     assert tiny_ids(mask, 360) == ()  # not more than twice

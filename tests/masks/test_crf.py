@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.masks import crf
-from pipeline.masks.crf import CrfMissingError, dense_crf
+from pipeline.masks.crf import dense_crf
 from pipeline.params import CrfParams
 
 PARAMS = CrfParams(
@@ -37,10 +38,10 @@ def two_colours(height: int = 40, width: int = 64) -> tuple[np.ndarray, np.ndarr
 def noisy(ground_truth: np.ndarray, labels: int = 2, seed: int = 0) -> np.ndarray:
     """Probabilities (labels, H, W) that are right at about 70 % of the pixels."""
     rng = np.random.default_rng(seed)
-    scores = rng.random((labels, *ground_truth.shape)) + 0.5 * (
+    weights = rng.random((labels, *ground_truth.shape)) + 0.5 * (
         np.arange(labels)[:, None, None] == ground_truth
     )
-    probabilities: np.ndarray = (scores / scores.sum(axis=0)).astype(np.float32)
+    probabilities: np.ndarray = (weights / weights.sum(axis=0)).astype(np.float32)
     return probabilities
 
 
@@ -218,5 +219,5 @@ def test_machine_without_pydensecrf(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydensecrf", None)  # import raises
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     image, ground_truth = two_colours()
-    with pytest.raises(CrfMissingError, match=r"compiler and run `make`.*pseudo_masks.refine: none"):
+    with pytest.raises(UserError, match=r"compiler and run `make`.*pseudo_masks.refine: none"):
         dense_crf(image, noisy(ground_truth), PARAMS)

@@ -51,10 +51,10 @@ def test_the_crf_does_not_overrule_probabilities_that_are_sure() -> None:
     # Neighbours weigh at most 3 + 1; a sure label log(510) = 6.2 as odds, and log(1 / 0.5) = 0.7 as a score.
     mild = CRF.model_copy(update={"bilateral_compat": 3, "gaussian_compat": 1})
     classes, section = np.array([2]), params("crf", 0).model_copy(update={"crf": mild})
-    sure = make_pseudo_mask(image, stored, classes, 0.5, section, normalised_odds)
-    warm = make_pseudo_mask(image, stored, classes, 0.5, section)
-    assert (sure.refined[18:26, 22:30] == 3).all()
-    assert not warm.refined.any()
+    by_odds = make_pseudo_mask(image, stored, classes, 0.5, section, normalised_odds)
+    by_scores = make_pseudo_mask(image, stored, classes, 0.5, section)
+    assert (by_odds.refined[18:26, 22:30] == 3).all()
+    assert not by_scores.refined.any()
 
 
 def test_seed_is_the_label_map() -> None:

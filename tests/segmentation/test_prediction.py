@@ -22,7 +22,7 @@ from pipeline.segmentation.network import (
     make_segmentation_net,
     save_segmentation_net,
 )
-from pipeline.segmentation.prediction import predict_heatmaps, predict_mask, predict_probabilities
+from pipeline.segmentation.prediction import predict_heatmaps, predict_probabilities
 from tests.segmentation.nets import RedIsOne, half_red
 
 CONFIG = SegmentationConfig(("a", "b"), 64)
@@ -31,9 +31,9 @@ CONFIG = SegmentationConfig(("a", "b"), 64)
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (37, 61), (130, 201), (7, 90), (301, 20)])
 def test_any_size_comes_back_at_its_own_size(height: int, width: int) -> None:
     net = SegmentationNet(RedIsOne(), CONFIG).eval()
-    mask = predict_mask(net, half_red(height, width), (1.0, 1.5), flip=True)
-    assert mask.shape == (height, width)
-    assert mask.dtype == np.uint8
+    probabilities = predict_probabilities(net, half_red(height, width), (1.0, 1.5), flip=True)
+    assert probabilities.shape == (3, height, width)
+    mask = probabilities.argmax(0).numpy()
     assert all(side % 32 == 0 for size in net.model.sizes for side in size)
     # The left quarter is red: shifted or mirrored scores would show. The edge may blur by some pixels.
     columns = (mask == 1).mean(0)
@@ -76,10 +76,10 @@ def test_heat_of_a_large_image_takes_the_room_of_the_working_size(monkeypatch: p
     expected = predict_heatmaps(net, small, (0, 1), (1.0,), flip=True)
     sizes = []
 
-    def recorded(*given: Any, **named: Any) -> torch.Tensor:
-        found = predict_probabilities(*given, **named)
-        sizes.append(tuple(found.shape))
-        return found
+    def recorded(*arguments: Any, **options: Any) -> torch.Tensor:
+        probabilities = predict_probabilities(*arguments, **options)
+        sizes.append(tuple(probabilities.shape))
+        return probabilities
 
     monkeypatch.setattr(prediction, "predict_probabilities", recorded)
     heat = predict_heatmaps(net, large, (0, 1), (1.0,), flip=True)

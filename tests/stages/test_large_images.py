@@ -24,7 +24,7 @@ CHANGES = {
 
 
 @pytest.fixture
-def manifest(photo_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
+def manifest(image_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
     """The manifest of prepared images of 48 x 72, 64 x 40 and 56 x 80 pixels, in the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CAMSEG_WORKERS", "1")
@@ -33,7 +33,7 @@ def manifest(photo_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pyt
         assert old in text
         text = text.replace(old, new)
     Path("params.yaml").write_text(text)
-    photo_folder("photos")
+    image_folder("photos")
     prepare.main()
     return read_manifest(paths.PREPARED)
 

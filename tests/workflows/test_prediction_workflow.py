@@ -8,12 +8,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.params import load_params
+from pipeline.params import Params, load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
-from pipeline.segmentation.prediction import predict_mask
+from pipeline.segmentation.prediction import predict_probabilities
 from pipeline.workflows.prediction import predict, predict_with_confidence
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
+
+
+def with_refine(refine: str) -> Params:
+    return PARAMS.model_copy(update={"evaluation": PARAMS.evaluation.model_copy(update={"refine": refine})})
+
+
+def mask_of_the_model(net: SegmentationNet, image: np.ndarray) -> np.ndarray:
+    section = PARAMS.evaluation
+    return predict_probabilities(net, image, section.scales, flip=section.flip).argmax(0).numpy()
 
 
 class Blurred(nn.Module):
@@ -42,9 +51,9 @@ def square() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_model_alone(net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]) -> None:
-    plain = PARAMS.evaluation.model_copy(update={"refine": "none"})
-    mask = predict(net, square[0], plain, PARAMS.pseudo_masks.crf)
-    assert np.array_equal(mask, predict_mask(net, square[0], plain.scales, flip=plain.flip))
+    mask = predict(net, square[0], with_refine("none"))
+    assert mask.dtype == np.uint8
+    assert np.array_equal(mask, mask_of_the_model(net, square[0]))
 
 
 @pytest.mark.skipif(not find_spec("pydensecrf"), reason="pydensecrf is not installed")
@@ -52,9 +61,7 @@ def test_the_crf_finds_the_outline_and_keeps_the_ids(
     net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]
 ) -> None:
     image, ground_truth = square
-    refined = PARAMS.evaluation.model_copy(update={"refine": "crf"})
-    mask = predict(net, image, refined, PARAMS.pseudo_masks.crf)
-    alone = predict_mask(net, image, refined.scales, flip=refined.flip)
+    mask, alone = predict(net, image, with_refine("crf")), mask_of_the_model(net, image)
     assert mask.dtype == np.uint8
     assert set(np.unique(mask)) == {0, 2}
     assert (mask != ground_truth).sum() < 0.2 * (alone != ground_truth).sum()
@@ -73,9 +80,7 @@ class Fixed(nn.Module):
 
 def test_the_confidence_is_by_the_probabilities_of_the_model() -> None:
     net = SegmentationNet(Fixed(), SegmentationConfig(("a", "b"), 64)).eval()
-    prediction = predict_with_confidence(
-        net, np.zeros((24, 40, 3), np.uint8), PARAMS.evaluation, PARAMS.pseudo_masks.crf
-    )
+    prediction = predict_with_confidence(net, np.zeros((24, 40, 3), np.uint8), PARAMS)
     assert (prediction.mask == 1).all()
     # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652
     assert prediction.confidence == pytest.approx(0.6652, abs=1e-4)
@@ -87,7 +92,6 @@ def test_masks_are_those_of_predict(
 ) -> None:
     if refine == "crf" and not find_spec("pydensecrf"):
         pytest.skip("pydensecrf is not installed")
-    params = PARAMS.evaluation.model_copy(update={"refine": refine})
-    prediction = predict_with_confidence(net, square[0], params, PARAMS.pseudo_masks.crf)
-    assert np.array_equal(prediction.mask, predict(net, square[0], params, PARAMS.pseudo_masks.crf))
+    prediction = predict_with_confidence(net, square[0], with_refine(refine))
+    assert np.array_equal(prediction.mask, predict(net, square[0], with_refine(refine)))
     assert 0.5 < prediction.confidence < 1
