@@ -89,7 +89,8 @@ def test_large_images_get_a_copy_and_small_ones_stay_where_they_are(
     before = files(folder)
     inspection = inspect_folder("csv", folder, data_params(max_side=70), 0, paths.COPIES)
     write_ground_truth(inspection, paths.GROUND_TRUTH)
-    assert (manifest := inspection.manifest) is not None
+    manifest = inspection.manifest
+    assert manifest is not None
     written = files(paths.COPIES)
     for sample in manifest.samples:
         own = read_image(folder / "images" / f"{sample.name}.jpg")
