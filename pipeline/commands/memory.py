@@ -14,7 +14,7 @@ MEMINFO, LIMIT = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")  # Lin
 def memory_warning(folder: Path, workers: int, max_megapixels: float) -> str | None:
     """The warning and its remedy; None if `workers` processes can decode the largest images of `folder`."""
     files = [folder / name for name in images_below(folder, [])]
-    largest = sorted(files, key=lambda file: file.stat().st_size)[-LARGEST:]
+    largest = sorted(files, key=lambda file: file.stat().st_size if file.exists() else 0)[-LARGEST:]
     megapixels = min(max_megapixels, max(map(_megapixels, largest), default=0))
     need, free = megapixels * DECODED_BYTES * 1e6, free_memory()
     processes = min(workers, len(files))
