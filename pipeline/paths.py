@@ -3,6 +3,7 @@
 from pathlib import Path
 
 PREPARED = Path("data/prepared")
+COPIES = PREPARED / "images"  # NAME.jpg: smaller copies of the images above data.max_side
 HEATMAPS = Path("data/heatmaps")  # one folder per method
 MASKS = Path("data/masks")  # one folder per supervision: a method, a self-training round, or `full`
 GROUND_TRUTH = MASKS / "full"

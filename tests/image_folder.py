@@ -77,6 +77,7 @@ def data_params(**changes: object) -> DataParams:
         "max_megapixels": 100,
         "val_share": 0.2,
         "long_side": 64,
+        "max_side": 1024,
     }
     return DataParams.model_validate({**values, **changes})
 

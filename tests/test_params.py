@@ -190,6 +190,35 @@ def test_supervision_needs_its_heatmaps(tmp_path: Path) -> None:
         load_params(written(tmp_path, values))
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "found"),
+    [
+        (
+            "data.long_side",
+            400,
+            "expected data.max_side of at least 600 pixels, got 512: "
+            "data.long_side x heatmaps.scales (600), data.long_side x self_training.scales (600)",
+        ),
+        ("evaluation.scales", [1, 5], "640 pixels, got 512: data.long_side x evaluation.scales (640)"),
+        ("self_training.scales", [5], "got 512: data.long_side x self_training.scales (640)"),
+        ("classifier.training.scale", [1, 5], "got 512: data.long_side x classifier.training.scale (640)"),
+        ("segmentation.training.scale", [1, 5], "data.long_side x segmentation.training.scale (640)"),
+        ("pseudo_masks.crf.max_side", 513, "at least 513 pixels, got 512: pseudo_masks.crf.max_side (513)"),
+    ],
+)
+def test_copies_are_as_large_as_what_is_looked_at(
+    tmp_path: Path, path: str, value: object, found: str
+) -> None:
+    values = shipped()
+    values["data"]["max_side"] = 512
+    load_params(written(tmp_path, values))
+    keys = tuple(path.split("."))
+    section_of(values, keys)[keys[-1]] = value
+    with pytest.raises(ParamsError) as caught:
+        load_params(written(tmp_path, values))
+    assert found in str(caught.value)
+
+
 def test_walk_needs_one_of_the_scales(tmp_path: Path) -> None:
     values = shipped()
     values["heatmaps"]["walk"]["scale"] = 2.0

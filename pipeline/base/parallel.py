@@ -35,9 +35,8 @@ def parallel_map(function: Callable[[T], R], items: Sequence[T], *, description:
 
 def parallel_stream(function: Callable[[T], R], items: Sequence[T], *, description: str) -> Iterator[R]:
     """`parallel_map` as a generator: each result in its turn, so that not all are held in memory."""
-    workers = process_count(WORKERS, default=int(cpu_count()), least=1)
     # The bar hides itself where stderr is no terminal.
-    results = _results(function, items, min(workers, max(1, len(items))))
+    results = _results(function, items, min(worker_count(), max(1, len(items))))
     return iter(tqdm(results, total=len(items), desc=description, disable=None))
 
 
@@ -64,6 +63,11 @@ def read_ahead(read: Callable[[T], R], items: Iterable[T], ahead: int = 2) -> It
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def worker_count() -> int:
+    """Processes of the parallel map: `CAMSEG_WORKERS`, else one for each core."""
+    return process_count(WORKERS, default=int(cpu_count()), least=1)
 
 
 def process_count(variable: str, *, default: int, least: int) -> int:

@@ -11,6 +11,11 @@ def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 
+def bounded_size(height: int, width: int, max_side: int) -> tuple[int, int]:
+    """Height and width when the longer side is at most `max_side`: a smaller image keeps its own."""
+    return working_size(height, width, min(max_side, max(height, width)))
+
+
 def grid_size(height: int, width: int) -> tuple[int, int]:
     """Height and width of the stored heatmap of a working image, in cells."""
     return -(-height // HEAT_STRIDE), -(-width // HEAT_STRIDE)

@@ -3,7 +3,8 @@
 Seconds = megapixels x CPU seconds per megapixel / 1.6, for 2 cores without a GPU that share 80 % of the work.
 The CPU seconds were measured on one core of a server, for tu-resnet10t and an FPN of half its width.
 mobilenet_v2 takes 0.7 of these seconds, resnet18 1.4, resnet50 3. Another machine can differ by a factor of
-2. The start of each stage is left out. Bytes = stored heatmaps + masks as PNG + 50 MB for each model.
+2. The start of each stage is left out. Only `prepare` reads large images at their own size.
+Bytes = stored heatmaps + masks as PNG + working copies + 50 MB for each model.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ CORES = 2 * 0.8  # two cores share 80 % of the work
 
 # CPU seconds per megapixel on one core
 DECODE = 0.02
+PREPARE = 0.03  # of an image's own size: decoded, hashed and shrunk, with its mask
 CLASSIFIER_TRAINING = 1.1
 CLASSIFIER_FORWARD = 0.35
 DEPTH = 0.4  # times CLASSIFIER_FORWARD, for the gradients of each earlier depth
@@ -25,6 +27,7 @@ TRAINED_NORM = 1.4  # times the training, if BatchNorm is trained; pretrained en
 CRF_STEP = 0.05  # per iteration and per class of the image, with the background
 
 MASK_BYTES = 0.03  # per pixel, as PNG
+COPY_BYTES = 0.5  # per pixel of a working copy, as JPEG
 MODEL_BYTES = 50e6
 
 
@@ -46,6 +49,7 @@ def estimate_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
         manifest.split(params.evaluation.split), side
     )
     core_seconds = {
+        "prepare": PREPARE * sum(map(_megapixels, manifest.samples)),
         "train_classifier": _training(params.classifier.training, side, classifier_cost, decoding),
         "make_heatmaps": CLASSIFIER_FORWARD * (1 + DEPTH * (heatmaps.depths - 1)) * passes * area,
         "make_pseudo_masks": _mask_sets(params) * crf,
@@ -57,14 +61,16 @@ def estimate_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
 
 
 def estimate_bytes(manifest: Manifest, params: Params) -> float:
-    """Bytes on disk after a run of the whole pipeline, roughly; without copies of the images."""
+    """Bytes on disk after a run of the whole pipeline, roughly."""
     train, side = manifest.split("train"), params.data.long_side
     models = _models(manifest, params)
     values = 1e6 * sum(len(s.labels) * _working_area([s], side) for s in train) / HEAT_STRIDE**2
     ground_truth = _area(sample for sample in manifest.samples if sample.mask)
     predictions = models * _area(manifest.split(params.evaluation.split))
     masks = ground_truth + _mask_sets(params) * _area(train) + predictions
-    return len(params.heatmaps.methods) * values + 1e6 * masks * MASK_BYTES + (1 + models) * MODEL_BYTES
+    copies = COPY_BYTES * _area(sample for sample in manifest.samples if sample.has_copy)
+    images = 1e6 * (masks * MASK_BYTES + copies)
+    return len(params.heatmaps.methods) * values + images + (1 + models) * MODEL_BYTES
 
 
 def _models(manifest: Manifest, params: Params) -> int:
@@ -78,8 +84,13 @@ def _mask_sets(params: Params) -> int:
     return len(params.heatmaps.methods) + len(params.self_training.rounds)
 
 
+def _megapixels(sample: Sample) -> float:
+    """Of the image itself, where `_area` counts its working copy."""
+    return sample.original_size[0] * sample.original_size[1] / 1e6
+
+
 def _area(samples: Iterable[Sample]) -> float:
-    """Megapixels of the images."""
+    """Megapixels of the images as the stages read them."""
     return sum(sample.height * sample.width for sample in samples) / 1e6
 
 

@@ -87,14 +87,15 @@ def read_items(manifest: Manifest, source: MaskSource) -> list[ExportItem]:
     return [
         ExportItem(
             name=sample.name,
-            image=safe_join(Path(manifest.root), sample.image),
+            image=manifest.original(sample),
             masks=source.folder,
-            height=sample.height,
-            width=sample.width,
+            height=sample.original_size[0],
+            width=sample.original_size[1],
             split=sample.split,
             labels=sample.labels,
             confidence=round(confidence.confidence, 4),
             corrected=confidence.corrected,
+            mask_size=(sample.height, sample.width),
         )
         for sample, confidence in zip(samples, confidences, strict=True)
     ]

@@ -1,9 +1,12 @@
 """Reads and inspects the folder that `camseg check` and `camseg use` are given."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import get_args
 
+from pipeline.base.parallel import worker_count
+from pipeline.commands.memory import memory_warning
 from pipeline.data.corrections.inspection import Corrections
 from pipeline.data.inspection import Inspection, inspect_folder
 from pipeline.data.sources.parse import detect_source
@@ -20,13 +23,15 @@ def inspect_source(path: Path, params: Params, source: Source | None) -> tuple[S
     """The format of the folder, and the inspection that `prepare` would make.
 
     The format is `source`, else that in params.yaml if params.yaml names the folder, else the detected one.
-    data.classes and data.rename belong to the folder of data.path alone.
+    data.classes and data.rename belong to the folder of data.path alone. Warns before the memory runs out.
     """
     current, data = is_current(path, params), params.data
     if source is None:
         source = data.source if current and data.source != "scenes" else detect_source(path)
     if not current:
         data = data.model_copy(update={"classes": None, "rename": {}})
+    if warning := memory_warning(path, worker_count(), data.max_megapixels):
+        print(f"warning: {warning}", file=sys.stderr)
     return source, inspect_folder(source, path, data, params.seed)
 
 

@@ -32,8 +32,8 @@ def co_occurrence(manifest: Manifest) -> NDArray[np.int64]:
 
 
 def image_sizes(manifest: Manifest) -> dict[str, tuple[int, int, int]]:
-    """Smallest, median and largest height, width and long side in pixels, over all images (at least one)."""
-    sizes = np.array([(s.height, s.width, max(s.height, s.width)) for s in manifest.samples])
+    """Smallest, median and largest height, width and long side of the images (at least one), in pixels."""
+    sizes = np.array([(*s.original_size, max(s.original_size)) for s in manifest.samples])
     spreads = [(int(side.min()), int(np.median(side)), int(side.max())) for side in sizes.T]
     return dict(zip(("height", "width", "long side"), spreads, strict=True))
 

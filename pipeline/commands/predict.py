@@ -10,12 +10,13 @@ EXAMPLES = """
 Images that cannot be read are named and skipped. The other images get:
 
 FOLDER/masks/        a mask for each image: 8-bit palette PNG of the image's size, 0 background, ids from 1
-FOLDER/overlays/     with --overlay: the masks drawn over the images
+FOLDER/overlays/     with --overlay: the masks drawn over the images as the model sees them
 FOLDER/areas.csv     the share of the background and of each class in each image's pixels
 FOLDER/labelmap.txt  the colour of each class, in the order of the ids
 
 The images of a folder keep their sub-folders. Scales, flip and refinement are those of `evaluation` in
-params.yaml. FOLDER must be new or empty. After an interruption, repeat the same command: it goes on.
+params.yaml. Images above data.max_side are shrunk to it, and their masks enlarged to the nearest pixel.
+FOLDER must be new or empty. After an interruption, repeat the same command: it goes on.
 
 --tile: an image larger than twice the model's working size is predicted at its own resolution, in overlapping
 tiles of the working size. Objects then look larger to the model than in training: compare both ways on some

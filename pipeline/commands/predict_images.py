@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from pipeline.base.files import safe_join, write_text
@@ -22,8 +21,10 @@ from pipeline.data.images import (
     ImageArray,
     ImageError,
     Mask,
-    read_image,
+    id_counts,
     read_mask,
+    read_shrunk_image,
+    resize_mask,
     write_image,
     write_mask,
 )
@@ -39,6 +40,8 @@ from pipeline.workflows.prediction import predict, probabilities
 
 MUCH_LARGER = 2  # times the working size; below it, a tile would hardly be smaller than the image
 
+SizedImage = tuple[ImageArray, tuple[int, int]]  # as the model sees it; height and width of its mask
+
 
 def predict_images(arguments: argparse.Namespace) -> int:
     """Predict every image; 1 if an image could not be read."""
@@ -48,6 +51,7 @@ def predict_images(arguments: argparse.Namespace) -> int:
         "model": file_digest(folder),
         "evaluation": params.evaluation.model_dump(mode="json"),
         "crf": params.pseudo_masks.crf.model_dump(mode="json"),
+        "max_side": params.data.max_side,
         "tile": arguments.tile,
         "overlay": arguments.overlay,
     }
@@ -59,7 +63,11 @@ def predict_images(arguments: argparse.Namespace) -> int:
     if done:
         print(f"goes on with an interrupted run: {len(done)} of {len(images)} masks are in {out}")
     todo = [path for name, path in images.items() if name not in done]
-    decoded = read_ahead(partial(try_read, max_megapixels=params.data.max_megapixels), todo)
+    # Tiles are cut from the image itself.
+    max_side = None if arguments.tile else params.data.max_side
+    decoded = read_ahead(
+        partial(try_read, max_side=max_side, max_megapixels=params.data.max_megapixels), todo
+    )
     predict_one = partial(make_mask, net=net, params=params, tile=arguments.tile)
     rows = 0
     with (out / "areas.csv").open("w", encoding="utf-8", newline="") as file:
@@ -85,17 +93,19 @@ def predict_images(arguments: argparse.Namespace) -> int:
 def write_prediction_images(
     out: Path,
     name: str,
-    image: ImageArray | Exception,
+    decoded: SizedImage | Exception,
     predict_one: Callable[[ImageArray], Mask],
     overlay: bool,
 ) -> Mask | None:
     """Write the mask of an image; None, and the error is printed, if the image could not be read."""
-    if isinstance(image, Exception):
-        tqdm.write(f"skipped: {image}", file=sys.stderr)
+    if isinstance(decoded, Exception):
+        tqdm.write(f"skipped: {decoded}", file=sys.stderr)
         return None
+    image, size = decoded
     mask = predict_one(image)
     if overlay:
         write_image(safe_join(out / OVERLAYS, f"{name}.png"), draw_mask(image, mask))
+    mask = resize_mask(mask, size)
     write_mask(safe_join(out / MASKS, f"{name}.png"), mask)  # last: an image with a mask counts as done
     return mask
 
@@ -108,10 +118,10 @@ def make_mask(image: ImageArray, net: SegmentationNet, params: Params, tile: boo
     return predict(net, image, params)
 
 
-def try_read(path: Path, max_megapixels: float) -> ImageArray | Exception:
-    """The image, or the error that says what is wrong with the file."""
+def try_read(path: Path, max_side: int | None, max_megapixels: float) -> SizedImage | Exception:
+    """The image, its longer side at most `max_side`, or the error that says what is wrong with the file."""
     try:
-        return read_image(path, max_megapixels)
+        return read_shrunk_image(path, max_side, max_megapixels)
     except (ImageError, OSError) as error:
         return error
 
@@ -149,4 +159,4 @@ def find_images(folder: Path, out: Path) -> list[Path]:
 
 def area_shares(mask: Mask, labels: int) -> list[str]:
     """The share of each of `labels` ids in the pixels of the mask, with six digits."""
-    return [f"{share:.6f}" for share in np.bincount(mask.ravel(), minlength=labels) / mask.size]
+    return [f"{share:.6f}" for share in id_counts(mask)[:labels] / mask.size]

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from pipeline.params import FULL, Params, TrainingParams, default_method, load_p
 
 # The shipped params.yaml is for the rendered scenes: large objects of few colours, networks without weights.
 # Other images need these values, which were found on images of VOC (docs/results.md).
+SCALES = [1.0, 1.5]  # of heatmaps
 CLASSIFIER_PASSES = 7  # over the training images
 FEWEST_STEPS = 400
 IMAGE_VALUES: dict[str, object] = {
     "classifier.training.crop": 0.7,
-    "heatmaps.scales": [1.0, 1.5],
+    "heatmaps.scales": SCALES,
     "heatmaps.walk.scale": 1.5,
     "heatmaps.walk.cells": 1200,
     "pseudo_masks.crf.bilateral_sxy": 0.13,  # 67 pixels of VOC's 500, as in DeepLab, arXiv:1606.00915
@@ -110,9 +112,10 @@ def values_for_data(
     manifest: Manifest, params: Params, quality: str = QUALITY, weights: str = WEIGHTS
 ) -> dict[str, object]:
     """The values for images of this size and number, with any encoder; `quality_values` adds the others."""
-    lr = LR if weights == "none" else PRETRAINED_LR
+    lr, long_side = LR if weights == "none" else PRETRAINED_LR, fitting_long_side(manifest)
     return {
-        "data.long_side": fitting_long_side(manifest),
+        "data.long_side": long_side,
+        "data.max_side": max(params.data.max_side, largest_side(long_side, params)),
         "classifier.weights": weights if weights in NAMED_WEIGHTS else portable(Path(weights)),
         **IMAGE_VALUES,
         "heatmaps.depths": DEPTHS,
@@ -123,6 +126,12 @@ def values_for_data(
         "classifier.training.lr": lr,
         "segmentation.training.lr": lr,
     }
+
+
+def largest_side(long_side: int, params: Params) -> int:
+    """The long side in pixels of the largest images that the networks see with the values of camseg."""
+    kept = (params.self_training.scales, params.classifier.training.scale, params.segmentation.training.scale)
+    return round(long_side * max(chain(SCALES, *TEST_SCALES.values(), *kept)))
 
 
 def quality_values(quality: str, params: Params, preset: Mapping[str, object]) -> dict[str, object]:

@@ -8,15 +8,28 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.base.files import safe_join
+from pipeline.base.files import safe_join, write_bytes
 from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem, listed
+from pipeline.base.sizes import bounded_size
 from pipeline.data.duplicates import difference_hash
-from pipeline.data.images import IGNORE, ImageError, Mask, read_image, read_mask
+from pipeline.data.images import (
+    IGNORE,
+    ImageError,
+    Mask,
+    encode_jpeg,
+    id_counts,
+    read_mask,
+    read_shrunk_image,
+    resize_mask,
+)
+from pipeline.data.manifest import copy_path
 from pipeline.data.rasterise import rasterise
 from pipeline.data.sources.records import SourceRecord
 from pipeline.data.sources.spelling import MISSING
 from pipeline.formats.palette import Colour
+
+MUCH, TINY = 2, 16  # times that an image shrinks, pixels of a class: an object may be lost
 
 
 @dataclass(frozen=True)
@@ -30,39 +43,64 @@ class Reader:
 
 
 @dataclass(frozen=True)
+class WorkingCopies:
+    """Smaller copies of the images whose longer side is above `max_side` pixels."""
+
+    max_side: int
+    folder: Path | None  # where they are written; None: nowhere
+
+
+@dataclass(frozen=True)
 class DecodedFiles:
     """What the image and the mask of one record hold."""
 
     sha256: str = ""  # of the image file
-    height: int = 0  # pixels, upright
-    width: int = 0
+    original_size: tuple[int, int] = (0, 0)  # height and width in pixels, upright
+    size: tuple[int, int] = (0, 0)  # of the working copy; without one, of the image
     ids: tuple[int, ...] | None = None  # in the mask, with 0 and 255; None: there is no mask
+    tiny: tuple[int, ...] = ()  # ids of a few pixels in the working copy, see `tiny_ids`
     hash: int = 0  # see `difference_hash`
     problems: tuple[Problem, ...] = ()
 
 
-def decode_all(reader: Reader, records: Sequence[SourceRecord]) -> list[DecodedFiles]:
-    """The image and the mask of each record, decoded and compared, in the order of the records."""
-    return parallel_map(partial(_decode, reader), records, description="reading images and masks")
+def decode_all(reader: Reader, copies: WorkingCopies, records: Sequence[SourceRecord]) -> list[DecodedFiles]:
+    """The image and the mask of each record, decoded and compared, in the order of the records.
+
+    Writes the working copy of each large image without problems.
+    """
+    function = partial(_decode, reader, copies)
+    return parallel_map(function, records, description="reading images and masks")
 
 
-def _decode(reader: Reader, record: SourceRecord) -> DecodedFiles:
+def _decode(reader: Reader, copies: WorkingCopies, record: SourceRecord) -> DecodedFiles:
     file = reader.folder / record.image
     try:
-        image = read_image(safe_join(reader.folder, record.image), reader.max_megapixels)
+        checked = safe_join(reader.folder, record.image)
+        image, size = read_shrunk_image(checked, copies.max_side, reader.max_megapixels)
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     except (ValueError, OSError, MemoryError) as error:
         return DecodedFiles(problems=(_unreadable(file, "a readable image", error, record),))
-    height, width = image.shape[:2]
     problems: list[Problem] = []
-    mask = read_source_mask(reader, record, (height, width), problems)
-    ids = None if mask is None else tuple(np.unique(mask).tolist())
+    mask = read_source_mask(reader, record, size, problems)
+    ids = None if mask is None else tuple(np.flatnonzero(id_counts(mask)).tolist())
+    tiny = () if mask is None else tiny_ids(mask, copies.max_side)
     unknown = [i for i in ids or () if reader.ids < i < IGNORE]
     if unknown:
         expected, got = f"ids 0..{reader.ids} or {IGNORE}", listed(unknown)
         advice = "Check the order and number of the classes (data.classes, classes.txt)."
         problems.append(Problem(_mask_file(reader, record), expected, got, advice, record.location))
-    return DecodedFiles(sha256, height, width, ids, difference_hash(image), tuple(problems))
+    small = (image.shape[0], image.shape[1])
+    if copies.folder and small != size and not problems:
+        write_bytes(copy_path(copies.folder, record.name), encode_jpeg(image))
+    return DecodedFiles(sha256, size, small, ids, tiny, difference_hash(image), tuple(problems))
+
+
+def tiny_ids(mask: Mask, max_side: int) -> tuple[int, ...]:
+    """The ids of fewer than `TINY` pixels in a mask that shrinks more than `MUCH` times to `max_side`."""
+    if max(mask.shape) <= MUCH * max_side:
+        return ()
+    counts = id_counts(resize_mask(mask, bounded_size(mask.shape[0], mask.shape[1], max_side)))
+    return tuple(np.flatnonzero((id_counts(mask) > 0) & (counts < TINY)).tolist())
 
 
 def read_source_mask(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from pipeline.base.files import write_bytes
+from pipeline.base.sizes import bounded_size
 from pipeline.errors import UserError
 from pipeline.formats.palette import Colour, ids_of_colours, voc_colours, voc_palette
 
@@ -39,6 +40,25 @@ class ImageError(UserError):
 
 def read_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> ImageArray:
     """Decode `path` as RGB uint8 (H, W, 3), upright; the first frame, on white where it is transparent."""
+    return np.asarray(_rgb(path, max_megapixels))
+
+
+def read_shrunk_image(
+    path: Path, max_side: int | None, max_megapixels: float = MAX_MEGAPIXELS
+) -> tuple[ImageArray, tuple[int, int]]:
+    """What `read_image` returns, with the longer side at most `max_side` pixels, and the file's own (H, W).
+
+    None: as large as it is. Bilinear with antialiasing, in whole numbers: the same bytes on every machine.
+    """
+    image = _rgb(path, max_megapixels)
+    size = (image.height, image.width)
+    height, width = bounded_size(*size, max_side or max(size))
+    if (height, width) != size:
+        image = image.resize((width, height), Image.Resampling.BILINEAR)  # PIL: width first
+    return np.asarray(image), size
+
+
+def _rgb(path: Path, max_megapixels: float) -> Image.Image:
     image = _upright(path, max_megapixels)
     if image.mode == "F":
         got = "floating-point numbers"
@@ -50,7 +70,7 @@ def read_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> ImageArray
     if image.has_transparency_data:  # the colours of transparent parts are arbitrary
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
-    return np.asarray(image.convert("RGB"))
+    return _as_rgb(image)
 
 
 def read_mask(
@@ -69,7 +89,7 @@ def read_mask(
     image = _upright(path, max_megapixels, content)
     opaque = image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255)
     if image.mode == "RGB" or opaque:
-        return _ids_of_colours(path, np.asarray(image.convert("RGB")), colours)
+        return _ids_of_colours(path, np.asarray(_as_rgb(image)), colours)
     if image.mode not in ("P", "L", "1", "I") and not image.mode.startswith("I;16"):
         raise ImageError(f"{path}: expected a mask of one channel with class ids, got mode {image.mode}")
     ids = np.asarray(image)
@@ -84,6 +104,18 @@ def image_size(path: Path) -> tuple[int, int]:
         width, height = image.size
         turned = _orientation(image) >= 5  # these swap the sides
     return (width, height) if turned else (height, width)
+
+
+def resize_mask(mask: Mask, size: tuple[int, int]) -> Mask:
+    """The mask at `size` (height, width), uint8: the id of the nearest pixel, so that no ids are mixed."""
+    if mask.shape == size:
+        return mask
+    return np.asarray(Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST))
+
+
+def id_counts(mask: Mask) -> NDArray[np.int64]:
+    """Pixels of each id, int64 (256,)."""
+    return np.array(Image.fromarray(mask).histogram(), np.int64)
 
 
 def write_image(path: Path, image: ImageArray) -> None:
@@ -112,6 +144,10 @@ def image_format(path: Path) -> tuple[str, bool]:
     """The format of the content (`JPEG`, `PNG`, ...), and whether EXIF turns or mirrors the image."""
     with _open(path, math.inf) as image:  # decodes nothing
         return str(image.format), _orientation(image) != 1
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    return image if image.mode == "RGB" else image.convert("RGB")  # which copies
 
 
 def _open(path: Path, max_megapixels: float, content: bytes | None = None) -> Image.Image:
@@ -152,7 +188,7 @@ def _upright(path: Path, max_megapixels: float, content: bytes | None = None) ->
         try:
             with _without_limit():
                 image.load()
-            return image.copy() if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+            return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
         except Exception as error:  # as above; decoders also run out of data in many ways
             raise ImageError(f"{path}: cannot be read as an image: {error}") from error
 

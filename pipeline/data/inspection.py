@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.base.problems import Problem
 from pipeline.data.classes import ClassMapping, choose_classes, unknown_labels, with_classes
-from pipeline.data.decode_check import DecodedFiles, Reader, decode_all, source_mask
-from pipeline.data.images import mask_png
+from pipeline.data.decode_check import TINY, DecodedFiles, Reader, WorkingCopies, decode_all, source_mask
+from pipeline.data.images import IGNORE, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
 from pipeline.data.mask_store import MaskWriter, mask_writer
 from pipeline.data.problem_lists import as_messages, warn_of
@@ -23,6 +23,7 @@ from pipeline.data.val_split import choose_val
 from pipeline.params import DataParams, Source
 
 DecodedRecord = tuple[SourceRecord, DecodedFiles]
+MaskEntry = tuple[Sample, SourceRecord]
 ADD_IMAGES = {  # by the suffix of the file of labels
     ".csv": "Add a line for each image.",
     "": "Is it the folder with the export and its images? docs/data.md shows what each kind holds.",
@@ -49,8 +50,12 @@ class Inspection:
     hashes: Mapping[str, int] = field(default_factory=dict, repr=False)  # see `difference_hash`, by name
 
 
-def inspect_folder(source: Source, path: Path, data: DataParams, seed: int) -> Inspection:
+def inspect_folder(
+    source: Source, path: Path, data: DataParams, seed: int, copies: Path | None = None
+) -> Inspection:
     """Read labels, images and masks of the folder `path`; every problem is listed, none stops the search.
+
+    Images above `data.max_side` are looked at in this size, and written so to the folder `copies`, if given.
 
     Where no record is in `val`, a share of the records without a split moves there (of all in `train`, if
     every record has a split). Records without a split are in `train`.
@@ -62,7 +67,8 @@ def inspect_folder(source: Source, path: Path, data: DataParams, seed: int) -> I
     records, dropped = with_classes(parsed, mapping)
     records = as_on_disk(path, records)
     reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels)
-    decoded = list(zip(records, decode_all(reader, records), strict=True))
+    files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
+    decoded = list(zip(records, files, strict=True))
     decoded, file_problems = _readable(decoded, data)
     records = [record for record, _ in decoded]
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
@@ -75,6 +81,7 @@ def inspect_folder(source: Source, path: Path, data: DataParams, seed: int) -> I
         *_unseen_classes(parsed.file, records, mapping.classes, splits),
         *with_likely_names(path, file_problems),
         *_surprising_masks(parsed, decoded, mapping),
+        *_tiny_objects(parsed, decoded, mapping, data.max_side),
     ]
     if any(problem.fatal for problem in problems):
         return _inspection(problems)
@@ -89,29 +96,34 @@ def inspect_folder(source: Source, path: Path, data: DataParams, seed: int) -> I
 
 
 def write_ground_truth(inspection: Inspection, folder: Path) -> None:
-    """Write the masks of an inspected folder without errors to `folder`, all as palette PNGs."""
+    """Write the masks of an inspected folder without errors to `folder`, all as palette PNGs.
+
+    Masks of images with a working copy get its size.
+    """
     if inspection.manifest is None or inspection.masks is None:
         raise ValueError("expected a folder without errors")
-    records = [inspection.masks.records[sample.name] for sample in inspection.manifest.samples if sample.mask]
-    writer = mask_writer(folder, len(records))
+    samples = [sample for sample in inspection.manifest.samples if sample.mask]
+    entries = [(sample, inspection.masks.records[sample.name]) for sample in samples]
+    writer = mask_writer(folder, len(entries))
     function = partial(_write_block, inspection.masks.reader, inspection.masks.table, writer)
-    blocks = list(enumerate(in_blocks(records)))
-    parallel_map(function, blocks, description="writing ground-truth masks")
+    parallel_map(function, list(enumerate(in_blocks(entries))), description="writing ground-truth masks")
     writer.finish()
 
 
 def _write_block(
-    reader: Reader, table: NDArray[np.uint8], writer: MaskWriter, block: tuple[int, Sequence[SourceRecord]]
+    reader: Reader, table: NDArray[np.uint8], writer: MaskWriter, block: tuple[int, Sequence[MaskEntry]]
 ) -> None:
-    number, records = block
-    writer.write(number, {record.name: _ground_truth_png(reader, table, record) for record in records})
+    number, entries = block
+    writer.write(number, {sample.name: _ground_truth_png(reader, table, sample, r) for sample, r in entries})
 
 
-def _ground_truth_png(reader: Reader, table: NDArray[np.uint8], record: SourceRecord) -> bytes:
+def _ground_truth_png(
+    reader: Reader, table: NDArray[np.uint8], sample: Sample, record: SourceRecord
+) -> bytes:
     mask = source_mask(reader, record)
     if mask is None:
         raise FileNotFoundError(f"{record.mask}: the mask is gone since it was read")
-    return mask_png(table[mask])
+    return mask_png(resize_mask(table[mask], (sample.height, sample.width)))
 
 
 def _inspection(problems: Sequence[Problem]) -> Inspection:
@@ -179,16 +191,29 @@ def _surprising_masks(
     return warn_of(names, "with others", parsed.masks, expected, advice)
 
 
+def _tiny_objects(
+    parsed: ParsedSource, decoded: Sequence[DecodedRecord], mapping: ClassMapping, max_side: int
+) -> list[Problem]:
+    """A warning where a class of an image nearly vanishes in its working copy."""
+    table = mapping.table()
+    names = [r.name for r, files in decoded if any(0 < table[i] < IGNORE for i in files.tiny)]
+    expected = f"at least {TINY} pixels of each class of an image at data.max_side {max_side}"
+    advice = "Raise data.max_side, or cut the images: the stages see no more than this."
+    return warn_of(names, "with fewer", parsed.masks, expected, advice)
+
+
 def _sample(record: SourceRecord, files: DecodedFiles, classes: Sequence[str], split: Split) -> Sample:
-    mask = files.ids is not None
+    mask, shrunk = files.ids is not None, files.size != files.original_size
     return Sample(
         name=record.name,
         image=record.image,
         sha256=files.sha256,
-        height=files.height,
-        width=files.width,
+        height=files.size[0],
+        width=files.size[1],
         labels=tuple(sorted(classes.index(label) for label in record.labels)),
         split=split,
         mask=mask,
         score=mask and record.score,
+        original_height=files.original_size[0] if shrunk else 0,
+        original_width=files.original_size[1] if shrunk else 0,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from pipeline import paths
 from pipeline.base.files import check_inside, read_json, safe_join, write_text
 from pipeline.data.images import ImageArray, read_image
 from pipeline.errors import UserError
@@ -20,12 +21,24 @@ class Sample:
     name: str  # unique; path below the image folder without suffix
     image: str  # file, relative to the manifest's root
     sha256: str  # of the image file: a changed image changes the manifest
-    height: int  # pixels, upright
+    height: int  # pixels, upright; of the working copy if there is one
     width: int
     labels: tuple[int, ...]  # sorted class indices; empty: a background image
     split: Split
     mask: bool  # a ground-truth mask exists
     score: bool  # ... and may be used for metrics
+    original_height: int = 0  # pixels, upright, of an image with a working copy; 0: there is none
+    original_width: int = 0
+
+    @property
+    def has_copy(self) -> bool:
+        """Whether the stages read a smaller copy of the image, the size of `data.max_side`."""
+        return self.original_height > 0
+
+    @property
+    def original_size(self) -> tuple[int, int]:
+        """Height and width of the image itself, in pixels, upright."""
+        return (self.original_height, self.original_width) if self.has_copy else (self.height, self.width)
 
 
 FIELDS = tuple(field.name for field in fields(Sample))
@@ -47,9 +60,14 @@ class Manifest:
         return replace(self, samples=())
 
     def image(self, sample: Sample) -> ImageArray:
-        """The image, RGB uint8 (H, W, 3)."""
+        """The image or its working copy, RGB uint8 (H, W, 3)."""
+        file = copy_path(paths.COPIES, sample.name) if sample.has_copy else self.original(sample)
         # `prepare` has checked the image: however large it is, its size is known.
-        return read_image(safe_join(Path(self.root), sample.image), sample.height * sample.width / 1e6)
+        return read_image(file, sample.height * sample.width / 1e6)
+
+    def original(self, sample: Sample) -> Path:
+        """The file of the image itself."""
+        return safe_join(Path(self.root), sample.image)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -73,6 +91,11 @@ def read_manifest(folder: Path) -> Manifest:
     columns |= {name: _shared(columns[name]) for name in ("labels", "split", "height", "width")}
     _check_columns(file, columns, len(raw["classes"]))
     return Manifest(raw["root"], tuple(raw["classes"]), tuple(map(Sample, *map(columns.pop, FIELDS))))
+
+
+def copy_path(folder: Path, name: str) -> Path:
+    """Where the working copy of the sample `name` lies in a folder of copies."""
+    return safe_join(folder, f"{name}.jpg")
 
 
 def _check_columns(file: Path, columns: dict[str, list[Any]], classes: int) -> None:

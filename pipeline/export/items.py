@@ -9,7 +9,16 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.base.files import safe_join, write_bytes, write_csv
-from pipeline.data.images import IGNORE, Mask, encode_jpeg, image_format, image_size, read_image, read_mask
+from pipeline.data.images import (
+    IGNORE,
+    Mask,
+    encode_jpeg,
+    image_format,
+    image_size,
+    read_image,
+    read_mask,
+    resize_mask,
+)
 from pipeline.data.manifest import Split
 from pipeline.data.mask_store import mask_path, mask_png_of
 from pipeline.errors import UserError
@@ -26,12 +35,13 @@ class ExportItem:
     name: str  # unique; path below the image folder without suffix, with `/`
     image: Path
     masks: Path  # the folder with its mask, see `load_mask`
-    height: int  # pixels, upright
+    height: int  # pixels, upright, of the image; its mask may be smaller
     width: int
     split: Split
     labels: tuple[int, ...]  # class indices
     confidence: float  # of the mask, in [0, 1]
     corrected: bool  # a person made the mask: there is nothing left to correct
+    mask_size: tuple[int, int]  # height and width of the mask in pixels
 
 
 def read_masks(
@@ -43,16 +53,17 @@ def read_masks(
 
 
 def item_mask(item: ExportItem, classes: Sequence[str]) -> Mask:
-    """The mask of `item`, uint8 (H, W): 0, class index + 1, or 255.
+    """The mask of `item` at the size of the image, uint8 (H, W): 0, class index + 1, or 255.
 
     Raises:
-        UserError: the mask is unreadable, has another size than the image, or an id without a class.
+        UserError: the mask is unreadable, has another size than `prepare` says, or an id without a class.
     """
     file = mask_path(item.masks, item)
     mask = read_mask(file, content=mask_png_of(item.masks, item))
-    if mask.shape != (item.height, item.width):
+    if mask.shape != item.mask_size:
+        height, width = item.mask_size
         raise UserError(
-            f"mask {file}: expected {item.height} x {item.width} pixels as the image has, "
+            f"mask {file}: expected {height} x {width} pixels as the data set says, "
             f"got {mask.shape[0]} x {mask.shape[1]}. Run `make repro` again."
         )
     highest = int(mask.max(initial=0, where=mask != IGNORE))
@@ -60,7 +71,7 @@ def item_mask(item: ExportItem, classes: Sequence[str]) -> Mask:
         raise UserError(
             f"mask {file}: expected ids 0..{len(classes)} or 255, got {highest}. Run `make repro` again."
         )
-    return mask
+    return resize_mask(mask, (item.height, item.width))
 
 
 def label_ids_of(mask: Mask) -> tuple[int, ...]:

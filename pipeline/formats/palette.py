@@ -1,6 +1,7 @@
 """The colours of PASCAL VOC, and ids of masks that are drawn in colours."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +9,9 @@ from numpy.typing import NDArray
 Colour = tuple[int, int, int]  # RGB, 0..255
 
 
+@cache
 def voc_palette() -> NDArray[np.uint8]:
-    """The 256 colours of PASCAL VOC, uint8 (256, 3): the bits of the id, dealt out to R, G and B.
+    """The 256 colours of PASCAL VOC, read-only uint8 (256, 3): the bits of the id, dealt out to R, G and B.
 
     Source: VOCcode/VOClabelcolormap.m of the VOC development kit.
     """
@@ -18,6 +20,7 @@ def voc_palette() -> NDArray[np.uint8]:
     for bit in range(8):
         for channel in range(3):
             palette[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
+    palette.flags.writeable = False  # every caller gets the same array
     return palette
 
 

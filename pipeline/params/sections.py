@@ -47,6 +47,7 @@ class DataParams(Section):
     max_megapixels: Positive
     val_share: Annotated[float, Field(gt=0, lt=1)]
     long_side: Annotated[int, Field(ge=32)]
+    max_side: Annotated[int, Field(ge=32)]
 
 
 class ScenesParams(Section):

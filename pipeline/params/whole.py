@@ -27,6 +27,25 @@ class Params(sections.Section):
         return (self.classifier.weights if start == "classifier" else start) != "none"
 
     @model_validator(mode="after")
+    def _check_max_side(self) -> Self:
+        """The networks and the CRF never look at more pixels than a working copy has."""
+        side = self.data.long_side
+        sides = {
+            "data.long_side x heatmaps.scales": side * max(self.heatmaps.scales),
+            "data.long_side x self_training.scales": side * max(self.self_training.scales),
+            "data.long_side x evaluation.scales": side * max(self.evaluation.scales),
+            "data.long_side x classifier.training.scale": side * self.classifier.training.scale[1],
+            "data.long_side x segmentation.training.scale": side * self.segmentation.training.scale[1],
+            "pseudo_masks.crf.max_side": self.pseudo_masks.crf.max_side,
+        }
+        given = self.data.max_side
+        larger = [f"{key} ({pixels:.0f})" for key, pixels in sides.items() if round(pixels) > given]
+        if larger:
+            least = f"{max(sides.values()):.0f} pixels"
+            raise ValueError(f"expected data.max_side of at least {least}, got {given}: {', '.join(larger)}")
+        return self
+
+    @model_validator(mode="after")
     def _check_supervision(self) -> Self:
         supervision, rounds = self.segmentation.supervision, self.self_training.rounds
         missing = {method_of(name) for name in supervision if name != FULL} - set(self.heatmaps.methods)

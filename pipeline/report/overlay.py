@@ -13,6 +13,7 @@ HEAT_OPACITY = 0.85  # of the strongest heat
 MASK_OPACITY = 0.5
 OUTLINE = 2  # pixels
 HATCH_PERIOD, HATCH_WIDTH = 8, 3  # pixels along a row
+BAND = 64 * HATCH_PERIOD  # rows drawn at once: drawing takes 50 times the memory of a mask
 HATCH_OPACITY = (0.35, 0.9)  # of white: between the stripes, and on them
 
 Opacity = NDArray[np.float64]  # (H, W) in [0, 1]
@@ -29,9 +30,18 @@ def draw_mask(image: ImageArray, mask: Mask) -> ImageArray:
 
     The image below is grey, so that all colour comes from the mask.
     """
+    drawn = np.empty_like(image)
+    for top in range(0, len(mask), BAND):
+        above, bottom = max(0, top - OUTLINE), top + BAND
+        outline = outlines(mask[above : bottom + OUTLINE])[top - above :][:BAND]
+        drawn[top:bottom] = _draw_rows(image[top:bottom], mask[top:bottom], outline)
+    return drawn
+
+
+def _draw_rows(image: ImageArray, mask: Mask, outline: NDArray[np.bool_]) -> ImageArray:
     labelled = (mask != 0) & (mask != IGNORE)
     opacity = np.where(labelled, MASK_OPACITY, 0.0)
-    opacity[labelled & outlines(mask)] = 1
+    opacity[labelled & outline] = 1
     opacity = np.where(mask == IGNORE, hatch(mask.shape), opacity)
     colours = voc_palette().copy()
     colours[IGNORE] = 255

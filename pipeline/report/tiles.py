@@ -8,7 +8,7 @@ from PIL import Image
 
 from pipeline.base.sizes import working_size
 from pipeline.data.arrays import StoredHeatmaps
-from pipeline.data.images import ImageArray, Mask
+from pipeline.data.images import ImageArray, Mask, resize_mask
 from pipeline.masks.threshold import mask_at_threshold, upsample
 from pipeline.report.overlay import draw_heat, draw_mask
 
@@ -25,17 +25,15 @@ class Tile:
 
 def shrink_image(image: ImageArray) -> ImageArray:
     """The image with its longer side at `LONG_SIDE` pixels; small images are enlarged."""
-    return _resize(image, Image.Resampling.BICUBIC)
+    height, width = working_size(image.shape[0], image.shape[1], LONG_SIDE)
+    return np.asarray(
+        Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
+    )  # PIL: width first
 
 
 def shrink_mask(mask: Mask) -> Mask:
     """The mask at the size of `shrink_image`; ids are picked, never mixed."""
-    return _resize(mask, Image.Resampling.NEAREST)
-
-
-def _resize(pixels: ImageArray | Mask, resampling: Image.Resampling) -> ImageArray:
-    height, width = working_size(pixels.shape[0], pixels.shape[1], LONG_SIDE)
-    return np.asarray(Image.fromarray(pixels).resize((width, height), resampling))  # PIL: width first
+    return resize_mask(mask, working_size(mask.shape[0], mask.shape[1], LONG_SIDE))
 
 
 def heat_tiles(image: ImageArray, heatmaps: Mapping[str, StoredHeatmaps]) -> list[Tile]:

@@ -44,8 +44,11 @@ def predict_probabilities(
             logits = _padded_logits(net, views)
         upright = torch.cat([logits[:1], logits[1:].flip(-1)])
         resized = functional.interpolate(upright, (height, width), mode="bilinear", align_corners=False)
-        means.append(resized.softmax(1).mean(0))
-    return torch.stack(means).mean(0)
+        mean = resized[0].softmax(0)
+        for view in resized[1:]:  # not all at once: probabilities of large images need much memory
+            mean += view.softmax(0)
+        means.append(mean.div_(len(resized)))
+    return torch.stack(means).mean(0) if len(means) > 1 else means[0]
 
 
 def predict_heatmaps(

@@ -1,6 +1,6 @@
 """Prediction for images much larger than the working size, in overlapping tiles."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +28,8 @@ def predict_tiled(probabilities: Predictor, image: ImageArray, tile: int) -> Mas
     """Most probable id of every pixel, uint8 (H, W), from the probabilities of overlapping tiles.
 
     Where tiles overlap, their probabilities are averaged with a window that falls smoothly to their edges, so
-    that no seams show. The memory of the network is that of one tile, and the memory of the probabilities
-    that of a few rows of tiles: L x `tile` x W float32 each. The decoded image and the mask are whole.
+    that no seams show. The memory of the network is that of one tile. Probabilities are kept where rows of
+    tiles overlap: L x W x about a quarter of `tile`, float32. The decoded image and the mask are whole.
 
     Raises:
         ValueError: `tile`, the longest side of a tile, is less than 8 pixels.
@@ -37,28 +37,43 @@ def predict_tiled(probabilities: Predictor, image: ImageArray, tile: int) -> Mas
     height, width = image.shape[:2]
     mask = np.zeros((height, width), np.uint8)
     rows, columns = spans(height, tile), spans(width, tile)
-    overlap: Probabilities | None = None  # of the row before, from the start of this row on
-    for row, end in zip(rows, [*(following.start for following in rows[1:]), height], strict=True):
-        total = weigh_row(probabilities, image, row, columns)
-        if overlap is not None:
-            total[:, : overlap.shape[1]] += overlap
-        # The sum of the windows scales all labels of a pixel alike: the largest stays the largest.
-        mask[row.start : end] = total[:, : end - row.start].argmax(0)
-        overlap = total[:, end - row.start :].copy()
+    above: list[
+        Probabilities
+    ] = []  # of the row before, from the start of this row on; a piece for each column
+    for row, end in zip(rows, _ends(rows), strict=True):
+        below = []
+        for i, (column, total) in enumerate(weigh_row(probabilities, image, row, columns)):
+            if above:
+                total[:, : above[i].shape[1]] += above[i]
+            # The sum of the windows scales all labels of a pixel alike: the largest stays the largest.
+            stop = column + total.shape[2]
+            mask[row.start : end, column:stop] = total[:, : end - row.start].argmax(0)
+            below.append(total[:, end - row.start :].copy())
+        above = below
     return mask
 
 
 def weigh_row(
     probabilities: Predictor, image: ImageArray, row: Span, columns: Sequence[Span]
-) -> Probabilities:
-    """Probabilities of one row of tiles times their windows, summed: float32 (L, rows of the span, W)."""
-    total = np.zeros((0, 0, 0), np.float32)
-    for column in columns:
+) -> Iterator[tuple[int, Probabilities]]:
+    """Probabilities of one row of tiles times their windows, summed; from left to right, in pieces.
+
+    A piece is the column that it starts at, and float32 (L, rows of the span, columns of the piece). It ends
+    where the next tile starts: no later tile adds to it.
+    """
+    rest: Probabilities | None = None  # of the tiles before, from the start of this one on
+    for column, end in zip(columns, _ends(columns), strict=True):
         tile = probabilities(image[row.start : row.stop, column.start : column.stop])
-        if not len(total):
-            total = np.zeros((len(tile), row.stop - row.start, image.shape[1]), np.float32)
-        total[:, :, column.start : column.stop] += tile * (row.window[:, None] * column.window)
-    return total
+        total = tile * (row.window[:, None] * column.window)
+        if rest is not None:
+            total[:, :, : rest.shape[2]] += rest
+        yield column.start, total[:, :, : end - column.start]
+        rest = total[:, :, end - column.start :]
+
+
+def _ends(tiles: Sequence[Span]) -> list[int]:
+    """Where the pixels end that no later tile reaches; for the last tile, its own end."""
+    return [*(following.start for following in tiles[1:]), tiles[-1].stop]
 
 
 def spans(side: int, tile: int) -> list[Span]:

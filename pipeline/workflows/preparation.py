@@ -23,10 +23,14 @@ class DataError(UserError):
 
 
 def prepare_data(params: Params) -> tuple[Manifest, tuple[str, ...]]:
-    """The manifest of `data.source`, and the warnings, which are printed too; writes the ground truth."""
+    """The manifest of `data.source`, and the warnings, which are printed too.
+
+    Writes the ground truth, and the working copies of images above `data.max_side`.
+    """
     if params.data.source == "scenes":
         return write_scenes(paths.PREPARED, paths.GROUND_TRUTH, params.scenes, params.seed), ()
-    inspection = inspect_folder(params.data.source, Path(params.data.path), params.data, params.seed)
+    folder = Path(params.data.path)
+    inspection = inspect_folder(params.data.source, folder, params.data, params.seed, copies=paths.COPIES)
     for line in inspection.warnings:
         print(f"warning: {line}", file=sys.stderr)
     if inspection.manifest is None:

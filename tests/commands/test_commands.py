@@ -25,6 +25,7 @@ from torchvision.datasets import voc
 from pipeline.__main__ import main
 from pipeline.base.files import read_json
 from pipeline.commands.folder import inspect_source
+from pipeline.commands.memory import memory_warning
 from pipeline.commands.use import SEGMENTATION_PASSES, fitting_steps
 from pipeline.engine import weights
 from pipeline.engine.device import pick_device
@@ -216,6 +217,41 @@ def test_best_quality_does_without_a_crf_that_is_not_there(image_folder: ImageFo
     Path("params.yaml").write_text(SHIPPED.read_text().replace("refine: crf ", "refine: none "))
     assert main(["use", str(image_folder()), "--quality", "best"]) == 0
     assert load_params().evaluation.refine == "none"
+
+
+def test_memory_that_would_run_out_is_said_first(
+    image_folder: ImageFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = image_folder()
+    Image.new("RGB", (2000, 1000)).save(folder / "images/photo-00.jpg")
+    (folder / "masks/photo-00.png").unlink()
+    monkeypatch.setenv("CAMSEG_WORKERS", "4")
+    assert memory_warning(folder, 4, 100) is None
+    monkeypatch.setattr("pipeline.commands.memory.free_memory", lambda: 50e6)
+    message = memory_warning(folder, 4, 100)
+    assert message is not None
+    assert "4 processes that each decode an image of 2 megapixels need 0.1 GB of memory" in message
+    assert "Set CAMSEG_WORKERS=2" in message
+    assert memory_warning(folder, 2, 100) is None
+    assert memory_warning(folder, 4, 1) is None  # larger images are refused before they are decoded
+    monkeypatch.setattr("pipeline.commands.memory.free_memory", lambda: 10e6)
+    monkeypatch.setenv("CAMSEG_WORKERS", "1")
+    assert main(["check", str(folder)]) == 0
+    assert "Set CAMSEG_WORKERS=1" in capsys.readouterr().err
+
+
+def test_use_keeps_copies_as_large_as_the_networks_look(image_folder: ImageFolder) -> None:
+    text = Path("params.yaml").read_text().replace("max_side: 1024", "max_side: 200")
+    Path("params.yaml").write_text(text.replace("max_side: 512", "max_side: 64"))
+    folder = image_folder()
+    for file in (folder / "images").iterdir():
+        with Image.open(file) as image:
+            image.resize((320, 240)).save(file)
+    shutil.rmtree(folder / "masks")
+    assert main(["check", str(folder)]) == 0
+    assert main(["use", str(folder), "--weights", "none", "--encoder", "mobilenet_v2"]) == 0
+    params = load_params()
+    assert (params.data.long_side, params.data.max_side) == (320, 480)
 
 
 def test_check_refuses_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

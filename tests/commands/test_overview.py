@@ -1,5 +1,7 @@
 """Counts of a data set, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,20 @@ def test_estimate_grows_with_steps_and_images() -> None:
     assert more["make_heatmaps"] == pytest.approx(2 * seconds["make_heatmaps"])
     assert more["make_pseudo_masks"] == pytest.approx(2 * seconds["make_pseudo_masks"])
     assert estimate_bytes(twice, params) > estimate_bytes(MANIFEST, params)
+
+
+def test_large_images_cost_time_in_prepare_alone() -> None:
+    params = load_params()
+    large = tuple(
+        replace(s, original_height=10 * s.height, original_width=10 * s.width) for s in MANIFEST.samples
+    )
+    manifest = replace(MANIFEST, samples=large)
+    seconds, more = estimate_seconds(MANIFEST, params), estimate_seconds(manifest, params)
+    assert more["prepare"] == pytest.approx(100 * seconds["prepare"])
+    assert {**more, "prepare": 0} == {**seconds, "prepare": 0}
+    copies = estimate_bytes(manifest, params) - estimate_bytes(MANIFEST, params)
+    assert copies == pytest.approx(0.5 * (20_000 + 45_000 + 19_200 + 36_000))
+    assert image_sizes(manifest)["long side"] == (1600, 2500, 4000)
 
 
 def test_estimate_knows_the_depths_of_heatmaps() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.__main__ import main
 from pipeline.commands.segmentation_model import load_model
-from pipeline.data.images import read_image, read_mask
+from pipeline.data.images import read_image, read_mask, resize_mask
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from tests.image_folder import write_image_file
 from tests.segmentation.nets import RedIsOne, half_red
@@ -114,6 +114,23 @@ def test_without_tiles_large_images_are_made_small(net: RedIsOne) -> None:
     write_image_file(Path("large.png"), half_red(100, 300))
     assert main(["predict", "large.png", "--out", "out"]) == 0
     assert net.sizes == [(32, 64)]
+
+
+def test_photos_above_max_side_get_masks_of_their_own_size(net: RedIsOne) -> None:
+    text = Path("params.yaml").read_text().replace("max_side: 1024", "max_side: 512")
+    Path("params.yaml").write_text(text)
+    write_image_file(Path("large.png"), half_red(600, 1500))
+    assert main(["predict", "large.png", "--overlay", "--out", "out"]) == 0
+    mask = read_mask(Path("out/masks/large.png"))
+    assert mask.shape == (600, 1500)
+    assert read_image(Path("out/overlays/large.png")).shape == (205, 512, 3)
+    small = resize_mask(mask, (205, 512))
+    np.testing.assert_array_equal(resize_mask(small, (600, 1500)), mask)  # argmax first, then nearest
+    assert float(read_areas()[1][3]) == pytest.approx((mask == 1).mean(), abs=1e-6)
+    assert net.sizes == [(32, 64)]
+    assert main(["predict", "large.png", "--tile", "--overlay", "--out", "tiles"]) == 0
+    assert read_image(Path("tiles/overlays/large.png")).shape == (600, 1500, 3)
+    assert (read_mask(Path("tiles/masks/large.png"))[:, :375] == 1).all()
 
 
 def test_an_output_folder_with_files_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,7 +68,17 @@ def fresh(name: str) -> Iterator[Path]:
             write_mask(mask, ids.astype(np.uint8))
             image = project / "images" / sample.image
             items.append(
-                ExportItem(sample.name, image, mask, *SIZE, "train", sample.labels, 0.5, corrected=False)
+                ExportItem(
+                    sample.name,
+                    image,
+                    mask,
+                    *SIZE,
+                    "train",
+                    sample.labels,
+                    0.5,
+                    corrected=False,
+                    mask_size=SIZE,
+                )
             )
         match name:
             case "labelstudio":

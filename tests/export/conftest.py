@@ -55,7 +55,8 @@ def items(tmp_path: Path) -> tuple[ExportItem, ...]:
         flat[: height // 2] = 255 - flat[: height // 2]
         save_image(image, flat.astype(np.uint8), turned=name == "turned")
         write_mask(masks / f"{name}.png", blocks(rng, height, width))
-        items.append(ExportItem(name, image, masks, height, width, split, (0,), confidence, False))
+        size = (height, width)
+        items.append(ExportItem(name, image, masks, height, width, split, (0,), confidence, False, size))
     return correction_order(items)
 
 

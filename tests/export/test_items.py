@@ -37,8 +37,15 @@ def test_masks_of_other_sizes_and_ids_are_named(change: Callable[[np.ndarray], E
     with pytest.raises(ValueError, match=r"photo\.png: expected ids 0\.\.2 or 255, got 3\. Run `make repro`"):
         item_mask(item, CLASSES[:2])
     change(np.zeros((6, 11), np.uint8))
-    with pytest.raises(ValueError, match="expected 11 x 6 pixels as the image has, got 6 x 11"):
+    with pytest.raises(ValueError, match="expected 11 x 6 pixels as the data set says, got 6 x 11"):
         item_mask(item, CLASSES)
+
+
+def test_masks_of_working_copies_get_the_size_of_the_image(items: Items) -> None:
+    item = replace(items[0], height=22, width=18, mask_size=(items[0].height, items[0].width))
+    np.testing.assert_array_equal(
+        item_mask(item, CLASSES), np.repeat(np.repeat(item_mask(items[0], CLASSES), 2, 0), 3, 1)
+    )
 
 
 def test_labels_and_their_names() -> None:
@@ -61,7 +68,9 @@ def test_images_are_copied_as_they_are(items: Items, tmp_path: Path) -> None:
 def test_the_turned_image_is_written_upright(items: Items, tmp_path: Path, jpeg: bool) -> None:
     item = next(item for item in items if item.name == "turned")
     file = tmp_path / "out" / copy_image(item, tmp_path / "out", jpeg=jpeg)
-    again = ExportItem(item.name, file, item.masks, item.height, item.width, item.split, (0,), 1, False)
+    again = ExportItem(
+        item.name, file, item.masks, item.height, item.width, item.split, (0,), 1, False, item.mask_size
+    )
     assert np.abs(read_image(file).astype(int) - read_image(item.image)).mean() < 3
     # Upright as stored: a second copy has nothing to turn.
     assert (tmp_path / "two" / copy_image(again, tmp_path / "two")).read_bytes() == file.read_bytes()

@@ -13,7 +13,7 @@ def test_the_most_doubtful_come_first_and_equal_ones_by_name(items: tuple[Export
 
 
 def item(name: str, labels: tuple[int, ...], confidence: float, corrected: bool = False) -> ExportItem:
-    return ExportItem(name, Path(name), Path(name), 1, 1, "train", labels, confidence, corrected)
+    return ExportItem(name, Path(name), Path(name), 1, 1, "train", labels, confidence, corrected, (1, 1))
 
 
 def test_classes_come_in_turn_and_settled_masks_last() -> None:

@@ -30,6 +30,8 @@ def test_the_manifest_says_what_the_table_and_the_images_say() -> None:
             "split": sample.split,
             "mask": True,
             "score": sample.score,
+            "original_height": 0,
+            "original_width": 0,
         }
     assert Path("data/prepared/problems.txt").read_text() == ""
 

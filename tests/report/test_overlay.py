@@ -109,3 +109,13 @@ def test_narrow_tiles_leave_room_for_their_captions() -> None:
     columns = (panel[CAPTION + GAP + 50] == 0).all(1)
     starts = np.flatnonzero(np.diff(columns.astype(int)) == 1) + 1
     assert starts[1] - starts[0] > 100
+
+
+def test_bands_of_rows_show_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    mask = np.repeat(np.repeat(rng.choice([0, 1, 2, 255], (20, 12)), 5, 0), 7, 1).astype(np.uint8)
+    image = rng.integers(0, 256, (*mask.shape, 3)).astype(np.uint8)
+    whole = draw_mask(image, mask)
+    for band in (8, 32):
+        monkeypatch.setattr("pipeline.report.overlay.BAND", band)
+        np.testing.assert_array_equal(draw_mask(image, mask), whole)

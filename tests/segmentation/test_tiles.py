@@ -1,5 +1,6 @@
 """Tiles: every pixel once, no seams, and no tile larger than it may be."""
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -31,6 +32,15 @@ def test_what_depends_on_the_pixel_alone_comes_out_as_without_tiles(
     assert mask.dtype == np.uint8
     assert np.array_equal(mask, levels.argmax(2))
     assert max(max(size) for size in sizes) <= tile
+
+
+def test_the_memory_of_many_labels_is_less_than_a_row_of_tiles() -> None:
+    labels, tile, image = 40, 64, np.zeros((300, 2000, 3), np.uint8)
+    tracemalloc.start()
+    predict_tiled(lambda part: np.full((labels, *part.shape[:2]), 0.5, np.float32), image, tile)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.7 * labels * tile * image.shape[1] * 4 + image.nbytes
 
 
 def test_between_two_tiles_the_nearer_one_weighs_more() -> None:

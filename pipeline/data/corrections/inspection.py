@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.problems import Problem, listed
 from pipeline.data.decode_check import Reader, read_source_mask
-from pipeline.data.images import IGNORE, Mask, mask_png
+from pipeline.data.images import IGNORE, Mask, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.problem_lists import BadEntry, as_messages, collected, problem_at
 from pipeline.data.sources.listing import ends, locate
@@ -30,9 +30,16 @@ class Corrections:
 
 
 def inspect_corrections(
-    parsed: ParsedSource, manifest: Manifest, order: Sequence[str], max_megapixels: float
+    parsed: ParsedSource,
+    manifest: Manifest,
+    order: Sequence[str],
+    max_megapixels: float,
+    *,
+    shrink: bool = False,
 ) -> Corrections:
     """Decode and check every mask; all problems are listed, none stops the search.
+
+    Masks have the size of the image itself. With `shrink`, what comes out has that of its working copy.
 
     Args:
         order: classes in the order of the ids of the PNGs that come out; has all of the manifest's.
@@ -52,7 +59,8 @@ def inspect_corrections(
         mask = _read_mask(reader, record, sample, problems)
         if mask is not None:
             problems += _check_ids(mask, record, sample, table, parsed.names, manifest.classes)
-            masks[sample.name] = mask_png(ordered[table[mask]])
+            ids = ordered[table[mask]]
+            masks[sample.name] = mask_png(resize_mask(ids, (sample.height, sample.width)) if shrink else ids)
     errors, warnings = as_messages(problems, fatal=True), as_messages(problems, fatal=False)
     return Corrections(dict(sorted(masks.items())), errors, warnings)
 
@@ -62,7 +70,7 @@ def _read_mask(reader: Reader, record: SourceRecord, sample: Sample, problems: l
         expected, advice = f"a mask for {sample.name!r}", "Draw it, or take the image out."
         problems.append(problem_at(record.location, expected, "labels only", advice))
         return None
-    size = (sample.height, sample.width)
+    size = sample.original_size
     # Without outlines, all of the image is background, and no size need be said.
     drawn_size = record.size if record.mask else record.size or size
     return read_source_mask(reader, replace(record, name=sample.name, size=drawn_size), size, problems)

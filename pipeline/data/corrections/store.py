@@ -19,8 +19,9 @@ def read_store(folder: Path) -> ParsedSource:
 
 
 def inspect_store(folder: Path, manifest: Manifest, max_megapixels: float) -> Corrections:
-    """The masks in `folder` with the ids of the manifest, and their problems."""
-    return inspect_corrections(read_store(folder), manifest, manifest.classes, max_megapixels)
+    """The masks in `folder` with the ids of the manifest, as large as the samples, and their problems."""
+    store, classes = read_store(folder), manifest.classes
+    return inspect_corrections(store, manifest, classes, max_megapixels, shrink=True)
 
 
 def stored_classes(folder: Path, classes: Sequence[str]) -> list[str]:
