@@ -65,6 +65,15 @@ def read_ahead(read: Callable[[T], R], items: Iterable[T], ahead: int = 2) -> It
             yield waiting.popleft().result()
 
 
+def write_behind(write: Callable[[T], object], items: Iterable[T]) -> None:
+    """`write(item)` for each of `items`, in their order: a thread writes one while the next is made.
+
+    An exception that `write` raises reaches the caller unchanged, after the next item.
+    """
+    for _ in read_ahead(write, items, ahead=1):
+        pass
+
+
 def worker_count(workers: int | None = None) -> int:
     """The number of processes to use, at least 1.
 

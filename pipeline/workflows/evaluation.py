@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pipeline import paths
-from pipeline.base.files import write_csv, write_json
-from pipeline.data.images import write_mask
+from pipeline.base.files import write_bytes, write_csv, write_json
+from pipeline.data.images import mask_png
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.engine.device import pick_device, to_channels_last
+from pipeline.engine.mapping import block_file, map_blocks, read_block_files, split_blocks
 from pipeline.errors import UserError
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
 from pipeline.evaluation.confusion import Counts, confusion_matrix, iou_per_class, mean_iou
@@ -19,7 +19,7 @@ from pipeline.params import CrfParams, EvaluationParams
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.workflows.confidence import IMAGES
 from pipeline.workflows.confusion_file import write_confusion
-from pipeline.workflows.prediction import predict_with_confidence
+from pipeline.workflows.prediction import prediction_pass
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Evaluation:
     manifest: Manifest
     params: EvaluationParams
     crf: CrfParams
+    work: Path  # for unfinished work
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -46,8 +47,8 @@ class Evaluation:
 
     @property
     def predictions(self) -> Path:
-        """The folder of the predicted masks."""
-        return paths.PREDICTIONS / self.supervision
+        """The folder of the predicted masks, until all of them are there."""
+        return self.work / "masks"
 
 
 def evaluate(task: Evaluation) -> None:
@@ -74,16 +75,23 @@ def evaluate(task: Evaluation) -> None:
 
 def predict_split(task: Evaluation) -> dict[str, float]:
     """Write the predicted mask of every image; returns their confidences, none where there is no model."""
-    model = paths.SEGMENTATION / task.supervision
+    model, samples = paths.SEGMENTATION / task.supervision, task.samples
     task.predictions.mkdir(parents=True, exist_ok=True)
     if (model / paths.SKIPPED).exists():
         return {}
-    net, confidences = to_channels_last(load_segmentation_net(model), pick_device()), {}
-    for sample in tqdm(task.samples, f"prediction ({task.supervision})", unit="image"):
-        prediction = predict_with_confidence(net, task.manifest.image(sample), task.params, task.crf)
-        write_mask(mask_path(task.predictions, sample), prediction.mask)
-        confidences[sample.name] = prediction.confidence
-    return confidences
+    net = to_channels_last(load_segmentation_net(model), pick_device())
+    description = f"prediction ({task.supervision})"
+    work = prediction_pass(net, task.manifest, task.params, task.crf, mask_png, description)
+
+    def write(number: int, predictions: dict[str, tuple[bytes, float]]) -> None:
+        for sample in split_blocks(samples)[number]:
+            write_bytes(mask_path(task.predictions, sample), predictions[sample.name][0])
+        confidences = {name: confidence for name, (_, confidence) in predictions.items()}
+        write_json(block_file(task.work, number), confidences)
+
+    map_blocks(samples, work, lambda number: block_file(task.work, number).exists(), write)
+    confidences = read_block_files(task.work, samples)
+    return {sample.name: confidences[sample.name] for sample in samples}
 
 
 def prediction_counts(task: Evaluation, sample: Sample) -> tuple[Counts, Counts]:

@@ -8,10 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.params import load_params
+from pipeline.data.images import write_image
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.engine.mapping import map_images
+from pipeline.params import EvaluationParams, load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from pipeline.segmentation.prediction import predict_mask
-from pipeline.workflows.prediction import predict, predict_with_confidence
+from pipeline.workflows.prediction import predict, prediction_pass
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 
@@ -71,23 +74,44 @@ class Fixed(nn.Module):
         return self.weight.expand(len(images), 3, *images.shape[-2:])
 
 
-def test_the_confidence_is_by_the_probabilities_of_the_model() -> None:
+@pytest.fixture
+def photos(tmp_path: Path, square: tuple[np.ndarray, np.ndarray]) -> Manifest:
+    """Two sizes in turn, and no two images alike."""
+    samples = []
+    for number in range(5):
+        image = np.roll(square[0], 9 * number, 1)[: (72, 60)[number % 2]]
+        write_image(tmp_path / f"{number}.png", image)
+        sample = Sample(str(number), f"{number}.png", "", *image.shape[:2], (), "val", False, False)
+        samples.append(sample)
+    return Manifest(str(tmp_path), ("a", "b"), tuple(samples))
+
+
+def predicted(
+    net: SegmentationNet, photos: Manifest, params: EvaluationParams
+) -> dict[str, tuple[np.ndarray, float]]:
+    """Mask and confidence of every image, as `evaluate` has them made."""
+    found = prediction_pass(net, photos, params, PARAMS.pseudo_masks.crf, lambda mask: mask, "test")
+    names = [sample.name for sample in photos.samples]
+    return dict(zip(names, map_images(photos.samples, found), strict=True))
+
+
+def test_the_confidence_is_by_the_probabilities_of_the_model(photos: Manifest) -> None:
     net = SegmentationNet(Fixed(), SegmentationConfig(("a", "b"), 64)).eval()
-    prediction = predict_with_confidence(
-        net, np.zeros((24, 40, 3), np.uint8), PARAMS.evaluation, PARAMS.pseudo_masks.crf
-    )
-    assert (prediction.mask == 1).all()
-    # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652
-    assert prediction.confidence == pytest.approx(0.6652, abs=1e-4)
+    for mask, confidence in predicted(net, photos, PARAMS.evaluation).values():
+        assert (mask == 1).all()
+        # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652
+        assert confidence == pytest.approx(0.6652, abs=1e-4)
 
 
 @pytest.mark.parametrize("refine", ["none", "crf"])
-def test_masks_are_those_of_predict(
-    net: SegmentationNet, square: tuple[np.ndarray, np.ndarray], refine: str
-) -> None:
+def test_masks_of_batches_are_those_of_predict(net: SegmentationNet, photos: Manifest, refine: str) -> None:
     if refine == "crf" and not find_spec("pydensecrf"):
         pytest.skip("pydensecrf is not installed")
-    params = PARAMS.evaluation.model_copy(update={"refine": refine})
-    prediction = predict_with_confidence(net, square[0], params, PARAMS.pseudo_masks.crf)
-    assert np.array_equal(prediction.mask, predict(net, square[0], params, PARAMS.pseudo_masks.crf))
-    assert 0.5 < prediction.confidence < 1
+    params = PARAMS.evaluation.model_copy(update={"refine": refine, "scales": (1.0, 0.5)})
+    found = predicted(net, photos, params)
+    for sample in photos.samples:
+        mask, confidence = found[sample.name]
+        alone = predict(net, photos.image(sample), params, PARAMS.pseudo_masks.crf)
+        assert np.array_equal(mask, alone)
+        assert 0.5 < confidence < 1
+    assert len({mask.tobytes() for mask, _ in found.values()}) == len(photos.samples)
