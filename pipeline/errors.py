@@ -2,8 +2,4 @@
 
 
 class UserError(ValueError):
-    """What was given cannot be used: data, params, files, options.
-
-    The message says what, where, what was expected and what to do. Stages and commands show it alone; any
-    other exception but an `OSError` is a bug, and keeps its traceback.
-    """
+    """Data, params, files or options that cannot be used; the message, shown alone, says what to do."""

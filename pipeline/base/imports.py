@@ -10,15 +10,8 @@ ROOT = Path(pipeline.__path__[0]).resolve()
 
 # They hold names, checks and messages, no mathematics: a change in them changes no result.
 PARAMS = ("__init__", "load", "sections", "supervision", "whole")
-OF_NO_CONSEQUENCE = frozenset(
-    {
-        "errors.py",
-        "paths.py",
-        "stages/__init__.py",
-        "stages/running.py",
-        *(f"params/{name}.py" for name in PARAMS),
-    }
-)
+OTHERS = ("errors.py", "paths.py", "stages/__init__.py", "stages/running.py")
+OF_NO_CONSEQUENCE = frozenset([*OTHERS, *(f"params/{name}.py" for name in PARAMS)])
 
 
 def imported_files(module: Path) -> dict[str, bytes]:

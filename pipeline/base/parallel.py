@@ -1,9 +1,4 @@
-"""The parallel map over processes, reading ahead in a thread, and the number of workers.
-
-The map gives the same results in the same order, whatever the number of workers. What feeds a network is read
-in a thread: a forked process shares its memory until either writes to it, which then costs the network more
-than the reading does.
-"""
+"""The parallel map over processes, and reading ahead in a thread; neither changes results or their order."""
 
 import os
 import sys
@@ -27,26 +22,21 @@ R = TypeVar("R")
 WORKERS = "CAMSEG_WORKERS"
 
 
-def parallel_map(
-    function: Callable[[T], R], items: Sequence[T], *, workers: int | None = None, description: str
-) -> list[R]:
-    """`[function(item) for item in items]`, computed by `workers` processes under a progress bar.
+def parallel_map(function: Callable[[T], R], items: Sequence[T], *, description: str) -> list[R]:
+    """`[function(item) for item in items]`, computed by several processes under a progress bar.
 
-    `function` has to be picklable: of a module, or a `functools.partial` of one. An exception that it raises
-    reaches the caller unchanged and stops the map.
-
-    Args:
-        workers: processes; None: the environment variable `CAMSEG_WORKERS`, else all cores. 1: this process.
+    `CAMSEG_WORKERS` says how many, else the number of cores; 1: this process. `function` has to be picklable:
+    of a module, or a `functools.partial` of one. An exception that it raises reaches the caller unchanged and
+    stops the map.
     """
-    return list(parallel_stream(function, items, workers=workers, description=description))
+    return list(parallel_stream(function, items, description=description))
 
 
-def parallel_stream(
-    function: Callable[[T], R], items: Sequence[T], *, workers: int | None = None, description: str
-) -> Iterator[R]:
+def parallel_stream(function: Callable[[T], R], items: Sequence[T], *, description: str) -> Iterator[R]:
     """`parallel_map` as a generator: each result in its turn, so that not all are held in memory."""
+    workers = process_count(WORKERS, default=int(cpu_count()), least=1)
     # The bar hides itself where stderr is no terminal.
-    results = _results(function, items, min(worker_count(workers), max(1, len(items))))
+    results = _results(function, items, min(workers, max(1, len(items))))
     return iter(tqdm(results, total=len(items), desc=description, disable=None))
 
 
@@ -74,36 +64,16 @@ def write_behind(write: Callable[[T], object], items: Iterable[T]) -> None:
         pass
 
 
-def worker_count(workers: int | None = None) -> int:
-    """The number of processes to use, at least 1.
-
-    Raises:
-        UserError: `workers`, or `CAMSEG_WORKERS` where it is None, is no number of at least 1.
-    """
-    if workers is None:
-        return process_count(WORKERS, default=int(cpu_count()), least=1)
-    return whole_number(str(workers), f"number of workers ({WORKERS})", least=1)
-
-
 def process_count(variable: str, *, default: int, least: int) -> int:
     """The number of processes in an environment variable, `default` where it is not set or empty.
 
     Raises:
         UserError: it is no number of at least `least`.
     """
-    given = os.environ.get(variable, "")
-    return whole_number(given, variable, least=least) if given else default
-
-
-def whole_number(given: str, name: str, *, least: int) -> int:
-    """`given` as a number.
-
-    Raises:
-        UserError: it is no number of at least `least`; the message names it.
-    """
-    if not given.isdecimal() or int(given) < least:
-        raise UserError(f"{name}: expected a whole number of at least {least}, got {given!r}")
-    return int(given)
+    text = os.environ.get(variable) or str(default)
+    if not text.isdecimal() or int(text) < least:
+        raise UserError(f"{variable}: expected a whole number of at least {least}, got {text!r}")
+    return int(text)
 
 
 def _results(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterable[R]:

@@ -29,11 +29,7 @@ def is_prepared() -> bool:
 
 
 def _keep_memory() -> None:
-    """Tell glibc to keep large blocks that are freed.
-
-    It gives them back to the system, and each page that is taken again costs a fault: up to a fifth of a
-    forward pass.
-    """
+    """Tell glibc to keep freed memory: a page taken anew costs a fault, up to a fifth of a forward pass."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_TRIM_THRESHOLD, -1)
         libc.mallopt(M_MMAP_MAX, 0)

@@ -1,9 +1,4 @@
-"""The folder in which a stage keeps unfinished work, so that the next run goes on with it.
-
-DVC deletes the outs of a stage before it runs, so unfinished work lives in `.work/<stage>/<fingerprint>/`,
-item by item, each written whole. The fingerprint covers all that the result depends on: a run that was
-killed goes on only with work that is exactly its own.
-"""
+"""The folder where a stage keeps unfinished work for the next run: `.work/<stage>/<fingerprint>/`."""
 
 import hashlib
 import json
@@ -51,11 +46,9 @@ def publish(stage: str, folders: dict[Path, Path]) -> None:
 
 
 def fingerprint(module: str, parts: dict[str, Any]) -> str:
-    """16 hexadecimal digits of all that a result depends on; see `work_folder`.
-
-    As JSON, each part has its name and its end: no two lists of parts are written alike.
-    """
+    """16 hexadecimal digits of all that a result depends on; see `work_folder`."""
     code = {path: digest(content) for path, content in imported_files(Path(module)).items()}
+    # As JSON, each part has its name and its end: no two lists of parts are written alike.
     return digest(json.dumps([code, parts], sort_keys=True, default=_plain).encode())[:16]
 
 

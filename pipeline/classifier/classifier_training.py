@@ -1,25 +1,22 @@
-"""Training of the classifier from image-level labels: its objective, and its probabilities for images.
-
-Corrected masks supervise its heatmaps where that is asked for.
-"""
+"""Training of the classifier from image-level labels: its objective, and its probabilities for images."""
 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.classifier.erasing_and_gain import attention, attention_error, attention_mining, erase
 from pipeline.classifier.network import Classifier
 from pipeline.data.images import IGNORE, Mask
 from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.data.training_examples import TargetParts, TrainingStream, TrainingTarget
+from pipeline.engine.averaging import PastAverage
 from pipeline.engine.device import autocast, pick_device, to_channels_last
 from pipeline.engine.mapping import Batch, ImagePass, fitting_batch_size, map_images
 from pipeline.engine.training_loop import Record, fit
@@ -82,16 +79,7 @@ class TrainableClassifier(nn.Module):
         super().__init__()
         self.net = net
         self.params = params
-        self.average: AveragedModel | None = None
-        if params.erasing.region != "none":
-            average = get_ema_multi_avg_fn(params.erasing.decay)  # type: ignore[no-untyped-call]
-            self.average = AveragedModel(net, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
-
-    def train(self, mode: bool = True) -> "TrainableClassifier":
-        super().train(mode)
-        if self.average is not None:
-            self.average.eval()
-        return self
+        self.average = None if params.erasing.region == "none" else PastAverage(net, params.erasing.decay)
 
     def forward(self, images: Tensor, targets: TrainingTarget, step: int) -> Tensor:
         """Binary cross-entropy, on erased images where they are asked for, plus the losses of GAIN; a scalar.
@@ -117,14 +105,10 @@ class TrainableClassifier(nn.Module):
 
     def _erased(self, images: Tensor, labels: Tensor) -> Tensor:
         """The images without what the average of past weights looks at, or without the rest."""
-        past = cast(Classifier, cast(AveragedModel, self.average).module)
+        past = cast(Classifier, cast(PastAverage, self.average).module)
         with torch.no_grad():
             heat = attention(past, past.features(images)[-1])
         return erase(images, heat, labels, self.params.erasing)
-
-    if TYPE_CHECKING:  # nn.Module leaves the type of a call open
-
-        def __call__(self, images: Tensor, targets: TrainingTarget, step: int, /) -> Tensor: ...
 
 
 def classify_samples(
@@ -134,7 +118,7 @@ def classify_samples(
     device = pick_device()
     to_channels_last(net, device).eval()
 
-    def compute(batch: Batch) -> Sequence[NDArray[np.float32]]:
+    def compute(batch: Batch) -> list[NDArray[np.float32]]:
         with torch.inference_mode(), autocast(device):
             return list(net(batch.views[0]).sigmoid().cpu().numpy())
 

@@ -1,10 +1,4 @@
-"""Attention: heatmaps in the training of the classifier, and the augmentation and losses made of them.
-
-* **Erasing**, an augmentation: heatmaps by an average of the network's past weights choose parts of the
-  images to take away. Without the hottest parts the network has to find others. Without the surroundings it
-  cannot learn them in the place of the object.
-* **GAIN**, two losses: an image without what the heatmap of a class covers should not show that class any
-  more; and where a mask is known, the heatmap should be the mask.
+"""Heatmaps in the training of the classifier: erasing, an augmentation, and GAIN, two losses.
 
 Throughout, `images` are float32 (N, 3, H, W) in [0, 1], `heatmaps` are those of `attention`, (N, C, h, w) in
 [0, 1], and `labels` are float32 (N, C) of 0 and 1.
@@ -36,10 +30,7 @@ def attention(net: Classifier, activations: Tensor) -> Tensor:
 
 
 def soft_mask(heatmaps: Tensor, params: GainParams) -> Tensor:
-    """T(A) = 1 / (1 + exp(-omega (A - sigma))), in (0, 1).
-
-    Source: GAIN, Li et al. 2018, arXiv:1802.10171, eq. 4.
-    """
+    """T(A) = 1 / (1 + exp(-omega (A - sigma))), in (0, 1): GAIN, arXiv:1802.10171, eq. 4."""
     return torch.sigmoid(params.omega * (heatmaps - params.sigma))
 
 
@@ -65,7 +56,8 @@ def attention_mining(
         return heatmaps.sum() * 0
     rows, classes, mask = rows[small], classes[small], mask[small]
     masked = images[rows] - mask * (images[rows] - _mean_colour(images))
-    return net(masked).float().sigmoid().gather(1, classes).mean()
+    probabilities: Tensor = net(masked).float().sigmoid().gather(1, classes)
+    return probabilities.mean()
 
 
 def attention_error(heatmaps: Tensor, masks: Tensor, labels: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file, save
@@ -54,10 +53,6 @@ class Classifier(nn.Module):
         """The encoder's feature maps at all depths, each (N, K, h, w); first the normalised images."""
         depths: list[Tensor] = self.encoder(self.normalise(images))
         return depths
-
-    if TYPE_CHECKING:  # nn.Module leaves the type of a call open
-
-        def __call__(self, images: Tensor, /) -> Tensor: ...
 
     def train(self, mode: bool = True) -> "Classifier":
         super().train(mode)

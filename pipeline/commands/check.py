@@ -40,7 +40,6 @@ examples:
 
 
 def add_parser(commands: Any) -> None:
-    """Add `camseg check`."""
     parser = add_command(
         commands,
         "check",

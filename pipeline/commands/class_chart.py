@@ -7,10 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline.report.fonts import families_for
-from pipeline.report.plots import COLOURS, STYLE, on_blue
+from pipeline.report.plots import COLOURS, NUMBERED, STYLE, on_blue
 
 INCHES = 0.28  # of a row
-NUMBERED = 25  # classes up to which the cells hold numbers
 
 
 def draw_overview(classes: Sequence[str], counts: Mapping[str, np.ndarray], together: np.ndarray) -> Figure:

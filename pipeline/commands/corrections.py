@@ -13,7 +13,6 @@ from typing import Any, get_args
 from pipeline import paths
 from pipeline.commands.folder import problem_lines
 from pipeline.commands.parser import add_command
-from pipeline.commands.prepared import read_prepared
 from pipeline.data.corrections.archive import unpack_zip
 from pipeline.data.corrections.inspection import Corrections, inspect_corrections
 from pipeline.data.corrections.read import CVAT_ZIP, Format, find_format, read_corrections
@@ -23,7 +22,7 @@ from pipeline.data.corrections.store import (
     stored_classes,
     stored_names,
 )
-from pipeline.data.manifest import Manifest
+from pipeline.data.manifest import Manifest, read_manifest
 from pipeline.errors import UserError
 from pipeline.params import load_params
 
@@ -43,7 +42,6 @@ examples:
 
 
 def add_parser(commands: Any) -> None:
-    """Add `camseg corrections` with its actions."""
     parser = add_command(
         commands,
         "corrections",
@@ -72,7 +70,7 @@ def add_parser(commands: Any) -> None:
 
 def add_masks(arguments: argparse.Namespace) -> int:
     """Check and keep the masks of PATH; 2, and nothing is written, if there are errors."""
-    params, manifest = load_params(), read_prepared()
+    params, manifest = load_params(), read_manifest(paths.PREPARED)
     order = stored_classes(paths.CORRECTIONS, manifest.classes)
     read = partial(
         read_corrected_masks, manifest=manifest, order=order, max_megapixels=params.data.max_megapixels

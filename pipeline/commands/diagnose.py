@@ -4,7 +4,6 @@ import argparse
 from typing import Any
 
 from pipeline.commands.parser import add_command
-from pipeline.commands.prepared import read_prepared
 from pipeline.commands.tables import table
 from pipeline.errors import UserError
 
@@ -19,7 +18,6 @@ example:
 
 
 def add_parser(commands: Any) -> None:
-    """Add `camseg diagnose`."""
     add_command(
         commands, "diagnose", run, "find out whether the classifier learned the true features", EXAMPLES
     )
@@ -29,13 +27,14 @@ def run(_arguments: argparse.Namespace) -> int:
     """Diagnose the classifier, and print a table with a line for each class."""
     from pipeline import paths
     from pipeline.base.files import read_json
+    from pipeline.data.manifest import read_manifest
     from pipeline.params import load_params
     from pipeline.report.diagnosis_files import write_diagnosis
     from pipeline.report.diagnosis_table import COLUMNS, class_rows
     from pipeline.report.summary import three
     from pipeline.workflows.diagnosis import diagnose_classifier  # here, since it loads torch
 
-    params, manifest = load_params(), read_prepared()
+    params, manifest = load_params(), read_manifest(paths.PREPARED)
     if not (paths.CLASSIFIER / "config.json").is_file():
         raise UserError(f"{paths.CLASSIFIER}: there is no classifier yet. Run `make repro` first")
     write_diagnosis(diagnose_classifier(manifest, params), manifest)

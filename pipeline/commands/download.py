@@ -20,7 +20,6 @@ example:
 
 
 def add_parser(commands: Any) -> None:
-    """Add `camseg download`."""
     parser = add_command(commands, "download", run, "fetch a data set: voc2012", EXAMPLES)
     parser.add_argument("name", choices=("voc2012",), metavar="NAME", help="voc2012")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where to put the data set")

@@ -9,7 +9,7 @@ mobilenet_v2 takes 0.7 of these seconds, resnet18 1.4, resnet50 3. Another machi
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipeline.base.sizes import crop_side, working_size
+from pipeline.base.sizes import HEAT_STRIDE, crop_side, working_size
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.params import FULL, CrfParams, Params, TrainingParams
 
@@ -27,7 +27,6 @@ CRF_STEP = 0.05  # per iteration and per class of the image, with the background
 
 MASK_BYTES = 0.03  # per pixel, as PNG
 MODEL_BYTES = 50e6
-HEATMAP_STRIDE = 4  # pixels of the working size per stored value, one byte each
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
 def _bytes(manifest: Manifest, params: Params) -> float:
     train, side = manifest.split("train"), params.data.long_side
     models = _models(manifest, params)
-    values = 1e6 * sum(len(s.labels) * _working_area([s], side) for s in train) / HEATMAP_STRIDE**2
+    values = 1e6 * sum(len(s.labels) * _working_area([s], side) for s in train) / HEAT_STRIDE**2
     ground_truth = _area(sample for sample in manifest.samples if sample.mask)
     predictions = models * _area(manifest.split(params.evaluation.split))
     masks = ground_truth + _mask_sets(params) * _area(train) + predictions

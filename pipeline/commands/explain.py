@@ -21,7 +21,6 @@ examples:
 
 
 def add_parser(commands: Any) -> None:
-    """Add `camseg explain`."""
     parser = add_command(commands, "explain", run, "show what a classifier looks at in images", EXAMPLES)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the results go")
@@ -49,7 +48,6 @@ def positive(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain every image; 1 if an image could not be read."""
     from pipeline.commands.explain_images import explain_images  # here, since it loads torch
 
     return explain_images(arguments)

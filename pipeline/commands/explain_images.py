@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,9 +21,9 @@ from pipeline.data.resize import image_tensor, resize
 from pipeline.engine.device import pick_device
 from pipeline.errors import UserError
 from pipeline.heatmaps import explain
+from pipeline.heatmaps.class_maps import METHODS
 from pipeline.heatmaps.layers import find_target, named_layer
 from pipeline.heatmaps.pytorch_grad_cam import library_names
-from pipeline.params import HeatmapMethod
 from pipeline.report.overlay import draw_heat
 from pipeline.report.panel import draw_grid
 from pipeline.report.tiles import Tile, shrink_image
@@ -83,10 +83,9 @@ def parse_methods(text: str) -> list[str]:
     """The methods that --methods names, separated by commas; `six` stands for six of them."""
     parts = [part.strip() for part in text.split(",")]
     names = list(dict.fromkeys(name for part in parts for name in (SIX if part == "six" else [part])))
-    pipeline_methods = get_args(HeatmapMethod)
     for name in names:
-        if name not in pipeline_methods and name not in library_names():
-            known = ", ".join(("six", *pipeline_methods, *library_names()))
+        if name not in METHODS and name not in library_names():
+            known = ", ".join(("six", *METHODS, *library_names()))
             raise UserError(f"--methods: expected some of {known}, got {name!r}")
     return names
 

@@ -31,7 +31,6 @@ examples:
 
 
 def add_parser(commands: Any) -> None:
-    """Add `camseg export`."""
     lines = "\n".join(f"  {name:<12} {text}" for name, text in FORMATS.items())
     parser = add_command(
         commands,
@@ -50,7 +49,6 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the masks or the model."""
     if arguments.format == "onnx":
         from pipeline.commands.export_model import export_model  # here, since it loads torch
 

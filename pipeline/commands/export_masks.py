@@ -8,12 +8,11 @@ from pathlib import Path
 from pipeline import paths
 from pipeline.base.files import safe_join
 from pipeline.commands.outputs import new_folder
-from pipeline.commands.prepared import read_prepared
-from pipeline.data.manifest import Manifest, mask_path
+from pipeline.data.manifest import Manifest, mask_path, read_manifest
 from pipeline.errors import UserError
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
-from pipeline.export.items import ExportItem
+from pipeline.export.items import ExportItem, write_confidence
 from pipeline.export.labelstudio_tasks import export_labelstudio
 from pipeline.export.order import correction_order
 from pipeline.export.png import export_png
@@ -39,10 +38,11 @@ def export_masks(arguments: argparse.Namespace) -> int:
         raise UserError(f"--model: {arguments.format} takes masks: --masks NAME or --predictions NAME")
     params = load_params()
     with new_folder(arguments.out) as folder:
-        manifest = read_prepared()
+        manifest = read_manifest(paths.PREPARED)
         source = find_source(arguments, params)
         items = correction_order(read_items(manifest, source))
         write_format(arguments.format, items, manifest.classes, folder, source.name)
+        write_confidence(folder, items)
     print(f"{len(items)} mask(s) of {source.folder} written to {arguments.out}; to correct first:")
     for item in items[:SHOWN]:
         print(f"  {item.confidence:.2f}  {item.name}")

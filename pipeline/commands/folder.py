@@ -11,7 +11,6 @@ from pipeline.params import Params, Source
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
-    """Add the option `--source`."""
     parser.add_argument(
         "--source", choices=get_args(Source), help="the format of the folder (default: camseg finds it out)"
     )

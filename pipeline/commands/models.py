@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import timm
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor, nn
 from torchvision import models
 
 from pipeline.classifier.network import load_classifier
 from pipeline.engine.normalise import Normalise
+from pipeline.engine.weights import read_tensors
 from pipeline.errors import UserError
 from pipeline.params import load_params
 
@@ -89,7 +87,7 @@ def _loaded(weights: str, make: Callable[[dict[str, Any]], nn.Module]) -> nn.Mod
         raise UserError(f"--model: {error}. {hint}") from error
     if weights in ("imagenet", "none"):
         return net
-    state = read_state(Path(weights))
+    state = read_tensors(Path(weights))
     name, _ = head_of(net)
     if f"{name}.weight" in state:
         net = make({"num_classes": len(state[f"{name}.weight"])})
@@ -105,13 +103,3 @@ def head_of(net: nn.Module) -> tuple[str, int]:
     layers = [(n, m) for n, m in net.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     name, layer = layers[-1]
     return name, len(layer.weight)
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """All tensors of a .safetensors or .pth file in float32; no pickled code is run."""
-    try:
-        raw = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError) as error:
-        raise UserError(f"{path}: cannot be read as weights: {error}") from error
-    nested: Any = raw.get("state_dict", raw.get("model", raw))
-    return {k: v.float() if v.is_floating_point() else v for k, v in nested.items() if isinstance(v, Tensor)}

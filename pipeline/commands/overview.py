@@ -1,20 +1,12 @@
 """Counts of a data set (classes, labels, pairs, sizes), and the working size that fits it."""
 
 from collections import Counter
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.manifest import Manifest, Split
-
-
-class Spread(NamedTuple):
-    """Smallest, median and largest of some numbers."""
-
-    smallest: int
-    median: int
-    largest: int
 
 
 def images_per_class(manifest: Manifest) -> dict[Split, NDArray[np.int64]]:
@@ -39,10 +31,10 @@ def co_occurrence(manifest: Manifest) -> NDArray[np.int64]:
     return counts
 
 
-def image_sizes(manifest: Manifest) -> dict[str, Spread]:
-    """Heights, widths and long sides in pixels, over all images (at least one)."""
+def image_sizes(manifest: Manifest) -> dict[str, tuple[int, int, int]]:
+    """Smallest, median and largest height, width and long side in pixels, over all images (at least one)."""
     sizes = np.array([(s.height, s.width, max(s.height, s.width)) for s in manifest.samples])
-    spreads = [Spread(int(side.min()), int(np.median(side)), int(side.max())) for side in sizes.T]
+    spreads = [(int(side.min()), int(np.median(side)), int(side.max())) for side in sizes.T]
     return dict(zip(("height", "width", "long side"), spreads, strict=True))
 
 
@@ -51,4 +43,5 @@ def fitting_long_side(manifest: Manifest) -> int:
 
     The cap keeps a run on two cores below an hour; raise `data.long_side` for finer outlines.
     """
-    return max(32, round(min(320, image_sizes(manifest)["long side"].median) / 32) * 32)
+    _, median, _ = image_sizes(manifest)["long side"]
+    return max(32, round(min(320, median) / 32) * 32)

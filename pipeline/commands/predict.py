@@ -29,7 +29,6 @@ examples:
 
 
 def add_parser(commands: Any) -> None:
-    """Add `camseg predict`."""
     parser = add_command(commands, "predict", run, "write masks of new images with a trained model", EXAMPLES)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="files, or folders to search")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the masks go")
@@ -40,7 +39,6 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Predict every image; 1 if an image could not be read."""
     from pipeline.commands.predict_images import predict_images  # here, since it loads torch
 
     return predict_images(arguments)

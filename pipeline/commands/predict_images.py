@@ -4,8 +4,7 @@ import argparse
 import csv
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -63,14 +62,18 @@ def predict_images(arguments: argparse.Namespace) -> int:
     decoded = read_ahead(partial(try_read, max_megapixels=params.data.max_megapixels), todo)
     predict_one = partial(make_mask, net=net, params=params, tile=arguments.tile)
     rows = 0
-    with areas_file(out / "areas.csv", classes) as write_row:
+    with (out / "areas.csv").open("w", encoding="utf-8", newline="") as file:
+        # The columns go by position: a class may also be named `image` or `background`.
+        areas = csv.writer(file, lineterminator="\n")
+        areas.writerow(["image", "mask", "background", *classes])
         for name, path in tqdm(images.items(), "predict", unit="image", disable=None):
             if name in done:
                 mask: Mask | None = read_mask(out / MASKS / f"{name}.png", max_megapixels=math.inf)
             else:
                 mask = write_prediction_images(out, name, next(decoded), predict_one, arguments.overlay)
             if mask is not None:
-                write_row(path, f"{name}.png", mask)
+                areas.writerow([path, f"{name}.png", *area_shares(mask, len(classes) + 1)])
+                file.flush()  # a killed run keeps its rows
                 rows += 1
     if rows:
         write_text(out / "labelmap.txt", colour_table(range(1, len(classes) + 1), classes))
@@ -99,10 +102,10 @@ def write_prediction_images(
 
 def make_mask(image: ImageArray, net: SegmentationNet, params: Params, tile: bool) -> Mask:
     """The mask of an image as `evaluation` says; `tile`: of a large image in tiles."""
-    side, evaluation, crf = net.config.long_side, params.evaluation, params.pseudo_masks.crf
+    side = net.config.long_side
     if tile and max(image.shape[:2]) > MUCH_LARGER * side:
-        return predict_tiled(lambda part: probabilities(net, part, evaluation, crf), image, side)
-    return predict(net, image, evaluation, crf)
+        return predict_tiled(lambda part: probabilities(net, part, params), image, side)
+    return predict(net, image, params)
 
 
 def try_read(path: Path, max_megapixels: float) -> ImageArray | Exception:
@@ -144,20 +147,6 @@ def find_images(folder: Path, out: Path) -> list[Path]:
     return files
 
 
-@contextmanager
-def areas_file(path: Path, classes: Sequence[str]) -> Iterator[Callable[[Path, str, Mask], None]]:
-    """A function that writes the row of an image at once, so that a killed run keeps its rows.
-
-    A row holds the share of each id in the pixels of the mask. The columns go by position: a class may also
-    be named `image` or `background`.
-    """
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["image", "mask", "background", *classes])
-
-        def write(image: Path, name: str, mask: Mask) -> None:
-            shares = np.bincount(mask.ravel(), minlength=len(classes) + 1) / mask.size
-            writer.writerow([image, name, *(f"{share:.6f}" for share in shares)])
-            file.flush()
-
-        yield write
+def area_shares(mask: Mask, labels: int) -> list[str]:
+    """The share of each of `labels` ids in the pixels of the mask, with six digits."""
+    return [f"{share:.6f}" for share in np.bincount(mask.ravel(), minlength=labels) / mask.size]

@@ -58,7 +58,6 @@ examples:
 
 
 def add_parser(commands: Any) -> None:
-    """Add `camseg use`."""
     parser = add_command(
         commands, "use", run, "check a folder of images and labels, and set up params.yaml for it", EXAMPLES
     )

@@ -71,10 +71,7 @@ def unknown_labels(parsed: ParsedSource, mapping: ClassMapping) -> list[Problem]
 
 
 def with_classes(parsed: ParsedSource, mapping: ClassMapping) -> tuple[list[SourceRecord], list[Problem]]:
-    """The records with classes as labels, without the images that show nothing but left-out classes.
-
-    Such an image is no background: a model that learnt it as background would learn not to see what it shows.
-    """
+    """The records with classes as labels, without the images that show nothing but left-out classes."""
     records, dropped = [], []
     for record in parsed.records:
         targets = [mapping.targets[label] for label in record.labels]

@@ -41,10 +41,9 @@ class DecodedFiles:
     problems: tuple[Problem, ...] = ()
 
 
-def decode_all(reader: Reader, records: Sequence[SourceRecord], workers: int | None) -> list[DecodedFiles]:
+def decode_all(reader: Reader, records: Sequence[SourceRecord]) -> list[DecodedFiles]:
     """The image and the mask of each record, decoded and compared, in the order of the records."""
-    function = partial(_decode, reader)
-    return parallel_map(function, records, workers=workers, description="reading images and masks")
+    return parallel_map(partial(_decode, reader), records, description="reading images and masks")
 
 
 def _decode(reader: Reader, record: SourceRecord) -> DecodedFiles:

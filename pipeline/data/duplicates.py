@@ -26,8 +26,8 @@ def difference_hash(image: ImageArray) -> int:
     return int.from_bytes(np.packbits(bits).tobytes())
 
 
-def near_duplicates(hashes: Sequence[int], most: int = NEAR) -> Iterator[Pairs]:
-    """Pairs of positions (i < j) whose hashes differ in at most `most` of 64 bits, in rising order, in parts.
+def near_duplicates(hashes: Sequence[int]) -> Iterator[Pairs]:
+    """Pairs of positions (i < j) whose hashes differ in at most `NEAR` of 64 bits, in rising order, in parts.
 
     Parts, since n frames of a camera that stands still make n^2 / 2 pairs. Flat images are left out.
     """
@@ -37,5 +37,5 @@ def near_duplicates(hashes: Sequence[int], most: int = NEAR) -> Iterator[Pairs]:
     for start in range(0, len(telling), CHUNK):
         later = telling[start:]
         distances = np.bitwise_count(values[later[:CHUNK], None] ^ values[None, later])
-        rows, columns = np.nonzero(np.triu(distances <= most, 1))
+        rows, columns = np.nonzero(np.triu(distances <= NEAR, 1))
         yield np.stack([later[rows], later[columns]], 1)

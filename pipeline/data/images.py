@@ -128,10 +128,7 @@ def _open(path: Path, max_megapixels: float) -> Image.Image:
 
 @contextmanager
 def _without_limit() -> Iterator[None]:
-    """Lift PIL's limit on pixels, which counts for the whole process; the last reader puts it back.
-
-    `_open` has a limit for each image.
-    """
+    """Lift PIL's limit on pixels, that of the whole process; the last reader puts it back."""
     with _LOCK:
         _LIFTED.append(_LIFTED[0] if _LIFTED else Image.MAX_IMAGE_PIXELS)
         Image.MAX_IMAGE_PIXELS = None

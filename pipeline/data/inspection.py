@@ -48,9 +48,7 @@ class Inspection:
     hashes: Mapping[str, int] = field(default_factory=dict, repr=False)  # see `difference_hash`, by name
 
 
-def inspect_folder(
-    source: Source, path: Path, data: DataParams, seed: int, workers: int | None = None
-) -> Inspection:
+def inspect_folder(source: Source, path: Path, data: DataParams, seed: int) -> Inspection:
     """Read labels, images and masks of the folder `path`; every problem is listed, none stops the search.
 
     Where no record is in `val`, a share of the records without a split moves there (of all in `train`, if
@@ -63,7 +61,7 @@ def inspect_folder(
     records, dropped = with_classes(parsed, mapping)
     records = as_on_disk(path, records)
     reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels)
-    decoded = list(zip(records, decode_all(reader, records, workers), strict=True))
+    decoded = list(zip(records, decode_all(reader, records), strict=True))
     decoded, file_problems = _readable(decoded, data)
     records = [record for record, _ in decoded]
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
@@ -89,14 +87,14 @@ def inspect_folder(
     )
 
 
-def write_ground_truth(inspection: Inspection, folder: Path, workers: int | None = None) -> None:
+def write_ground_truth(inspection: Inspection, folder: Path) -> None:
     """Write the masks of an inspected folder without errors to `folder`, all as palette PNGs."""
     if inspection.manifest is None or inspection.masks is None:
         raise ValueError("expected a folder without errors")
     samples = [sample for sample in inspection.manifest.samples if sample.mask]
     pairs = [(mask_path(folder, sample), inspection.masks.records[sample.name]) for sample in samples]
     function = partial(_write_mask, inspection.masks.reader, inspection.masks.table)
-    parallel_map(function, pairs, workers=workers, description="writing ground-truth masks")
+    parallel_map(function, pairs, description="writing ground-truth masks")
 
 
 def _write_mask(reader: Reader, table: NDArray[np.uint8], pair: tuple[Path, SourceRecord]) -> None:
@@ -164,10 +162,8 @@ def _surprising_masks(
     names = []
     for record, files in decoded:
         sources = [mapping.names[i - 1] for i in files.ids or () if 1 <= i <= len(mapping.names)]
-        if {mapping.targets[name] for name in sources} - {
-            None,
-            *record.labels,
-        } and record.name not in unclear:
+        denied = {mapping.targets[name] for name in sources} - {None, *record.labels}
+        if denied and record.name not in unclear:
             names.append(record.name)
     expected = "masks with the classes of their labels only"
     advice = "Check that the ids are in the order of the classes; scores use the masks as they are."

@@ -55,13 +55,16 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def read_manifest(folder: Path) -> Manifest:
     """Read `folder/manifest.json`, and check the names, splits and labels of its samples."""
-    raw = read_json(folder / "manifest.json")
+    file = folder / "manifest.json"
+    if not file.is_file():
+        raise UserError(f"{folder}: there is no data set yet. Run `make repro` first")
+    raw = read_json(file)
     samples = tuple(Sample(**{**sample, "labels": tuple(sample["labels"])}) for sample in raw["samples"])
     for sample in samples:
         safe_join(folder, sample.name)  # names become file names of masks and predictions
         known = all(0 <= label < len(raw["classes"]) for label in sample.labels)
         if not known or sample.split not in get_args(Split):
-            raise UserError(f"{folder}/manifest.json: sample {sample.name!r} has an unknown split or label")
+            raise UserError(f"{file}: sample {sample.name!r} has an unknown split or label")
     return Manifest(raw["root"], tuple(raw["classes"]), samples)
 
 

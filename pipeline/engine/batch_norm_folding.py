@@ -26,12 +26,11 @@ def fold_batch_norm(net: nn.Module) -> None:
     Args:
         net: images (N, 3, H, W) -> tensors in any nesting; in eval mode, on the CPU.
     """
-    for conv, norm in _foldable(net):
-        folded = fuse_conv_bn_eval(
-            cast(nn.Conv2d, net.get_submodule(conv)), cast(nn.BatchNorm2d, net.get_submodule(norm))
-        )
-        net.set_submodule(norm, _rest(net.get_submodule(norm)))
-        net.set_submodule(conv, folded)
+    for conv_name, norm_name in _foldable(net):
+        conv, norm = net.get_submodule(conv_name), net.get_submodule(norm_name)
+        folded = fuse_conv_bn_eval(cast(nn.Conv2d, conv), cast(nn.BatchNorm2d, norm))
+        net.set_submodule(norm_name, norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity())
+        net.set_submodule(conv_name, folded)
 
 
 def fold_frozen_batch_norm(net: nn.Module) -> None:
@@ -122,8 +121,3 @@ def _uses(outputs: list[Tensor]) -> Counter[Node]:
                     seen.add(node)
                     todo.append(node)
     return uses
-
-
-def _rest(norm: nn.Module) -> nn.Module:
-    """What a module does after its BatchNorm."""
-    return norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity()

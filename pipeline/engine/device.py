@@ -32,11 +32,7 @@ def pick_device() -> torch.device:
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether `device` multiplies matrices of bfloat16 in hardware that may be used.
-
-    Of x86 processors that is the tile unit (AMX), where ONEDNN_MAX_CPU_ISA allows it, as it does unset: with
-    AVX-512's bfloat16 alone, training is slower than in float32.
-    """
+    """Whether `device` multiplies matrices of bfloat16 in hardware that may be used: on x86, by AMX alone."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()

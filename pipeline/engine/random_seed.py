@@ -15,11 +15,8 @@ def seed_everything(seed: int) -> None:
     of PSPNet and UPerNet.
     """
     torch.manual_seed(seed)
-    if pick_device().type == "cuda":
-        _repeat_on_gpu()
-
-
-def _repeat_on_gpu() -> None:
+    if pick_device().type != "cuda":
+        return
     # cuBLAS reads this when it is first used; by default it may split a sum over streams.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False

@@ -31,10 +31,6 @@ Example = tuple[Tensor, TrainingTarget]
 Unreadable = ImageError | OSError  # what is said of a file
 
 
-class TrainingError(UserError):
-    """A training that cannot go on."""
-
-
 @dataclass
 class Progress:
     """How far a training has come, besides its tensors."""
@@ -65,8 +61,7 @@ def fit(
         pretrained: parameters that learn at `params.pretrained_lr_factor` times the rate of the others.
 
     Raises:
-        TrainingError: the loss is not finite; it is looked at every 10 steps and before a checkpoint.
-        ImageError: an image or a mask cannot be read.
+        UserError: the loss is not finite, looked at every 10 steps; or an image or a mask cannot be read.
     """
     device = pick_device()
     to_channels_last(objective, device).train()
@@ -200,7 +195,7 @@ def _mean_loss(done: Progress, description: str, rate: float) -> float:
     """The mean of `done.losses`; NaN without any.
 
     Raises:
-        TrainingError: one of them is not finite; the message names its step.
+        UserError: one of them is not finite; the message names its step.
     """
     if not done.losses:
         return math.nan
@@ -209,7 +204,7 @@ def _mean_loss(done: Progress, description: str, rate: float) -> float:
     if len(broken):
         first = int(broken[0])
         step = done.step - len(losses) + first + 1
-        raise TrainingError(
+        raise UserError(
             f"{description}: the loss is {losses[first].item()} at step {step} with learning rate {rate:.2g}"
             ". Lower training.lr or training.clip_norm in params.yaml, or raise training.warmup_steps."
         )

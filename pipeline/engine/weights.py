@@ -55,9 +55,17 @@ def make_encoder(name: str, weights: str, output_stride: int = 32) -> nn.Module:
 
 
 def read_weights(path: Path) -> StateDict:
+    """`read_tensors`; if some names begin with `encoder.`, these tensors alone and without this prefix."""
+    state = read_tensors(path)
+    if any(key.startswith(PREFIX) for key in state):
+        state = {key.removeprefix(PREFIX): v for key, v in state.items() if key.startswith(PREFIX)}
+    return state
+
+
+def read_tensors(path: Path) -> StateDict:
     """Tensors of a .safetensors or .pth file in float32, by their names; no pickled code is ever run.
 
-    The prefixes that training codes add (`module.`, `encoder.`) are left out.
+    The prefix that training codes add (`module.`) is left out.
 
     Raises:
         WeightsError: it is no such file, or holds something else.
@@ -69,8 +77,6 @@ def read_weights(path: Path) -> StateDict:
     state: StateDict = {k: v for k, v in clean_state_dict(named).items() if isinstance(v, Tensor)}
     if not state:
         raise WeightsError(f"{path}: expected tensors by their names, got {type(nested).__name__}. {SAVE}")
-    if any(key.startswith(PREFIX) for key in state):
-        state = {key.removeprefix(PREFIX): v for key, v in state.items() if key.startswith(PREFIX)}
     return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
 
 

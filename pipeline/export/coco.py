@@ -7,22 +7,14 @@ from typing import Any
 
 from pipeline.base.files import write_text
 from pipeline.data.images import IGNORE, Mask
-from pipeline.export.items import (
-    ExportItem,
-    copy_image,
-    label_ids_of,
-    label_name,
-    named_ids,
-    read_masks,
-    write_confidence,
-)
+from pipeline.export.items import ExportItem, copy_image, label_ids_of, label_name, named_ids, read_masks
 from pipeline.formats.coco_rle import bounding_box, encode_runs
 
 CocoObject = dict[str, Any]
 
 
 def export_coco(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
-    """Write `annotations.json`, `images/` and `confidence.csv` to `folder`."""
+    """Write `annotations.json` and `images/` to `folder`."""
     images: list[CocoObject] = []
     annotations: list[CocoObject] = []
     for number, (item, mask) in enumerate(read_masks(items, classes, "coco"), start=1):
@@ -38,7 +30,6 @@ def export_coco(items: Sequence[ExportItem], classes: Sequence[str], folder: Pat
     }
     text = json.dumps(content, ensure_ascii=False, allow_nan=False)
     write_text(folder / "annotations.json", text + "\n")
-    write_confidence(folder, items)
 
 
 def image_entry(number: int, item: ExportItem, file: str) -> CocoObject:

@@ -18,7 +18,6 @@ from pipeline.export.items import (
     label_name,
     named_ids,
     read_masks,
-    write_confidence,
 )
 from pipeline.formats.label_map import format_label_map
 from pipeline.formats.palette import voc_colours, voc_palette
@@ -27,7 +26,7 @@ BACKGROUND = "background"  # CVAT's name of the pixels without a label
 
 
 def export_cvat(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
-    """Write `annotations.zip`, `labels.json`, `images/` and `confidence.csv` to `folder`."""
+    """Write `annotations.zip`, `labels.json` and `images/` to `folder`."""
     _check_names(items, classes)
     folder.mkdir(parents=True, exist_ok=True)
     mask_ids: set[int] = set()
@@ -43,7 +42,6 @@ def export_cvat(items: Sequence[ExportItem], classes: Sequence[str], folder: Pat
         names = "".join(f"{item.name}\n" for item in items)
         _add(archive, "ImageSets/Segmentation/default.txt", names.encode())
     write_text(folder / "labels.json", label_list(ids, classes))
-    write_confidence(folder, items)
 
 
 def _check_names(items: Sequence[ExportItem], classes: Sequence[str]) -> None:

@@ -8,16 +8,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.base.files import safe_join, write_bytes, write_csv, write_text
-from pipeline.data.images import (
-    IGNORE,
-    Mask,
-    encode_jpeg,
-    image_format,
-    image_size,
-    read_image,
-    read_mask,
-)
+from pipeline.base.files import safe_join, write_bytes, write_csv
+from pipeline.data.images import IGNORE, Mask, encode_jpeg, image_format, image_size, read_image, read_mask
 from pipeline.data.manifest import Split
 from pipeline.errors import UserError
 
@@ -132,8 +124,3 @@ def write_confidence(folder: Path, items: Sequence[ExportItem]) -> None:
     """Write `confidence.csv`: name, split, confidence and corrected (0 or 1) of each item in order."""
     rows = [(item.name, item.split, item.confidence, int(item.corrected)) for item in items]
     write_csv(folder / "confidence.csv", COLUMNS, (dict(zip(COLUMNS, row, strict=True)) for row in rows))
-
-
-def write_classes(folder: Path, classes: Sequence[str]) -> None:
-    """Write `classes.txt`: one class per line, in the order of the ids from 1."""
-    write_text(folder / "classes.txt", "".join(f"{name}\n" for name in classes))

@@ -9,15 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 from pipeline.base.files import write_text
 from pipeline.data.images import Mask
-from pipeline.export.items import (
-    ExportItem,
-    copy_image,
-    label_ids_of,
-    label_name,
-    named_ids,
-    read_masks,
-    write_confidence,
-)
+from pipeline.export.items import ExportItem, copy_image, label_ids_of, label_name, named_ids, read_masks
 from pipeline.formats.labelstudio_rle import encode_brush
 from pipeline.formats.palette import voc_palette
 
@@ -34,7 +26,7 @@ CONFIG = """<View>
 def export_labelstudio(
     items: Sequence[ExportItem], classes: Sequence[str], folder: Path, version: str
 ) -> None:
-    """Write `tasks.json`, `config.xml`, `images/` and `confidence.csv` to `folder`.
+    """Write `tasks.json`, `config.xml` and `images/` to `folder`.
 
     Args:
         version: what made the masks; Label Studio shows it as the model version.
@@ -46,7 +38,6 @@ def export_labelstudio(
         tasks.append(make_task(item, file, brush_regions(mask, classes), version))
     write_text(folder / "tasks.json", json.dumps(tasks, ensure_ascii=False, allow_nan=False) + "\n")
     write_text(folder / "config.xml", label_config(named_ids(classes, mask_ids), classes))
-    write_confidence(folder, items)
 
 
 def make_task(item: ExportItem, file: str, regions: list[dict[str, Any]], version: str) -> dict[str, Any]:

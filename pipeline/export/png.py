@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.base.files import safe_join
+from pipeline.base.files import safe_join, write_lines
 from pipeline.data.images import write_mask
-from pipeline.export.items import ExportItem, read_masks, write_classes, write_confidence
+from pipeline.data.sources.documents import CLASS_LIST
+from pipeline.export.items import ExportItem, read_masks
 
 
 def export_png(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
-    """Write `masks/NAME.png`, `classes.txt` in the order of the ids, and `confidence.csv` to `folder`."""
+    """Write `masks/NAME.png`, and `classes.txt` in the order of the ids, to `folder`."""
     for item, mask in read_masks(items, classes, "png"):
         write_mask(safe_join(folder / "masks", f"{item.name}.png"), mask)
-    write_classes(folder, classes)
-    write_confidence(folder, items)
+    write_lines(folder / CLASS_LIST, classes)

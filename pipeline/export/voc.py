@@ -3,16 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.base.files import safe_join, write_text
+from pipeline.base.files import safe_join, write_lines
 from pipeline.data.images import write_mask
-from pipeline.export.items import (
-    ExportItem,
-    check_line,
-    copy_image,
-    read_masks,
-    write_classes,
-    write_confidence,
-)
+from pipeline.data.sources.documents import CLASS_LIST
+from pipeline.export.items import ExportItem, check_line, copy_image, read_masks
 
 YEAR = "VOC2012"
 # Readers expect these three lists, empty ones too.
@@ -20,7 +14,7 @@ LISTS = {"train": ("train",), "val": ("val",), "trainval": ("train", "val")}
 
 
 def export_voc(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
-    """Write `VOCdevkit/VOC2012`, `classes.txt` and `confidence.csv` to `folder`.
+    """Write `VOCdevkit/VOC2012` and `classes.txt` to `folder`.
 
     Images become JPEGs by name and content. The lists have the order of `items`, and names keep sub-folders.
     """
@@ -31,10 +25,9 @@ def export_voc(items: Sequence[ExportItem], classes: Sequence[str], folder: Path
         copy_image(item, root / "JPEGImages", jpeg=True)
         write_mask(safe_join(root / "SegmentationClass", f"{item.name}.png"), mask)
     for name, splits in split_lists(items).items():
-        lines = "".join(f"{item.name}\n" for item in items if item.split in splits)
-        write_text(root / "ImageSets" / "Segmentation" / f"{name}.txt", lines)
-    write_classes(folder, classes)
-    write_confidence(folder, items)
+        names = (item.name for item in items if item.split in splits)
+        write_lines(root / "ImageSets" / "Segmentation" / f"{name}.txt", names)
+    write_lines(folder / CLASS_LIST, classes)
 
 
 def split_lists(items: Sequence[ExportItem]) -> dict[str, tuple[str, ...]]:

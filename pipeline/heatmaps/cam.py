@@ -4,10 +4,6 @@
 of class c. Both are float32 (..., K, h, w). Gradients that are the same in all cells, as before global
 average pooling, may be (..., K, 1, 1). Leading dimensions broadcast: activations (N, 1, K, h, w) and
 gradients (N, P, K, h, w) give P maps per image. Maps are (..., h, w), not normalised.
-
-On a GAP + FC head g is w_ck / (h w) everywhere. Then Grad-CAM = XGrad-CAM = HiResCAM = relu(CAM) / (h w),
-LayerCAM is that without the negative weights, and Grad-CAM++ has the channel weight relu(w_ck) / (2 + w_ck
-F_k) with F_k the mean of A_k.
 """
 
 import torch

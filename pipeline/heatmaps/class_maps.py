@@ -3,23 +3,18 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.heatmaps.cam import cam, gradcam, gradcampp, hirescam, layercam, xgradcam
-from pipeline.heatmaps.hooks import (
-    Captured,
-    Reshape,
-    capture_input,
-    capture_output,
-    capture_pooled,
-    class_gradients,
-)
+from pipeline.heatmaps.hooks import Captured, capture_input, capture_output, capture_pooled, class_gradients
 from pipeline.heatmaps.layers import TargetLayer
+from pipeline.params import HeatmapMethod
 
-METHODS = ("cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam")
+METHODS: tuple[str, ...] = get_args(HeatmapMethod)
 
 ClassLists = Sequence[Sequence[int]]  # class indices of each image
 
@@ -39,7 +34,6 @@ def class_maps(
     classes: ClassLists | None,
     methods: Sequence[str],
     target: TargetLayer,
-    reshape: Reshape | None = None,
     earlier: Sequence[nn.Module] = (),
 ) -> ClassMaps:
     """Maps of the classes by each method; P is the length of the longest list of classes, at least 1.
@@ -48,7 +42,6 @@ def class_maps(
         model: in eval mode; gives logits (N, C).
         images: (N, 3, H, W) as `model` wants them, on its device.
         classes: class indices of each image; None: the class with the largest logit.
-        reshape: see `capture_output`.
         earlier: layers before the target, whose outputs (N, K, h, w) get maps by LayerCAM.
 
     Raises:
@@ -59,8 +52,8 @@ def class_maps(
     check_request(classes, len(images), methods, target)
     with ExitStack() as stack:
         earlier_captured = [stack.enter_context(capture_output(layer)) for layer in earlier]
-        captured = stack.enter_context(capture_target(target, reshape))
-        return maps_of(captured, model(images), classes, methods, target, reshape, earlier_captured)
+        captured = stack.enter_context(capture_target(target))
+        return maps_of(captured, model(images), classes, methods, target, earlier_captured)
 
 
 def maps_of(
@@ -69,7 +62,6 @@ def maps_of(
     classes: ClassLists | None,
     methods: Sequence[str],
     target: TargetLayer,
-    reshape: Reshape | None = None,
     earlier: Sequence[Captured] = (),
 ) -> ClassMaps:
     """`class_maps` from a forward pass that has run: `output` is what the model returned, with its graph."""
@@ -80,7 +72,7 @@ def maps_of(
     slots = (class_gradients(logits, leaves, slot) for slot in _slots(classes))
     target_gradients, *earlier_gradients = zip(*slots, strict=True)
     activations = captured.activations.detach()[:, None]
-    gradients = torch.stack([reshape(g) if reshape else g for g in target_gradients], 1)
+    gradients = torch.stack([target.reshape(g) if target.reshape else g for g in target_gradients], 1)
     if target.pooled is not None:
         gradients = gradients.reshape(*gradients.shape[:3], 1, 1) / activations.shape[-2:].numel()
     with torch.autocast(logits.device.type, enabled=False):  # else the sums would be in bfloat16
@@ -113,11 +105,13 @@ def check_methods(methods: Sequence[str]) -> None:
             raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
 
 
-def capture_target(target: TargetLayer, reshape: Reshape | None) -> AbstractContextManager[Captured]:
+def capture_target(target: TargetLayer) -> AbstractContextManager[Captured]:
     """The capture for a target: of an input, of an output, or after pooling."""
     if target.pooled is not None:
         return capture_pooled(target.layer, target.side, target.pooled)
-    return capture_input(target.layer) if target.side == "input" else capture_output(target.layer, reshape)
+    if target.side == "input":
+        return capture_input(target.layer)
+    return capture_output(target.layer, target.reshape)
 
 
 def longest(classes: ClassLists) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from pipeline.base.sizes import working_size
+from pipeline.base.sizes import grid_size, working_size
 from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import autocast
@@ -15,7 +15,7 @@ from pipeline.engine.mapping import Batch, ImagePass, map_blocks, split_blocks
 from pipeline.heatmaps.class_maps import ClassMaps, class_maps
 from pipeline.heatmaps.hooks import first_output
 from pipeline.heatmaps.layers import TargetLayer, earlier_layers
-from pipeline.heatmaps.multi_scale import add_depths, fuse_depths, grid_size
+from pipeline.heatmaps.multi_scale import add_depths, fuse_depths
 from pipeline.heatmaps.random_walk import walk
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.params import HeatmapParams

@@ -1,6 +1,7 @@
 """`explain`: heatmaps of any classifier in one call."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import overload
 
 from torch import Tensor, nn
@@ -84,15 +85,14 @@ def explain(
     of_library = [m for m in methods if m not in METHODS]
     ours = [m for m in methods if m in METHODS]
     with in_eval_mode(model):
-        target = find_target(model, images[:1], layer)
+        target = replace(find_target(model, images[:1], layer), reshape=reshape)
 
         def make_maps(batch: Tensor) -> dict[str, Tensor]:
             nonlocal classes  # None: the first scale chooses for all
-            result = class_maps(model, batch, classes, ours, target, reshape)
+            result = class_maps(model, batch, classes, ours, target)
             classes = result.classes
             return result.maps | {
-                name: pytorch_grad_cam_maps(name, model, batch, classes, target, reshape)
-                for name in of_library
+                m: pytorch_grad_cam_maps(m, model, batch, classes, target) for m in of_library
             }
 
         size = images.shape[-2], images.shape[-1]

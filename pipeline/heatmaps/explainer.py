@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -40,7 +41,7 @@ class Explainer:
         if self._output is None or self._captured is None or self._target is None:
             raise CaptureError("expected a call of the model before this one, got none: model(images)")
         check_request(classes, len(self._images), [self._method], self._target)
-        result = maps_of(self._captured, self._output, classes, [self._method], self._target, self._reshape)
+        result = maps_of(self._captured, self._output, classes, [self._method], self._target)
         size = self._images.shape[-2], self._images.shape[-1]
         heatmaps = fuse(lambda _: result.maps, [self._images], size, flip=False)[self._method]
         return [maps[: len(c)] for maps, c in zip(heatmaps, result.classes, strict=True)]
@@ -52,9 +53,9 @@ class Explainer:
             return
         self._output = self._captured = None
         self._images = _find_images(args, kwargs)
-        if self._target is None:
-            self._target = find_target(model, self._images[:1], None)
-        self._captured = self._hooks.enter_context(capture_target(self._target, self._reshape))
+        target = self._target or find_target(model, self._images[:1], None)
+        self._target = replace(target, reshape=self._reshape)
+        self._captured = self._hooks.enter_context(capture_target(self._target))
 
     def _finish(self, _model: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
         """Remove the hooks and keep the output: a forward hook of the model, also when it raises (None)."""
@@ -85,9 +86,8 @@ def explainer(
             logits = model(images)
             heatmaps = cam([(0, 3), (1,)])
 
-    The model is in eval mode in the block; modes, hooks and `.grad` are put back. The graph is cut at the
-    layer. So frozen networks and callers without gradients work, and the graph of the logits ends at the
-    layer: train outside the block. Each call of the model takes the place of the one before.
+    The model is in eval mode in the block; modes, hooks and `.grad` are put back. The graph of the logits
+    ends at the layer: train outside the block. Each call of the model takes the place of the one before.
 
     Args:
         model: images (N, 3, H, W) -> logits (N, C); the images are its first argument of this form.

@@ -1,16 +1,8 @@
 """Capturing a layer's activations for heatmaps, and the gradients of logits with respect to them.
 
-* A **forward hook** sees a layer's output and may replace it (`capture_output`).
-* A **forward pre-hook** sees a layer's input and may replace it (`capture_input`). On the pooling layer, it
-  finds the feature map of any network with a GAP head.
-
-Both cut the graph: the rest of the network continues from a new leaf. So nothing below the layer keeps a
-graph, no `.grad` is written, and frozen networks and callers without gradients work. `capture_pooled` cuts
-after global average pooling instead, where the gradient is one number per channel. Of several captures at
-once, the layer that is reached first cuts the graph, and one backward pass serves all.
-
-Each capture is a context manager that removes its hooks however the block ends. docs/hooks.md shows two other
-kinds of hooks that reach the same numbers, and why heatmaps do not use them.
+Each capture is a context manager that removes its hooks however the block ends. It cuts the graph: the rest
+of the network continues from a new leaf (docs/hooks.md tells why). Of several captures at once, the layer
+that is reached first cuts the graph, and one backward pass serves all.
 """
 
 from collections.abc import Callable, Iterator, Sequence

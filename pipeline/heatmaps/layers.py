@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.heatmaps.hooks import Side
+from pipeline.heatmaps.hooks import Reshape, Side
 
 PROBE = (1, 3, 64, 64)  # images that show which module makes which feature map
 SAME = 1e-2  # relative difference up to which a vector counts as the mean of a map; bfloat16 has 4e-3
@@ -23,6 +23,7 @@ class TargetLayer:
     side: Side = "output"
     pooled: nn.Module | None = None  # its input is the map's mean over the cells: gradients are taken there
     linear_head: bool = False  # the logits are one linear layer of that mean: CAM is defined
+    reshape: Reshape | None = None  # see `capture_output`
 
 
 def find_target(model: nn.Module, image: Tensor, layer: nn.Module | str | None) -> TargetLayer:

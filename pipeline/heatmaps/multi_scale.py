@@ -9,16 +9,9 @@ from torch.nn import functional
 
 from pipeline.heatmaps.class_maps import ClassMaps
 
-STRIDE = 4  # pixels of the working image per cell of a stored heatmap
-
 # Images (N, 3, h, w) in [0, 1] -> for each method, maps (N, P, h', w') of any positive scale.
 MapMaker = Callable[[Tensor], dict[str, Tensor]]
 DepthsMaker = Callable[[Tensor], ClassMaps]  # the same, and maps of earlier layers
-
-
-def grid_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width of the heatmap of a working image, in cells."""
-    return -(-height // STRIDE), -(-width // STRIDE)
 
 
 def fuse(

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.heatmaps.class_maps import METHODS, ClassLists, longest
-from pipeline.heatmaps.hooks import Reshape
 from pipeline.heatmaps.layers import TargetLayer
 
 # Methods of ours under other names, and classes that are no method for one layer of any network.
@@ -26,12 +25,7 @@ def library_names() -> list[str]:
 
 
 def pytorch_grad_cam_maps(
-    name: str,
-    model: nn.Module,
-    images: Tensor,
-    classes: ClassLists,
-    target: TargetLayer,
-    reshape: Reshape | None = None,
+    name: str, model: nn.Module, images: Tensor, classes: ClassLists, target: TargetLayer
 ) -> Tensor:
     """Maps of the classes of each image by a method of grad-cam, float32 (N, P, H, W) in [0, 1].
 
@@ -51,7 +45,7 @@ def pytorch_grad_cam_maps(
         _probed(model, target) as probed,
     ):
         # Not as a context manager: as one, it swallows an IndexError.
-        method = methods[name](probed, [probed.probe], reshape_transform=reshape)
+        method = methods[name](probed, [probed.probe], reshape_transform=target.reshape)
         for n, indices in enumerate(classes):
             for j, index in enumerate(indices):
                 heatmap = method(images[n : n + 1], [ClassifierOutputTarget(index)])[0]

@@ -1,9 +1,4 @@
-"""A random walk with restart that spreads a heatmap over what looks alike to the classifier.
-
-A heatmap marks the part that tells a class apart. From there the walk goes to cells of the same image whose
-features are similar at all depths of the network, colours included. With the probability `restart` it goes
-back to the heatmap. Nothing is trained.
-"""
+"""A random walk with restart that spreads a heatmap over what looks alike to the classifier."""
 
 from collections.abc import Sequence
 

@@ -20,10 +20,6 @@ from pipeline.params import CrfParams
 SMALLEST = 1e-5  # probabilities are clipped here: the energy of an impossible label stays finite
 
 
-class CrfMissingError(UserError):
-    """pydensecrf is not installed."""
-
-
 def dense_crf(image: ImageArray, probabilities: Probabilities, params: CrfParams) -> Probabilities:
     """Refine label probabilities along the colour edges of the image.
 
@@ -40,7 +36,7 @@ def dense_crf(image: ImageArray, probabilities: Probabilities, params: CrfParams
     Raises:
         ValueError: sizes differ, a probability is negative, NaN or infinite, all are 0 at a pixel, or a
             kernel width is not above 0 and finite.
-        CrfMissingError: pydensecrf is not installed.
+        UserError: pydensecrf is not installed.
         ArithmeticError: the result is not finite, or does not sum to 1.
     """
     normalised = _normalised(image, probabilities)
@@ -113,7 +109,7 @@ def _library() -> Any:
     try:
         from pydensecrf import densecrf
     except ImportError as error:
-        raise CrfMissingError(
+        raise UserError(
             "pydensecrf is not installed. Install a C++ compiler and run `make`, or set "
             "pseudo_masks.refine: none in params.yaml to do without the CRF."
         ) from error

@@ -21,10 +21,7 @@ LOWEST, HIGHEST = 0.01, 0.99  # the band never pushes a threshold further out
 
 
 def upsample(stored: StoredHeatmaps, size: tuple[int, int]) -> Heatmaps:
-    """Stored heatmaps at the (height, width) of the image, bilinear without aligned corners.
-
-    A map's maximum is not brought back to 1 afterwards.
-    """
+    """Stored heatmaps at the (height, width) of the image, bilinear; a maximum is not brought back to 1."""
     if not len(stored):
         return np.zeros((0, *size), np.float32)
     small = torch.tensor(stored, dtype=torch.float32)[None]  # a copy: `stored` may be read-only
@@ -94,9 +91,8 @@ def normalised_scores(heatmaps: Heatmaps, threshold: float) -> Probabilities:
 def normalised_odds(heatmaps: Heatmaps, threshold: float) -> Probabilities:
     """The odds v / (1 - v) of [threshold, heatmaps...], divided by their sum: float32 (P + 1, H, W).
 
-    For self-training, where a value is p_c / (p_c + p_background): at the threshold 0.5 the result is the
-    model's own probabilities among the labels. Half a stored level is added to 1 - v, since the odds of 1 are
-    infinite.
+    For self-training: at the threshold 0.5 the result of `predict_heatmaps` gives the model's own
+    probabilities among the labels. Half a stored level is added to 1 - v, since the odds of 1 are infinite.
     """
     values = with_background(heatmaps, threshold)
     values /= 1 + HALF_LEVEL - values

@@ -9,8 +9,6 @@ from pipeline.params.supervision import FULL, ROUND, method_of, model_before
 
 
 class Params(sections.Section):
-    """All of `params.yaml`."""
-
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     data: sections.DataParams
     scenes: sections.ScenesParams

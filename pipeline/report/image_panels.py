@@ -9,7 +9,7 @@ from pipeline.data.manifest import Manifest, Sample, load_mask, mask_path
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.mapping import map_images
 from pipeline.heatmaps.store import HeatmapStore
-from pipeline.params import CrfParams, EvaluationParams, default_method
+from pipeline.params import Params, default_method
 from pipeline.report.image_selection import TRAIN, Row, split_between, unseen_title, worst_first
 from pipeline.report.results import Results
 from pipeline.report.tiles import Tile, heat_tiles, mask_tiles, shrink_image, shrink_mask, threshold_tile
@@ -19,34 +19,29 @@ from pipeline.workflows.prediction import prediction_pass
 Predictions = dict[str, dict[str, Mask]]  # at the report's size, by supervision and sample name
 
 
-def make_rows(
-    manifest: Manifest, results: Results, count: int, params: EvaluationParams, crf: CrfParams
-) -> dict[str, list[Row]]:
-    """`count` images, half of each split and the worst of it first, by the title of their section."""
+def make_rows(manifest: Manifest, results: Results, params: Params) -> dict[str, list[Row]]:
+    """`report.images`, half of each split and the worst of it first, by the title of their section."""
+    split = params.evaluation.split
     train, unseen = split_between(
-        count,
+        params.report.images,
         worst_first(manifest.split("train"), results.train_scores),
-        worst_first(manifest.split(params.split), results.val_scores),
+        worst_first(manifest.split(split), results.val_scores),
     )
-    predicted = predict_train(manifest, train, results.supervision, params, crf)
+    predicted = predict_train(manifest, train, results.supervision, params)
     stored = {name: read_shown_masks(paths.PREDICTIONS / name, unseen) for name in results.supervision}
     return {
         TRAIN: [
             Row(s, results.train_scores.get(s.name), train_tiles(manifest, s, results, predicted))
             for s in train
         ],
-        unseen_title(params.split): [
+        unseen_title(split): [
             Row(s, results.val_scores.get(s.name), unseen_tiles(manifest, s, stored)) for s in unseen
         ],
     }
 
 
 def predict_train(
-    manifest: Manifest,
-    samples: Sequence[Sample],
-    supervision: Sequence[str],
-    params: EvaluationParams,
-    crf: CrfParams,
+    manifest: Manifest, samples: Sequence[Sample], supervision: Sequence[str], params: Params
 ) -> Predictions:
     """The predictions of each trained model for these training images."""
     predictions: Predictions = {}
@@ -55,7 +50,7 @@ def predict_train(
         if not samples or (folder / paths.SKIPPED).exists():
             continue
         net = to_channels_last(load_segmentation_net(folder), pick_device())
-        work = prediction_pass(net, manifest, params, crf, shrink_mask, f"report ({name})")
+        work = prediction_pass(net, manifest, params, shrink_mask, f"report ({name})")
         shrunk = [mask for mask, _ in map_images(samples, work)]
         predictions[name] = {sample.name: mask for sample, mask in zip(samples, shrunk, strict=True)}
     return predictions

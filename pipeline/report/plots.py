@@ -22,7 +22,7 @@ COLOURS = ("#2f80c2", "#e08214", "#3a9d6e", "#8e63c7")
 GREY = "#8b919b"  # of `full`
 SIZE = (5.6, 3.4)  # inches
 LINE, SYMBOL = 84, 9  # letters: of a line of a legend, and of the symbol before a name
-NUMBERED = 25  # rows up to which the cells of a confusion matrix hold numbers
+NUMBERED = 25  # classes up to which the cells of a matrix hold numbers
 
 # Any: the types of newer versions of matplotlib name every key, those of older versions do not.
 STYLE: Any = {

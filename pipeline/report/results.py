@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.base.files import read_json
+from pipeline.base.files import read_csv, read_json
 from pipeline.params import default_masks, default_supervision
 
 Metrics = dict[str, Any]  # a metrics.json; scores in [0, 1], None without ground truth
@@ -53,13 +53,13 @@ def read_results(
     masks, models = reports / "pseudo_masks", reports / "evaluation"
     lead, names = default_supervision(supervision), (*methods, *rounds)
     folders = {"classifier": classifier} | {s: training / s for s in supervision}
-    classes = read_table(classifier / "classes.csv")
+    classes = read_csv(classifier / "classes.csv")
     return Results(
         methods=methods,
         supervision=supervision,
         classifier=read_json(classifier / "metrics.json"),
         average_precision={row["class"]: to_number(row["average_precision"]) for row in classes},
-        label_issues=read_table(classifier / "label_issues.csv"),
+        label_issues=read_csv(classifier / "label_issues.csv"),
         diagnosis=read_json(reports / "diagnosis" / "diagnosis.json"),
         pseudo_masks={m: read_json(masks / m / "metrics.json") for m in names},
         sweeps={m: read_points(masks / m / "thresholds.csv", "threshold", "miou") for m in names},
@@ -73,12 +73,6 @@ def read_results(
     )
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file with a header line."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def to_number(text: str) -> float | None:
     """The number of a CSV cell; None where it is empty."""
     return float(text) if text else None
@@ -86,12 +80,12 @@ def to_number(text: str) -> float | None:
 
 def read_points(path: Path, x: str, y: str) -> Points:
     """The columns `x` and `y`; rows without a value of `y` are left out."""
-    return [(float(row[x]), float(row[y])) for row in read_table(path) if row[y]]
+    return [(float(row[x]), float(row[y])) for row in read_csv(path) if row[y]]
 
 
 def read_scores(path: Path, column: str) -> MiouByImage:
     """`column` by sample name."""
-    return {row["name"]: to_number(row[column]) for row in read_table(path)}
+    return {row["name"]: to_number(row[column]) for row in read_csv(path)}
 
 
 def read_confusion(path: Path) -> Confusion:

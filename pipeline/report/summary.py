@@ -68,11 +68,7 @@ def weak_to_full(results: Results) -> float | None:
 
 
 def summary_table(results: Results, how: str) -> str:
-    """The headline numbers as text, one a line.
-
-    Args:
-        how: where the threshold comes from, e.g. `chosen without masks`.
-    """
+    """The headline numbers as text, one a line; `how` the threshold was chosen, as for `render_page`."""
     method = default_method(results.methods, results.supervision)
     trained_on = default_masks(results.methods, results.supervision)
     best = results.pseudo_masks[method]["heatmaps"]["threshold_best"]

@@ -48,13 +48,7 @@ def heat_tiles(image: ImageArray, heatmaps: Mapping[str, StoredHeatmaps]) -> lis
 def threshold_tile(
     image: ImageArray, stored: StoredHeatmaps, labels: Sequence[int], threshold: float
 ) -> Mask:
-    """The pseudo-mask before its refinement, at the report's size, which needs little memory.
-
-    Args:
-        image: of the report's size.
-        stored: uint8 (P, h, w), heat * 255.
-        labels: the P class indices.
-    """
+    """The pseudo-mask of the P `labels` before its refinement, uint8 (H, W) as small as `image`."""
     heat = upsample(stored, (image.shape[0], image.shape[1]))
     return mask_at_threshold(heat, np.array(labels, int), threshold)
 

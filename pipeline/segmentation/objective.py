@@ -1,12 +1,12 @@
 """The training objective of the segmentation model: its loss, on masks that the teacher corrects."""
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.data.training_examples import TrainingTarget
+from pipeline.engine.averaging import PastAverage
 from pipeline.params import SegmentationParams
 from pipeline.segmentation.loss import balanced_cross_entropy
 from pipeline.segmentation.mean_teacher import correct
@@ -23,16 +23,7 @@ class TrainableSegmentation(nn.Module):
         self.net = net
         self.params = params
         self.shift = shift  # of the background, see `balanced_cross_entropy`
-        self.teacher: AveragedModel | None = None
-        if taught:
-            average = get_ema_multi_avg_fn(params.teacher.decay)  # type: ignore[no-untyped-call]
-            self.teacher = AveragedModel(net, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
-
-    def train(self, mode: bool = True) -> "TrainableSegmentation":
-        super().train(mode)
-        if self.teacher is not None:
-            self.teacher.eval()
-        return self
+        self.teacher = PastAverage(net, params.teacher.decay) if taught else None
 
     def forward(self, images: Tensor, targets: TrainingTarget, step: int) -> Tensor:
         """Balanced cross-entropy, a float32 scalar.
@@ -47,14 +38,10 @@ class TrainableSegmentation(nn.Module):
 
     def _corrected(self, images: Tensor, masks: Tensor, allowed: Tensor, step: int) -> Tensor:
         """The masks, from the teacher's start on as it corrects them; first it learns of the last step."""
-        teacher, params = cast(AveragedModel, self.teacher), self.params.teacher
+        teacher, params = cast(PastAverage, self.teacher), self.params.teacher
         teacher.update_parameters(self.net)
         if step < params.start * self.params.training.steps:
             return masks
         with torch.no_grad():
             logits: Tensor = teacher(images).float()
         return correct(masks, logits, allowed, params.confidence)
-
-    if TYPE_CHECKING:  # nn.Module leaves the type of a call open
-
-        def __call__(self, images: Tensor, targets: TrainingTarget, step: int, /) -> Tensor: ...

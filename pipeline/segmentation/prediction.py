@@ -1,4 +1,4 @@
-"""Prediction: masks and probabilities for images of any size."""
+"""Prediction: probabilities for images of any size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,21 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.base.sizes import grid_size
 from pipeline.data.arrays import StoredHeatmaps
-from pipeline.data.images import ImageArray, Mask
+from pipeline.data.images import ImageArray
 from pipeline.data.resize import image_tensor, resize
 from pipeline.engine.device import autocast, to_device
 from pipeline.segmentation.network import SegmentationNet
 
-HEAT_STRIDE = 4  # pixels of the working resolution per stored value
 SMALLEST = 1e-12  # of a sum of probabilities, so that it can be divided by
 MULTIPLE = 32  # pixels: decoders need sides that the deepest feature map divides
-
-
-def predict_mask(net: SegmentationNet, image: ImageArray, scales: Sequence[float], *, flip: bool) -> Mask:
-    """Most probable id of every pixel, uint8 (H, W) at the size of `image`; never 255."""
-    probabilities = predict_probabilities(net, image, scales, flip=flip)
-    return probabilities.argmax(0).to(torch.uint8).cpu().numpy().astype(np.uint8)
 
 
 def predict_probabilities(
@@ -93,7 +87,7 @@ def heatmaps_of(
     probabilities = logits.probabilities(index, working)
     foreground = probabilities[[label + 1 for label in labels]]
     share = foreground / (foreground + probabilities[:1]).clamp(min=SMALLEST)
-    small = resize(share, (-(-working[0] // HEAT_STRIDE), -(-working[1] // HEAT_STRIDE)))
+    small = resize(share, grid_size(*working))
     return np.asarray((small * 255).round().byte().cpu().numpy(), np.uint8)
 
 

@@ -25,10 +25,7 @@ class MaskedSamples:
     trusted: Collection[str]  # names of the samples whose mask is true
 
     def repeated(self, times: int) -> list[Sample]:
-        """The samples, those that are trusted `times` times, unless all are.
-
-        A few ground-truth masks among a thousand pseudo-masks would hardly be seen.
-        """
+        """The samples, those that are trusted `times` times, unless all are."""
         known = [sample for sample in self.samples if sample.name in self.trusted]
         return [*self.samples, *(known * (times - 1) if len(known) < len(self.samples) else [])]
 

@@ -6,7 +6,7 @@ from pipeline.base.work_folder import publish
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
-from pipeline.workflows.evaluation import Evaluation, evaluate
+from pipeline.workflows.evaluation import evaluate
 from pipeline.workflows.network_work_folder import network_work_folder
 
 NAME = "evaluate"
@@ -19,10 +19,9 @@ def main(supervision: str) -> None:
     manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / supervision
     section, crf = params.evaluation, params.pseudo_masks.crf
     work = network_work_folder(name, __file__, params=section, crf=crf, model=model)
-    task = Evaluation(supervision, manifest, section, crf, work)
-    evaluate(task)
-    note_if_empty(task.predictions, "There is no model to predict with.")
-    publish(name, {task.predictions: paths.PREDICTIONS / supervision})
+    evaluate(supervision, manifest, params, work)
+    note_if_empty(work / "masks", "There is no model to predict with.")
+    publish(name, {work / "masks": paths.PREDICTIONS / supervision})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The manifest of the data source, the problems found in it, and its ground-truth and corrected masks."""
 
 from pipeline import paths
-from pipeline.base.files import note_if_empty, recreate_dir, write_text
+from pipeline.base.files import note_if_empty, recreate_dir, write_lines
 from pipeline.data.manifest import write_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
@@ -18,7 +18,7 @@ def main() -> None:
         recreate_dir(folder)
     manifest, warnings = prepare_data(params)
     warnings += write_corrected_masks(manifest, params)
-    write_text(paths.PREPARED / paths.PROBLEMS, "".join(f"{line}\n" for line in sorted(warnings)))
+    write_lines(paths.PREPARED / paths.PROBLEMS, sorted(warnings))
     write_manifest(paths.PREPARED, manifest)
     for folder in MASKS:
         note_if_empty(folder, "No image has such a mask.")

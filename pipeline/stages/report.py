@@ -25,7 +25,7 @@ def main() -> None:
     results = read_results(paths.REPORTS, params.heatmaps.methods, supervision, rounds)
     threshold = params.pseudo_masks.threshold
     how = HOW[threshold] if isinstance(threshold, str) else "given in params.yaml"
-    rows = make_rows(manifest, results, params.report.images, params.evaluation, params.pseudo_masks.crf)
+    rows = make_rows(manifest, results, params)
     write_panels([row for section in rows.values() for row in section])
     write_plots(results)
     examples = read_examples(paths.DIAGNOSIS, results.diagnosis)

@@ -1,10 +1,10 @@
 """The confidence of each mask, read from the table that was written when the masks were made."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.base.files import read_csv
 from pipeline.data.manifest import Sample
 from pipeline.errors import UserError
 
@@ -28,8 +28,7 @@ def read_confidences(folder: Path, samples: Sequence[Sample]) -> list[MaskConfid
     file = folder / IMAGES
     if not file.is_file():
         raise UserError(f"{file}: no such file, and the confidence of the masks is there. Run `make repro`")
-    with file.open(encoding="utf-8", newline="") as lines:
-        rows = {row["name"]: row for row in csv.DictReader(lines)}
+    rows = {row["name"]: row for row in read_csv(file)}
     missing = [s.name for s in samples if not rows.get(s.name, {}).get("confidence")]
     if missing:
         raise UserError(

@@ -13,61 +13,56 @@ from pipeline.data.manifest import Manifest
 from pipeline.engine.mapping import Batch, ImagePass, fitting_batch_size
 from pipeline.masks.confidence import mask_confidence
 from pipeline.masks.crf import dense_crf
-from pipeline.params import CrfParams, EvaluationParams
+from pipeline.params import Params
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.prediction import batch_logits, predict_probabilities, view_sides
 
 Kept = TypeVar("Kept")
 
 
-def predict(net: SegmentationNet, image: ImageArray, params: EvaluationParams, crf: CrfParams) -> Mask:
-    """The id of every pixel, uint8 (H, W) at the size of `image`; `params.refine` may ask for a dense CRF."""
-    return _most_probable(_by_model(net, image, params), image if params.refine == "crf" else None, crf)
+def predict(net: SegmentationNet, image: ImageArray, params: Params) -> Mask:
+    """The id of every pixel, uint8 (H, W) at the size of `image`; `evaluation.refine` may ask for a CRF."""
+    refine = params.evaluation.refine == "crf"
+    return _most_probable(_by_model(net, image, params), image if refine else None, params)
 
 
 def prediction_pass(
-    net: SegmentationNet,
-    manifest: Manifest,
-    params: EvaluationParams,
-    crf: CrfParams,
-    keep: Callable[[Mask], Kept],
-    description: str,
+    net: SegmentationNet, manifest: Manifest, params: Params, keep: Callable[[Mask], Kept], description: str
 ) -> ImagePass[tuple[Kept, float]]:
     """The pass of `predict` over images of a data set.
 
     Its results are what `keep` makes of the mask, and the confidence of the mask in [0, 1]. The confidence is
     by the probabilities before the CRF, see `mask_confidence`.
     """
-    sides, refine = view_sides(params.scales, net.config.long_side), params.refine == "crf"
+    section = params.evaluation
+    sides, refine = view_sides(section.scales, net.config.long_side), section.refine == "crf"
 
     def compute(batch: Batch) -> list[tuple[Kept, float]]:
-        logits, results = batch_logits(net, batch.views, flip=params.flip), []
+        logits, results = batch_logits(net, batch.views, flip=section.flip), []
         for n, sample in enumerate(batch.samples):
             by_model = logits.probabilities(n, (sample.height, sample.width))
-            mask = _most_probable(by_model, batch.images[n] if refine else None, crf)
+            mask = _most_probable(by_model, batch.images[n] if refine else None, params)
             results.append((keep(mask), _confidence(mask, by_model)))
         return results
 
     return ImagePass(description, manifest, sides, fitting_batch_size(sides), compute, keep_images=refine)
 
 
-def probabilities(
-    net: SegmentationNet, image: ImageArray, params: EvaluationParams, crf: CrfParams
-) -> NDArray[np.float32]:
-    """Probabilities float32 (L, H, W) at the size of `image`; `params.refine` may ask for a dense CRF."""
+def probabilities(net: SegmentationNet, image: ImageArray, params: Params) -> NDArray[np.float32]:
+    """Probabilities float32 (L, H, W) at the size of `image`; `evaluation.refine` may ask for a CRF."""
     by_model = _by_model(net, image, params).cpu().numpy()
-    return np.asarray(by_model) if params.refine == "none" else _refined(by_model, image, crf)
+    return np.asarray(by_model) if params.evaluation.refine == "none" else _refined(by_model, image, params)
 
 
-def _by_model(net: SegmentationNet, image: ImageArray, params: EvaluationParams) -> Tensor:
-    return predict_probabilities(net, image, params.scales, flip=params.flip)
+def _by_model(net: SegmentationNet, image: ImageArray, params: Params) -> Tensor:
+    return predict_probabilities(net, image, params.evaluation.scales, flip=params.evaluation.flip)
 
 
-def _most_probable(by_model: Tensor, image: ImageArray | None, crf: CrfParams) -> Mask:
-    """The most probable ids; with an image, after a dense CRF."""
+def _most_probable(by_model: Tensor, image: ImageArray | None, params: Params) -> Mask:
+    """The most probable ids; with an image, after a CRF."""
     if image is None:
         return by_model.argmax(0).to(torch.uint8).cpu().numpy().astype(np.uint8)
-    return np.asarray(_refined(by_model.cpu().numpy(), image, crf).argmax(0), np.uint8)
+    return np.asarray(_refined(by_model.cpu().numpy(), image, params).argmax(0), np.uint8)
 
 
 def _confidence(mask: Mask, by_model: Tensor) -> float:
@@ -75,9 +70,9 @@ def _confidence(mask: Mask, by_model: Tensor) -> float:
     return mask_confidence(mask, by_model[ids.tolist()].cpu().numpy(), ids)
 
 
-def _refined(by_model: NDArray[np.float32], image: ImageArray, crf: CrfParams) -> NDArray[np.float32]:
+def _refined(by_model: NDArray[np.float32], image: ImageArray, params: Params) -> NDArray[np.float32]:
     """The CRF decides among the background and the ids that are most probable somewhere; others get 0."""
     ids = np.union1d(0, by_model.argmax(0)).astype(np.uint8)
     refined = np.zeros_like(by_model)
-    refined[ids] = dense_crf(image, by_model[ids], crf)
+    refined[ids] = dense_crf(image, by_model[ids], params.pseudo_masks.crf)
     return refined

@@ -1,8 +1,4 @@
-"""Masks of the training images from stored heatmaps, and their scores where ground truth exists.
-
-A corrected mask replaces the pseudo-mask of its image. Models train on corrected masks, so no score counts
-them.
-"""
+"""Masks of the training images from stored heatmaps, and the scores of those that nobody corrected."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -10,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from pipeline import paths
-from pipeline.base.files import write_bytes, write_csv, write_json, write_text
+from pipeline.base.files import write_bytes, write_csv, write_json, write_lines
 from pipeline.base.parallel import parallel_map
 from pipeline.base.work_folder import publish
 from pipeline.data.images import write_mask
@@ -52,7 +48,7 @@ def copy_corrected(job: PseudoMaskJob, corrected: Sequence[Sample]) -> None:
     for sample in corrected:
         content = mask_path(paths.CORRECTED, sample).read_bytes()
         write_bytes(mask_path(job.work / "masks", sample), content)
-    write_text(job.work / "masks" / paths.BY_HAND, "".join(f"{sample.name}\n" for sample in corrected))
+    write_lines(job.work / "masks" / paths.BY_HAND, [sample.name for sample in corrected])
 
 
 def image_row(

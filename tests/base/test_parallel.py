@@ -11,14 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.base.parallel import (
-    WORKERS,
-    parallel_map,
-    parallel_stream,
-    process_count,
-    read_ahead,
-    worker_count,
-)
+from pipeline.base.parallel import WORKERS, parallel_map, parallel_stream, process_count, read_ahead
 from pipeline.base.process import is_prepared
 
 
@@ -41,28 +34,34 @@ def fail_at_three(item: int) -> int:
     return item
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_results_come_in_the_order_of_the_items(workers: int) -> None:
-    assert parallel_map(str, range(40), workers=workers, description="test") == [str(i) for i in range(40)]
-    assert parallel_map(str, [], workers=workers, description="test") == []
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_results_come_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+    monkeypatch.setenv(WORKERS, workers)
+    assert parallel_map(str, range(40), description="test") == [str(i) for i in range(40)]
+    assert parallel_map(str, [], description="test") == []
 
 
-def test_one_and_two_workers_give_the_same_bytes() -> None:
-    one = parallel_map(blurred_noise, range(6), workers=1, description="test")
-    two = parallel_map(blurred_noise, range(6), workers=2, description="test")
+def test_one_and_two_workers_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORKERS, "1")
+    one = parallel_map(blurred_noise, range(6), description="test")
+    monkeypatch.setenv(WORKERS, "2")
+    two = parallel_map(blurred_noise, range(6), description="test")
     assert [a.tobytes() for a in one] == [b.tobytes() for b in two]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_message_of_an_item_reaches_the_caller(workers: int) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_message_of_an_item_reaches_the_caller(monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+    monkeypatch.setenv(WORKERS, workers)
     with pytest.raises(ValueError, match=r"^item 3: expected anything but 3$"):
-        parallel_map(fail_at_three, range(6), workers=workers, description="test")
+        parallel_map(fail_at_three, range(6), description="test")
 
 
-def test_each_item_is_computed_by_one_thread_and_ours_are_given_back() -> None:
+def test_each_item_is_computed_by_one_thread_and_ours_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     before = cv2.getNumThreads(), torch.get_num_threads()
-    here = parallel_map(threads_and_process, range(2), workers=1, description="test")
-    there = parallel_map(threads_and_process, range(2), workers=2, description="test")
+    monkeypatch.setenv(WORKERS, "1")
+    here = parallel_map(threads_and_process, range(2), description="test")
+    monkeypatch.setenv(WORKERS, "2")
+    there = parallel_map(threads_and_process, range(2), description="test")
     assert [(a, b) for a, b, _ in here + there] == [(1, 1)] * 4
     assert here[0][2] == os.getpid()
     assert os.getpid() not in {process for _, _, process in there}
@@ -70,24 +69,18 @@ def test_each_item_is_computed_by_one_thread_and_ours_are_given_back() -> None:
 
 
 def test_workers_are_where_the_caller_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORKERS, "2")
     for folder in (Path.cwd(), tmp_path):
         monkeypatch.chdir(folder)
-        assert parallel_map(current_folder, range(4), workers=2, description="test") == [folder] * 4
+        assert parallel_map(current_folder, range(4), description="test") == [folder] * 4
 
 
-def test_stream_yields_results_one_by_one() -> None:
-    stream = parallel_stream(fail_at_three, range(6), workers=1, description="test")
+def test_stream_yields_results_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORKERS, "1")
+    stream = parallel_stream(fail_at_three, range(6), description="test")
     assert [next(stream), next(stream), next(stream)] == [0, 1, 2]
     with pytest.raises(ValueError, match="item 3"):
         next(stream)
-
-
-def test_workers_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(WORKERS, "3")
-    assert worker_count() == 3
-    assert worker_count(2) == 2
-    monkeypatch.delenv(WORKERS)
-    assert worker_count() >= 1
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "two", "1.5"])
@@ -139,12 +132,13 @@ def prepared(_: int) -> bool:
     return is_prepared()
 
 
-def test_workers_are_prepared_as_their_caller_is() -> None:
+def test_workers_are_prepared_as_their_caller_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORKERS, "2")
     script = (
         "from pipeline.base.process import prepare_process\n"
         "from tests.base.test_parallel import parallel_map, prepared\n"
         "for _ in range(2):\n"
-        "    print(set(parallel_map(prepared, range(4), workers=2, description='test')))\n"
+        "    print(set(parallel_map(prepared, range(4), description='test')))\n"
         "    prepare_process()\n"
     )
     done = subprocess.run((sys.executable, "-c", script), text=True, capture_output=True, check=False)

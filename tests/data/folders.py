@@ -24,7 +24,7 @@ def add_photos(folder: Path, *names: str) -> None:
 
 def inspect(source: Source, folder: Path, **changes: object) -> Inspection:
     """Inspect a folder in this process, with changes to the section `data`."""
-    return inspect_folder(source, folder, data_params(**changes), 0, workers=1)
+    return inspect_folder(source, folder, data_params(**changes), 0)
 
 
 def samples(found: Inspection) -> dict[str, Sample]:

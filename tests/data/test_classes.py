@@ -76,8 +76,8 @@ def test_csv_with_classes_txt_is_picked_and_ordered(tmp_path: Path) -> None:
     (folder / "classes.txt").write_text("disc\nsquare\ntriangle\n")
     whole = inspect("csv", folder)
     found = inspect("csv", folder, classes=("triangle", "disc"))
-    write_ground_truth(whole, tmp_path / "whole", workers=1)
-    write_ground_truth(found, tmp_path / "some", workers=1)
+    write_ground_truth(whole, tmp_path / "whole")
+    write_ground_truth(found, tmp_path / "some")
     assert found.manifest is not None
     assert found.errors == ()
     new = np.array([0, 2, 255, 1] + [255] * 252)  # disc is 2 now, squares are ignored, triangle is 1

@@ -17,7 +17,7 @@ PhotoFolder = Callable[..., Path]
 
 
 def inspect(folder: Path, classes: tuple[str, ...] | None = None, seed: int = 0) -> Inspection:
-    return inspect_folder("csv", folder, data_params(classes=classes), seed, workers=1)
+    return inspect_folder("csv", folder, data_params(classes=classes), seed)
 
 
 def edit(folder: Path, *changes: tuple[str, str]) -> None:
@@ -137,12 +137,15 @@ def test_byte_order_mark_windows_lines_and_other_columns_are_fine(photo_folder: 
     assert inspect(folder).manifest == expected
 
 
-def test_order_of_rows_and_workers_do_not_matter(photo_folder: PhotoFolder) -> None:
+def test_order_of_rows_and_workers_do_not_matter(
+    photo_folder: PhotoFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = photo_folder(split=False)
     expected = inspect(folder)
     head, *lines = (folder / "labels.csv").read_text().splitlines()
     (folder / "labels.csv").write_text("\n".join([head, *reversed(lines)]))
-    assert inspect_folder("csv", folder, data_params(), 0, workers=2) == expected
+    monkeypatch.setenv("CAMSEG_WORKERS", "2")
+    assert inspect_folder("csv", folder, data_params(), 0) == expected
 
 
 def test_val_is_chosen_by_the_seed_where_none_is_named(photo_folder: PhotoFolder) -> None:
@@ -288,7 +291,7 @@ def test_true_masks_become_palette_pngs(photo_folder: PhotoFolder, tmp_path: Pat
     folder = photo_folder()
     found = inspect(folder)
     assert found.manifest is not None
-    write_ground_truth(found, tmp_path / "full", workers=1)
+    write_ground_truth(found, tmp_path / "full")
     for sample in found.manifest.samples:
         file = tmp_path / "full" / f"{sample.name}.png"
         with Image.open(file) as image:

@@ -147,7 +147,7 @@ def examine(source: Source, folder: Path) -> None:
         assert (found.manifest is None) == bool(found.errors)
         assert all(line.isprintable() for line in lines)
         if found.manifest is not None:
-            write_ground_truth(found, folder.parent / "full", workers=1)
+            write_ground_truth(found, folder.parent / "full")
             for sample in found.manifest.samples:
                 files.safe_join(folder, sample.image)
 

@@ -117,7 +117,7 @@ def test_an_empty_folder_says_what_belongs_there(tmp_path: Path) -> None:
 
 
 def masks(found: Any, folder: Path) -> dict[str, list[list[int]]]:
-    write_ground_truth(found, folder, workers=1)
+    write_ground_truth(found, folder)
     files = sorted(folder.rglob("*.png"))
     return {file.relative_to(folder).with_suffix("").as_posix(): read_mask(file).tolist() for file in files}
 

@@ -14,7 +14,6 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.training_examples import TrainingStream
 from pipeline.engine import training_loop as training
 from pipeline.engine.training_loop import (
-    TrainingError,
     fit,
     freeze_batch_norm,
     learning_rate_factor,
@@ -22,6 +21,7 @@ from pipeline.engine.training_loop import (
     make_optimizer,
     set_learning_rate,
 )
+from pipeline.errors import UserError
 from pipeline.params import TrainingParams, load_params
 
 
@@ -171,9 +171,7 @@ def test_a_loss_that_is_not_finite_stops_with_advice(
     stream: TrainingStream, tmp_path: Path, broken: int, saved: int | None
 ) -> None:
     checkpoint = tmp_path / "c.pt"
-    with pytest.raises(
-        TrainingError, match=rf"test: the loss is nan at step {broken + 1} .*Lower training.lr"
-    ):
+    with pytest.raises(UserError, match=rf"test: the loss is nan at step {broken + 1} .*Lower training.lr"):
         train(stream, checkpoint, params(), NotFinite(broken))
     # The last checkpoint is of before: its weights are finite.
     assert checkpoint.exists() == (saved is not None)

@@ -12,7 +12,7 @@ from pipeline.formats.palette import voc_palette
 from tests.export.conftest import CLASSES
 
 
-def test_masks_classes_and_confidence(items: tuple[ExportItem, ...], tmp_path: Path) -> None:
+def test_masks_and_classes(items: tuple[ExportItem, ...], tmp_path: Path) -> None:
     export_png(items, CLASSES, tmp_path / "out")
     for item in items:
         file = tmp_path / "out" / "masks" / f"{item.name}.png"
@@ -22,4 +22,4 @@ def test_masks_classes_and_confidence(items: tuple[ExportItem, ...], tmp_path: P
             assert image.getpalette() == voc_palette().ravel().tolist()
     assert (tmp_path / "out" / "classes.txt").read_text(encoding="utf-8") == "cat\nété <&>\ndog\n"
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert len(files) == 7  # five masks, classes.txt and confidence.csv
+    assert len(files) == 6  # five masks and classes.txt

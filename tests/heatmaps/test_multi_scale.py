@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipeline.base.sizes import grid_size
 from pipeline.heatmaps.class_maps import class_maps
-from pipeline.heatmaps.multi_scale import fuse, grid_size, normalise
+from pipeline.heatmaps.multi_scale import fuse, normalise
 from tests.heatmaps.nets import GapNet
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.masks import crf
-from pipeline.masks.crf import CrfMissingError, dense_crf
+from pipeline.masks.crf import dense_crf
 from pipeline.params import CrfParams
 
 PARAMS = CrfParams(
@@ -218,5 +219,5 @@ def test_machine_without_pydensecrf(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydensecrf", None)  # import raises
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     image, ground_truth = two_colours()
-    with pytest.raises(CrfMissingError, match=r"compiler and run `make`.*pseudo_masks.refine: none"):
+    with pytest.raises(UserError, match=r"compiler and run `make`.*pseudo_masks.refine: none"):
         dense_crf(image, noisy(ground_truth), PARAMS)

@@ -169,7 +169,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ma
 
     def write(classes: tuple[str, ...] = ("cat", "dog"), masks: bool = True, count: int = 9) -> Manifest:
         net = tiny_net(classes)
-        monkeypatch.setattr("pipeline.report.image_rows.load_segmentation_net", lambda folder: net)
+        monkeypatch.setattr("pipeline.report.image_panels.load_segmentation_net", lambda folder: net)
         return write_project(tmp_path, classes, blocks(count, len(classes)), masks)
 
     return write

@@ -24,7 +24,6 @@ from pipeline.segmentation.prediction import (
     BatchLogits,
     batch_logits,
     heatmaps_of,
-    predict_mask,
     predict_probabilities,
 )
 from tests.segmentation.nets import RedIsOne, half_red
@@ -35,9 +34,9 @@ CONFIG = SegmentationConfig(("a", "b"), 64)
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (37, 61), (130, 201), (7, 90), (301, 20)])
 def test_any_size_comes_back_at_its_own_size(height: int, width: int) -> None:
     net = SegmentationNet(RedIsOne(), CONFIG).eval()
-    mask = predict_mask(net, half_red(height, width), (1.0, 1.5), flip=True)
-    assert mask.shape == (height, width)
-    assert mask.dtype == np.uint8
+    probabilities = predict_probabilities(net, half_red(height, width), (1.0, 1.5), flip=True)
+    assert probabilities.shape == (3, height, width)
+    mask = probabilities.argmax(0).numpy()
     assert all(side % 32 == 0 for size in net.model.sizes for side in size)
     # The left quarter is red: shifted or mirrored scores would show. The edge may blur by some pixels.
     columns = (mask == 1).mean(0)

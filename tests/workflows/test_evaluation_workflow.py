@@ -17,7 +17,7 @@ from pipeline.engine import mapping
 from pipeline.params import load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from pipeline.stages import evaluate
-from pipeline.workflows.evaluation import Evaluation
+from pipeline.workflows.evaluation import evaluated_samples
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 SPLITS: dict[str, Split] = {"a": "train", "b": "val", "c": "test", "d": "test"}
@@ -73,9 +73,9 @@ def test_the_split_test_is_predicted_and_scored() -> None:
 
 def test_a_split_without_images_is_an_error() -> None:
     params = load_params(SHIPPED)
-    test_split = params.evaluation.model_copy(update={"split": "test"})
+    section = params.evaluation.model_copy(update={"split": "test"})
     with pytest.raises(ValueError, match=r"evaluation.split: expected images of the split `test`"):
-        _ = Evaluation("cam", Manifest("", ("cat",), ()), test_split, params.pseudo_masks.crf, Path()).samples
+        evaluated_samples(Manifest("", ("cat",), ()), params.model_copy(update={"evaluation": section}))
 
 
 def test_an_interrupted_evaluation_goes_on_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,21 @@ from torch import Tensor, nn
 from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.mapping import map_images
-from pipeline.params import EvaluationParams, load_params
+from pipeline.params import Params, load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
-from pipeline.segmentation.prediction import predict_mask
+from pipeline.segmentation.prediction import predict_probabilities
 from pipeline.workflows.prediction import predict, prediction_pass
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
+
+
+def with_evaluation(**values: object) -> Params:
+    return PARAMS.model_copy(update={"evaluation": PARAMS.evaluation.model_copy(update=values)})
+
+
+def mask_of_the_model(net: SegmentationNet, image: np.ndarray) -> np.ndarray:
+    section = PARAMS.evaluation
+    return predict_probabilities(net, image, section.scales, flip=section.flip).argmax(0).numpy()
 
 
 class Blurred(nn.Module):
@@ -45,9 +54,9 @@ def square() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_model_alone(net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]) -> None:
-    plain = PARAMS.evaluation.model_copy(update={"refine": "none"})
-    mask = predict(net, square[0], plain, PARAMS.pseudo_masks.crf)
-    assert np.array_equal(mask, predict_mask(net, square[0], plain.scales, flip=plain.flip))
+    mask = predict(net, square[0], with_evaluation(refine="none"))
+    assert mask.dtype == np.uint8
+    assert np.array_equal(mask, mask_of_the_model(net, square[0]))
 
 
 @pytest.mark.skipif(not find_spec("pydensecrf"), reason="pydensecrf is not installed")
@@ -55,9 +64,7 @@ def test_the_crf_finds_the_outline_and_keeps_the_ids(
     net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]
 ) -> None:
     image, ground_truth = square
-    refined = PARAMS.evaluation.model_copy(update={"refine": "crf"})
-    mask = predict(net, image, refined, PARAMS.pseudo_masks.crf)
-    alone = predict_mask(net, image, refined.scales, flip=refined.flip)
+    mask, alone = predict(net, image, with_evaluation(refine="crf")), mask_of_the_model(net, image)
     assert mask.dtype == np.uint8
     assert set(np.unique(mask)) == {0, 2}
     assert (mask != ground_truth).sum() < 0.2 * (alone != ground_truth).sum()
@@ -86,18 +93,16 @@ def photos(tmp_path: Path, square: tuple[np.ndarray, np.ndarray]) -> Manifest:
     return Manifest(str(tmp_path), ("a", "b"), tuple(samples))
 
 
-def predicted(
-    net: SegmentationNet, photos: Manifest, params: EvaluationParams
-) -> dict[str, tuple[np.ndarray, float]]:
+def predicted(net: SegmentationNet, photos: Manifest, params: Params) -> dict[str, tuple[np.ndarray, float]]:
     """Mask and confidence of every image, as `evaluate` has them made."""
-    found = prediction_pass(net, photos, params, PARAMS.pseudo_masks.crf, lambda mask: mask, "test")
+    found = prediction_pass(net, photos, params, lambda mask: mask, "test")
     names = [sample.name for sample in photos.samples]
     return dict(zip(names, map_images(photos.samples, found), strict=True))
 
 
 def test_the_confidence_is_by_the_probabilities_of_the_model(photos: Manifest) -> None:
     net = SegmentationNet(Fixed(), SegmentationConfig(("a", "b"), 64)).eval()
-    for mask, confidence in predicted(net, photos, PARAMS.evaluation).values():
+    for mask, confidence in predicted(net, photos, PARAMS).values():
         assert (mask == 1).all()
         # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652
         assert confidence == pytest.approx(0.6652, abs=1e-4)
@@ -107,11 +112,11 @@ def test_the_confidence_is_by_the_probabilities_of_the_model(photos: Manifest) -
 def test_masks_of_batches_are_those_of_predict(net: SegmentationNet, photos: Manifest, refine: str) -> None:
     if refine == "crf" and not find_spec("pydensecrf"):
         pytest.skip("pydensecrf is not installed")
-    params = PARAMS.evaluation.model_copy(update={"refine": refine, "scales": (1.0, 0.5)})
+    params = with_evaluation(refine=refine, scales=(1.0, 0.5))
     found = predicted(net, photos, params)
     for sample in photos.samples:
         mask, confidence = found[sample.name]
-        alone = predict(net, photos.image(sample), params, PARAMS.pseudo_masks.crf)
+        alone = predict(net, photos.image(sample), params)
         assert np.array_equal(mask, alone)
         assert 0.5 < confidence < 1
     assert len({mask.tobytes() for mask, _ in found.values()}) == len(photos.samples)

@@ -10,8 +10,9 @@ from pipeline.data.problem_lists import BadEntry, collected, problem_at
 from pipeline.data.sources.labelstudio import annotation_of, read_tasks, reference_of
 from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, class_name
 
-BRUSH = "brushlabels"
+# Results that draw; choices, texts and ratings are no part of a mask.
 OTHERS = ("bitmasklabels", "polygonlabels", "rectanglelabels", "ellipselabels", "keypointlabels", "brush")
+DRAWN = ("brushlabels", *OTHERS)
 
 Result = Mapping[str, Any]
 
@@ -55,10 +56,7 @@ def _read_record(
                 number = numbers.setdefault(class_name(name), len(numbers) + 1)
                 shapes.append(Shape(number, outline, f"result {position}"))
                 sizes.add((height, width))
-            case {"type": kind} if kind in (
-                BRUSH,
-                *OTHERS,
-            ):  # choices, texts and ratings are no part of a mask
+            case {"type": kind} if kind in DRAWN:
                 expected = f"result {position} painted with the brush and one label"
                 problems.append(problem_at(location, expected, "something else", "Paint it with the brush."))
     if len(sizes) > 1:

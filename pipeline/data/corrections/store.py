@@ -6,7 +6,7 @@ When the data set gets new classes or another order, the ids in the store stay: 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.base.files import safe_join, write_bytes, write_text
+from pipeline.base.files import safe_join, write_bytes, write_lines
 from pipeline.data.corrections.inspection import Corrections, inspect_corrections
 from pipeline.data.corrections.read import read_pngs
 from pipeline.data.images import IGNORE
@@ -40,7 +40,7 @@ def stored_classes(folder: Path, classes: Sequence[str]) -> list[str]:
 
 def store_corrections(folder: Path, masks: Mapping[str, bytes], order: Sequence[str]) -> None:
     """Write or replace `NAME.png` for each mask; `order`: the classes in the order of the masks' ids."""
-    write_text(folder / CLASS_LIST, "".join(f"{name}\n" for name in order))
+    write_lines(folder / CLASS_LIST, order)
     for name, content in masks.items():
         write_bytes(safe_join(folder, f"{name}.png"), content)
 

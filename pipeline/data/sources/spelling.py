@@ -36,9 +36,7 @@ def with_likely_names(folder: Path, problems: Sequence[Problem]) -> list[Problem
     """The problems; where another name may mean the missing file, that name is the advice."""
     if not any(problem.got == MISSING for problem in problems):
         return list(problems)
-    files: dict[
-        str, str
-    ] = {}  # by their name in small letters, with suffix and without; of equal ones the first
+    files: dict[str, str] = {}  # by `_key` of their name, with suffix and without; of equal ones the first
     for name in images_below(folder, []):
         for key in (_key(name), _key(PurePosixPath(name).stem)):
             files.setdefault(key, name)
