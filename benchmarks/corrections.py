@@ -4,10 +4,10 @@
     python -m benchmarks.corrections --data ../photos --weights ../encoder.safetensors
     python -m benchmarks.corrections --with pseudo_masks.threshold=calibrated
 
-The true masks play the human. First the pipeline runs without corrections. Then so many training images get
-their true mask as a correction: those that a seed picks, or those that `camseg export` puts in front. A
-larger number holds the smaller one. Scores of training images are left out: corrected images count in none,
-so that those of two numbers are of other images.
+Ground-truth masks play the human. First the pipeline runs without corrections. Then so many training images
+get their ground-truth mask as a correction: those that a seed picks, or those that `camseg export` puts in
+front. A larger number holds the smaller one. Scores of training images are left out: corrected images count
+in none, so that those of two numbers are of other images.
 
 Each run is a copy of the project under .work/corrections. All share one DVC cache, so that the classifier and
 its heatmaps are made once for a seed, and a bench that was interrupted goes on.
@@ -101,7 +101,7 @@ def by_doubt(project: Path, manifest: Manifest) -> list[str]:
 
 
 def correctable(project: Path, manifest: Manifest) -> list[Sample]:
-    """Training images with a scored true mask that shows no class but their labels."""
+    """Training images with a scored ground-truth mask that shows no class but their labels."""
     found = []
     for sample in manifest.split("train"):
         if sample.score:
@@ -113,12 +113,12 @@ def correctable(project: Path, manifest: Manifest) -> list[Sample]:
 def first(names: Sequence[str], count: int) -> Sequence[str]:
     """The first `count` names, which there have to be."""
     if not 0 < count <= len(names):
-        raise SystemExit(f"--counts: expected 1 to {len(names)}, the images with a true mask, got {count}")
+        raise SystemExit(f"--counts: expected 1 to {len(names)}, the images with ground truth, got {count}")
     return names[:count]
 
 
 def correct(project: Path, base: Path, classes: Sequence[str], names: Sequence[str]) -> None:
-    """The true masks of these images as the only corrections of `project`."""
+    """The ground-truth masks of these images as the only corrections of `project`."""
     folder = project / "data/corrections"
     for file in folder.rglob("*.png"):
         file.unlink()

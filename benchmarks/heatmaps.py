@@ -40,7 +40,7 @@ CLASSES = 20
 TIMED_CLASSES = 4  # of pytorch-grad-cam asked for all of them
 METHODS = ("cam", "gradcam", "gradcampp")
 FOUR_SCALES = (1.0, 0.5, 1.5, 2.0)
-PHOTOS = 32  # of the pipeline's path with the networks above
+IMAGES = 32  # of the pipeline's path with the networks above
 STAGE_ROUNDS = 3  # of that path
 MEMORY_IMAGES, MEMORY_WARM = 2000, 100
 
@@ -71,7 +71,7 @@ def main() -> None:
     print_result(results[-1])
     for name in NETWORKS:
         for side in given.sides:
-            results.append(pipeline_speed(photo_params(params, name, side, given.batch), device, PHOTOS))
+            results.append(pipeline_speed(params_for(params, name, side, given.batch), device, IMAGES))
             print_result(results[-1])
     results.append(identities(device))
     print_result(results[-1])
@@ -191,7 +191,7 @@ def once(run: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def photo_params(params: Params, encoder: str, side: int, batch: int) -> Params:
+def params_for(params: Params, encoder: str, side: int, batch: int) -> Params:
     """`params` for scenes of the size of images, with four scales."""
     return params.model_copy(
         update={

@@ -1,16 +1,16 @@
-"""What limits a run: parts of its training masks are replaced by the truth, and a model is trained on each.
+"""What limits a run: parts of its training masks become ground truth, and a model is trained on each.
 
     python -m benchmarks.oracle PROJECT [--masks cam-round1]
 
-PROJECT is the folder of a finished run with true masks, such as .work/accuracy/photos/shipped-0. New masks of
-its training images are written to data/masks/NAME there, models and scores beside the others:
+PROJECT is the folder of a finished run with ground-truth masks, such as .work/accuracy/photos/shipped-0. New
+masks of its training images are written to data/masks/NAME there, models and scores beside the others:
 
 * `true-classes`: object or background as in `--masks`; each object pixel gets the class of the nearest object
-  pixel of the true mask.
-* `our-boundaries`: the true mask, but within 5 % of the diagonal from its outlines what `--masks` says.
-* `best-threshold`: the masks of the heatmaps, each with the threshold that suits its true mask best.
+  pixel of the ground truth.
+* `our-boundaries`: the ground truth, but within 5 % of the diagonal from its outlines what `--masks` says.
+* `best-threshold`: the masks of the heatmaps, each with the threshold that suits its ground truth best.
 
-Prints a table. What it shows is no result: these masks know the truth.
+Prints a table. What it shows is no result: these masks are made with ground truth.
 """
 
 import argparse
@@ -97,12 +97,12 @@ def our_boundaries(mask: Mask, ground_truth: Mask) -> Mask:
 
 
 def with_truth(combine: Callable[[Mask, Mask], Mask], folder: Path, sample: Sample) -> Mask:
-    """`combine` of the mask in `folder` and the true one."""
+    """`combine` of the mask in `folder` and the ground truth."""
     return combine(load_mask(folder, sample), load_mask(paths.GROUND_TRUTH, sample))
 
 
 def best_threshold(manifest: Manifest, method: str, params: PseudoMaskParams, sample: Sample) -> Mask:
-    """The refined mask at the threshold that suits the true mask best."""
+    """The refined mask at the threshold that suits the ground truth best."""
     ground_truth, classes = load_mask(paths.GROUND_TRUTH, sample), np.array(sample.labels, int)
     stored, labels = HeatmapStore(paths.HEATMAPS / method).read(sample), len(manifest.classes) + 1
     heat = upsample(stored, (ground_truth.shape[0], ground_truth.shape[1]))

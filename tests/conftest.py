@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from pipeline.base.process import REPLACED, prepare_process
-from tests.photos import make_photo_folder
+from tests.image_folder import make_image_folder
 
 prepare_process()  # the networks of the tests compute as in stages; no module has loaded torch yet
 
@@ -25,10 +25,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def photo_folder(tmp_path: Path) -> Callable[..., Path]:
-    """A factory of tiny data sets in the test's own folder; takes the options of `make_photo_folder`."""
+def image_folder(tmp_path: Path) -> Callable[..., Path]:
+    """A factory of tiny data sets in the test's own folder; takes the options of `make_image_folder`."""
 
     def make(name: str = "images", **options: Any) -> Path:
-        return make_photo_folder(tmp_path / name, **options)
+        return make_image_folder(tmp_path / name, **options)
 
     return make

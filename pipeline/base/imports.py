@@ -19,15 +19,15 @@ def imported_files(module: Path) -> dict[str, bytes]:
 
     Imports inside functions count. `OF_NO_CONSEQUENCE` are left out.
     """
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     todo = {module.resolve()}
     while todo:
         path = todo.pop()
         name = path.relative_to(ROOT).as_posix()
-        if name not in found:
-            found[name] = path.read_bytes()
-            todo |= set(_imports(found[name]))
-    return {name: found[name] for name in sorted(found.keys() - OF_NO_CONSEQUENCE)}
+        if name not in contents:
+            contents[name] = path.read_bytes()
+            todo |= set(_imports(contents[name]))
+    return {name: contents[name] for name in sorted(contents.keys() - OF_NO_CONSEQUENCE)}
 
 
 def _imports(content: bytes) -> Iterator[Path]:
@@ -41,5 +41,5 @@ def _imports(content: bytes) -> Iterator[Path]:
         for name in names:
             package, *parts = name.split(".")
             for length in range(len(parts) + 1) if package == pipeline.__name__ else ():
-                place = ROOT.joinpath(*parts[:length])
-                yield from (f for f in (place.with_suffix(".py"), place / "__init__.py") if f.is_file())
+                path = ROOT.joinpath(*parts[:length])
+                yield from (f for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file())

@@ -21,11 +21,11 @@ def rasterise(shapes: Sequence[Shape], size: tuple[int, int]) -> Mask:
     mask = np.zeros(size, np.uint8)
     for shape in shapes:
         try:
-            inside = rasterise_outline(shape.outline, size)
+            region = rasterise_outline(shape.outline, size)
         except (OutlineError, BrushError) as error:
             raise OutlineError(f"{shape.at}: {error}") from error
-        overlap = inside & (mask != 0) & (mask != shape.class_id)
-        mask[inside] = shape.class_id
+        overlap = region & (mask != 0) & (mask != shape.class_id)
+        mask[region] = shape.class_id
         mask[overlap] = IGNORE
     return mask
 

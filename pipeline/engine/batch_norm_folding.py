@@ -92,20 +92,20 @@ def _foldable(net: nn.Module) -> list[tuple[str, str]]:
     modules = list(net.named_modules())
     convs = _steps(uses, "ConvolutionBackward0", {n: m for n, m in modules if isinstance(m, nn.Conv2d)})
     norms = _steps(uses, "NativeBatchNormBackward0", {n: m for n, m in modules if type(m) in NORMS})
-    given = {name: node.next_functions[0][0] for node, name in norms.items()}
-    return [(convs[node], name) for name, node in given.items() if node in convs and uses[node] == 1]
+    inputs = {name: node.next_functions[0][0] for node, name in norms.items()}
+    return [(convs[node], name) for name, node in inputs.items() if node in convs and uses[node] == 1]
 
 
 def _steps(uses: Counter[Node], operation: str, modules: dict[str, nn.Module]) -> dict[Node, str]:
     """Nodes of an operation whose weight is, as it is, that of one of the modules and used nowhere else."""
     owners = {id(module.weight): name for name, module in modules.items()}
-    found = {}
+    names = {}
     for node in uses:
         weight = node.next_functions[1][0] if node.name() == operation else None
         variable = getattr(weight, "variable", None)  # only a leaf of the graph has one
         if weight is not None and variable is not None and id(variable) in owners and uses[weight] == 1:
-            found[node] = owners[id(variable)]
-    return found
+            names[node] = owners[id(variable)]
+    return names
 
 
 def _uses(outputs: list[Tensor]) -> Counter[Node]:

@@ -112,11 +112,11 @@ def make_optimizer(
             members[id(parameter) in slow, parameter.ndim > 1].append(parameter)
     groups: list[dict[str, Any]] = [
         {
-            "params": own,
+            "params": parameters,
             "factor": params.pretrained_lr_factor if is_slow else 1.0,
             "weight_decay": params.weight_decay if decays else 0.0,
         }
-        for (is_slow, decays), own in members.items()
+        for (is_slow, decays), parameters in members.items()
     ]
     if params.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=params.lr, momentum=0.9)

@@ -86,14 +86,14 @@ def load_into(encoder: nn.Module, state: StateDict, source: str) -> None:
     Raises:
         WeightsError: a tensor is missing, is left over, or has another shape.
     """
-    state = _own_names(encoder, state, source)
+    state = _rename(encoder, state, source)
     problems = _misfits(encoder, state)
     if problems:
         shown = "; ".join(problems[:5])
         raise WeightsError(f"{source}: does not fit the encoder in {len(problems)} tensor(s): {shown}")
-    own = encoder.state_dict()
+    current = encoder.state_dict()
     # Not encoder.load_state_dict: those of segmentation-models-pytorch expect the head's keys.
-    nn.Module.load_state_dict(encoder, {**own, **state})
+    nn.Module.load_state_dict(encoder, {**current, **state})
 
 
 def encoder_fits(name: str, path: Path) -> bool:
@@ -117,7 +117,7 @@ def _fits(name: str, state: StateDict) -> bool:
     try:
         with torch.device("meta"):
             encoder = smp.encoders.get_encoder(name, weights=None)
-        return not _misfits(encoder, _own_names(encoder, state, name))
+        return not _misfits(encoder, _rename(encoder, state, name))
     except (KeyError, ValueError, RuntimeError):
         return False  # cannot be built without data: never a candidate
 
@@ -136,7 +136,7 @@ def _read(path: Path) -> Any:
         ) from error
 
 
-def _own_names(encoder: nn.Module, state: StateDict, source: str) -> StateDict:
+def _rename(encoder: nn.Module, state: StateDict, source: str) -> StateDict:
     """`state` with the names that its tensors have in `encoder`, without a classification head."""
     if isinstance(encoder, TimmUniversalEncoder) and not encoder.state_dict().keys() & state.keys():
         return _from_timm(encoder, state, source)
@@ -163,9 +163,9 @@ def _from_timm(encoder: nn.Module, state: StateDict, source: str) -> StateDict:
     features = {_flat(key): key for key in encoder.state_dict()}
     renamed = {key: value for key, value in state.items() if key not in classifier}
     for key in state.keys() & classifier:
-        own = next((features[p + _flat(key)] for p in WRAPPERS if p + _flat(key) in features), None)
-        if own is not None:
-            renamed[own] = state[key]
+        feature = next((features[p + _flat(key)] for p in WRAPPERS if p + _flat(key) in features), None)
+        if feature is not None:
+            renamed[feature] = state[key]
     return renamed
 
 
@@ -175,14 +175,14 @@ def _flat(key: str) -> str:
 
 
 def _misfits(encoder: nn.Module, state: StateDict) -> list[str]:
-    own = encoder.state_dict()
+    expected = {key: tuple(tensor.shape) for key, tensor in encoder.state_dict().items()}
     # A counter that older checkpoints lack and that nothing here reads.
-    needed = {key for key in own if not key.endswith("num_batches_tracked")}
+    needed = {key for key in expected if not key.endswith("num_batches_tracked")}
     problems = [f"{key} is missing" for key in sorted(needed - state.keys())]
-    problems += [f"{key} is unknown" for key in sorted(state.keys() - own.keys())]
+    problems += [f"{key} is unknown" for key in sorted(state.keys() - expected.keys())]
     for key in sorted(needed & state.keys()):
-        if own[key].shape != state[key].shape:
-            problems.append(f"{key} has shape {tuple(state[key].shape)}, expected {tuple(own[key].shape)}")
+        if expected[key] != state[key].shape:
+            problems.append(f"{key} has shape {tuple(state[key].shape)}, expected {expected[key]}")
     return problems
 
 

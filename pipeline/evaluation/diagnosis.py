@@ -40,12 +40,12 @@ class ImageDiagnosis:
     random_all: float = NAN  # ... with other weights everywhere
 
     @property
-    def score(self) -> float:
+    def probability(self) -> float:
         """Probability of the class."""
         return float(_sigmoid(self.logit))
 
     @property
-    def painted_score(self) -> float:
+    def painted_probability(self) -> float:
         """Probability of the class with all objects painted over."""
         return float(_sigmoid(self.painted_logit))
 

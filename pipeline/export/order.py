@@ -11,20 +11,19 @@ BACKGROUND = -1  # beside class indices
 def correction_order(items: Iterable[ExportItem]) -> tuple[ExportItem, ...]:
     """The items with the most doubtful masks first, the classes in turn; then settled items, by name.
 
-    So the first few masks show all classes. It is the turn of the class that came up least so far; of several
-    such classes, of the one with the most doubtful mask. An image counts for each of its labels, and an image
-    without labels for the background. Settled images count as turns.
+    It is the turn of the class that came up least so far; of several such classes, of the one with the most
+    doubtful mask. An image counts for each of its labels, and one without labels for the background.
     """
-    by_doubt = sorted(items, key=_doubt)
-    settled = sorted((item for item in by_doubt if _is_settled(item)), key=lambda item: item.name)
+    doubtful_first = sorted(items, key=_by_confidence)
+    settled = sorted((item for item in doubtful_first if _is_settled(item)), key=lambda item: item.name)
     turns = Counter(label for item in settled for label in _turns_of(item))
     queues: dict[int, deque[ExportItem]] = defaultdict(deque)
-    for item in (item for item in by_doubt if not _is_settled(item)):
+    for item in (item for item in doubtful_first if not _is_settled(item)):
         for label in _turns_of(item):
             queues[label].append(item)
     ordered: dict[str, ExportItem] = {}
     while queues:
-        label = min(queues, key=lambda label: (turns[label], _doubt(queues[label][0])))
+        label = min(queues, key=lambda label: (turns[label], _by_confidence(queues[label][0])))
         item = queues[label].popleft()
         if item.name not in ordered:
             ordered[item.name] = item
@@ -39,7 +38,7 @@ def _is_settled(item: ExportItem) -> bool:
     return item.corrected or (not item.labels and item.confidence == 1)
 
 
-def _doubt(item: ExportItem) -> tuple[float, str]:
+def _by_confidence(item: ExportItem) -> tuple[float, str]:
     return item.confidence, item.name
 
 

@@ -45,8 +45,8 @@ def decode_runs(counts: object, size: tuple[int, int]) -> NDArray[np.bool_]:
     runs = np.array(lengths, np.int64)
     if runs.sum() != height * width:
         raise OutlineError(f"expected run lengths that add up to {height * width}, got {runs.sum()}")
-    inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return inside.reshape(width, height).T
+    pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return pixels.reshape(width, height).T
 
 
 def read_counts(text: object) -> list[int]:

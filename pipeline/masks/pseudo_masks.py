@@ -7,23 +7,15 @@ import numpy as np
 from pipeline.data.arrays import ClassIndices, StoredHeatmaps
 from pipeline.data.images import IGNORE, ImageArray, Mask
 from pipeline.masks.crf import dense_crf
-from pipeline.masks.threshold import (
-    Normalisation,
-    label_ids,
-    mask_at_threshold,
-    normalised_scores,
-    uncertain,
-    upsample,
-)
+from pipeline.masks.threshold import Normalisation, label_ids, normalised_scores, uncertain, upsample
 from pipeline.params import PseudoMaskParams
 
 
 @dataclass(frozen=True)
 class PseudoMask:
-    """One image, before and after refinement; uint8 (H, W) each."""
+    """One image, with and without the band; uint8 (H, W) each."""
 
-    seed: Mask  # the heatmaps at the threshold; a label everywhere
-    refined: Mask  # the seed after `pseudo_masks.refine`; a label everywhere
+    refined: Mask  # the heatmaps at the threshold after `pseudo_masks.refine`; a label everywhere
     mask: Mask  # refined, with 255 in the band: a model learns from this one
 
 
@@ -54,4 +46,4 @@ def make_pseudo_mask(
     refined: Mask = ids[np.argmax(probabilities, axis=0)]
     mask = refined.copy()
     mask[uncertain(heatmaps, threshold, params.band)] = IGNORE
-    return PseudoMask(mask_at_threshold(heatmaps, classes, threshold), refined, mask)
+    return PseudoMask(refined, mask)

@@ -49,10 +49,10 @@ def example_tiles(
     small, class_name = shrink_image(image), manifest.classes[diagnosis.label]
     heat = model.heatmap_at(image, diagnosis.label, small.shape[:2])
     tiles = [
-        Tile(f"{class_name}: {diagnosis.score:.2f}", small),
+        Tile(f"{class_name}: {diagnosis.probability:.2f}", small),
         Tile(f"heat of {class_name}", draw_heat(small, heat)),
     ]
     if ground_truth is not None and not np.isnan(diagnosis.painted_logit):
         painted = inpaint(image, ground_truth != 0)
-        tiles.append(Tile(f"painted over: {diagnosis.painted_score:.2f}", shrink_image(painted)))
+        tiles.append(Tile(f"painted over: {diagnosis.painted_probability:.2f}", shrink_image(painted)))
     return tiles

@@ -38,7 +38,7 @@ def pick_classes(rng: Generator, params: ScenesParams) -> list[int]:
     return chosen + [int(c) for c in rng.choice(chosen, count - len(chosen))]
 
 
-def draw_place(rng: Generator, classes: list[int], context_bias: float) -> str:
+def draw_background_kind(rng: Generator, classes: list[int], context_bias: float) -> str:
     """The kind of background; with a boat it is water with probability `context_bias`."""
     water_share = context_bias if _BOAT in classes else _WATER_SHARE
     return "water" if rng.random() < water_share else str(rng.choice(LAND))

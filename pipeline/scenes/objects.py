@@ -101,17 +101,17 @@ def _cat_ear(rng: Generator, body: Body, side: int) -> Part:
     angle = side * rng.uniform(0.5, 0.68)
     size = rng.uniform(0.92, 1.1)
     ear = rounded(polygon((-0.19, 0.14), (0.02 * side, -0.25), (0.19, 0.14)), passes=2) * size
-    place = egg(body.width, body.taper, angle)
-    inner = Detail(turn(0.58 * ear + (0, 0.015), 0.6 * angle) + place, "pink")
-    return Part(turn(ear, 0.6 * angle) + place, "body", relief=0.7, details=(inner,), key=True)
+    position = egg(body.width, body.taper, angle)
+    inner = Detail(turn(0.58 * ear + (0, 0.015), 0.6 * angle) + position, "pink")
+    return Part(turn(ear, 0.6 * angle) + position, "body", relief=0.7, details=(inner,), key=True)
 
 
 def _rabbit_ear(rng: Generator, body: Body, side: int) -> Part:
     length, lean = rng.uniform(0.24, 0.31), side * rng.uniform(0.1, 0.45)
-    place = egg(body.width, body.taper, side * rng.uniform(0.3, 0.42))
+    position = egg(body.width, body.taper, side * rng.uniform(0.3, 0.42))
     ear = ellipse(0, -0.7 * length, 0.095, length)
-    inner = Detail(turn(ellipse(0, -0.75 * length, 0.048, 0.72 * length), lean) + place, "pink")
-    return Part(turn(ear, lean) + place, "body", relief=0.7, details=(inner,), key=True)
+    inner = Detail(turn(ellipse(0, -0.75 * length, 0.048, 0.72 * length), lean) + position, "pink")
+    return Part(turn(ear, lean) + position, "body", relief=0.7, details=(inner,), key=True)
 
 
 def _beak(rng: Generator, turned: float) -> Parts:

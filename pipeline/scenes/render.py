@@ -9,7 +9,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from pipeline.params import ScenesParams
 from pipeline.scenes.backgrounds import Background, paint_background, soft_noise
 from pipeline.scenes.colours import FloatColour, draw_palette
-from pipeline.scenes.layout import arrange, draw_place, draw_size, pick_classes
+from pipeline.scenes.layout import arrange, draw_background_kind, draw_size, pick_classes
 from pipeline.scenes.paint import (
     ENLARGE,
     Bytes,
@@ -40,8 +40,8 @@ def render_scene(index: int, split: str, seed: int, params: ScenesParams) -> Sce
     rng = Generator(PCG64(SeedSequence([seed, _SPLITS[split], index])))
     size = draw_size(rng, params.long_side)
     classes = pick_classes(rng, params)
-    place = draw_place(rng, classes, params.context_bias)
-    background = paint_background(rng, place, size, params.clutter)
+    kind = draw_background_kind(rng, classes, params.context_bias)
+    background = paint_background(rng, kind, size, params.clutter)
     items = arrange(rng, classes, background, params)
     image = _paint(rng, background, items)
     ids = np.array([0, *(item.label for item in items)], dtype=np.uint8)

@@ -31,22 +31,22 @@ class MaskedSamples:
 
 
 def train_segmentation(
-    net: SegmentationNet, given: MaskedSamples, params: Params, checkpoint: Path, description: str
+    net: SegmentationNet, data: MaskedSamples, params: Params, checkpoint: Path, description: str
 ) -> list[Record]:
-    """Fit `net` to the masks of `given`; returns the curve.
+    """Fit `net` to the masks of `data`; returns the curve.
 
     Trusted masks are drawn more often than others, and the teacher leaves them alone. With no others there
     is no teacher.
     """
     section = params.segmentation
-    samples = given.repeated(section.corrected_repeats)
-    shift = background_shift((load_mask(given.masks, sample) for sample in samples), section.background_prior)
-    taught = section.teacher.confidence < 1 and any(sample.name not in given.trusted for sample in samples)
-    target: Callable[[Sample], TargetParts] = partial(load_mask, given.masks)
+    samples = data.repeated(section.corrected_repeats)
+    shift = background_shift((load_mask(data.masks, sample) for sample in samples), section.background_prior)
+    taught = section.teacher.confidence < 1 and any(sample.name not in data.trusted for sample in samples)
+    target: Callable[[Sample], TargetParts] = partial(load_mask, data.masks)
     if taught:
-        target = partial(mask_and_correctable, given.masks, given.trusted, len(given.manifest.classes) + 1)
+        target = partial(mask_and_correctable, data.masks, data.trusted, len(data.manifest.classes) + 1)
     stream = TrainingStream(
-        given.manifest, samples, target, section.training, long_side=params.data.long_side, seed=params.seed
+        data.manifest, samples, target, section.training, long_side=params.data.long_side, seed=params.seed
     )
     encoder = list(net.model.get_submodule("encoder").parameters())
     return fit(

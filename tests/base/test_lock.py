@@ -52,8 +52,10 @@ def test_a_second_run_is_told_who_runs(
     holder: "subprocess.Popen[str]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock, "WAIT", 0.1)
-    said = rf"^evaluate@cam is already running in {tmp_path}, process {holder.pid}\. Wait for it, or stop it$"
-    with pytest.raises(UserError, match=said), stage_lock("evaluate@cam"):
+    message = (
+        rf"^evaluate@cam is already running in {tmp_path}, process {holder.pid}\. Wait for it, or stop it$"
+    )
+    with pytest.raises(UserError, match=message), stage_lock("evaluate@cam"):
         pytest.fail("both ran")
     with stage_lock("evaluate@full"):
         pass  # another stage

@@ -83,10 +83,10 @@ def test_stream_yields_results_one_by_one(monkeypatch: pytest.MonkeyPatch) -> No
         next(stream)
 
 
-@pytest.mark.parametrize("given", ["0", "-1", "two", "1.5"])
-def test_impossible_workers_are_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
-    monkeypatch.setenv(WORKERS, given)
-    with pytest.raises(ValueError, match=f"CAMSEG_WORKERS.*got '{given}'"):
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
+def test_impossible_workers_are_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(WORKERS, value)
+    with pytest.raises(ValueError, match=f"CAMSEG_WORKERS.*got '{value}'"):
         parallel_map(str, [1], description="test")
 
 
@@ -111,11 +111,11 @@ def test_reading_ahead_keeps_the_order_and_reads_in_a_thread_no_more_than_asked_
         threads.add(threading.get_ident())
         return str(item)
 
-    found = []
+    result = []
     for text in read_ahead(read, range(20), ahead=3):
-        found.append(text)
-        assert len(begun) <= len(found) + 3
-    assert found == [str(i) for i in range(20)]
+        result.append(text)
+        assert len(begun) <= len(result) + 3
+    assert result == [str(i) for i in range(20)]
     assert len(threads) == 1
     assert threading.get_ident() not in threads
     assert list(read_ahead(read, [])) == []

@@ -8,13 +8,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks.accuracy import Outcome, assignment, choosing_copy, markdown, named, seconds
-from tests.photos import make_photo_folder
+from tests.image_folder import make_image_folder
 
 
 def test_variants_are_a_name_and_values() -> None:
-    found = named("short: classifier.training.steps=20 segmentation.supervision=[cam,full] a.b=null")
-    assert found.name == "short"
-    assert found.values == {
+    variant = named("short: classifier.training.steps=20 segmentation.supervision=[cam,full] a.b=null")
+    assert variant.name == "short"
+    assert variant.values == {
         "classifier.training.steps": 20,
         "segmentation.supervision": ["cam", "full"],
         "a.b": None,
@@ -26,7 +26,7 @@ def test_variants_are_a_name_and_values() -> None:
 
 
 def test_choosing_never_touches_val(tmp_path: Path) -> None:
-    folder = make_photo_folder(tmp_path / "images")
+    folder = make_image_folder(tmp_path / "images")
     before = (folder / "labels.csv").read_bytes()
     with (folder / "labels.csv").open(newline="") as file:
         old = {row["image"]: row["split"] for row in csv.DictReader(file)}

@@ -49,6 +49,6 @@ def test_what_an_earlier_bench_left_is_no_correction(base: tuple[Path, Manifest]
     project = tmp_path / "project"
     correct(project, root, CLASSES, ["s/1", "s/2"])
     correct(project, root, CLASSES, ["s/3"])
-    found = inspect_store(project / "data/corrections", manifest, 1)
-    assert (list(found.masks), found.errors) == (["s/3"], ())
+    inspection = inspect_store(project / "data/corrections", manifest, 1)
+    assert (list(inspection.masks), inspection.errors) == (["s/3"], ())
     assert (read_mask(project / "data/corrections/s/3.png") == 2).all()

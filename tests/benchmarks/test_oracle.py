@@ -1,4 +1,4 @@
-"""Masks that know a part of the truth, by hand."""
+"""Masks that are ground truth in part, by hand."""
 
 import numpy as np
 
@@ -17,8 +17,8 @@ def test_only_the_outlines_come_from_our_mask() -> None:
     ground_truth = np.zeros((60, 80), np.uint8)  # diagonal 100: outlines reach 5 pixels
     ground_truth[:, 40:] = 1
     mask = np.full((60, 80), 2, np.uint8)
-    found = our_boundaries(mask, ground_truth)
-    assert (found[:, :35] == 0).all()
-    assert (found[:, 36:45] == 2).all()
-    assert (found[:, 46:] == 1).all()
+    mixed = our_boundaries(mask, ground_truth)
+    assert (mixed[:, :35] == 0).all()
+    assert (mixed[:, 36:45] == 2).all()
+    assert (mixed[:, 46:] == 1).all()
     assert our_boundaries(mask, np.ones_like(ground_truth)).tolist() == np.ones_like(ground_truth).tolist()

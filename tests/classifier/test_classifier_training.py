@@ -27,10 +27,10 @@ def test_a_mask_is_known_where_there_is_one(masks: Path, tmp_path: Path) -> None
     labels = torch.tensor([1.0, 0, 1, 0])
     torch.testing.assert_close(target(4, None, SAMPLE), labels)
     for folder, known in ((masks, 3), (tmp_path / "none", 255)):
-        found = target(4, folder, SAMPLE)
-        assert isinstance(found, tuple)
-        assert torch.equal(torch.as_tensor(found[0]), labels)
-        assert np.array_equal(found[1], np.full((24, 32), known))
+        result = target(4, folder, SAMPLE)
+        assert isinstance(result, tuple)
+        assert torch.equal(torch.as_tensor(result[0]), labels)
+        assert np.array_equal(result[1], np.full((24, 32), known))
 
 
 @pytest.mark.parametrize("supervised", [False, True])

@@ -67,14 +67,14 @@ def test_attention_by_hand(net: Classifier) -> None:
     with torch.no_grad():
         net.fc.weight.zero_()
         net.fc.weight[:2, :2] = torch.tensor([[1.0, 0.5], [-1, 0]])
-    found = attention(net, activations)
+    heatmaps = attention(net, activations)
     # relu([1, 2.5, 2]) / 2.5; the second class has negative heat only, the third none.
-    assert torch.allclose(found[0, :, 0], torch.tensor([[0.4, 1, 0.8], [0, 0, 0], [0, 0, 0]]))
+    assert torch.allclose(heatmaps[0, :, 0], torch.tensor([[0.4, 1, 0.8], [0, 0, 0], [0, 0, 0]]))
 
 
 def test_soft_mask_by_hand() -> None:
-    found = soft_mask(torch.tensor([0.0, 0.5, 0.6, 1.0]), GAIN)
-    assert torch.allclose(found, 1 / (1 + torch.tensor([5.0, 0, -1, -5]).exp()))
+    result = soft_mask(torch.tensor([0.0, 0.5, 0.6, 1.0]), GAIN)
+    assert torch.allclose(result, 1 / (1 + torch.tensor([5.0, 0, -1, -5]).exp()))
 
 
 def test_attention_mining_by_hand() -> None:
@@ -125,11 +125,11 @@ def test_the_loss_sends_a_gradient_through_the_attention_map(net: Classifier) ->
 def test_erasing_the_object_by_hand() -> None:
     images, labels = torch.rand(2, 3, 2, 2), torch.tensor([[1.0, 0], [0, 0]])
     heat = torch.tensor([[[0.2, 0.6], [0.5, 1]], [[1, 1], [1, 1]]])  # of an absent class: counts nothing
-    found = erase(images, heat[None].repeat(2, 1, 1, 1), labels, OBJECT)
+    erased = erase(images, heat[None].repeat(2, 1, 1, 1), labels, OBJECT)
     expected = images.clone()
     for y, x in ((0, 1), (1, 1)):
         expected[0, :, y, x] = torch.tensor(MEAN)
-    assert torch.equal(found, expected)  # the second image has no label
+    assert torch.equal(erased, expected)  # the second image has no label
 
 
 def test_erasing_the_background_by_hand() -> None:
@@ -137,13 +137,13 @@ def test_erasing_the_background_by_hand() -> None:
     heat = torch.zeros(2, 2, 1, 4)
     heat[0, 0, 0] = torch.tensor([1.0, 0.9, 0, 0.1])
     heat[1, 1, 0] = torch.tensor([0.2, 1.0, 0.8, 0])
-    found = erase(images, heat, labels, BACKGROUND)
+    erased = erase(images, heat, labels, BACKGROUND)
     mean = torch.tensor(MEAN)
     # Of the first: columns 2 and 3 go. Column 2 of the other image is hot, column 3 is not.
     first = torch.stack([images[0, :, 0, 0], images[0, :, 0, 1], mean, images[1, :, 0, 3]], 1)
     second = torch.stack([mean, images[1, :, 0, 1], images[1, :, 0, 2], images[0, :, 0, 3]], 1)
-    assert torch.equal(found[0, :, 0], first)
-    assert torch.equal(found[1, :, 0], second)
+    assert torch.equal(erased[0, :, 0], first)
+    assert torch.equal(erased[1, :, 0], second)
 
 
 def test_a_share_of_the_images_is_erased() -> None:
@@ -234,10 +234,10 @@ def test_attention_error_by_hand() -> None:
 def test_attention_error_leaves_out_open_pixels() -> None:
     heat, labels = torch.tensor([[[[0.5, 0.1, 0.8]]]]), torch.ones(1, 1)
     # Pixels 1 and 3 are known: ((0.5 - 1)^2 + 0.8^2) / 2
-    found = attention_error(heat, torch.tensor([[[1, 255, 0]]]), labels)
-    assert torch.allclose(found, torch.tensor((0.25 + 0.64) / 2))
+    error = attention_error(heat, torch.tensor([[[1, 255, 0]]]), labels)
+    assert torch.allclose(error, torch.tensor((0.25 + 0.64) / 2))
     other = attention_error(heat * torch.tensor([1.0, 9, 1]), torch.tensor([[[1, 255, 0]]]), labels)
-    assert torch.equal(found, other)
+    assert torch.equal(error, other)
     assert attention_error(heat, torch.full((1, 1, 3), 255), labels) == 0
     assert attention_error(heat, torch.tensor([[[0, 0, 0]]]), labels * 0) == 0  # a background image
 
@@ -249,17 +249,17 @@ def test_attention_error_against_a_literal_loop() -> None:
     masks[1], labels[2] = 255, False
     errors = []
     for n in range(5):
-        own = [
+        of_image = [
             np.mean(
                 [(heat[n, c, y, x] - (masks[n, y, x] == c + 1)) ** 2 for y, x in np.argwhere(masks[n] != 255)]
             )
             for c in np.flatnonzero(labels[n])
             if (masks[n] != 255).any()
         ]
-        errors += [np.mean(own)] if own else []
-    found = attention_error(torch.tensor(heat), torch.tensor(masks), torch.tensor(labels).float())
+        errors += [np.mean(of_image)] if of_image else []
+    error = attention_error(torch.tensor(heat), torch.tensor(masks), torch.tensor(labels).float())
     assert len(errors) < 5
-    assert found.item() == pytest.approx(np.mean(errors), abs=1e-6)
+    assert error.item() == pytest.approx(np.mean(errors), abs=1e-6)
 
 
 def test_attention_error_sends_a_gradient_through_the_attention_map(net: Classifier) -> None:

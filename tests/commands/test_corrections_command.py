@@ -192,7 +192,7 @@ def test_label_studio_annotations_go_before_predictions() -> None:
     require_kept("b/photo")
 
 
-def test_label_studio_names_photos_by_their_address() -> None:
+def test_label_studio_names_images_by_their_address() -> None:
     def rename(tasks: list[dict[str, object]]) -> None:
         tasks[:] = [task for task in tasks if task["data"]["name"] == "über all"]  # type: ignore[index]
         tasks[0]["data"] = {"image": "/data/upload/1/0a1b2c3d-%C3%BCber%20all.png"}

@@ -12,11 +12,11 @@ from pipeline.__main__ import main
 from pipeline.classifier.network import make_classifier, save_classifier
 from pipeline.data.images import read_image
 from pipeline.params import load_params
-from tests.photos import write_photo
+from tests.image_folder import write_image_file
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("disc", "square", "triangle")
-PHOTO = np.random.default_rng(0).integers(256, size=(48, 80, 3)).astype(np.uint8)
+IMAGE = np.random.default_rng(0).integers(256, size=(48, 80, 3)).astype(np.uint8)
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     save_classifier(Path("models/classifier"), make_classifier(load_params().classifier, CLASSES))
     for name in ("a.png", "b.png"):
-        write_photo(Path(name), PHOTO)
+        write_image_file(Path(name), IMAGE)
 
 
 def test_own_classifier_needs_no_option(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +44,7 @@ def test_own_classifier_needs_no_option(capsys: pytest.CaptureFixture[str]) -> N
             assert arrays["gradcam"].max() == 1
 
 
-def test_broken_photos_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:
+def test_broken_images_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.jpg").write_bytes(b"no image")
     assert main(["explain", "broken.jpg", "a.png", "missing.png", "--out", "out"]) == 1
     captured = capsys.readouterr()
@@ -54,8 +54,8 @@ def test_broken_photos_are_named_and_skipped(capsys: pytest.CaptureFixture[str])
     assert {folder.name for folder in Path("out").iterdir()} == {"a"}
 
 
-def test_photos_of_one_name_do_not_overwrite_each_other() -> None:
-    write_photo(Path("other/a.png"), PHOTO)
+def test_images_of_one_name_do_not_overwrite_each_other() -> None:
+    write_image_file(Path("other/a.png"), IMAGE)
     assert (
         main(["explain", "a.png", "other/a.png", "--classes", "disc", "--methods", "cam", "--out", "out"])
         == 0

@@ -22,7 +22,7 @@ SHIPPED = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("cat", "dog")
 SIZE = (24, 40)
 # name, labels, confidence
-PHOTOS = {"sub/sure": ((0,), 0.8), "sub/doubtful": ((1,), 0.6), "plain": ((), 1.0), "missed": ((0, 1), 0.3)}
+MASKS = {"sub/sure": ((0,), 0.8), "sub/doubtful": ((1,), 0.6), "plain": ((), 1.0), "missed": ((0, 1), 0.3)}
 
 
 def half(value: int) -> np.ndarray:
@@ -39,7 +39,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = SHIPPED.read_text()
     Path("params.yaml").write_text(params)
     samples = []
-    for name, (labels, _) in sorted(PHOTOS.items()):
+    for name, (labels, _) in sorted(MASKS.items()):
         image = np.random.default_rng(0).integers(256, size=(*SIZE, 3)).astype(np.uint8)
         write_image(Path(f"images/{name}.png"), image)
         samples.append(Sample(name, f"{name}.png", "", *SIZE, labels, "train", True, True))
@@ -62,7 +62,7 @@ def write_confidences(masks: str, *corrected: str) -> None:
     columns = ("name", "confidence", "corrected", "miou_before", "miou_after")
     rows = [
         {"name": name, "confidence": 1.0 if name in corrected else value, "corrected": int(name in corrected)}
-        for name, (_, value) in PHOTOS.items()
+        for name, (_, value) in MASKS.items()
     ]
     write_csv(Path(f"reports/pseudo_masks/{masks}/images.csv"), columns, rows)
 
@@ -79,7 +79,7 @@ def test_classes_come_in_turn_the_most_doubtful_first(
     assert main(["export", "png", "out", *options]) == 0
     confidences = read_confidence()
     assert list(confidences) == ["missed", "sub/doubtful", "sub/sure", "plain"]
-    assert confidences == {name: confidence for name, (_, confidence) in PHOTOS.items()}
+    assert confidences == {name: confidence for name, (_, confidence) in MASKS.items()}
     output = capsys.readouterr().out
     assert output.startswith(f"4 mask(s) of data/masks/{(options or ['', 'cam'])[1]} written to out")
     assert f"  {confidences['missed']:.2f}  missed\n" in output
@@ -87,7 +87,7 @@ def test_classes_come_in_turn_the_most_doubtful_first(
 
 
 def test_predictions_have_the_confidence_that_evaluate_wrote() -> None:
-    rows = [{"name": name, "confidence": 0.25, "miou": None} for name in PHOTOS]
+    rows = [{"name": name, "confidence": 0.25, "miou": None} for name in MASKS]
     write_csv(Path("reports/evaluation/cam/images.csv"), ("name", "confidence", "miou"), rows)
     assert main(["export", "png", "out", "--predictions", "cam"]) == 0
     assert list(read_confidence().values()) == [0.25] * 4
@@ -104,7 +104,7 @@ def test_corrected_masks_are_sure_and_come_last() -> None:
     assert read_confidence("corrected") == {"missed": 1}
 
 
-def test_true_masks_are_not_doubted() -> None:
+def test_ground_truth_is_sure() -> None:
     assert main(["export", "png", "out", "--masks", "full"]) == 0
     assert set(read_confidence().values()) == {1.0}
 

@@ -13,7 +13,7 @@ from pipeline.__main__ import main
 from pipeline.commands.segmentation_model import load_model
 from pipeline.data.images import read_image, read_mask
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
-from tests.photos import write_photo
+from tests.image_folder import write_image_file
 from tests.segmentation.nets import RedIsOne, half_red
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
@@ -25,8 +25,8 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RedIsOne:
     """A project with two images as the current folder, and the network that it loads."""
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(SHIPPED.read_text())
-    write_photo(Path("images/a/one.png"), half_red(24, 40))
-    write_photo(Path("images/b/one.png"), half_red(40, 32))
+    write_image_file(Path("images/a/one.png"), half_red(24, 40))
+    write_image_file(Path("images/b/one.png"), half_red(40, 32))
     red_is_one = RedIsOne()
     loaded = SegmentationNet(red_is_one, SegmentationConfig(CLASSES, 64)).eval()
     monkeypatch.setattr("pipeline.commands.predict_images.load_model", lambda folder: loaded)
@@ -84,7 +84,7 @@ def test_files_of_one_name_are_numbered_and_overlays_drawn_on_request() -> None:
 
 
 def test_names_that_some_disks_take_for_one_are_numbered() -> None:
-    write_photo(Path("ONE.png"), half_red(24, 40))
+    write_image_file(Path("ONE.png"), half_red(24, 40))
     assert main(["predict", "images/a/one.png", "ONE.png", "--out", "out"]) == 0
     assert [row[1] for row in read_areas()[1:]] == ["one.png", "ONE-2.png"]
 
@@ -99,8 +99,8 @@ def test_broken_files_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) 
     assert len(read_areas()) == 3
 
 
-def test_large_photos_go_in_tiles_of_the_working_size(net: RedIsOne) -> None:
-    write_photo(Path("large.png"), half_red(100, 300))
+def test_large_images_go_in_tiles_of_the_working_size(net: RedIsOne) -> None:
+    write_image_file(Path("large.png"), half_red(100, 300))
     assert main(["predict", "large.png", "images", "--tile", "--out", "out"]) == 0
     # 100 x 300 in tiles of 64 that share 16: 2 x 6; the small images whole
     assert net.sizes == [(64, 64)] * 12 + [(64, 64), (64, 64)]
@@ -110,8 +110,8 @@ def test_large_photos_go_in_tiles_of_the_working_size(net: RedIsOne) -> None:
     assert np.array_equal(mask, np.broadcast_to(np.arange(300) < 75, mask.shape))
 
 
-def test_without_tiles_large_photos_are_made_small(net: RedIsOne) -> None:
-    write_photo(Path("large.png"), half_red(100, 300))
+def test_without_tiles_large_images_are_made_small(net: RedIsOne) -> None:
+    write_image_file(Path("large.png"), half_red(100, 300))
     assert main(["predict", "large.png", "--out", "out"]) == 0
     assert net.sizes == [(32, 64)]
 
@@ -122,7 +122,7 @@ def test_an_output_folder_with_files_is_left_alone(capsys: pytest.CaptureFixture
     assert {file.name for file in Path("images").rglob("*") if file.is_file()} == {"one.png"}
 
 
-def test_a_folder_without_photos_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_images_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty").mkdir()
     assert main(["predict", "images", "empty", "--out", "out"]) == 2
     assert "empty: expected images (.jpg, " in capsys.readouterr().err
@@ -154,7 +154,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(
     net: RedIsOne, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(3):
-        write_photo(Path(f"images/c/{number}.png"), half_red(24, 40))
+        write_image_file(Path(f"images/c/{number}.png"), half_red(24, 40))
     command = ["predict", "images", "--overlay", "--out", "images/out"]  # below what is searched
     forward, seen = net.forward, net.sizes
 
@@ -170,7 +170,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(
     assert {file.name for file in out.iterdir()} == {"areas.csv", "masks", "overlays", "unfinished.json"}
     half = list(csv.reader((out / "areas.csv").read_text().splitlines()))
     assert [row[0] for row in half] == ["image", "images/a/one.png", "images/b/one.png", "images/c/0.png"]
-    write_photo(Path("images/b/one.png"), half_red(32, 40))  # what has changed is done again
+    write_image_file(Path("images/b/one.png"), half_red(32, 40))  # what has changed is done again
     Path("images/c/0.png").unlink()  # and what is gone leaves nothing
     Path("images/out/masks/.one.png.x.part").touch()
     seen.clear()
@@ -212,15 +212,15 @@ def test_another_model_does_not_go_on(net: RedIsOne, monkeypatch: pytest.MonkeyP
     assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}
 
 
-def test_a_run_without_a_readable_photo_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_a_readable_image_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "fotos.png", "--out", "out"]) == 1
     assert "skipped: fotos.png: no such file" in capsys.readouterr().err
     assert not Path("out").exists()
 
 
-def test_hidden_files_are_no_photos() -> None:
+def test_hidden_files_are_no_images() -> None:
     Path("images/a/._one.png").write_bytes(b"of a Mac")
     Path("images/.trash").mkdir()
-    write_photo(Path("images/.trash/old.png"), half_red(24, 40))
+    write_image_file(Path("images/.trash/old.png"), half_red(24, 40))
     assert main(["predict", "images", "--out", "out"]) == 0
     assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}

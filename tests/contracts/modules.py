@@ -33,22 +33,22 @@ def imported_names(module: str) -> set[str]:
 
 def imported_modules(module: str) -> set[str]:
     """Modules of the package that a module imports, with the `__init__` of each package on the way."""
-    found: set[str] = set()
+    result: set[str] = set()
     for name in imported_names(module):
         parts = name.split(".")
         for length in range(1, len(parts) + 1) if parts[0] == "pipeline" else ():
             path = "/".join(parts[:length])
-            found |= {file for file in (f"{path}.py", f"{path}/__init__.py") if file in MODULES}
-    return found
+            result |= {file for file in (f"{path}.py", f"{path}/__init__.py") if file in MODULES}
+    return result
 
 
 def closure(module: str) -> set[str]:
     """`module` and all modules of the package that it imports, directly or not."""
-    found, todo = set(), {module}
+    result, todo = set(), {module}
     while todo:
-        found |= todo
-        todo = {other for one in todo for other in imported_modules(one)} - found
-    return found
+        result |= todo
+        todo = {other for one in todo for other in imported_modules(one)} - result
+    return result
 
 
 def room(module: str) -> str:

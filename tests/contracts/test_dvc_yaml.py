@@ -57,7 +57,7 @@ def is_load(node: ast.AST) -> bool:
 
 def reads_in(scope: ast.AST, names: set[str]) -> set[str]:
     """`section.key`s read from all of the params, which `scope` knows under `names` or loads itself."""
-    found: set[str] = set()
+    result: set[str] = set()
     chains = [node for node in ast.walk(scope) if isinstance(node, ast.Attribute)]
     inner = {id(node.value) for node in chains}
     for chain in (node for node in chains if id(node) not in inner):
@@ -66,12 +66,12 @@ def reads_in(scope: ast.AST, names: set[str]) -> set[str]:
             attributes.insert(0, root.attr)
             root = root.value  # type: ignore[assignment]
         if is_load(root) or (isinstance(root, ast.Name) and root.id in names):
-            found |= (
+            result |= (
                 fields(".".join(attributes))
                 if attributes[0] in Params.model_fields
                 else method_reads(attributes[0])
             )
-    return found
+    return result
 
 
 def method_reads(name: str) -> set[str]:
@@ -82,15 +82,15 @@ def method_reads(name: str) -> set[str]:
 
 def reads(module: str) -> set[str]:
     """`section.key`s that the functions of a module read from all of the params."""
-    found: set[str] = set()
+    result: set[str] = set()
     for function in (n for n in ast.walk(tree(module)) if isinstance(n, ast.FunctionDef)):
         arguments = [*function.args.args, *function.args.kwonlyargs]
         names = {a.arg for a in arguments if a.annotation and ast.unparse(a.annotation) == "Params"}
         for node in ast.walk(function):
             if isinstance(node, ast.Assign) and is_load(node.value):
                 names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-        found |= reads_in(function, names)
-    return found
+        result |= reads_in(function, names)
+    return result
 
 
 def test_every_stage_has_a_module_and_every_module_a_stage() -> None:

@@ -41,22 +41,22 @@ def test_every_module_has_a_layer() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_down(module: str) -> None:
-    own = room(module)
+    importer = room(module)
     for other in map(room, imported_modules(module)):
         # Rooms of one layer do not know each other: stages join them through files.
-        assert other == own or LEVELS[other] < LEVELS[own], f"{module} imports {other}"
+        assert other == importer or LEVELS[other] < LEVELS[importer], f"{module} imports {other}"
 
 
 def others_below(module: str) -> set[str]:
     """All that a module imports in the end, without what the `__init__` of a package hands on."""
-    found: set[str] = set()
+    result: set[str] = set()
     todo = {module}
     while todo:
         imported = imported_modules(todo.pop())
-        new = {other for other in imported if not other.endswith("__init__.py")} - found
-        found |= new
+        new = {other for other in imported if not other.endswith("__init__.py")} - result
+        result |= new
         todo |= new
-    return found
+    return result
 
 
 @pytest.mark.parametrize("module", MODULES)

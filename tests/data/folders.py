@@ -10,16 +10,16 @@ import numpy as np
 from pipeline.data.inspection import Inspection, inspect_folder
 from pipeline.data.manifest import Sample
 from pipeline.params import Source
-from tests.photos import data_params, write_photo
+from tests.image_folder import data_params, write_image_file
 
 SIZE = (6, 8)  # height, width in pixels
 
 
-def add_photos(folder: Path, *names: str) -> None:
+def add_images(folder: Path, *names: str) -> None:
     """Write grey noise of the usual size to each of `names`."""
     for index, name in enumerate(names):
         noise = np.random.default_rng(index).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
-        write_photo(folder / name, noise)
+        write_image_file(folder / name, noise)
 
 
 def inspect(source: Source, folder: Path, **changes: object) -> Inspection:
@@ -27,17 +27,17 @@ def inspect(source: Source, folder: Path, **changes: object) -> Inspection:
     return inspect_folder(source, folder, data_params(**changes), 0)
 
 
-def samples(found: Inspection) -> dict[str, Sample]:
+def samples(inspection: Inspection) -> dict[str, Sample]:
     """The samples by name; there must be no errors."""
-    assert found.manifest is not None, found.errors
-    return {sample.name: sample for sample in found.manifest.samples}
+    assert inspection.manifest is not None, inspection.errors
+    return {sample.name: sample for sample in inspection.manifest.samples}
 
 
-def labels(found: Inspection) -> dict[str, tuple[str, ...]]:
+def labels(inspection: Inspection) -> dict[str, tuple[str, ...]]:
     """The names of the labels of each sample."""
-    named = samples(found)
-    assert found.manifest is not None
-    classes = found.manifest.classes
+    named = samples(inspection)
+    assert inspection.manifest is not None
+    classes = inspection.manifest.classes
     return {name: tuple(classes[i] for i in sample.labels) for name, sample in named.items()}
 
 
@@ -49,7 +49,7 @@ def write_json(file: Path, value: Any) -> None:
 def make_coco(folder: Path, **changes: Any) -> dict[str, Any]:
     """Four images: a cat and a dog that overlap, a dog by run lengths, a crowd of cats, nothing."""
     names = [f"{name}.jpg" for name in ("both", "dog", "crowd", "empty")]
-    add_photos(folder / "images", *names)
+    add_images(folder / "images", *names)
     box = {"iscrowd": 0, "area": 1, "bbox": [0, 0, 1, 1]}
     document: dict[str, Any] = {
         "images": [
@@ -84,12 +84,12 @@ def make_coco(folder: Path, **changes: Any) -> dict[str, Any]:
 
 def make_voc(folder: Path, objects: Mapping[str, Sequence[tuple[str, int]]]) -> None:
     """Images with objects (name, difficult), without lists and masks."""
-    add_photos(folder / "JPEGImages", *(f"{name}.jpg" for name in objects))
+    add_images(folder / "JPEGImages", *(f"{name}.jpg" for name in objects))
     (folder / "Annotations").mkdir()
-    for name, inside in objects.items():
+    for name, of_image in objects.items():
         text = "".join(
             f"<object><name>{n}</name><difficult>{d}</difficult><part><name>head</name></part></object>"
-            for n, d in inside
+            for n, d in of_image
         )
         (folder / "Annotations" / f"{name}.xml").write_text(f"<annotation>{text}</annotation>")
 

@@ -7,53 +7,53 @@ import numpy as np
 from PIL import Image
 
 from tests.data.folders import inspect, labels
-from tests.photos import write_photo
+from tests.image_folder import write_image_file
 
-PhotoFolder = Callable[..., Path]
+ImageFolder = Callable[..., Path]
 
 
 def break_some(folder: Path) -> None:
     (folder / "images" / "photo-00.jpg").write_bytes(b"no image")
     (folder / "images" / "photo-01.jpg").unlink()
     (folder / "masks" / "photo-02.png").write_bytes(b"no image")
-    write_photo(folder / "masks" / "photo-03.png", np.zeros((99, 98), np.uint8))  # larger than its image
+    write_image_file(folder / "masks" / "photo-03.png", np.zeros((99, 98), np.uint8))  # larger than its image
 
 
-def test_bad_images_are_errors_or_left_out(photo_folder: PhotoFolder) -> None:
-    folder = photo_folder()
+def test_bad_images_are_errors_or_left_out(image_folder: ImageFolder) -> None:
+    folder = image_folder()
     break_some(folder)
     assert len(inspect("csv", folder).errors) == 4
-    found = inspect("csv", folder, on_bad_image="skip")
-    assert found.errors == ()
-    assert sorted(labels(found)) == [f"photo-{i:02d}" for i in range(4, 12)]
+    inspection = inspect("csv", folder, on_bad_image="skip")
+    assert inspection.errors == ()
+    assert sorted(labels(inspection)) == [f"photo-{i:02d}" for i in range(4, 12)]
     for name in ("photo-00.jpg", "photo-01.jpg", "photo-02.png", "photo-03.png"):
-        (line,) = [line for line in found.warnings if name in line]
+        (line,) = [line for line in inspection.warnings if name in line]
         assert line.endswith("It is left out (data.on_bad_image).")
 
 
-def test_nothing_left_is_an_error(photo_folder: PhotoFolder) -> None:
-    folder = photo_folder()
+def test_nothing_left_is_an_error(image_folder: ImageFolder) -> None:
+    folder = image_folder()
     for file in (folder / "images").iterdir():
         file.write_bytes(b"")
-    found = inspect("csv", folder, on_bad_image="skip")
-    assert any("expected at least one image, got none" in line for line in found.errors)
+    inspection = inspect("csv", folder, on_bad_image="skip")
+    assert any("expected at least one image, got none" in line for line in inspection.errors)
 
 
-def test_large_pictures_need_the_parameter(photo_folder: PhotoFolder) -> None:
-    folder = photo_folder()
+def test_large_images_need_the_parameter(image_folder: ImageFolder) -> None:
+    folder = image_folder()
     Image.new("RGB", (80, 56)).resize((2000, 1400)).save(folder / "images" / "photo-00.jpg")
     (folder / "masks" / "photo-00.png").unlink()
     (error,) = inspect("csv", folder, max_megapixels=2.5).errors
     assert "photo-00.jpg (labels.csv, line 2)" in error
     assert "at most 2.5 megapixels, got 1400 x 2000" in error
-    found = inspect("csv", folder, max_megapixels=2.8)
-    assert found.manifest is not None
-    first = found.manifest.samples[0]
-    assert found.manifest.image(first).shape == (first.height, first.width, 3) == (1400, 2000, 3)
+    inspection = inspect("csv", folder, max_megapixels=2.8)
+    assert inspection.manifest is not None
+    first = inspection.manifest.samples[0]
+    assert inspection.manifest.image(first).shape == (first.height, first.width, 3) == (1400, 2000, 3)
 
 
-def test_a_mask_that_is_a_link_to_elsewhere_is_refused(photo_folder: PhotoFolder, tmp_path: Path) -> None:
-    folder = photo_folder()
+def test_a_mask_that_is_a_link_to_elsewhere_is_refused(image_folder: ImageFolder, tmp_path: Path) -> None:
+    folder = image_folder()
     mask = folder / "masks" / "photo-00.png"
     mask.rename(tmp_path / "secret.png")
     mask.symlink_to(tmp_path / "secret.png")

@@ -23,8 +23,8 @@ from pipeline.data.inspection import Inspection, write_ground_truth
 from pipeline.data.sources.parse import detect_source
 from pipeline.params import Source
 from tests.data.folders import inspect, make_coco, make_voc, write_list
-from tests.data.test_sources import CVAT, VOC, add_photos, make_labelstudio
-from tests.photos import make_photo_folder
+from tests.data.test_sources import CVAT, VOC, add_images, make_labelstudio
+from tests.image_folder import make_image_folder
 
 COUNT = int(os.environ.get("CAMSEG_FUZZ", "25"))
 FUZZ = settings(max_examples=COUNT, deadline=None, suppress_health_check=list(HealthCheck))
@@ -75,7 +75,7 @@ TOKENS = st.sampled_from(
 
 
 def make_csv(folder: Path) -> None:
-    make_photo_folder(folder, images=4)
+    make_image_folder(folder, images=4)
     (folder / "classes.txt").write_text("disc\nsquare\ntriangle\n")
     (folder / "labelmap.txt").write_text("background:0,0,0::\ndisc:1,2,3::\n")
 
@@ -87,7 +87,7 @@ def make_voc_year(folder: Path) -> None:
 
 
 def make_cvat(folder: Path) -> None:
-    add_photos(folder, "images/a.jpg", "images/x/b.jpg", "images/c.jpg", "images/d.jpg")
+    add_images(folder, "images/a.jpg", "images/x/b.jpg", "images/c.jpg", "images/d.jpg")
     (folder / "annotations.xml").write_text(CVAT)
 
 
@@ -130,7 +130,7 @@ def audit() -> None:
 
 
 def test_the_guard_sees_what_is_opened(tmp_path: Path) -> None:
-    add_photos(tmp_path, SECRET, "images/a.jpg")
+    add_images(tmp_path, SECRET, "images/a.jpg")
     (tmp_path / "images" / "link.jpg").symlink_to(tmp_path / SECRET)
     with guarded(tmp_path / "images"):
         (tmp_path / "images" / "a.jpg").read_bytes()
@@ -142,13 +142,13 @@ def examine(source: Source, folder: Path) -> None:
     """Read the folder; whatever is in it, what comes out is whole."""
     with guarded(folder):
         detect_source(folder)
-        found: Inspection = inspect(source, folder)
-        lines = (*found.errors, *found.warnings)
-        assert (found.manifest is None) == bool(found.errors)
+        inspection: Inspection = inspect(source, folder)
+        lines = (*inspection.errors, *inspection.warnings)
+        assert (inspection.manifest is None) == bool(inspection.errors)
         assert all(line.isprintable() for line in lines)
-        if found.manifest is not None:
-            write_ground_truth(found, folder.parent / "full")
-            for sample in found.manifest.samples:
+        if inspection.manifest is not None:
+            write_ground_truth(inspection, folder.parent / "full")
+            for sample in inspection.manifest.samples:
                 files.safe_join(folder, sample.image)
 
 
@@ -159,7 +159,7 @@ def fresh(source: Source) -> Iterator[Path]:
         folder = top / "images"
         folder.mkdir()
         FOLDERS[source][0](folder)
-        add_photos(top, SECRET)
+        add_images(top, SECRET)
         (folder / "link.jpg").symlink_to(top / SECRET)
         yield folder
     finally:
@@ -251,7 +251,7 @@ def test_folders_of_any_name(data: st.DataObject) -> None:
         words = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12)
         for index, name in enumerate(data.draw(st.lists(words, min_size=1, max_size=4))):
             if name not in (".", ".."):
-                add_photos(top / "images" / name, f"{index}.jpg", f"{index}b.jpg")
+                add_images(top / "images" / name, f"{index}.jpg", f"{index}b.jpg")
         (top / "images").mkdir(exist_ok=True)
         examine("imagefolder", top / "images")
     finally:

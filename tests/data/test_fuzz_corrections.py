@@ -28,7 +28,7 @@ from pipeline.export.png import export_png
 from pipeline.export.voc import export_voc
 from pipeline.formats.labelstudio_rle import BrushError, draw_brush, encode_brush
 from pipeline.params import load_params
-from tests.data.folders import SIZE, add_photos
+from tests.data.folders import SIZE, add_images
 from tests.data.test_fuzz import FUZZ, NAMES, SECRET, TOKENS, VALUES, audit, guarded, paths_of, replaced
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
@@ -58,7 +58,7 @@ def fresh(name: str) -> Iterator[Path]:
     top = Path(tempfile.mkdtemp(prefix="fuzz"))
     try:
         project, out = top / "project", top / "project" / "out"
-        add_photos(project, "images/a.jpg", "images/b.jpg")
+        add_images(project, "images/a.jpg", "images/b.jpg")
         samples = [Sample(n, f"{n}.jpg", "", *SIZE, (0, 1), "train", False, False) for n in ("a", "b")]
         write_manifest(project / "data/prepared", Manifest("images", CLASSES, tuple(samples)))
         items = []
@@ -66,9 +66,9 @@ def fresh(name: str) -> Iterator[Path]:
             mask = project / "made" / f"{sample.name}.png"
             ids = np.random.default_rng(index).choice([0, 1, 2, 255], SIZE)
             write_mask(mask, ids.astype(np.uint8))
-            photo = project / "images" / sample.image
+            image = project / "images" / sample.image
             items.append(
-                ExportItem(sample.name, photo, mask, *SIZE, "train", sample.labels, 0.5, corrected=False)
+                ExportItem(sample.name, image, mask, *SIZE, "train", sample.labels, 0.5, corrected=False)
             )
         match name:
             case "labelstudio":
@@ -76,7 +76,7 @@ def fresh(name: str) -> Iterator[Path]:
             case _:
                 exports = {"png": export_png, "voc": export_voc, "coco": export_coco, "cvat": export_cvat}
                 exports[name](items, CLASSES, out)
-        add_photos(top, SECRET)
+        add_images(top, SECRET)
         (out / "link.jpg").symlink_to(top / SECRET)
         with chdir(project):
             yield Path("out")
@@ -86,13 +86,13 @@ def fresh(name: str) -> Iterator[Path]:
 
 def add(path: Path) -> None:
     """Add `path`: what is kept then is whole, and after a refusal nothing is."""
-    said = StringIO()
-    with guarded(Path.cwd()), redirect_stderr(said), redirect_stdout(StringIO()):
+    output = StringIO()
+    with guarded(Path.cwd()), redirect_stderr(output), redirect_stdout(StringIO()):
         status = main(["corrections", "add", str(path)])
     kept = [file for file in Path("data/corrections").rglob("*") if file.is_file()]
     assert status in (0, 2)
     assert bool(kept) == (status == 0)
-    assert "error" in said.getvalue() or "camseg: " in said.getvalue() or not status
+    assert "error" in output.getvalue() or "camseg: " in output.getvalue() or not status
     for file in kept:
         assert file.parent == Path("data/corrections")
         assert file.name in ("a.png", "b.png", "classes.txt")

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.data import images as pictures
+from pipeline.data import images
 from pipeline.data.images import ImageError
 from pipeline.formats.palette import voc_palette
 
@@ -25,10 +25,10 @@ def save(file: Path, pixels: np.ndarray, **options: Any) -> Path:
     return file
 
 
-def test_picture_comes_back_as_written(tmp_path: Path) -> None:
-    pictures.write_image(tmp_path / "a.png", RGB)
-    np.testing.assert_array_equal(pictures.read_image(tmp_path / "a.png"), RGB)
-    assert pictures.image_size(tmp_path / "a.png") == (2, 4)
+def test_image_comes_back_as_written(tmp_path: Path) -> None:
+    images.write_image(tmp_path / "a.png", RGB)
+    np.testing.assert_array_equal(images.read_image(tmp_path / "a.png"), RGB)
+    assert images.image_size(tmp_path / "a.png") == (2, 4)
 
 
 # Pixel (0, 0) of the upright image by EXIF orientation, as (row, column) of the stored 2 x 4 one:
@@ -43,8 +43,8 @@ def test_exif_rotation_is_applied(
     exif = Image.Exif()
     exif[0x0112] = orientation
     file = save(tmp_path / "a.png", RGB, exif=exif)
-    upright = pictures.read_image(file)
-    assert upright.shape[:2] == pictures.image_size(file) == size
+    upright = images.read_image(file)
+    assert upright.shape[:2] == images.image_size(file) == size
     np.testing.assert_array_equal(upright[0, 0], RGB[corner])
 
 
@@ -53,28 +53,26 @@ def test_exif_rotation_is_applied(
     "exif",
     [b"Exif\0\0no TIFF header", b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x09" + bytes(7)],
 )
-def test_exif_that_says_nothing_leaves_the_picture_as_stored(
-    tmp_path: Path, suffix: str, exif: bytes
-) -> None:
+def test_exif_that_says_nothing_leaves_the_image_as_stored(tmp_path: Path, suffix: str, exif: bytes) -> None:
     file = save(tmp_path / f"a.{suffix}", RGB, exif=exif)
-    assert pictures.read_image(file).shape == (2, 4, 3)
-    assert pictures.image_size(file) == (2, 4)
-    assert pictures.image_format(file)[1] is False
+    assert images.read_image(file).shape == (2, 4, 3)
+    assert images.image_size(file) == (2, 4)
+    assert images.image_format(file)[1] is False
 
 
 def test_grey_rgba_and_16_bit_become_rgb(tmp_path: Path) -> None:
     grey = RGB[..., 0]
     expected = np.stack([grey] * 3, axis=-1)
-    np.testing.assert_array_equal(pictures.read_image(save(tmp_path / "grey.png", grey)), expected)
+    np.testing.assert_array_equal(images.read_image(save(tmp_path / "grey.png", grey)), expected)
     # 16 bits: the high byte counts, so 257 * v becomes v.
     deep = save(tmp_path / "deep.png", grey.astype(np.uint16) * 257)
-    np.testing.assert_array_equal(pictures.read_image(deep), expected)
-    assert pictures.read_image(save(tmp_path / "dot.png", grey[:1, :1])).shape == (1, 1, 3)
+    np.testing.assert_array_equal(images.read_image(deep), expected)
+    assert images.read_image(save(tmp_path / "dot.png", grey[:1, :1])).shape == (1, 1, 3)
 
 
 def test_transparent_parts_are_white(tmp_path: Path) -> None:
     rgba = np.concatenate([RGB, np.array([[[0], [255], [51], [255]]] * 2, np.uint8)], axis=-1)
-    shown = pictures.read_image(save(tmp_path / "rgba.png", rgba))
+    shown = images.read_image(save(tmp_path / "rgba.png", rgba))
     assert shown[0, 0].tolist() == [255, 255, 255]
     np.testing.assert_array_equal(shown[:, 1::2], RGB[:, 1::2])
     # Alpha 51 is a fifth: 0.2 * (60, 70, 80) + 0.8 * 255.
@@ -82,20 +80,20 @@ def test_transparent_parts_are_white(tmp_path: Path) -> None:
     palette = Image.fromarray(np.array([[0, 1]], np.uint8))
     palette.putpalette([10, 20, 30, 40, 50, 60])
     palette.save(tmp_path / "p.png", transparency=0)
-    assert pictures.read_image(tmp_path / "p.png").tolist() == [[[255, 255, 255], [40, 50, 60]]]
+    assert images.read_image(tmp_path / "p.png").tolist() == [[[255, 255, 255], [40, 50, 60]]]
     grey = np.dstack([RGB[..., 0], np.full((2, 4), 0, np.uint8)])
-    assert (pictures.read_image(save(tmp_path / "la.png", grey)) == 255).all()
+    assert (images.read_image(save(tmp_path / "la.png", grey)) == 255).all()
 
 
-def test_floating_point_picture_is_refused(tmp_path: Path) -> None:
+def test_floating_point_image_is_refused(tmp_path: Path) -> None:
     file = save(tmp_path / "a.tif", RGB[..., 0].astype(np.float32))
     with pytest.raises(ImageError, match=r"a\.tif: expected 8 or 16 bits"):
-        pictures.read_image(file)
+        images.read_image(file)
 
 
 def test_mask_comes_back_as_written_in_voc_colours(tmp_path: Path) -> None:
-    pictures.write_mask(tmp_path / "m.png", IDS)
-    np.testing.assert_array_equal(pictures.read_mask(tmp_path / "m.png"), IDS)
+    images.write_mask(tmp_path / "m.png", IDS)
+    np.testing.assert_array_equal(images.read_mask(tmp_path / "m.png"), IDS)
     image = Image.open(tmp_path / "m.png")
     assert image.mode == "P"
     # VOC: 1 aeroplane dark red, 2 bicycle dark green, 3 bird olive, 255 border light grey.
@@ -109,32 +107,32 @@ def test_mask_comes_back_as_written_in_voc_colours(tmp_path: Path) -> None:
 def test_grey_masks_hold_ids(tmp_path: Path, dtype: type) -> None:
     suffix = "tif" if dtype is np.int32 else "png"
     file = save(tmp_path / f"m.{suffix}", IDS.astype(dtype))
-    mask = pictures.read_mask(file)
+    mask = images.read_mask(file)
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, IDS)
 
 
 def test_black_and_white_mask_holds_0_and_1(tmp_path: Path) -> None:
     file = save(tmp_path / "m.png", IDS > 1)
-    np.testing.assert_array_equal(pictures.read_mask(file), [[0, 0, 1], [1, 1, 0]])
+    np.testing.assert_array_equal(images.read_mask(file), [[0, 0, 1], [1, 1, 0]])
 
 
 def test_palette_of_any_order_keeps_its_ids(tmp_path: Path) -> None:
     image = Image.fromarray(IDS)
     image.putpalette([255 - value % 256 for value in range(768)])
     image.save(tmp_path / "m.png")
-    np.testing.assert_array_equal(pictures.read_mask(tmp_path / "m.png"), IDS)
+    np.testing.assert_array_equal(images.read_mask(tmp_path / "m.png"), IDS)
 
 
 def test_colour_masks_and_large_ids_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"m\.png: expected a mask of one channel.* got mode RGB"):
-        pictures.read_mask(save(tmp_path / "m.png", RGB))
+        images.read_mask(save(tmp_path / "m.png", RGB))
     rgba = save(tmp_path / "n.png", np.zeros((2, 3, 4), np.uint8))
     with pytest.raises(ImageError, match="got mode RGBA"):
-        pictures.read_mask(rgba)
+        images.read_mask(rgba)
     large = save(tmp_path / "l.png", IDS.astype(np.uint16) + 1)
     with pytest.raises(ImageError, match=r"expected ids 0\.\.255, got 1\.\.256"):
-        pictures.read_mask(large)
+        images.read_mask(large)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp"])
@@ -145,22 +143,22 @@ def test_truncated_files_are_named(tmp_path: Path, suffix: str) -> None:
     for length in (0, 3, len(whole) // 2, len(whole) - 60):
         file.write_bytes(whole[:length])
         with pytest.raises(ImageError, match=rf"a\.{suffix}: cannot be read"):
-            pictures.read_image(file)
+            images.read_image(file)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"a\.png: no such file"):
-        pictures.read_image(tmp_path / "a.png")
+        images.read_image(tmp_path / "a.png")
     with pytest.raises(ImageError, match=r"a\.png: no such file"):
-        pictures.image_size(tmp_path / "a.png")
+        images.image_size(tmp_path / "a.png")
 
 
 def test_content_decides_and_not_the_suffix(tmp_path: Path) -> None:
     Image.fromarray(RGB).save(tmp_path / "a.jpg", format="PNG")
-    np.testing.assert_array_equal(pictures.read_image(tmp_path / "a.jpg"), RGB)
+    np.testing.assert_array_equal(images.read_image(tmp_path / "a.jpg"), RGB)
     Image.fromarray(RGB).save(tmp_path / "a.png", format="EPS")  # a program of its own would draw it
     with pytest.raises(ImageError, match=r"a\.png: cannot be read"):
-        pictures.read_image(tmp_path / "a.png")
+        images.read_image(tmp_path / "a.png")
 
 
 def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
@@ -168,7 +166,7 @@ def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
     ink = np.zeros((2, 3, 4), np.uint8)
     ink[0, 0, 0] = 255
     Image.fromarray(ink, "CMYK").save(tmp_path / "a.tif")
-    shown = pictures.read_image(tmp_path / "a.tif")
+    shown = images.read_image(tmp_path / "a.tif")
     assert shown[0, 0].tolist() == [0, 255, 255]
     assert shown[1, 2].tolist() == [255, 255, 255]
 
@@ -178,14 +176,14 @@ def test_first_frame_of_a_film(tmp_path: Path, suffix: str) -> None:
     frames = [Image.new("RGB", (4, 2), colour) for colour in ((255, 0, 0), (0, 0, 255))]
     options = {"lossless": True} if suffix == "webp" else {}
     frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:], **options)
-    assert pictures.read_image(tmp_path / f"a.{suffix}").tolist() == [[[255, 0, 0]] * 4] * 2
+    assert images.read_image(tmp_path / f"a.{suffix}").tolist() == [[[255, 0, 0]] * 4] * 2
 
 
-def test_large_pictures_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
+def test_large_images_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
     file = save(tmp_path / "a.png", np.zeros((1000, 2000), np.uint8))
-    assert pictures.read_image(file, max_megapixels=2).shape == (1000, 2000, 3)
+    assert images.read_image(file, max_megapixels=2).shape == (1000, 2000, 3)
     expected = r"a\.png: expected at most 1\.9 megapixels, got 1000 x 2000.*data\.max_megapixels"
-    for read in (pictures.read_image, pictures.read_mask):
+    for read in (images.read_image, images.read_mask):
         with pytest.raises(ImageError, match=expected):
             read(file, max_megapixels=1.9)
     # A header that asks for 65000 x 65000 pixels, 12 GB: nothing after it is read.
@@ -195,23 +193,23 @@ def test_large_pictures_are_refused_before_they_are_decoded(tmp_path: Path) -> N
     content[18:26] = np.array([65000, 65000], "<i4").tobytes()
     bomb.write_bytes(content)
     with pytest.raises(ImageError, match="got 65000 x 65000"):
-        pictures.read_image(bomb)
+        images.read_image(bomb)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp", "gif", "jpg"])
-def test_the_limit_of_pil_stops_no_picture_and_stays_as_it_is(
+def test_the_limit_of_pil_stops_no_image_and_stays_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     file = save(tmp_path / f"a.{suffix}", np.zeros((20, 30, 3), np.uint8))
     for limit in (500, 200):  # 600 pixels: PIL warns of more than its limit, and refuses more than twice that
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-        assert pictures.read_image(file).shape == (20, 30, 3)
-        assert pictures.image_size(file) == (20, 30)
+        assert images.read_image(file).shape == (20, 30, 3)
+        assert images.image_size(file) == (20, 30)
         with pytest.raises(ImageError, match=r"at most 0\.0005 megapixels"):
-            pictures.read_image(file, 0.0005)
+            images.read_image(file, 0.0005)
         file.with_name("broken").write_bytes(file.read_bytes()[:20])
         with pytest.raises(ImageError):
-            pictures.read_image(file.with_name("broken"))
+            images.read_image(file.with_name("broken"))
         assert limit == Image.MAX_IMAGE_PIXELS
 
 
@@ -221,41 +219,41 @@ def test_the_last_of_several_readers_gives_pil_its_limit_back(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
     file = save(tmp_path / "a.png", np.zeros((20, 30, 3), np.uint8))
     with ThreadPoolExecutor(8) as pool:
-        shapes = list(pool.map(lambda _: pictures.read_image(file).shape, range(400)))
+        shapes = list(pool.map(lambda _: images.read_image(file).shape, range(400)))
     assert set(shapes) == {(20, 30, 3)}
     assert Image.MAX_IMAGE_PIXELS == 200
 
 
 def test_masks_in_voc_colours_become_ids(tmp_path: Path) -> None:
     colours = voc_palette()[IDS]
-    np.testing.assert_array_equal(pictures.read_mask(save(tmp_path / "m.png", colours)), IDS)
+    np.testing.assert_array_equal(images.read_mask(save(tmp_path / "m.png", colours)), IDS)
     opaque = np.dstack([colours, np.full(IDS.shape, 255, np.uint8)])
-    np.testing.assert_array_equal(pictures.read_mask(save(tmp_path / "n.png", opaque)), IDS)
+    np.testing.assert_array_equal(images.read_mask(save(tmp_path / "n.png", opaque)), IDS)
     colours[1, 2] = 1, 2, 3
     with pytest.raises(ImageError, match=r"colour \(1, 2, 3\) in row 1, column 2"):
-        pictures.read_mask(save(tmp_path / "m.png", colours))
+        images.read_mask(save(tmp_path / "m.png", colours))
 
 
 def test_masks_in_colours_of_a_table(tmp_path: Path) -> None:
     table = {(0, 0, 0): 0, (9, 8, 7): 2, (255, 255, 255): 255}
     colours = np.array([[[0, 0, 0], [9, 8, 7], [255, 255, 255]]], np.uint8)
-    assert pictures.read_mask(save(tmp_path / "m.png", colours), table).tolist() == [[0, 2, 255]]
+    assert images.read_mask(save(tmp_path / "m.png", colours), table).tolist() == [[0, 2, 255]]
     colours[0, 0] = 128, 0, 0  # VOC's first class, but not in the table
     with pytest.raises(ImageError, match=r"labelmap\.txt, got mode RGB with the colour \(128, 0, 0\)"):
-        pictures.read_mask(save(tmp_path / "m.png", colours), table)
+        images.read_mask(save(tmp_path / "m.png", colours), table)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_broken_bytes_give_a_picture_or_its_error(tmp_path: Path, kind: str, data: st.DataObject) -> None:
+def test_broken_bytes_give_an_image_or_its_error(tmp_path: Path, kind: str, data: st.DataObject) -> None:
     buffer = io.BytesIO()
     Image.fromarray(RGB.repeat(4, 0)).save(buffer, kind)
     content = bytearray(buffer.getvalue())
-    places = st.integers(0, len(content) - 1)
-    for place, value in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), max_size=12)):
-        content[place] = value
+    positions = st.integers(0, len(content) - 1)
+    for position, value in data.draw(st.lists(st.tuples(positions, st.integers(0, 255)), max_size=12)):
+        content[position] = value
     (tmp_path / "a").write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    for read in (pictures.read_image, pictures.read_mask):
+    for read in (images.read_image, images.read_mask):
         with suppress(ImageError):
             assert read(tmp_path / "a", max_megapixels=1).dtype == np.uint8

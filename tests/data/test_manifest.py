@@ -32,7 +32,7 @@ def test_samples_that_cannot_be_are_refused(tmp_path: Path, change: dict[str, ob
         read_manifest(tmp_path)
 
 
-def test_pictures_and_masks_are_found_by_name(tmp_path: Path) -> None:
+def test_images_and_masks_are_found_by_name(tmp_path: Path) -> None:
     image = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
     sample = replace(SAMPLE, image="images/cats/a.png")
     write_image(tmp_path / "images" / "cats" / "a.png", image)

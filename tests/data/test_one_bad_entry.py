@@ -12,8 +12,8 @@ from pipeline.data.corrections.read import read_corrections
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.sources import coco, csv_folder, voc
 from pipeline.formats.labelstudio_rle import encode_brush
-from tests.data.folders import add_photos
-from tests.photos import data_params
+from tests.data.folders import add_images
+from tests.image_folder import data_params
 
 SIZE = (4, 5)
 REGION = np.eye(*SIZE, dtype=bool)
@@ -39,43 +39,43 @@ def corrections(folder: Path, *tasks: object) -> Corrections:
 
 @pytest.mark.parametrize("image", ["/", ".", "//", "%2F/", "/%2e", "../..", "no/such.jpg"])
 def test_a_task_without_a_file_name_hides_no_other_task(tmp_path: Path, image: str) -> None:
-    found = corrections(tmp_path, task(image), task("/data/upload/b.jpg", stroke()))
-    assert list(found.masks) == ["b"]
-    (error,) = found.errors
+    parsed = corrections(tmp_path, task(image), task("/data/upload/b.jpg", stroke()))
+    assert list(parsed.masks) == ["b"]
+    (error,) = parsed.errors
     assert "[0]: expected a training image for" in error
 
 
 def test_a_task_whose_name_is_no_file_name_hides_no_other_task(tmp_path: Path) -> None:
     named: dict[str, Any] = {**task("a.jpg", stroke()), "data": {"image": "a.jpg", "name": "/"}}
-    found = corrections(tmp_path, named, task("b.jpg", stroke()))
-    assert list(found.masks) == ["a", "b"]  # found by its address
+    parsed = corrections(tmp_path, named, task("b.jpg", stroke()))
+    assert list(parsed.masks) == ["a", "b"]  # found by its address
 
 
 def test_all_bad_results_of_all_tasks_are_listed(tmp_path: Path) -> None:
     bad = {"type": "polygonlabels", "value": {}}
     first = task("a.jpg", bad, stroke(), stroke(image_rotation=90), stroke(value=3))
-    found = corrections(tmp_path, first, 7, task("b.jpg", stroke()), task("b.jpg", stroke(value=[])))
-    assert list(found.masks) == ["b"]
-    places = [error.split(": expected")[0].partition("tasks.json, ")[2] for error in found.errors]
+    parsed = corrections(tmp_path, first, 7, task("b.jpg", stroke()), task("b.jpg", stroke(value=[])))
+    assert list(parsed.masks) == ["b"]
+    places = [error.split(": expected")[0].partition("tasks.json, ")[2] for error in parsed.errors]
     assert places == ["[1]", "[0]", "[0]", "[0]", "[3]"]
-    assert ["expected result" in error for error in found.errors] == [False, True, True, True, True]
+    assert ["expected result" in error for error in parsed.errors] == [False, True, True, True, True]
 
 
 def test_a_name_of_a_voc_list_that_is_no_file_hides_no_other(tmp_path: Path) -> None:
-    add_photos(tmp_path / "JPEGImages", "a.jpg")
+    add_images(tmp_path / "JPEGImages", "a.jpg")
     (tmp_path / "Annotations").mkdir()
     (tmp_path / "Annotations/a.xml").write_text("<annotation><object><name>cat</name></object></annotation>")
     (tmp_path / "ImageSets/Main").mkdir(parents=True)
     (tmp_path / "ImageSets/Main/train.txt").write_text("/JPEGImages// x\n/JPEGImages/. x\na\n")
-    found = voc.read_folder(tmp_path, data_params())
-    assert [record.name for record in found.records] == ["a"]
-    first, second = map(str, found.problems)
+    parsed = voc.read_folder(tmp_path, data_params())
+    assert [record.name for record in parsed.records] == ["a"]
+    first, second = map(str, parsed.problems)
     assert "train.txt, line 1: expected an image below JPEGImages/" in first
     assert "Annotations/..xml: expected XML" in second
 
 
 def test_a_broken_quote_of_labels_csv_hides_no_other_line(tmp_path: Path) -> None:
-    add_photos(tmp_path / "images", "a.jpg", "b.jpg", "c.jpg")
+    add_images(tmp_path / "images", "a.jpg", "b.jpg", "c.jpg")
     lines = [
         "image,labels",
         'a.jpg,"cat"s',
@@ -94,15 +94,15 @@ def test_a_broken_quote_of_labels_csv_hides_no_other_line(tmp_path: Path) -> Non
 
 
 def test_all_annotations_without_an_image_are_counted(tmp_path: Path) -> None:
-    add_photos(tmp_path, "a.jpg")
+    add_images(tmp_path, "a.jpg")
     document = {
         "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2}, {"id": 3, "file_name": "/"}],
         "categories": [{"id": 1, "name": "cat"}, {"id": 5}],
         "annotations": [{"image_id": i, "category_id": 1} for i in (1, 8, 9)] + [{"image_id": 1}],
     }
     (tmp_path / "instances.json").write_text(json.dumps(document))
-    found = coco.read_folder(tmp_path)
-    assert [record.labels for record in found.records] == [("cat",)]
-    said = [str(problem) for problem in found.problems]
+    parsed = coco.read_folder(tmp_path)
+    assert [record.labels for record in parsed.records] == [("cat",)]
+    messages = [str(problem) for problem in parsed.problems]
     for part in ("images[1]", "categories[1]", "annotations[3]", "others: 8, 9", "images[2]"):
-        assert sum(part in line for line in said) == 1, part
+        assert sum(part in line for line in messages) == 1, part

@@ -13,7 +13,7 @@ from pipeline.data.inspection import write_ground_truth
 from pipeline.data.sources.parse import detect_source
 from tests.data.folders import (
     SIZE,
-    add_photos,
+    add_images,
     inspect,
     labels,
     make_coco,
@@ -25,7 +25,7 @@ from tests.data.folders import (
 
 
 def make_imagefolder(folder: Path) -> None:
-    add_photos(
+    add_images(
         folder,
         "cat/1.jpg",
         "cat/2.JPG",
@@ -41,8 +41,8 @@ def make_imagefolder(folder: Path) -> None:
 
 def test_imagefolder(tmp_path: Path) -> None:
     make_imagefolder(tmp_path)
-    found = inspect("imagefolder", tmp_path)
-    assert labels(found) == {
+    inspection = inspect("imagefolder", tmp_path)
+    assert labels(inspection) == {
         "_background/1": (),
         "background/1": (),
         "cat/1": ("cat",),
@@ -53,14 +53,14 @@ def test_imagefolder(tmp_path: Path) -> None:
         "猫/1": ("猫",),
         "猫/2": ("猫",),
     }
-    assert found.manifest is not None
-    assert found.manifest.classes == ("cat", "größer als", "猫")
-    assert samples(found)["cat/2"].image == "cat/2.JPG"
-    assert not samples(found)["cat/2"].mask
+    assert inspection.manifest is not None
+    assert inspection.manifest.classes == ("cat", "größer als", "猫")
+    assert samples(inspection)["cat/2"].image == "cat/2.JPG"
+    assert not samples(inspection)["cat/2"].mask
 
 
 def test_one_stem_with_two_suffixes_is_two_samples(tmp_path: Path) -> None:
-    add_photos(tmp_path, "cat/1.jpg", "cat/1.png", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg")
+    add_images(tmp_path, "cat/1.jpg", "cat/1.png", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg")
     assert list(labels(inspect("imagefolder", tmp_path))) == [
         "cat/1.jpg",
         "cat/1.png",
@@ -71,32 +71,32 @@ def test_one_stem_with_two_suffixes_is_two_samples(tmp_path: Path) -> None:
 
 
 def test_imagefolder_with_splits(tmp_path: Path) -> None:
-    add_photos(tmp_path, "train/cat/1.jpg", "train/dog/1.jpg", "valid/cat/1.jpg", "test/dog/9.jpg")
-    found = samples(inspect("imagefolder", tmp_path))
-    assert {name: sample.split for name, sample in found.items()} == {
+    add_images(tmp_path, "train/cat/1.jpg", "train/dog/1.jpg", "valid/cat/1.jpg", "test/dog/9.jpg")
+    by_name = samples(inspect("imagefolder", tmp_path))
+    assert {name: sample.split for name, sample in by_name.items()} == {
         "train/cat/1": "train",
         "train/dog/1": "train",
         "valid/cat/1": "val",
         "test/dog/9": "test",
     }
-    assert found["valid/cat/1"].labels == (0,)
+    assert by_name["valid/cat/1"].labels == (0,)
 
 
 def test_accents_of_a_mac_are_those_of_others(tmp_path: Path) -> None:
-    add_photos(tmp_path, "e\u0301te\u0301/1.jpg", "e\u0301te\u0301/2.jpg", "\u00e9t\u00e9 /3.jpg")
-    found = inspect("imagefolder", tmp_path)
-    assert found.manifest is not None
-    assert found.manifest.classes == ("\u00e9t\u00e9",)
+    add_images(tmp_path, "e\u0301te\u0301/1.jpg", "e\u0301te\u0301/2.jpg", "\u00e9t\u00e9 /3.jpg")
+    inspection = inspect("imagefolder", tmp_path)
+    assert inspection.manifest is not None
+    assert inspection.manifest.classes == ("\u00e9t\u00e9",)
 
 
-def test_loose_photos_and_links_are_named(tmp_path: Path) -> None:
+def test_loose_images_and_links_are_named(tmp_path: Path) -> None:
     folder = tmp_path / "images"
     make_imagefolder(folder)
-    add_photos(folder, "loose.jpg", "cat/.hidden.jpg", "cat/._1.jpg")
-    found = inspect("imagefolder", folder)
-    assert len(samples(found)) == 9
-    assert any("1 beside them: loose.jpg. They are left out." in line for line in found.warnings)
-    add_photos(tmp_path, "elsewhere/1.jpg")
+    add_images(folder, "loose.jpg", "cat/.hidden.jpg", "cat/._1.jpg")
+    inspection = inspect("imagefolder", folder)
+    assert len(samples(inspection)) == 9
+    assert any("1 beside them: loose.jpg. They are left out." in line for line in inspection.warnings)
+    add_images(tmp_path, "elsewhere/1.jpg")
     (folder / "cat" / "link.jpg").symlink_to(tmp_path / "elsewhere" / "1.jpg")
     (folder / "dog").symlink_to(tmp_path / "elsewhere")
     (folder / "puss").symlink_to(folder / "cat")
@@ -116,8 +116,8 @@ def test_an_empty_folder_says_what_belongs_there(tmp_path: Path) -> None:
     assert "expected a folder with JPEGImages/ and Annotations/" in inspect("voc", tmp_path).errors[0]
 
 
-def masks(found: Any, folder: Path) -> dict[str, list[list[int]]]:
-    write_ground_truth(found, folder)
+def masks(inspection: Any, folder: Path) -> dict[str, list[list[int]]]:
+    write_ground_truth(inspection, folder)
     files = sorted(folder.rglob("*.png"))
     return {file.relative_to(folder).with_suffix("").as_posix(): read_mask(file).tolist() for file in files}
 
@@ -125,14 +125,14 @@ def masks(found: Any, folder: Path) -> dict[str, list[list[int]]]:
 def test_coco(tmp_path: Path) -> None:
     folder = tmp_path / "images"
     make_coco(folder)
-    found = inspect("coco", folder)
-    assert labels(found) == {
+    inspection = inspect("coco", folder)
+    assert labels(inspection) == {
         "images/both": ("cat", "dog"),
         "images/crowd": ("cat",),
         "images/dog": ("dog",),
         "images/empty": (),
     }
-    assert masks(found, tmp_path / "full") == {
+    assert masks(inspection, tmp_path / "full") == {
         # The cat covers columns 0 to 3, the dog 3 to 7.
         "images/both": [[1, 1, 1, 255, 2, 2, 2, 2]] * 6,
         "images/crowd": [[255, 0, 0, 0, 0, 0, 0, 0]] * 6,
@@ -144,10 +144,10 @@ def test_coco(tmp_path: Path) -> None:
 def test_coco_with_chosen_and_renamed_classes(tmp_path: Path) -> None:
     folder = tmp_path / "images"
     make_coco(folder)
-    found = inspect("coco", folder, classes=["Hund"], rename={"dog": "Hund"})
-    assert labels(found) == {"images/both": ("Hund",), "images/dog": ("Hund",), "images/empty": ()}
-    assert any("1 without one: images/crowd. They are left out" in line for line in found.warnings)
-    drawn = masks(found, tmp_path / "full")
+    inspection = inspect("coco", folder, classes=["Hund"], rename={"dog": "Hund"})
+    assert labels(inspection) == {"images/both": ("Hund",), "images/dog": ("Hund",), "images/empty": ()}
+    assert any("1 without one: images/crowd. They are left out" in line for line in inspection.warnings)
+    drawn = masks(inspection, tmp_path / "full")
     assert drawn["images/both"] == [[255, 255, 255, 255, 1, 1, 1, 1]] * 6
     assert drawn["images/dog"] == [[0, 1, 1, 0, 0, 0, 0, 0]] * 6
 
@@ -157,8 +157,8 @@ def test_coco_with_boxes_only_has_no_masks(tmp_path: Path) -> None:
     for annotation in document["annotations"]:
         del annotation["segmentation"]
     write_json(tmp_path / "annotations" / "instances.json", document)
-    found = inspect("coco", tmp_path)
-    assert not any(sample.mask for sample in samples(found).values())
+    inspection = inspect("coco", tmp_path)
+    assert not any(sample.mask for sample in samples(inspection).values())
 
 
 def test_coco_files_of_splits(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_coco_files_of_splits(tmp_path: Path) -> None:
         tmp_path / "annotations" / "instances_train2017.json"
     )
     (tmp_path / "images").rename(tmp_path / "train2017")
-    add_photos(tmp_path / "valid", "both.jpg")
+    add_images(tmp_path / "valid", "both.jpg")
     one = {"id": 1, "file_name": "both.jpg", "height": SIZE[0], "width": SIZE[1]}
     document = {
         "images": [one],
@@ -175,15 +175,15 @@ def test_coco_files_of_splits(tmp_path: Path) -> None:
         "annotations": [{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 2, 0, 2, 6]]}],
     }
     write_json(tmp_path / "valid" / "_annotations.coco.json", document)
-    found = samples(inspect("coco", tmp_path))
-    assert {name: sample.split for name, sample in found.items()} == {
+    by_name = samples(inspect("coco", tmp_path))
+    assert {name: sample.split for name, sample in by_name.items()} == {
         "train2017/both": "train",
         "train2017/crowd": "train",
         "train2017/dog": "train",
         "train2017/empty": "train",
         "valid/both": "val",
     }
-    assert found["valid/both"].mask
+    assert by_name["valid/both"].mask
 
 
 def test_everything_wrong_with_coco_is_listed_at_once(tmp_path: Path) -> None:
@@ -254,22 +254,22 @@ def test_voc(tmp_path: Path) -> None:
     mask = np.zeros(SIZE, np.uint8)
     mask[:, 0], mask[:, 1], mask[:, 2] = 8, 12, 255  # cat, dog, border
     write_mask(folder / "SegmentationClass" / "a.png", mask)
-    found = inspect("voc", folder)
-    assert labels(found) == {"a": ("cat", "dog"), "b": ("dog",), "d": ("cat", "dog")}
-    assert {name: sample.split for name, sample in samples(found).items()} == {
+    inspection = inspect("voc", folder)
+    assert labels(inspection) == {"a": ("cat", "dog"), "b": ("dog",), "d": ("cat", "dog")}
+    assert {name: sample.split for name, sample in samples(inspection).items()} == {
         "a": "train",
         "b": "train",
         "d": "val",
     }
-    assert masks(found, tmp_path / "full") == {"a": [[1, 2, 255, 0, 0, 0, 0, 0]] * 6}
+    assert masks(inspection, tmp_path / "full") == {"a": [[1, 2, 255, 0, 0, 0, 0, 0]] * 6}
 
 
 def test_voc_names_may_hold_spaces(tmp_path: Path) -> None:
     make_voc(tmp_path, {"tom cat": [("cat", 0)], "b": [("dog", 0)], "rex 2": [("dog", 0)], "d": [("cat", 0)]})
     write_list(tmp_path, "Main/train.txt", "tom cat", "b  -1")
     write_list(tmp_path, "Main/val.txt", "rex 2 ", "d")
-    found = samples(inspect("voc", tmp_path))
-    assert {name: sample.split for name, sample in found.items()} == {
+    by_name = samples(inspect("voc", tmp_path))
+    assert {name: sample.split for name, sample in by_name.items()} == {
         "tom cat": "train",
         "b": "train",
         "rex 2": "val",
@@ -295,9 +295,9 @@ def test_voc_augmented(tmp_path: Path) -> None:
         Image.fromarray(np.full(SIZE, 12, np.uint8)).save(
             make(tmp_path / "SegmentationClassAug") / f"{name}.png"
         )
-    found = inspect("voc", tmp_path)
-    drawn = masks(found, tmp_path / "full")
-    assert list(samples(found)) == ["a", "b", "d"]
+    inspection = inspect("voc", tmp_path)
+    drawn = masks(inspection, tmp_path / "full")
+    assert list(samples(inspection)) == ["a", "b", "d"]
     assert drawn["a"][0][0] == 1  # the cat of SegmentationClass
     assert drawn["b"][0][0] == 2
 
@@ -310,9 +310,9 @@ def make(folder: Path) -> Path:
 def test_voc_without_difficult_objects(tmp_path: Path) -> None:
     make_voc(tmp_path, VOC)
     assert labels(inspect("voc", tmp_path))["c"] == ("cat",)
-    found = inspect("voc", tmp_path, difficult=False)
-    assert labels(found) == {"a": ("cat", "dog"), "b": ("dog",), "d": ("cat",), "e": ()}
-    assert any("1 without one: c. They are left out" in line for line in found.warnings)
+    inspection = inspect("voc", tmp_path, difficult=False)
+    assert labels(inspection) == {"a": ("cat", "dog"), "b": ("dog",), "d": ("cat",), "e": ()}
+    assert any("1 without one: c. They are left out" in line for line in inspection.warnings)
 
 
 def test_voc_with_classes_of_its_own_and_masks_in_colours(tmp_path: Path) -> None:
@@ -325,10 +325,10 @@ def test_voc_with_classes_of_its_own_and_masks_in_colours(tmp_path: Path) -> Non
     colours[0], colours[1] = (1, 2, 3), (9, 9, 9)
     make(folder / "SegmentationClass")
     Image.fromarray(colours).save(folder / "SegmentationClass" / "a.png")
-    found = inspect("voc", folder)
-    assert found.manifest is not None
-    assert found.manifest.classes == ("Katze",)
-    drawn = masks(found, tmp_path / "full")["a"]
+    inspection = inspect("voc", folder)
+    assert inspection.manifest is not None
+    assert inspection.manifest.classes == ("Katze",)
+    drawn = masks(inspection, tmp_path / "full")["a"]
     assert [drawn[row][0] for row in range(3)] == [1, 255, 0]
 
 
@@ -358,7 +358,7 @@ def test_voc_lists_stay_in_the_folder(tmp_path: Path, line: str) -> None:
 
 
 def make_labelstudio(folder: Path) -> None:
-    add_photos(folder, "1a2b3c4d-tom cat.jpg", "rex.jpg", "sub/rex.jpg", "both.jpg", "wall.jpg", "later.jpg")
+    add_images(folder, "1a2b3c4d-tom cat.jpg", "rex.jpg", "sub/rex.jpg", "both.jpg", "wall.jpg", "later.jpg")
 
     def task(image: str, *annotations: list[str]) -> dict[str, Any]:
         done = [
@@ -383,14 +383,14 @@ def make_labelstudio(folder: Path) -> None:
 
 def test_labelstudio(tmp_path: Path) -> None:
     make_labelstudio(tmp_path)
-    found = inspect("labelstudio", tmp_path)
-    assert labels(found) == {
+    inspection = inspect("labelstudio", tmp_path)
+    assert labels(inspection) == {
         "1a2b3c4d-tom cat": ("cat",),
         "both": ("cat", "dog"),
         "sub/rex": ("dog",),
         "wall": (),
     }
-    assert any("1 without: later.jpg" in line for line in found.warnings)
+    assert any("1 without: later.jpg" in line for line in inspection.warnings)
 
 
 @pytest.mark.parametrize(
@@ -418,23 +418,23 @@ def test_addresses_and_paths_of_labelstudio(tmp_path: Path, reference: str, imag
         "a%20b.jpg",
         "u\u0308ber.jpg",
     ]
-    add_photos(tmp_path, *names, "a b.jpg", "val.jpg")
+    add_images(tmp_path, *names, "a b.jpg", "val.jpg")
     tasks = [{"image": reference, "choice": "dog"}, {"image": "val.jpg", "choice": "dog"}]
     write_json(tmp_path / "export.json", tasks)
-    found = inspect("labelstudio", tmp_path)
-    assert {sample.image for sample in samples(found).values()} == {image, "val.jpg"}
+    inspection = inspect("labelstudio", tmp_path)
+    assert {sample.image for sample in samples(inspection).values()} == {image, "val.jpg"}
 
 
 @pytest.mark.parametrize("key", ["image", "img", "photo", "picture", "url"])
 def test_keys_of_labelstudio_that_name_an_image(tmp_path: Path, key: str) -> None:
-    add_photos(tmp_path, "a.jpg", "val.jpg")
+    add_images(tmp_path, "a.jpg", "val.jpg")
     tasks = [{key: name, "choice": "dog"} for name in ("a.jpg", "val.jpg")]
     write_json(tmp_path / "export.json", tasks)
     assert set(labels(inspect("labelstudio", tmp_path))) == {"a", "val"}
 
 
 def test_labelstudio_min(tmp_path: Path) -> None:
-    add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    add_images(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
     choices = ["cat", {"choices": ["cat", "dog"]}, "background", "dog"]
     tasks = [{"image": f"{n}.jpg", "id": 1, "choice": c} for n, c in zip("abcd", choices, strict=True)]
     write_json(tmp_path / "min.json", tasks)
@@ -443,7 +443,7 @@ def test_labelstudio_min(tmp_path: Path) -> None:
 
 
 def test_labelled_regions_of_labelstudio_are_labels(tmp_path: Path) -> None:
-    add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    add_images(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
     box, brush = {"x": 1.0, "rectanglelabels": ["cat"]}, {"format": "rle", "rle": [0], "brushlabels": ["dog"]}
     results = [[box], [brush, box], []]
     tasks: list[dict[str, Any]] = [
@@ -457,7 +457,7 @@ def test_labelled_regions_of_labelstudio_are_labels(tmp_path: Path) -> None:
 
 
 def test_half_a_character_in_a_name(tmp_path: Path) -> None:
-    add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    add_images(tmp_path, "a.jpg", "b.jpg", "c.jpg")
     names = {"a": r"\ud800cat", "b": r"\ud83d\ude3a", "c": r"\ud83d\ude3a"}
     tasks = [f'{{"image": "{name}.jpg", "choice": "{text}"}}' for name, text in names.items()]
     (tmp_path / "min.json").write_text(f"[{', '.join(tasks)}]")
@@ -466,16 +466,18 @@ def test_half_a_character_in_a_name(tmp_path: Path) -> None:
 
 
 def test_a_control_of_labelstudio_min_with_another_name(tmp_path: Path) -> None:
-    add_photos(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    add_images(tmp_path, "a.jpg", "b.jpg", "c.jpg")
     tasks = [
         {"image": "a.jpg", "animal": "cat"},  # may be a column of the data as well
         {"image": "b.jpg", "animal": {"choices": ["cat", "dog"]}},
         {"image": "c.jpg", "animal": {"choices": ["dog"]}},
     ]
     write_json(tmp_path / "min.json", tasks)
-    found = inspect("labelstudio", tmp_path)
-    assert labels(found) == {"b": ("cat", "dog"), "c": ("dog",)}
-    assert any("1 without: a.jpg. " in line and "none of choice, choices," in line for line in found.warnings)
+    inspection = inspect("labelstudio", tmp_path)
+    assert labels(inspection) == {"b": ("cat", "dog"), "c": ("dog",)}
+    assert any(
+        "1 without: a.jpg. " in line and "none of choice, choices," in line for line in inspection.warnings
+    )
 
 
 def test_labelstudio_images_have_to_be_one(tmp_path: Path) -> None:
@@ -508,18 +510,18 @@ CVAT = """<?xml version="1.0" encoding="utf-8"?>
 
 
 def test_cvat(tmp_path: Path) -> None:
-    add_photos(tmp_path, "images/a.jpg", "images/x/b.jpg", "images/c.jpg", "images/d.jpg")
+    add_images(tmp_path, "images/a.jpg", "images/x/b.jpg", "images/c.jpg", "images/d.jpg")
     (tmp_path / "annotations.xml").write_text(CVAT)
-    found = inspect("cvat", tmp_path)
-    assert found.manifest is not None
-    assert found.manifest.classes == ("dog", "cat")  # as in the project
-    assert {name: (s.labels, s.split) for name, s in samples(found).items()} == {
+    inspection = inspect("cvat", tmp_path)
+    assert inspection.manifest is not None
+    assert inspection.manifest.classes == ("dog", "cat")  # as in the project
+    assert {name: (s.labels, s.split) for name, s in samples(inspection).items()} == {
         "images/a": ((1,), "train"),
         "images/x/b": ((0, 1), "train"),
         "images/c": ((0,), "val"),
         "images/d": ((), "train"),
     }
-    assert any("1 without: images/d. They count as background" in line for line in found.warnings)
+    assert any("1 without: images/d. They count as background" in line for line in inspection.warnings)
     (tmp_path / "annotations.xml").write_text(CVAT.replace("c.jpg", "gone.jpg"))
     (error,) = inspect("cvat", tmp_path).errors
     assert "(annotations.xml, image 3): expected one image for 'gone.jpg', got none" in error
@@ -527,18 +529,18 @@ def test_cvat(tmp_path: Path) -> None:
 
 def test_cvat_names_are_paths_from_the_folder_of_the_images(tmp_path: Path) -> None:
     names = ("a.jpg", "x/a.jpg", "q&a=1.jpg", "1.jpg")
-    add_photos(tmp_path, *(f"images/{name}" for name in names))
+    add_images(tmp_path, *(f"images/{name}" for name in names))
     elements = "".join(f"<image name={quoteattr(name)}><tag label='cat'/></image>" for name in names)
     (tmp_path / "annotations.xml").write_text(f"<annotations>{elements}</annotations>")
-    found = samples(inspect("cvat", tmp_path))
-    assert {sample.image for sample in found.values()} == {f"images/{name}" for name in names}
+    by_name = samples(inspect("cvat", tmp_path))
+    assert {sample.image for sample in by_name.values()} == {f"images/{name}" for name in names}
     (tmp_path / "images" / "q&a=1.jpg").unlink()  # 1.jpg is not taken for it
     (error,) = inspect("cvat", tmp_path).errors
     assert "(annotations.xml, image 3): expected one image for 'q&a=1.jpg', got none" in error
 
 
 def test_cvat_of_a_video_has_no_images(tmp_path: Path) -> None:
-    add_photos(tmp_path, "images/a.jpg")
+    add_images(tmp_path, "images/a.jpg")
     (tmp_path / "annotations.xml").write_text("<annotations><track label='cat'/></annotations>")
     (error,) = inspect("cvat", tmp_path).errors
     assert "annotations.xml: expected an element `image` for each image, got none. Export" in error
@@ -551,13 +553,13 @@ def test_the_kind_of_a_folder_is_found_out(tmp_path: Path) -> None:
     make_voc(make(tmp_path / "v"), VOC)
     make_voc(make(tmp_path / "d" / "VOCdevkit" / "VOC2012"), VOC)
     make_labelstudio(tmp_path / "l")
-    add_photos(tmp_path / "x", "a.jpg")
+    add_images(tmp_path / "x", "a.jpg")
     (tmp_path / "x" / "a.xml").write_text(CVAT)
-    add_photos(tmp_path / "s", "images/a.jpg")
-    add_photos(tmp_path / "t", "cat/a.jpg")
+    add_images(tmp_path / "s", "images/a.jpg")
+    add_images(tmp_path / "t", "cat/a.jpg")
     (tmp_path / "t" / "labels.csv").touch()
-    found = {name: detect_source(tmp_path / name) for name in "icvdlxst"}
-    assert found == {
+    detected = {name: detect_source(tmp_path / name) for name in "icvdlxst"}
+    assert detected == {
         "i": "imagefolder",
         "c": "coco",
         "v": "voc",

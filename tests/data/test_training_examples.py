@@ -62,7 +62,7 @@ def test_a_target_of_several_parts_has_the_geometry_of_the_image(stream: Trainin
         assert torch.equal(target[1], mask)
 
 
-def test_beyond_the_picture_is_ignored(stream: TrainingStream) -> None:
+def test_beyond_the_image_is_ignored(stream: TrainingStream) -> None:
     image, mask = next(stream[i] for i in range(40) if (stream[i][1] == 255).any())
     assert torch.allclose(image[:, mask == 255].mean(1) * 255, torch.tensor([124.0, 116, 104]), atol=1)
 

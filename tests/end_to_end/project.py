@@ -75,10 +75,12 @@ def change_params(project: Path, values: Mapping[str, object]) -> None:
 
 def environment(project: Path, workers: int) -> dict[str, str]:
     """Of subprocesses: `python` and `dvc` of this venv, one thread each, nobody's settings."""
-    own = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "GIT_", "CAMSEG_"))}
+    inherited = {
+        key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "GIT_", "CAMSEG_"))
+    }
     scratch = project.parent / f"{project.name}-scratch"
     return {
-        **own,
+        **inherited,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "OMP_NUM_THREADS": "1",
         "CAMSEG_DEVICE": os.environ.get("CAMSEG_DEVICE", "cpu"),

@@ -57,7 +57,7 @@ def experiments(finished: tuple[Finished, Finished], tmp_path_factory: pytest.Te
     return Experiments(project, before, first, experiment(project, "second", "evaluation.boundary=0.1"))
 
 
-def said(project: Path, *command: str) -> Any:
+def read_output(project: Path, *command: str) -> Any:
     """The JSON that a command of DVC prints."""
     done = run(project, "dvc", *command, "--json")
     assert done.returncode == 0, done.stderr
@@ -93,19 +93,19 @@ def test_the_table_of_experiments_has_real_figures(experiments: Experiments) -> 
 
 def test_metrics_of_experiments_are_compared(experiments: Experiments) -> None:
     old, new = experiments.first.summary["segmentation"], experiments.second.summary["segmentation"]
-    found = said(experiments.path, "metrics", "diff", "first", "second")["reports/summary.json"]
-    assert {key.rpartition(".")[2] for key in found} == {"boundary_iou"}, "nothing else was changed"
+    summary = read_output(experiments.path, "metrics", "diff", "first", "second")["reports/summary.json"]
+    assert {key.rpartition(".")[2] for key in summary} == {"boundary_iou"}, "nothing else was changed"
     for name in {name for name in SUPERVISION if old[name] != new[name]}:
-        pair = found[f"segmentation.{name}.boundary_iou"]
+        pair = summary[f"segmentation.{name}.boundary_iou"]
         assert (pair["old"], pair["new"]) == (old[name]["boundary_iou"], new[name]["boundary_iou"])
-    found = said(experiments.path, "metrics", "diff", "HEAD", "first")
+    summary = read_output(experiments.path, "metrics", "diff", "HEAD", "first")
     for method in METHODS:
-        pair = found[f"reports/pseudo_masks/{method}/metrics.json"]["threshold"]
+        pair = summary[f"reports/pseudo_masks/{method}/metrics.json"]["threshold"]
         assert pair["old"] != pair["new"] == 0.4
 
 
 def test_plots_of_experiments_are_compared(experiments: Experiments) -> None:
-    plots = said(experiments.path, "plots", "diff", "first", "second")
+    plots = read_output(experiments.path, "plots", "diff", "first", "second")
     assert "errors" not in plots
     revisions = {
         name: {revision for drawn in plot for revision in drawn["revisions"]}

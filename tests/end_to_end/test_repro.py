@@ -19,8 +19,8 @@ from tests.end_to_end.project import (
     run,
     without_git,
 )
-from tests.photos import CLASSES as SHAPES
-from tests.photos import make_photo_folder
+from tests.image_folder import CLASSES as SHAPES
+from tests.image_folder import make_image_folder
 
 pytestmark = pytest.mark.slow
 
@@ -92,15 +92,15 @@ def test_summary_has_all_scores(finished: tuple[Finished, Finished]) -> None:
     require_summary(summary, set(CLASSES))
     scores = {key: summary[key] for key in ("classifier", "heatmaps", "pseudo_masks")}
     models = {
-        s: {key: found[key] for key in ("miou", "boundary_iou")}
-        for s, found in summary["segmentation"].items()
+        s: {key: result[key] for key in ("miou", "boundary_iou")}
+        for s, result in summary["segmentation"].items()
     }
     for score in (*leaves(scores), *leaves(models)):
         assert 0 <= score <= 1
-    # A class that neither the truth nor the prediction of so few images shows has no IoU.
-    for found in summary["segmentation"].values():
-        assert all(iou is None or 0 <= iou <= 1 for iou in found["iou_per_class"].values())
-        assert found["iou_per_class"]["background"] is not None
+    # A class that neither the ground truth nor the prediction of so few images shows has no IoU.
+    for result in summary["segmentation"].values():
+        assert all(iou is None or 0 <= iou <= 1 for iou in result["iou_per_class"].values())
+        assert result["iou_per_class"]["background"] is not None
     full = summary["segmentation"]["full"]["miou"]
     assert summary["weak_to_full"] == pytest.approx(summary["segmentation"]["cam"]["miou"] / full, abs=1e-5)
 
@@ -147,8 +147,8 @@ def test_a_correction_retrains_the_classifier_only_where_it_is_trained_with_it(
         *(f"{stage}@{name}" for stage in ("train_segmentation", "evaluate") for name in weak),
     }
     for folder in METHODS | ROUNDS | {"corrected"}:
-        made = file_bytes(project / "data/masks" / folder, ".")
-        assert all(made[name] == file_bytes(project / "data/corrections", ".")[name] for name in names)
+        masks = file_bytes(project / "data/masks" / folder, ".")
+        assert all(masks[name] == file_bytes(project / "data/corrections", ".")[name] for name in names)
     assert read_json(project / "reports/summary.json")["corrected_masks"] == 2
     page = (project / "reports/index.html").read_text()
     assert re.search(r"image-level labels of \d+ images and 2 corrected masks", page)
@@ -180,9 +180,9 @@ def test_model_opens_without_this_project_or_a_network(finished: tuple[Finished,
         assert str((1, 1 + len(CLASSES), 64, 96)) in done.stdout
 
 
-def test_photos_without_masks(template: Path, tmp_path: Path) -> None:
+def test_images_without_masks(template: Path, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", {"data.source": "csv"}, template)
-    make_photo_folder(project / "data" / "raw", masks=False)
+    make_image_folder(project / "data" / "raw", masks=False)
     without_git(project)
     done = run(project, "dvc", "repro")
     assert done.returncode == 0, done.stderr

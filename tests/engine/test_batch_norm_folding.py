@@ -108,14 +108,14 @@ class Stem(nn.Module):
 
 class Residual(Stem):
     def forward(self, images: Tensor) -> Tensor:
-        found = self.conv(images)
-        return found + torch.relu(self.norm(found))
+        output = self.conv(images)
+        return output + torch.relu(self.norm(output))
 
 
 class TwoOutputs(Stem):
     def forward(self, images: Tensor) -> list[Tensor]:
-        found = self.conv(images)
-        return [found, self.norm(found)]
+        output = self.conv(images)
+        return [output, self.norm(output)]
 
 
 class ConvTwice(Stem):
@@ -222,7 +222,7 @@ def test_what_is_no_plain_pair_stays(kind: type[nn.Module]) -> None:
 def gradients(net: nn.Module, images: Tensor) -> dict[str, Tensor | None]:
     """Of a scalar in which every value of the outputs has a weight of its own."""
     net.zero_grad()
-    outputs = [found for found in tensors(net(images)) if found.requires_grad]
+    outputs = [output for output in tensors(net(images)) if output.requires_grad]
     torch.stack([(o * torch.linspace(-1, 1, o.numel()).view_as(o)).mean() for o in outputs]).sum().backward()
     return {name: parameter.grad for name, parameter in net.named_parameters()}
 
@@ -250,13 +250,13 @@ def test_frozen_encoders_learn_the_same(encoder: str, folded_pairs: int) -> None
         freeze_batch_norm(each.train())
     assert_same_function(net, folded)
     images = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
-    expected_of, found_of = gradients(net, images), gradients(folded, images)
-    assert expected_of.keys() == found_of.keys()
-    for name, found in found_of.items():
+    expected_of, actual_of = gradients(net, images), gradients(folded, images)
+    assert expected_of.keys() == actual_of.keys()
+    for name, actual in actual_of.items():
         expected = expected_of[name]
-        assert (expected is None) == (found is None)
-        if expected is not None and found is not None:
-            assert float((found - expected).norm()) <= TOLERANCE * float(expected.norm())
+        assert (expected is None) == (actual is None)
+        if expected is not None and actual is not None:
+            assert float((actual - expected).norm()) <= TOLERANCE * float(expected.norm())
 
 
 def test_folded_weights_follow_those_of_the_convolution() -> None:

@@ -21,16 +21,16 @@ GROUND_TRUTH = arrays(np.uint8, SIZE, elements=st.sampled_from([0, 1, 2, 3, 255]
 PREDICTION = arrays(np.uint8, SIZE, elements=st.integers(0, LABELS - 1))
 PSEUDO_MASK = GROUND_TRUTH
 
-#  truth 0 1 1   prediction 0 1 0
-#        2 . 0              2 2 1     (. is 255)
-HAND_TRUTH = np.array([[0, 1, 1], [2, 255, 0]], np.uint8)
+#  ground truth 0 1 1   prediction 0 1 0
+#               2 . 0              2 2 1     (. is 255)
+HAND_GROUND_TRUTH = np.array([[0, 1, 1], [2, 255, 0]], np.uint8)
 HAND_PREDICTION = np.array([[0, 1, 0], [2, 2, 1]], np.uint8)
 
 
 def test_confusion_by_hand() -> None:
-    # truth 0: pixels (0,0) -> 0 and (1,2) -> 1; truth 1: (0,1) -> 1 and (0,2) -> 0; truth 2: (1,0) -> 2.
+    # True 0: pixels (0,0) -> 0 and (1,2) -> 1; true 1: (0,1) -> 1 and (0,2) -> 0; true 2: (1,0) -> 2.
     expected = [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
-    confusion = confusion_matrix(HAND_TRUTH, HAND_PREDICTION, LABELS)
+    confusion = confusion_matrix(HAND_GROUND_TRUTH, HAND_PREDICTION, LABELS)
     np.testing.assert_array_equal(confusion, expected)
     assert confusion.dtype == np.int64
 
@@ -41,7 +41,7 @@ def test_rows_are_truth() -> None:
 
 
 def test_iou_by_hand() -> None:
-    confusion = confusion_matrix(HAND_TRUTH, HAND_PREDICTION, LABELS)
+    confusion = confusion_matrix(HAND_GROUND_TRUTH, HAND_PREDICTION, LABELS)
     # IoU 0: 1 hit / (2 true + 2 predicted - 1) = 1/3; 1: the same; 2: 1 / (1 + 1 - 1) = 1; 3: nowhere.
     np.testing.assert_allclose(iou_per_class(confusion), [1 / 3, 1 / 3, 1, np.nan])
     assert mean_iou(confusion) == pytest.approx((1 / 3 + 1 / 3 + 1) / 3)
@@ -98,9 +98,9 @@ def test_permuted_labels_permute_the_confusion(
 @given(GROUND_TRUTH, PSEUDO_MASK)
 def test_pseudo_mask_counts_against_a_loop(ground_truth: np.ndarray, mask: np.ndarray) -> None:
     expected = np.zeros((LABELS, LABELS + 1), int)
-    for true, given_label in zip(ground_truth.ravel(), mask.ravel(), strict=True):
+    for true, label_in_mask in zip(ground_truth.ravel(), mask.ravel(), strict=True):
         if true != 255:
-            expected[true, LABELS if given_label == 255 else given_label] += 1
+            expected[true, LABELS if label_in_mask == 255 else label_in_mask] += 1
     np.testing.assert_array_equal(pseudo_mask_counts(ground_truth, mask, LABELS), expected)
 
 
@@ -130,7 +130,7 @@ def test_scores_of_nothing_are_nan() -> None:
     assert np.isnan([scores.miou, scores.precision, scores.coverage]).all()
 
 
-def test_ignore_in_a_prediction_is_refused_even_where_the_truth_is_open() -> None:
+def test_ignore_in_a_prediction_is_refused_even_where_ground_truth_is_open() -> None:
     with pytest.raises(ValueError, match="255"):
         confusion_matrix(np.array([[0, 255]]), np.array([[0, 255]]), 2)
 

@@ -64,11 +64,11 @@ def test_shapes_must_agree() -> None:
 def test_scale_and_mirror_change_nothing(seed: int, scale: float) -> None:
     rng = np.random.default_rng(seed)
     heat, ground_truth = rng.random((7, 12)), rng.choice([0, 0, 1, 2, 255], (7, 12)).astype(np.uint8)
-    found = heat_shares(heat, ground_truth, 1)
-    assert found.sum() == pytest.approx(1)
-    assert heat_shares(scale * heat, ground_truth, 1) == pytest.approx(found)
-    assert heat_shares(heat[:, ::-1], ground_truth[:, ::-1], 1) == pytest.approx(found)
-    assert heat_shares(heat.T, ground_truth.T, 1) == pytest.approx(found)
+    result = heat_shares(heat, ground_truth, 1)
+    assert result.sum() == pytest.approx(1)
+    assert heat_shares(scale * heat, ground_truth, 1) == pytest.approx(result)
+    assert heat_shares(heat[:, ::-1], ground_truth[:, ::-1], 1) == pytest.approx(result)
+    assert heat_shares(heat.T, ground_truth.T, 1) == pytest.approx(result)
 
 
 @pytest.mark.parametrize(("column", "expected"), [(50, True), (62, True), (63, False)])

@@ -14,7 +14,7 @@ N = 2 * FEWEST
 SOUND = (0.6, 0.0, 0.1, 0.1, 0.2)  # shares of the heat
 
 
-def made(
+def cats_and_boats(
     *, painted: float = -3.0, shares: Sequence[float] = SOUND, random: float = 0.1, same: float = 0.1
 ) -> dict[str, Any]:
     """A diagnosis of N images of cats, then N of boats, of which only the boats' diagnoses vary."""
@@ -41,19 +41,19 @@ def test_context_share_by_hand() -> None:
 
 
 def test_means_by_class() -> None:
-    boat = made()["classes"]["boat"]
+    boat = cats_and_boats()["classes"]["boat"]
     assert boat["context"] == pytest.approx(1 / 8)  # (-3 - -4) / (4 - -4)
     assert boat["pointing_game"] == 0.75
     assert boat["heat"] == pytest.approx(
         {"object": 0.6, "other classes": 0, "corners": 0.1, "border": 0.1, "elsewhere": 0.2}
     )
-    found = {key: boat[key] for key in ("insertion", "deletion", "drop_hot", "drop_random")}
-    assert found == pytest.approx({"insertion": 0.8, "deletion": 0.2, "drop_hot": 0.3, "drop_random": 0.1})
-    assert made()["overall"]["random_head"] == pytest.approx(0.15)
+    measures = {key: boat[key] for key in ("insertion", "deletion", "drop_hot", "drop_random")}
+    assert measures == pytest.approx({"insertion": 0.8, "deletion": 0.2, "drop_hot": 0.3, "drop_random": 0.1})
+    assert cats_and_boats()["overall"]["random_head"] == pytest.approx(0.15)
 
 
 def test_a_sound_classifier_is_not_accused() -> None:
-    assert made()["flags"] == []
+    assert cats_and_boats()["flags"] == []
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_sound_classifier_is_not_accused() -> None:
     ],
 )
 def test_each_suspicion(change: dict[str, Any], sentence: str) -> None:
-    (flag,) = made(**change)["flags"]
+    (flag,) = cats_and_boats(**change)["flags"]
     assert flag.startswith(sentence)
 
 
@@ -80,9 +80,11 @@ def test_leaks_between_classes_that_come_together() -> None:
     # Cats raise the boat's probability from 0 to 0.5 where there is no boat.
     labels = np.array([[1, 0]] * FEWEST + [[0, 0]] * FEWEST, bool)
     logits = np.where(labels[:, :1], [4.0, 0.0], [-4.0, -40.0])
-    found = diagnose(CLASSES, labels, logits, logits, [])
-    assert found["classes"]["boat"]["leaks"] == pytest.approx({"cat": 0.5})
-    assert found["flags"] == ["`boat`: images of `cat` without it raise its probability by 0.50 on average."]
+    diagnosis = diagnose(CLASSES, labels, logits, logits, [])
+    assert diagnosis["classes"]["boat"]["leaks"] == pytest.approx({"cat": 0.5})
+    assert diagnosis["flags"] == [
+        "`boat`: images of `cat` without it raise its probability by 0.50 on average."
+    ]
 
 
 def test_few_images_say_nothing() -> None:
@@ -97,12 +99,12 @@ def test_few_images_say_nothing() -> None:
 def test_without_masks_the_scores_are_null_and_json_takes_them() -> None:
     labels = np.array([[1, 0], [0, 1]], bool)
     unknown = np.full((2, 2), np.nan)
-    found = diagnose(
+    diagnosis = diagnose(
         CLASSES, labels, np.zeros((2, 2)), unknown, [ImageDiagnosis("a", 0, 0.0), ImageDiagnosis("b", 1, 0.0)]
     )
-    assert found["classes"]["cat"]["context"] is None
-    assert found["overall"]["heat"]["object"] is None
-    json.dumps(found, allow_nan=False)
+    assert diagnosis["classes"]["cat"]["context"] is None
+    assert diagnosis["overall"]["heat"]["object"] is None
+    json.dumps(diagnosis, allow_nan=False)
 
 
 def test_doubtful_images_come_first() -> None:

@@ -19,8 +19,8 @@ def draw_polygon(polygon: list[float], size: tuple[int, int]) -> NDArray[np.bool
     at, counts = np.unique(np.concatenate([_crossings(*edge, size) for edge in edges]), return_counts=True)
     changes = np.zeros(height * width + 1, bool)  # column after column
     changes[at[counts % 2 == 1]] = True
-    inside = np.logical_xor.accumulate(changes[:-1])
-    return inside.reshape(width, height).T
+    pixels = np.logical_xor.accumulate(changes[:-1])
+    return pixels.reshape(width, height).T
 
 
 def _crossings(start: tuple[int, int], end: tuple[int, int], size: tuple[int, int]) -> NDArray[np.int64]:
@@ -31,8 +31,8 @@ def _crossings(start: tuple[int, int], end: tuple[int, int], size: tuple[int, in
     columns = (np.minimum(u[moved], u[moved + 1]) + 0.5) / FINE - 0.5
     rows = np.ceil(np.clip((np.minimum(v[moved], v[moved + 1]) + 0.5) / FINE - 0.5, 0, height))
     kept = (np.floor(columns) == columns) & (columns >= 0) & (columns <= width - 1)
-    found: NDArray[np.int64] = (columns[kept] * height + rows[kept]).astype(np.int64)
-    return found
+    result: NDArray[np.int64] = (columns[kept] * height + rows[kept]).astype(np.int64)
+    return result
 
 
 def _follow(start: tuple[int, int], end: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -23,11 +23,11 @@ SIZES = st.tuples(st.integers(1, 30), st.integers(1, 40))
 
 def run_lengths(region: np.ndarray) -> list[int]:
     """Runs of outside and inside in turn, down the columns, counted pixel by pixel."""
-    lengths, inside = [0], False
+    lengths, in_region = [0], False
     for pixel in region.T.ravel():
-        if pixel != inside:
+        if pixel != in_region:
             lengths.append(0)
-            inside = bool(pixel)
+            in_region = bool(pixel)
         lengths[-1] += 1
     return lengths
 
@@ -86,8 +86,8 @@ def test_polygons_against_an_independent_drawing(size: tuple[int, int], data: st
     ys = st.floats(-0.5 * height, 1.5 * height, width=32)
     corners = st.lists(st.tuples(xs, ys), min_size=3, max_size=9)
     polygons = [
-        [value for pair in found for value in pair]
-        for found in data.draw(st.lists(corners, min_size=1, max_size=3))
+        [value for pair in actual for value in pair]
+        for actual in data.draw(st.lists(corners, min_size=1, max_size=3))
     ]
     expected = np.any([draw_polygon(polygon, size) for polygon in polygons], axis=0)
     np.testing.assert_array_equal(draw_polygons(polygons, size), expected)

@@ -59,7 +59,7 @@ def test_what_is_exported_comes_back(seed: int, height: int, width: int, share: 
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ("text", "expected a list of bytes"),
         ([0] * 200, "expected a list of bytes, not longer than the image needs"),
@@ -74,6 +74,6 @@ def test_what_is_exported_comes_back(seed: int, height: int, width: int, share: 
         (pack(header(8) + "0" + "11" + f"{255:08b}" + "0" * 80), "they are cut off"),
     ],
 )
-def test_what_cannot_be_drawn(values: Any, said: str) -> None:
-    with pytest.raises(BrushError, match=said):
+def test_what_cannot_be_drawn(values: Any, message: str) -> None:
+    with pytest.raises(BrushError, match=message):
         draw_brush(values, (1, 2))

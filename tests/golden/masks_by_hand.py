@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.golden.nets_by_hand import Array, Ids, resize
-from tests.golden.project import CORRECTED, PHOTOS, Photo, draw
+from tests.golden.project import CORRECTED, SAMPLES, GoldenSample, draw
 
 IGNORE = 255
 LABELS = 4  # the background counted
 GRID = [step / 50 for step in range(1, 50)]
-MADE = [photo for photo in PHOTOS if photo.split == "train" and photo.name != CORRECTED]
-SCORED = [photo for photo in MADE if photo.score]
+UNCORRECTED = [sample for sample in SAMPLES if sample.split == "train" and sample.name != CORRECTED]
+SCORED = [sample for sample in UNCORRECTED if sample.score]
 
 
 @dataclass(frozen=True)
-class Made:
+class ExpectedMasks:
     """The masks of one image, and how sure the published one is."""
 
     seed: Ids
@@ -30,47 +30,53 @@ class Made:
     confidence: float
 
 
-def wide(stored: Mapping[str, Ids], photo: Photo) -> Array:
+def wide(stored: Mapping[str, Ids], sample: GoldenSample) -> Array:
     """The heat (P, H, W) of an image at its own size."""
-    if not photo.labels:
-        return np.zeros((0, *photo.size))
-    return resize(stored[photo.name].astype(float), photo.size, antialias=False) / 255
+    if not sample.labels:
+        return np.zeros((0, *sample.size))
+    return resize(stored[sample.name].astype(float), sample.size, antialias=False) / 255
 
 
-def make(heat: Array, photo: Photo, threshold: float, section: Mapping[str, Any], *, odds: bool) -> Made:
+def make(
+    heat: Array, sample: GoldenSample, threshold: float, section: Mapping[str, Any], *, odds: bool
+) -> ExpectedMasks:
     """By the section `pseudo_masks`, with its CRF and its band."""
-    labels = list(photo.labels)
-    given = shares(heat, threshold, odds=odds)
+    labels = list(sample.labels)
+    probabilities = shares(heat, threshold, odds=odds)
     ids = np.array([0, *(label + 1 for label in labels)], np.uint8)
-    refined = ids[crf(draw(photo)[0], given, section["crf"]).argmax(0)]
+    refined = ids[crf(draw(sample)[0], probabilities, section["crf"]).argmax(0)]
     peak = heat.max(0, initial=0)
     mask = refined.copy()
     mask[(peak > threshold - section["band"]) & (peak <= threshold + section["band"])] = IGNORE
-    return Made(seed_labels(heat, labels, threshold), refined, mask, mask_confidence(mask, given, labels))
+    return ExpectedMasks(
+        seed_labels(heat, labels, threshold), refined, mask, mask_confidence(mask, probabilities, labels)
+    )
 
 
 def curve(stored: Mapping[str, Ids]) -> list[float]:
     """The mIoU of the heatmaps at every threshold of the grid."""
-    heat = [(photo, wide(stored, photo), draw(photo)[1]) for photo in SCORED]
+    heat = [(sample, wide(stored, sample), draw(sample)[1]) for sample in SCORED]
     tables = [
         sum(
-            count(ground_truth, seed_labels(found, photo.labels, t), LABELS)
-            for photo, found, ground_truth in heat
+            count(ground_truth, seed_labels(result, sample.labels, t), LABELS)
+            for sample, result, ground_truth in heat
         )
         for t in GRID
     ]
     return [mean_iou(np.asarray(table)) for table in tables]
 
 
-def metrics(points: list[float], made: Mapping[str, Made], threshold: float) -> dict[str, Any]:
+def metrics(
+    points: list[float], expected_masks: Mapping[str, ExpectedMasks], threshold: float
+) -> dict[str, Any]:
     """What metrics.json should say; `points` are those of the `curve`."""
-    seed, refined, mask = (total(made, kind) for kind in ("seed", "refined", "mask"))
+    seed, refined, mask = (total(expected_masks, kind) for kind in ("seed", "refined", "mask"))
     labelled = [label for label in range(1, LABELS) if mask[:, label].sum()]
     return {
         "corrected": 1,
         "quality": {
-            "confidence": np.mean([one.confidence for one in made.values()]),
-            "ignored": np.mean([(one.mask == IGNORE).mean() for one in made.values()]),
+            "confidence": np.mean([one.confidence for one in expected_masks.values()]),
+            "ignored": np.mean([(one.mask == IGNORE).mean() for one in expected_masks.values()]),
         },
         "threshold": threshold,
         "heatmaps": {
@@ -87,9 +93,11 @@ def metrics(points: list[float], made: Mapping[str, Made], threshold: float) -> 
     }
 
 
-def total(made: Mapping[str, Made], kind: str) -> Any:
+def total(expected_masks: Mapping[str, ExpectedMasks], kind: str) -> Any:
     """Pixels by true and found label, of all images whose masks count in scores."""
-    return sum(count(draw(photo)[1], getattr(made[photo.name], kind), LABELS) for photo in SCORED)
+    return sum(
+        count(draw(sample)[1], getattr(expected_masks[sample.name], kind), LABELS) for sample in SCORED
+    )
 
 
 def otsu(heatmaps: Sequence[Ids], power: float) -> float:
@@ -108,20 +116,20 @@ def otsu(heatmaps: Sequence[Ids], power: float) -> float:
 
 def seed_labels(heat: Array, labels: Sequence[int], threshold: float) -> Ids:
     """The label of the largest heat where that is above the threshold, else the background."""
-    found = np.zeros(heat.shape[1:], np.uint8)
+    result = np.zeros(heat.shape[1:], np.uint8)
     peak = np.full(heat.shape[1:], threshold)
     for one, label in zip(heat, labels, strict=True):
-        found[one > peak] = label + 1
+        result[one > peak] = label + 1
         peak = np.maximum(peak, one)
-    return found
+    return result
 
 
 def shares(heat: Array, threshold: float, *, odds: bool) -> Array:
     """Probabilities (P + 1, H, W) of the background and the labels, by their heat or by its odds."""
-    scores = np.stack([np.full(heat.shape[1:], threshold), *heat])
+    values = np.stack([np.full(heat.shape[1:], threshold), *heat])
     if odds:
-        scores = scores / (1 + 0.5 / 255 - scores)  # half a level: the odds of 1 are infinite
-    return np.asarray(scores / scores.sum(0))
+        values = values / (1 + 0.5 / 255 - values)  # half a level: the odds of 1 are infinite
+    return np.asarray(values / values.sum(0))
 
 
 def crf(image: Ids, probabilities: Array, section: Mapping[str, Any]) -> Array:
@@ -142,21 +150,21 @@ def crf(image: Ids, probabilities: Array, section: Mapping[str, Any]) -> Array:
         rgbim=np.ascontiguousarray(image),
         compat=section["bilateral_compat"],
     )
-    found = np.array(field.inference(section["iterations"]), np.float64)
-    return found.reshape(labels, height, width)
+    result = np.array(field.inference(section["iterations"]), np.float64)
+    return result.reshape(labels, height, width)
 
 
-def count(ground_truth: Ids, found: Ids, labels: int) -> NDArray[np.int64]:
+def count(ground_truth: Ids, prediction: Ids, labels: int) -> NDArray[np.int64]:
     """Pixels by true label (rows) and found label (columns, open ones last), without open true ones."""
     known = ground_truth != IGNORE
-    columns = np.where(found == IGNORE, labels, found)
+    columns = np.where(prediction == IGNORE, labels, prediction)
     table = np.zeros((labels, labels + 1), np.int64)
     np.add.at(table, (ground_truth[known], columns[known]), 1)
     return table
 
 
 def mean_iou(table: NDArray[np.int64]) -> float:
-    """Over the labels in truth or prediction; open pixels are left out."""
+    """Over the labels in ground truth or prediction; open pixels are left out."""
     known = table[:, : len(table)]
     unions = known.sum(0) + known.sum(1) - np.diag(known)
     return float(np.mean([known[i, i] / unions[i] for i in range(len(table)) if unions[i]]))

@@ -79,13 +79,13 @@ def pixels(image: Ids, long_side: int) -> Array:
 
 def colours(weights: Weights, image: Array) -> tuple[Array, Array]:
     """The normalised image, and the stub encoder's convolution of 1 x 3 pixels and relu of it."""
-    given = (image - MEAN[:, None, None]) / STD[:, None, None]
-    padded = np.pad(given, ((0, 0), (0, 0), (1, 1)))
+    normalised = (image - MEAN[:, None, None]) / STD[:, None, None]
+    padded = np.pad(normalised, ((0, 0), (0, 0), (1, 1)))
     taps = weights["encoder.colours.weight"][:, :, 0]  # (K, 3, 3)
-    found = np.zeros((len(taps), *given.shape[1:])) + weights["encoder.colours.bias"][:, None, None]
+    result = np.zeros((len(taps), *normalised.shape[1:])) + weights["encoder.colours.bias"][:, None, None]
     for tap in range(3):
-        found += np.tensordot(taps[:, :, tap], padded[:, :, tap : tap + given.shape[2]], 1)
-    return given, np.maximum(found, 0)
+        result += np.tensordot(taps[:, :, tap], padded[:, :, tap : tap + normalised.shape[2]], 1)
+    return normalised, np.maximum(result, 0)
 
 
 def block_means(maps: Array, side: int) -> Array:
@@ -107,13 +107,13 @@ def raw_map(method: str, weights: Weights, activations: Array, label: int) -> Ar
     row = weights["fc.weight"][label]
     if method == "cam":
         return np.asarray(np.tensordot(row, activations, 1))
-    found = np.zeros(activations.shape[1:])
+    result = np.zeros(activations.shape[1:])
     for weight, channel in zip(row, activations, strict=True):
         gradient = weight / channel.size
         if gradient > 0:
             alpha = gradient**2 / (2 * gradient**2 + channel.sum() * gradient**3)
-            found += channel.size * alpha * gradient * channel
-    return np.maximum(found, 0)
+            result += channel.size * alpha * gradient * channel
+    return np.maximum(result, 0)
 
 
 def heatmap(
@@ -138,8 +138,8 @@ def heatmap(
 
 def walked(heat: Array, features: tuple[Array, Array], walk: Mapping[str, Any]) -> Array:
     """The heat after the random walk over the cells of its own grid, divided by its maximum."""
-    given, found = features
-    depths = [given, *(block_means(found, side) for side in (2, 4, 8, 8, 8))]
+    normalised, activations = features
+    depths = [normalised, *(block_means(activations, side) for side in (2, 4, 8, 8, 8))]
     alike = np.mean([cosines(depth, heat.shape) for depth in depths], axis=0)
     alike = np.maximum(alike, 0) ** walk["power"]
     steps = alike / alike.sum(1, keepdims=True)
@@ -164,14 +164,14 @@ def label_shares(
 ) -> Ids:
     """What the segmentation model says of each label against the background, uint8 (P, h, w) * 255."""
     size = working_size((image.shape[0], image.shape[1]), long_side)
-    found = []
+    result = []
     for scale in section["scales"]:
         view = pixels(image, round(scale * long_side))
         views = [label_probabilities(weights, view, size)]
         if section["flip"]:
             views.append(label_probabilities(weights, view[..., ::-1], size, flipped=True))
-        found.append(np.mean(views, axis=0))
-    mean = np.mean(found, axis=0)
+        result.append(np.mean(views, axis=0))
+    mean = np.mean(result, axis=0)
     present = mean[[label + 1 for label in labels]]
     cells = grid_size((image.shape[0], image.shape[1]), long_side)
     return np.round(resize(present / (present + mean[0]), cells, antialias=True) * 255).astype(np.uint8)

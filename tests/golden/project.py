@@ -30,7 +30,7 @@ from pipeline.segmentation.network import (
 )
 from pipeline.stages import prepare
 from tests.end_to_end.project import change_params
-from tests.photos import draw_photo
+from tests.image_folder import draw_image_and_mask
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("disc", "square", "triangle")
@@ -57,7 +57,7 @@ HEAD_BIAS = (0.9, 0.1, 0.0, -0.2)
 
 
 @dataclass(frozen=True)
-class Photo:
+class GoldenSample:
     """One image of the data set."""
 
     name: str
@@ -69,15 +69,15 @@ class Photo:
 
 # Training images have 1 or 2 times the sides of the working image, so that heat on their pixels is exact in
 # float32, and so are its ties with the threshold.
-PHOTOS = (
-    Photo("a", (0, 1), "train", (96, 128)),
-    Photo("b", (2,), "train", (64, 40)),
-    Photo("c", (), "train", (56, 80)),
-    Photo("d", (0,), "train", (80, 128)),  # corrected by hand
-    Photo("e", (0, 2), "val", (44, 76)),
-    Photo("f", (1,), "val", (72, 48)),
-    Photo("g", (1, 2), "test", (40, 60)),
-    Photo("h", (1, 2), "train", (48, 64), score=False),  # its mask counts in no score
+SAMPLES = (
+    GoldenSample("a", (0, 1), "train", (96, 128)),
+    GoldenSample("b", (2,), "train", (64, 40)),
+    GoldenSample("c", (), "train", (56, 80)),
+    GoldenSample("d", (0,), "train", (80, 128)),  # corrected by hand
+    GoldenSample("e", (0, 2), "val", (44, 76)),
+    GoldenSample("f", (1,), "val", (72, 48)),
+    GoldenSample("g", (1, 2), "test", (40, 60)),
+    GoldenSample("h", (1, 2), "train", (48, 64), score=False),  # its mask counts in no score
 )
 CORRECTED = "d"
 
@@ -115,7 +115,7 @@ def make_project(folder: Path, patch: pytest.MonkeyPatch, changes: Mapping[str, 
     patch_networks(patch)
     shutil.copy(SHIPPED, "params.yaml")
     change_params(Path(), {**CHANGES, **changes})
-    write_photos(Path("data/photos"))
+    write_data_set(Path("data/photos"))
     write_correction(Path("data/corrections"))
     prepare.main()
 
@@ -131,39 +131,39 @@ def patch_networks(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(smp, "Stub", Stub, raising=False)
 
 
-def draw(photo: Photo) -> tuple[np.ndarray, np.ndarray]:
-    """The image, RGB uint8 (H, W, 3), and its true mask uint8 (H, W) with open pixels in the last row."""
-    rng = np.random.default_rng([19, ord(photo.name)])
-    image, mask = draw_photo(rng, photo.size, photo.labels)
+def draw(sample: GoldenSample) -> tuple[np.ndarray, np.ndarray]:
+    """The image, RGB uint8 (H, W, 3), and its ground truth uint8 (H, W) with open pixels in the last row."""
+    rng = np.random.default_rng([19, ord(sample.name)])
+    image, mask = draw_image_and_mask(rng, sample.size, sample.labels)
     mask[-1] = 255
     return image, mask
 
 
-def write_photos(folder: Path) -> None:
+def write_data_set(folder: Path) -> None:
     """The data set as a folder with `labels.csv`, `images/` and `masks/`."""
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
-    for photo in PHOTOS:
-        image, mask = draw(photo)
-        Image.fromarray(image).save(folder / "images" / f"{photo.name}.png")
-        Image.fromarray(mask).save(folder / "masks" / f"{photo.name}.png")
+    for sample in SAMPLES:
+        image, mask = draw(sample)
+        Image.fromarray(image).save(folder / "images" / f"{sample.name}.png")
+        Image.fromarray(mask).save(folder / "masks" / f"{sample.name}.png")
     with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(("image", "labels", "split", "score"))
-        for photo in PHOTOS:
-            labels = ";".join(CLASSES[label] for label in photo.labels)
-            table.writerow((f"{photo.name}.png", labels, photo.split, int(photo.score)))
+        for sample in SAMPLES:
+            labels = ";".join(CLASSES[label] for label in sample.labels)
+            table.writerow((f"{sample.name}.png", labels, sample.split, int(sample.score)))
 
 
 def write_correction(folder: Path) -> None:
     """The corrected mask: larger than the true one, so that another threshold suits it best."""
-    (photo,) = (photo for photo in PHOTOS if photo.name == CORRECTED)
-    (label,) = photo.labels
-    true = (draw(photo)[1] == label + 1).astype(np.uint8)
+    (sample,) = (sample for sample in SAMPLES if sample.name == CORRECTED)
+    (label,) = sample.labels
+    true = (draw(sample)[1] == label + 1).astype(np.uint8)
     mask = np.array(Image.fromarray(true).filter(ImageFilter.MaxFilter(13))) * (label + 1)
     mask[0] = 255
     folder.mkdir(parents=True)
-    Image.fromarray(mask).save(folder / f"{photo.name}.png")
+    Image.fromarray(mask).save(folder / f"{sample.name}.png")
     (folder / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES))
 
 
@@ -185,10 +185,10 @@ class StubEncoder(nn.Module, EncoderMixin):
         """The strides are what they are."""
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        found = functional.relu(self.colours(images))
+        activations = functional.relu(self.colours(images))
         depths = [images]
         for stride in (2, 4, 8, 8, 8):
-            depths.append(functional.avg_pool2d(found, stride))
+            depths.append(functional.avg_pool2d(activations, stride))
         return depths
 
 

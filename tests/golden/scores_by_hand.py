@@ -8,7 +8,7 @@ import numpy as np
 from tests.golden.nets_by_hand import resize
 from tests.golden.segmentation_stub import DETECTORS, MEAN, STD, sharpness, slant
 
-Pair = tuple[np.ndarray, np.ndarray]  # true mask and prediction
+Pair = tuple[np.ndarray, np.ndarray]  # ground truth and prediction
 
 
 def logits_by_hand(image: np.ndarray, long_side: int) -> np.ndarray:
@@ -29,7 +29,7 @@ def views_by_hand(image: np.ndarray, sides: Sequence[int]) -> list[np.ndarray]:
     for side in sides:
         straight = logits_by_hand(image, side)
         mirrored = logits_by_hand(image[:, ::-1], side)[:, :, ::-1]
-        views += [resize(found, image.shape[:2], antialias=False) for found in (straight, mirrored)]
+        views += [resize(result, image.shape[:2], antialias=False) for result in (straight, mirrored)]
     return views
 
 
@@ -78,10 +78,10 @@ def band_width(mask: np.ndarray, width: float) -> int:
     return max(1, round(width * (mask.shape[0] ** 2 + mask.shape[1] ** 2) ** 0.5))
 
 
-def band(inside: np.ndarray, pixels: int) -> np.ndarray:
+def band(region: np.ndarray, pixels: int) -> np.ndarray:
     """The pixels of a region with something outside of it, or of the image, within so many pixels around."""
-    padded = np.pad(inside, pixels)
-    found = np.zeros_like(inside)
-    for row, column in np.argwhere(inside):
-        found[row, column] = not padded[row : row + 2 * pixels + 1, column : column + 2 * pixels + 1].all()
-    return found
+    padded = np.pad(region, pixels)
+    result = np.zeros_like(region)
+    for row, column in np.argwhere(region):
+        result[row, column] = not padded[row : row + 2 * pixels + 1, column : column + 2 * pixels + 1].all()
+    return result

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from pipeline.stages import make_heatmaps, train_classifier
 from tests.end_to_end.project import change_params
 from tests.golden.nets_by_hand import class_probabilities, heatmap, read_heat, read_tensors
-from tests.golden.project import CLASSES, LONG_SIDE, PHOTOS, draw, write_classifier
+from tests.golden.project import CLASSES, LONG_SIDE, SAMPLES, draw, write_classifier
 
 SAVED = Path("models/classifier/model.safetensors")
 REPORT = Path("reports/classifier")
@@ -56,10 +56,10 @@ def test_the_scores_are_those_of_the_saved_network_on_val() -> None:
     change_params(Path(), {f"classifier.training.{key}": value for key, value in training.items()})
     train_classifier.main()
     weights = read_tensors(SAVED)
-    found = {p.name: class_probabilities(weights, draw(p)[0], LONG_SIDE) for p in PHOTOS}
-    val = [photo for photo in PHOTOS if photo.split == "val"]
+    probabilities = {p.name: class_probabilities(weights, draw(p)[0], LONG_SIDE) for p in SAMPLES}
+    val = [sample for sample in SAMPLES if sample.split == "val"]
     ground_truth = [[c in p.labels for p in val] for c in range(3)]
-    scores = [[float(found[p.name][c]) for p in val] for c in range(3)]
+    scores = [[float(probabilities[p.name][c]) for p in val] for c in range(3)]
     expected = [(average_precision(*pair), f1(*pair)) for pair in zip(ground_truth, scores, strict=True)]
     written = rows(REPORT / "classes.csv")
     assert [row["class"] for row in written] == list(CLASSES)
@@ -75,13 +75,13 @@ def test_the_label_issues_are_the_labels_of_train_and_val_that_it_contradicts() 
     train_classifier.main()
     weights = read_tensors(SAVED)
     expected = []
-    for photo in PHOTOS:
-        found = class_probabilities(weights, draw(photo)[0], LONG_SIDE)
-        for c, probability in enumerate(found):
-            given = c in photo.labels
-            distance = abs(given - probability)
-            if distance > 0.5 and photo.split != "test":
-                row = (photo.name, photo.split, CLASSES[c], str(int(given)))
+    for sample in SAMPLES:
+        actual = class_probabilities(weights, draw(sample)[0], LONG_SIDE)
+        for c, probability in enumerate(actual):
+            labelled = c in sample.labels
+            distance = abs(labelled - probability)
+            if distance > 0.5 and sample.split != "test":
+                row = (sample.name, sample.split, CLASSES[c], str(int(labelled)))
                 expected.append((distance, row, probability))
     expected.sort(reverse=True)
     written = rows(REPORT / "label_issues.csv")
@@ -105,14 +105,14 @@ def test_heatmaps_of_the_training_images(changes: dict[str, object]) -> None:
     write_classifier()
     make_heatmaps.main()
     weights, section = read_tensors(SAVED), YAML(typ="safe").load(Path("params.yaml"))["heatmaps"]
-    labelled = [photo for photo in PHOTOS if photo.split == "train" and photo.labels]
+    labelled = [sample for sample in SAMPLES if sample.split == "train" and sample.labels]
     for method in ("cam", "gradcampp"):
         stored = read_heat(Path("data/heatmaps") / method)
-        assert sorted(stored) == [photo.name for photo in labelled]
-        for photo in labelled:
-            assert stored[photo.name].dtype == np.uint8
-            assert len(stored[photo.name]) == len(photo.labels)
-            for heat, label in zip(stored[photo.name], photo.labels, strict=True):
-                expected = heatmap(method, weights, draw(photo)[0], label, section, LONG_SIDE)
+        assert sorted(stored) == [sample.name for sample in labelled]
+        for sample in labelled:
+            assert stored[sample.name].dtype == np.uint8
+            assert len(stored[sample.name]) == len(sample.labels)
+            for heat, label in zip(stored[sample.name], sample.labels, strict=True):
+                expected = heatmap(method, weights, draw(sample)[0], label, section, LONG_SIDE)
                 # Rounded to a level: half a level, and what float32 adds.
                 np.testing.assert_allclose(heat, expected * 255, atol=0.5 + 1e-3)

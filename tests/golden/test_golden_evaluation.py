@@ -12,7 +12,7 @@ from pipeline.stages import evaluate
 from tests.golden import project
 from tests.golden.masks_by_hand import crf
 from tests.golden.nets_by_hand import read_ids
-from tests.golden.project import CLASSES, Photo, make_project
+from tests.golden.project import CLASSES, GoldenSample, make_project
 from tests.golden.scores_by_hand import scores_by_hand, softmax, views_by_hand
 from tests.golden.segmentation_stub import use_slanted_net
 
@@ -30,27 +30,27 @@ ROUNDING = {"none": 1e-5, "crf": 1e-3}  # of probabilities in float32, and after
 
 
 REPORTS = Path("reports/evaluation/cam")
-UNSCORED = Photo("i", (0,), "val", (40, 52), score=False)
+UNSCORED = GoldenSample("i", (0,), "val", (40, 52), score=False)
 
 
 @pytest.mark.parametrize("refine", ["none", "crf"])
 def test_predictions_and_their_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refine: str) -> None:
     if refine == "crf":
         pytest.importorskip("pydensecrf")
-    monkeypatch.setattr(project, "PHOTOS", (*project.PHOTOS, UNSCORED))
+    monkeypatch.setattr(project, "SAMPLES", (*project.SAMPLES, UNSCORED))
     make_project(tmp_path, monkeypatch, {**EVALUATION, "evaluation.refine": refine})
     use_slanted_net(monkeypatch, Path("models/segmentation/cam"), list(CLASSES), LONG_SIDE)
     evaluate.main("cam")
-    val = [photo for photo in project.PHOTOS if photo.split == "val"]
+    val = [sample for sample in project.SAMPLES if sample.split == "val"]
     assert sorted(file.stem for file in Path("data/predictions/cam").iterdir()) == [p.name for p in val]
-    for photo in val:
-        assert_predicted(photo, refine)
-    assert_scored([photo.name for photo in val if photo.score])
+    for sample in val:
+        assert_predicted(sample, refine)
+    assert_scored([sample.name for sample in val if sample.score])
 
 
 def test_the_case_tells_wrong_means_apart() -> None:
     """On the first image, other ways to join the views give other masks, on more than rounding explains."""
-    image, _ = project.draw(next(photo for photo in project.PHOTOS if photo.split == "val"))
+    image, _ = project.draw(next(sample for sample in project.SAMPLES if sample.split == "val"))
     views = views_by_hand(image, SIDES)
     right = np.mean([softmax(view) for view in views], 0).argmax(0)
     of_logits, one_scale = np.mean(views, 0), np.mean([softmax(view) for view in views[:2]], 0)
@@ -59,13 +59,13 @@ def test_the_case_tells_wrong_means_apart() -> None:
         assert (wrong.argmax(0) != right).mean() > 0.05
 
 
-def assert_predicted(photo: Photo, refine: str) -> None:
+def assert_predicted(sample: GoldenSample, refine: str) -> None:
     """The mask is the most probable label of the mean probabilities, wherever rounding does not decide."""
-    image = read_ids(Path(f"data/photos/images/{photo.name}.png"))
-    found = read_ids(Path(f"data/predictions/cam/{photo.name}.png"))
+    image = read_ids(Path(f"data/photos/images/{sample.name}.png"))
+    mask = read_ids(Path(f"data/predictions/cam/{sample.name}.png"))
     probabilities = np.mean([softmax(view) for view in views_by_hand(image, SIDES)], 0)
-    (row,) = (row for row in read_table(REPORTS / "images.csv") if row["name"] == photo.name)
-    assert float(row["confidence"]) == pytest.approx(confidence(found, probabilities), abs=1e-6)
+    (row,) = (row for row in read_table(REPORTS / "images.csv") if row["name"] == sample.name)
+    assert float(row["confidence"]) == pytest.approx(confidence(mask, probabilities), abs=1e-6)
     if refine == "crf":
         before = probabilities.argmax(0)
         probabilities = refined(image, probabilities)
@@ -73,7 +73,7 @@ def assert_predicted(photo: Photo, refine: str) -> None:
     second, highest = np.sort(probabilities, 0)[-2:]
     clear = highest - second > ROUNDING[refine]
     assert clear.mean() > 0.99
-    assert np.array_equal(found[clear], probabilities.argmax(0)[clear])
+    assert np.array_equal(mask[clear], probabilities.argmax(0)[clear])
 
 
 def confidence(mask: np.ndarray, probabilities: np.ndarray) -> float:
@@ -86,9 +86,9 @@ def refined(image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """The CRF among the background and the labels that win somewhere; others get 0."""
     ids = sorted({0, *probabilities.argmax(0).ravel().tolist()})
     section = YAML(typ="safe").load(Path("params.yaml").read_text())["pseudo_masks"]["crf"]
-    found = np.zeros_like(probabilities)
-    found[ids] = crf(image, probabilities[ids] / probabilities[ids].sum(0), section)
-    return found
+    result = np.zeros_like(probabilities)
+    result[ids] = crf(image, probabilities[ids] / probabilities[ids].sum(0), section)
+    return result
 
 
 def assert_scored(names: list[str]) -> None:
@@ -97,21 +97,24 @@ def assert_scored(names: list[str]) -> None:
         (read_ids(Path(f"data/masks/full/{n}.png")), read_ids(Path(f"data/predictions/cam/{n}.png")))
         for n in names
     ]
-    found = json.loads((REPORTS / "metrics.json").read_text())
+    metrics = json.loads((REPORTS / "metrics.json").read_text())
     expected = scores_by_hand(pairs, NAMES, width=0.04)
-    assert found["iou_per_class"] == pytest.approx(expected["iou_per_class"], abs=1e-6)
+    assert metrics["iou_per_class"] == pytest.approx(expected["iou_per_class"], abs=1e-6)
     for score in ("miou", "boundary_iou"):
-        assert found[score] == pytest.approx(expected[score], abs=1e-6)
-    own = {name: scores_by_hand([pair], NAMES, 0.04)["miou"] for name, pair in zip(names, pairs, strict=True)}
+        assert metrics[score] == pytest.approx(expected[score], abs=1e-6)
+    by_name = {
+        name: scores_by_hand([pair], NAMES, 0.04)["miou"] for name, pair in zip(names, pairs, strict=True)
+    }
     rows = read_table(REPORTS / "images.csv")
-    assert {row["name"]: float(row["miou"]) for row in rows if row["miou"]} == pytest.approx(own, abs=1e-6)
+    assert {row["name"]: float(row["miou"]) for row in rows if row["miou"]} == pytest.approx(
+        by_name, abs=1e-6
+    )
     assert [row["name"] for row in rows if not row["miou"]] == [UNSCORED.name]
-    for row, ground_truth in zip(read_table(REPORTS / "confusion.csv"), range(len(NAMES)), strict=True):
+    for row, true_id in zip(read_table(REPORTS / "confusion.csv"), range(len(NAMES)), strict=True):
         counts = [
-            sum(int(((t == ground_truth) & (p == label)).sum()) for t, p in pairs)
-            for label in range(len(NAMES))
+            sum(int(((t == true_id) & (p == label)).sum()) for t, p in pairs) for label in range(len(NAMES))
         ]
-        assert row == {"ground_truth": NAMES[ground_truth], **dict(zip(NAMES, map(str, counts), strict=True))}
+        assert row == {"ground_truth": NAMES[true_id], **dict(zip(NAMES, map(str, counts), strict=True))}
 
 
 def read_table(file: Path) -> list[dict[str, str]]:

@@ -17,9 +17,9 @@ from tests.end_to_end.project import change_params
 from tests.golden.masks_by_hand import (
     GRID,
     LABELS,
-    MADE,
     SCORED,
-    Made,
+    UNCORRECTED,
+    ExpectedMasks,
     count,
     curve,
     make,
@@ -37,8 +37,8 @@ from tests.golden.project import (
     CLASSES,
     CORRECTED,
     LONG_SIDE,
-    PHOTOS,
-    Photo,
+    SAMPLES,
+    GoldenSample,
     draw,
     write_classifier,
     write_segmentation,
@@ -68,43 +68,47 @@ def check(target: str, stored: Mapping[str, Ids], threshold: float, first: First
     `first`: the heat and the threshold of the masks before; `stored` is that of a model trained on them.
     """
     values = section("pseudo_masks")
-    made = {p.name: make(wide(stored, p), p, threshold, values, odds=first is not None) for p in MADE}
+    expected_masks = {
+        p.name: make(wide(stored, p), p, threshold, values, odds=first is not None) for p in UNCORRECTED
+    }
     if first:
-        made = {p.name: judged(made[p.name], wide(first[0], p), p, first[1]) for p in MADE}
-    check_masks(Path("data/masks", target), made)
+        expected_masks = {
+            p.name: judged(expected_masks[p.name], wide(first[0], p), p, first[1]) for p in UNCORRECTED
+        }
+    check_masks(Path("data/masks", target), expected_masks)
     points = curve(stored)
-    check_tables(target, points, made)
+    check_tables(target, points, expected_masks)
     written = json.loads(Path("reports/pseudo_masks", target, "metrics.json").read_text())
-    expected = metrics(points, made, threshold)
+    expected = metrics(points, expected_masks, threshold)
     assert written.keys() == expected.keys()
     for key, value in expected.items():
         assert written[key] == pytest.approx(value, abs=1e-6)
 
 
-def judged(one: Made, heat: Array, photo: Photo, threshold: float) -> Made:
+def judged(one: ExpectedMasks, heat: Array, sample: GoldenSample, threshold: float) -> ExpectedMasks:
     """`one` with the confidence that other heat gives it."""
-    given = shares(heat, threshold, odds=False)
-    return replace(one, confidence=mask_confidence(one.mask, given, photo.labels))
+    probabilities = shares(heat, threshold, odds=False)
+    return replace(one, confidence=mask_confidence(one.mask, probabilities, sample.labels))
 
 
-def check_masks(folder: Path, made: Mapping[str, Made]) -> None:
-    assert sorted(file.stem for file in folder.glob("*.png")) == sorted([*made, CORRECTED])
-    for name, one in made.items():
+def check_masks(folder: Path, expected_masks: Mapping[str, ExpectedMasks]) -> None:
+    assert sorted(file.stem for file in folder.glob("*.png")) == sorted([*expected_masks, CORRECTED])
+    for name, one in expected_masks.items():
         np.testing.assert_array_equal(read_ids(folder / f"{name}.png"), one.mask)
     np.testing.assert_array_equal(read_ids(folder / f"{CORRECTED}.png"), read_ids(HAND))
     assert (folder / "corrected.txt").read_text() == f"{CORRECTED}\n"
 
 
-def check_tables(target: str, curve: list[float], made: Mapping[str, Made]) -> None:
+def check_tables(target: str, curve: list[float], expected_masks: Mapping[str, ExpectedMasks]) -> None:
     images = {row["name"]: row for row in table("images.csv", target)}
-    assert list(images) == [photo.name for photo in PHOTOS if photo.split == "train"]
+    assert list(images) == [sample.name for sample in SAMPLES if sample.split == "train"]
     assert {name for name, row in images.items() if row["corrected"] != "0"} == {CORRECTED}
-    for name, one in made.items():
+    for name, one in expected_masks.items():
         assert float(images[name]["confidence"]) == pytest.approx(one.confidence, abs=1e-6)
     unscored = {name for name, row in images.items() if not row["miou_before"] + row["miou_after"]}
-    assert unscored == {*images} - {photo.name for photo in SCORED}
-    for photo in SCORED:
-        row, ground_truth, one = images[photo.name], draw(photo)[1], made[photo.name]
+    assert unscored == {*images} - {sample.name for sample in SCORED}
+    for sample in SCORED:
+        row, ground_truth, one = images[sample.name], draw(sample)[1], expected_masks[sample.name]
         for key, mask in (("miou_before", one.seed), ("miou_after", one.refined)):
             assert float(row[key]) == pytest.approx(mean_iou(count(ground_truth, mask, LABELS)), abs=1e-6)
     points = [tuple(map(float, row.values())) for row in table("thresholds.csv", target)]
@@ -112,7 +116,7 @@ def check_tables(target: str, curve: list[float], made: Mapping[str, Made]) -> N
     names = ("background", *CLASSES)
     rows = [
         {"ground_truth": name, **dict(zip(names, map(str, line), strict=True))}
-        for name, line in zip(names, total(made, "refined")[:, :LABELS].tolist(), strict=True)
+        for name, line in zip(names, total(expected_masks, "refined")[:, :LABELS].tolist(), strict=True)
     ]
     assert table("confusion.csv", target) == rows
 
@@ -132,15 +136,17 @@ def test_masks_at_the_threshold_that_suits_the_corrected_mask() -> None:
     make_heatmaps.main()
     make_pseudo_masks.main("cam")
     stored = read_heat(Path("data/heatmaps/cam"))
-    (photo,) = (photo for photo in PHOTOS if photo.name == CORRECTED)
-    best = best_threshold(wide(stored, photo), photo, read_ids(HAND))
-    assert best != best_threshold(wide(stored, photo), photo, draw(photo)[1])  # else true masks would do too
+    (sample,) = (sample for sample in SAMPLES if sample.name == CORRECTED)
+    best = best_threshold(wide(stored, sample), sample, read_ids(HAND))
+    assert best != best_threshold(
+        wide(stored, sample), sample, draw(sample)[1]
+    )  # else all masks would do too
     check("cam", stored, best)
 
 
-def best_threshold(heat: Array, photo: Photo, ground_truth: Ids) -> float:
-    found = [mean_iou(count(ground_truth, seed_labels(heat, photo.labels, t), LABELS)) for t in GRID]
-    return GRID[found.index(max(found))]
+def best_threshold(heat: Array, sample: GoldenSample, ground_truth: Ids) -> float:
+    miou = [mean_iou(count(ground_truth, seed_labels(heat, sample.labels, t), LABELS)) for t in GRID]
+    return GRID[miou.index(max(miou))]
 
 
 @pytest.mark.parametrize(("scales", "flip"), [([1.0, 1.25, 1.5], True), ([0.75, 1.5], False)])
@@ -153,9 +159,9 @@ def test_masks_by_a_model_within_the_labels_of_each_image(scales: list[float], f
     weights = read_tensors(Path("models/segmentation/cam/model.safetensors"))
     looks = section("self_training")
     stored = {
-        photo.name: label_shares(weights, draw(photo)[0], photo.labels, looks, LONG_SIDE)
-        for photo in MADE
-        if photo.labels
+        sample.name: label_shares(weights, draw(sample)[0], sample.labels, looks, LONG_SIDE)
+        for sample in UNCORRECTED
+        if sample.labels
     }
     heat = read_heat(Path("data/heatmaps/cam"))
     check("cam-round1", stored, 0.5, (heat, round(otsu(list(heat.values()), 1.5), 4)))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pipeline.stages import train_segmentation
 from tests.golden import project
-from tests.golden.project import CLASSES, CORRECTED, Photo, make_project
+from tests.golden.project import CLASSES, CORRECTED, GoldenSample, make_project
 from tests.golden.segmentation_stub import HIDDEN, start_weights, use_pixel_net
 from tests.golden.training_loop_by_hand import Trained, make_example, train_by_hand
 
@@ -51,13 +51,13 @@ def test_training_on_pseudo_masks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str, rate: float
 ) -> None:
     make_trainable(tmp_path, monkeypatch, {"optimizer": optimizer, "lr": rate, "batch_size": 7})
-    photos = trained_photos()
-    masks = {photo.name: pseudo_mask(photo) for photo in photos}
+    samples = trained_samples()
+    masks = {sample.name: pseudo_mask(sample) for sample in samples}
     write_masks(Path("data/masks/cam"), masks)
     Path("data/masks/cam/corrected.txt").write_text(f"{CORRECTED}\n")
     train_segmentation.main("cam")
-    often = [p for p in photos if p.name == CORRECTED] * 2  # three times in all, beside four others
-    expected = by_hand([*photos, *often], masks, trusted={CORRECTED})
+    often = [p for p in samples if p.name == CORRECTED] * 2  # three times in all, beside four others
+    expected = by_hand([*samples, *often], masks, trusted={CORRECTED})
     assert_trained("cam", expected)
     first = 10  # from 0.4 * 23 on
     assert not any(expected.corrected[:first])
@@ -65,22 +65,22 @@ def test_training_on_pseudo_masks(
     assert min(expected.norms) < CLIP < max(expected.norms)
 
 
-def test_training_on_true_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_on_ground_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`full`: of training images alone, without a teacher; an image without a mask is left out."""
     make_trainable(tmp_path, monkeypatch, {"batch_size": 4})
     Path("data/masks/full/b.png").unlink()
     train_segmentation.main("full")
-    photos = [photo for photo in trained_photos() if photo.name != "b"]
-    masks = {photo.name: np.array(Image.open(f"data/masks/full/{photo.name}.png")) for photo in photos}
-    assert_trained("full", by_hand(photos, masks, trusted=set(masks)))
+    samples = [sample for sample in trained_samples() if sample.name != "b"]
+    masks = {sample.name: np.array(Image.open(f"data/masks/full/{sample.name}.png")) for sample in samples}
+    assert_trained("full", by_hand(samples, masks, trusted=set(masks)))
 
 
 def make_trainable(folder: Path, patch: pytest.MonkeyPatch, training: Mapping[str, object]) -> None:
     """A project of images of one long side, the stub in the place of the network, and its start."""
-    sized = tuple(replace(photo, size=size) for photo, size in zip(project.PHOTOS, SIZES, strict=True))
-    patch.setattr(project, "PHOTOS", sized)
-    own = {f"segmentation.training.{key}": value for key, value in training.items()}
-    make_project(folder, patch, {**TRAINING, **own})
+    sized = tuple(replace(sample, size=size) for sample, size in zip(project.SAMPLES, SIZES, strict=True))
+    patch.setattr(project, "SAMPLES", sized)
+    changes = {f"segmentation.training.{key}": value for key, value in training.items()}
+    make_project(folder, patch, {**TRAINING, **changes})
     use_pixel_net(patch)
     Path("models/classifier").mkdir(parents=True)
     save_file({"encoder.weight": encoder_start().float()}, "models/classifier/model.safetensors")
@@ -90,15 +90,15 @@ def encoder_start() -> Tensor:
     return torch.from_numpy(start_weights(HIDDEN, 4, seed=3))
 
 
-def trained_photos() -> list[Photo]:
-    return [photo for photo in project.PHOTOS if photo.split == "train"]
+def trained_samples() -> list[GoldenSample]:
+    return [sample for sample in project.SAMPLES if sample.split == "train"]
 
 
-def pseudo_mask(photo: Photo) -> np.ndarray:
-    """The true mask with noise of the image's own ids, of one that may be wrong, and of 255."""
-    _, mask = project.draw(photo)
-    rng = np.random.default_rng(ord(photo.name))
-    ids = np.array([0, *(label + 1 for label in photo.labels), 3, 255])
+def pseudo_mask(sample: GoldenSample) -> np.ndarray:
+    """The ground truth with noise of the image's own ids, of one that may be wrong, and of 255."""
+    _, mask = project.draw(sample)
+    rng = np.random.default_rng(ord(sample.name))
+    ids = np.array([0, *(label + 1 for label in sample.labels), 3, 255])
     return np.where(rng.random(mask.shape) < 0.3, rng.choice(ids, mask.shape), mask).astype(np.uint8)
 
 
@@ -108,13 +108,15 @@ def write_masks(folder: Path, masks: Mapping[str, np.ndarray]) -> None:
         Image.fromarray(mask).save(folder / f"{name}.png")
 
 
-def by_hand(drawn: Sequence[Photo], masks: Mapping[str, np.ndarray], trusted: Collection[str]) -> Trained:
+def by_hand(
+    drawn: Sequence[GoldenSample], masks: Mapping[str, np.ndarray], trusted: Collection[str]
+) -> Trained:
     """The training on one batch of all that is drawn, from the file params.yaml and the images' files."""
     batch = []
-    for photo in drawn:
-        image = np.array(Image.open(f"data/photos/images/{photo.name}.png"))
-        allowed = [] if photo.name in trusted else [0, *(label + 1 for label in photo.labels)]
-        batch.append(make_example(image, masks[photo.name], allowed))
+    for sample in drawn:
+        image = np.array(Image.open(f"data/photos/images/{sample.name}.png"))
+        allowed = [] if sample.name in trusted else [0, *(label + 1 for label in sample.labels)]
+        batch.append(make_example(image, masks[sample.name], allowed))
     section = YAML(typ="safe").load(Path("params.yaml").read_text())["segmentation"]
     assert section["training"]["batch_size"] == len(batch)
     head = torch.from_numpy(start_weights(len(CLASSES) + 1, HIDDEN + 1, seed=1))
@@ -130,6 +132,6 @@ def assert_trained(supervision: str, expected: Trained) -> None:
         last = int(row["step"])
         assert row["loss"] == pytest.approx(np.mean(expected.losses[first:last]), abs=1e-6)
         assert row["lr"] == pytest.approx(expected.rates[last - 1], abs=1e-9)
-    found = load_file(f"models/segmentation/{supervision}/model.safetensors")
+    actual = load_file(f"models/segmentation/{supervision}/model.safetensors")
     for key, weights in zip(("encoder.weight", "head"), expected.weights, strict=True):
-        torch.testing.assert_close(found[key], weights, rtol=0, atol=1e-6)
+        torch.testing.assert_close(actual[key], weights, rtol=0, atol=1e-6)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.golden.masks_by_hand import mean_iou
 from tests.golden.nets_by_hand import read_ids
-from tests.golden.project import CLASSES, CORRECTED, PHOTOS
+from tests.golden.project import CLASSES, CORRECTED, SAMPLES
 from tests.golden.scores_by_hand import scores_by_hand
 from tests.golden.whole_run import METHODS, SUPERVISION, finished_run
 
@@ -19,34 +19,36 @@ MASKS = (*METHODS, "cam-round1")
 
 def test_summary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(finished_run(tmp_path_factory))
-    found = json.loads(Path("reports/summary.json").read_text())
+    summary = json.loads(Path("reports/summary.json").read_text())
     models = {name: score_predictions(name) for name in SUPERVISION}
-    assert found.keys() == {
+    assert summary.keys() == {
         "classifier", "corrected_masks", "heatmaps", "pseudo_masks",
         "segmentation", "split", "supervision", "weak_to_full",
     }  # fmt: skip
-    assert found["split"] == "val"
-    assert found["segmentation"].keys() == models.keys()
+    assert summary["split"] == "val"
+    assert summary["segmentation"].keys() == models.keys()
     for name, scores in models.items():
-        assert found["segmentation"][name].keys() == scores.keys()
-        assert found["segmentation"][name]["iou_per_class"] == pytest.approx(
+        assert summary["segmentation"][name].keys() == scores.keys()
+        assert summary["segmentation"][name]["iou_per_class"] == pytest.approx(
             scores["iou_per_class"], abs=1e-6
         )
-        assert found["segmentation"][name]["miou"] == pytest.approx(scores["miou"], abs=1e-6)
-        assert found["segmentation"][name]["boundary_iou"] == pytest.approx(scores["boundary_iou"], abs=1e-6)
-    assert found["weak_to_full"] == pytest.approx(models["cam"]["miou"] / models["full"]["miou"], abs=3e-6)
-    assert found["supervision"] == list(SUPERVISION)
-    assert found["corrected_masks"] == 1
-    assert found["classifier"] == pytest.approx(classifier_scores(), abs=1e-6)
-    assert found["heatmaps"] == {name: heatmap_scores(name) for name in METHODS}
-    assert found["pseudo_masks"].keys() == set(MASKS)
+        assert summary["segmentation"][name]["miou"] == pytest.approx(scores["miou"], abs=1e-6)
+        assert summary["segmentation"][name]["boundary_iou"] == pytest.approx(
+            scores["boundary_iou"], abs=1e-6
+        )
+    assert summary["weak_to_full"] == pytest.approx(models["cam"]["miou"] / models["full"]["miou"], abs=3e-6)
+    assert summary["supervision"] == list(SUPERVISION)
+    assert summary["corrected_masks"] == 1
+    assert summary["classifier"] == pytest.approx(classifier_scores(), abs=1e-6)
+    assert summary["heatmaps"] == {name: heatmap_scores(name) for name in METHODS}
+    assert summary["pseudo_masks"].keys() == set(MASKS)
     for name in MASKS:
-        assert found["pseudo_masks"][name] == pytest.approx(mask_scores(name), abs=1e-6)
+        assert summary["pseudo_masks"][name] == pytest.approx(mask_scores(name), abs=1e-6)
 
 
 def score_predictions(supervision: str) -> dict[str, Any]:
     """The scores of the predicted masks of `val`, from the masks themselves."""
-    names = [photo.name for photo in PHOTOS if photo.split == "val" and photo.score]
+    names = [sample.name for sample in SAMPLES if sample.split == "val" and sample.score]
     pairs = [
         (ground_truth(name), read_ids(Path(f"data/predictions/{supervision}/{name}.png"))) for name in names
     ]
@@ -55,12 +57,12 @@ def score_predictions(supervision: str) -> dict[str, Any]:
 
 def mask_scores(name: str) -> dict[str, float]:
     """Precision and coverage from the masks, mIoU from the table, which is of masks without open pixels."""
-    photos = [p for p in PHOTOS if p.split == "train" and p.score and p.name != CORRECTED]
-    true = np.concatenate([ground_truth(photo.name).ravel() for photo in photos])
-    given = np.concatenate([read_ids(Path(f"data/masks/{name}/{p.name}.png")).ravel() for p in photos])
-    true, given = true[true != 255], given[true != 255]
-    shares = [(true[given == i] == i).mean() for i in range(1, len(CLASSES) + 1) if (given == i).any()]
-    return {"miou": table_miou(name), "precision": np.mean(shares), "coverage": (given != 255).mean()}
+    samples = [p for p in SAMPLES if p.split == "train" and p.score and p.name != CORRECTED]
+    true = np.concatenate([ground_truth(sample.name).ravel() for sample in samples])
+    mask = np.concatenate([read_ids(Path(f"data/masks/{name}/{p.name}.png")).ravel() for p in samples])
+    true, mask = true[true != 255], mask[true != 255]
+    shares = [(true[mask == i] == i).mean() for i in range(1, len(CLASSES) + 1) if (mask == i).any()]
+    return {"miou": table_miou(name), "precision": np.mean(shares), "coverage": (mask != 255).mean()}
 
 
 def heatmap_scores(method: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Nothing of `val` and `test` reaches a training or a choice, and no true mask a training without them."""
+"""Nothing of `val` and `test` reaches a training or a choice, and no ground truth a training without it."""
 
 import csv
 import json
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.golden.project import CLASSES, PHOTOS
+from tests.golden.project import CLASSES, SAMPLES
 from tests.golden.whole_run import change_samples, content, finished_run, noise, run_stages
 
 # What is trained, made and chosen with training images; of the classifier's reports, scores and label
@@ -22,32 +22,32 @@ CHOSEN = (
     "reports/pseudo_masks/**/*",
     "reports/segmentation/**/*",
 )
-# Of these, what true masks of training images may change: what is trained on them, and scores.
+# Of these, what ground-truth masks of training images may change: what is trained on them, and scores.
 OF_TRUE_MASKS = (
     "models/segmentation/full/*",
     "reports/segmentation/full/*",
     "reports/pseudo_masks/**/*",
 )
-TRAIN = [photo for photo in PHOTOS if photo.split == "train"]
-OTHERS = [photo for photo in PHOTOS if photo.split != "train"]
+TRAIN = [sample for sample in SAMPLES if sample.split == "train"]
+OTHERS = [sample for sample in SAMPLES if sample.split != "train"]
 
 
 def test_val_and_test_reach_no_training_and_no_choice(tmp_path_factory: pytest.TempPathFactory) -> None:
     plain, other = finished_run(tmp_path_factory), tmp_path_factory.mktemp("others-are-noise")
     run_stages(other, replace_others)
-    found = content(plain, *CHOSEN)
-    assert len(found) > 40
-    assert changed(found, content(other, *CHOSEN)) == []
+    files = content(plain, *CHOSEN)
+    assert len(files) > 40
+    assert changed(files, content(other, *CHOSEN)) == []
     # The noise was there: everything that scores on `val` saw it.
     for file in ("classifier/metrics.json", "evaluation/cam/metrics.json", "evaluation/full/metrics.json"):
         assert (plain / "reports" / file).read_bytes() != (other / "reports" / file).read_bytes()
 
 
-def test_true_masks_of_training_images_reach_no_weak_training(
+def test_ground_truth_of_training_images_reaches_no_weak_training(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     plain, other = finished_run(tmp_path_factory), tmp_path_factory.mktemp("true-masks-are-noise")
-    run_stages(other, replace_true_masks)
+    run_stages(other, replace_ground_truth)
     before, after = (content(folder, *CHOSEN) for folder in (plain, other))
     free = content(plain, *OF_TRUE_MASKS)
     assert set(changed(before, after)) <= free.keys()
@@ -60,22 +60,22 @@ def test_true_masks_of_training_images_reach_no_weak_training(
 
 def replace_others() -> None:
     """Noise for all images, masks and labels of `val` and `test`, and masks where no correction may lie."""
-    for number, photo in enumerate(OTHERS):
-        image = noise(*photo.size, 256, number)
-        Image.fromarray(image).convert("RGB").save(f"data/photos/images/{photo.name}.png")
+    for number, sample in enumerate(OTHERS):
+        image = noise(*sample.size, 256, number)
+        Image.fromarray(image).convert("RGB").save(f"data/photos/images/{sample.name}.png")
         for folder in ("full", "corrected"):
-            save_noise(f"data/masks/{folder}/{photo.name}.png", photo.size, number)
-        save_noise(f"data/attention/{photo.name}.png", photo.size, number)
-    other_labels = {photo.name: [c for c in range(len(CLASSES)) if c not in photo.labels] for photo in OTHERS}
-    change_samples(
-        lambda sample: sample.update(labels=other_labels.get(str(sample["name"]), sample["labels"]))
-    )
+            save_noise(f"data/masks/{folder}/{sample.name}.png", sample.size, number)
+        save_noise(f"data/attention/{sample.name}.png", sample.size, number)
+    other_labels = {
+        sample.name: [c for c in range(len(CLASSES)) if c not in sample.labels] for sample in OTHERS
+    }
+    change_samples(lambda entry: entry.update(labels=other_labels.get(str(entry["name"]), entry["labels"])))
 
 
-def replace_true_masks() -> None:
-    """Noise for the true masks of training images; the corrected mask stays."""
-    for number, photo in enumerate(TRAIN):
-        save_noise(f"data/masks/full/{photo.name}.png", photo.size, number)
+def replace_ground_truth() -> None:
+    """Noise for the ground-truth masks of training images; the corrected mask stays."""
+    for number, sample in enumerate(TRAIN):
+        save_noise(f"data/masks/full/{sample.name}.png", sample.size, number)
 
 
 def save_noise(file: str, size: tuple[int, int], seed: int) -> None:
@@ -88,10 +88,10 @@ def changed(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
 
 
 def chosen(folder: Path) -> dict[str, Any]:
-    """What `metrics.json` and `images.csv` in `folder` say without true masks."""
-    found = json.loads((folder / "metrics.json").read_text())
+    """What `metrics.json` and `images.csv` in `folder` say without ground-truth masks."""
+    metrics = json.loads((folder / "metrics.json").read_text())
     with (folder / "images.csv").open() as file:
         rows = [
             {key: row[key] for key in ("name", "confidence", "corrected")} for row in csv.DictReader(file)
         ]
-    return {key: found[key] for key in ("threshold", "corrected", "quality")} | {"images": rows}
+    return {key: metrics[key] for key in ("threshold", "corrected", "quality")} | {"images": rows}

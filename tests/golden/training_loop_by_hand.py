@@ -55,7 +55,7 @@ def train_by_hand(
         factor: of the encoder's learning rate.
     """
     training, teacher = section["training"], section["teacher"]
-    weights, found = [w.clone() for w in start], Trained([])
+    weights, result = [w.clone() for w in start], Trained([])
     average = [w.clone() for w in start]
     memory: list[dict[str, Any]] = [{}, {}]
     shift = shift_by_hand(batch, section["background_prior"])
@@ -72,13 +72,13 @@ def train_by_hand(
         for number, share in enumerate((factor, 1.0)):
             decay = training["weight_decay"]
             weights[number] = update(weights[number], clipped[number], rate * share, decay, memory[number])
-        found.losses.append(loss)
-        found.rates.append(rate)
-        found.norms.append(norm)
+        result.losses.append(loss)
+        result.rates.append(rate)
+        result.norms.append(norm)
         changed = [int((t != e.ids).sum()) for t, e in zip(targets, batch, strict=True)]
-        found.corrected.append(sum(changed))
-    found.weights = weights
-    return found
+        result.corrected.append(sum(changed))
+    result.weights = weights
+    return result
 
 
 def shift_by_hand(batch: Sequence[Example], prior: float) -> float:

@@ -48,10 +48,10 @@ def theirs(method: type, net: nn.Module, layer: nn.Module) -> Tensor:
 def test_against_grad_cam(name: str, method: str) -> None:
     net = make(name)
     layer = named_layer(net, LAYERS[name])
-    found = class_maps(net, IMAGES, [[c] for c in CLASSES], [method], TargetLayer(layer)).maps[method][:, 0]
+    maps = class_maps(net, IMAGES, [[c] for c in CLASSES], [method], TargetLayer(layer)).maps[method][:, 0]
     expected = theirs(SAME[method], net, layer)
     assert expected.amax((1, 2)).min() > 0
-    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-3 * float(expected.max()))
+    assert torch.allclose(maps, expected, rtol=1e-3, atol=1e-3 * float(expected.max()))
 
 
 def test_where_grad_cam_departs_from_grad_cam_plus_plus() -> None:
@@ -60,11 +60,11 @@ def test_where_grad_cam_departs_from_grad_cam_plus_plus() -> None:
     net = GapNet(channels=64).eval()
     images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(4))
     wanted = [[c] for c in CLASSES]
-    found = class_maps(net, images, wanted, ["gradcampp"], TargetLayer(net.features)).maps["gradcampp"]
+    maps = class_maps(net, images, wanted, ["gradcampp"], TargetLayer(net.features)).maps["gradcampp"]
     activations, weights = net.features(images).detach(), net.fc.weight.detach()[CLASSES]
     closed_weights = weights.relu() / (2 + weights * activations.mean((2, 3)))
     closed = torch.einsum("nk,nkhw->nhw", closed_weights, activations).relu()
-    assert torch.allclose(found[:, 0], closed, rtol=1e-4)
+    assert torch.allclose(maps[:, 0], closed, rtol=1e-4)
     with GradCAMPlusPlus(net, [net.features]) as cam:
         library = torch.tensor(cam(images, [ClassifierOutputTarget(c) for c in CLASSES]))
     low, high = closed.amin((1, 2), True), closed.amax((1, 2), True)
@@ -91,10 +91,10 @@ def test_library_methods_behind_the_same_call(name: str, layer: str | None) -> N
     net = with_positive_head(GapNet(channels=8)).requires_grad_(False)
     net.fc.weight.grad = torch.full_like(net.fc.weight, 3)
     images = torch.rand(2, 3, 16, 24)
-    found = explain(net, images, [(1, 4), ()], method=[name, "gradcam"], layer=layer)
-    assert [tuple(heat.shape) for heat in found[name]] == [(2, 16, 24), (0, 16, 24)]
-    assert found[name][0].min() >= 0
-    assert found[name][0].max() == 1
+    maps = explain(net, images, [(1, 4), ()], method=[name, "gradcam"], layer=layer)
+    assert [tuple(heat.shape) for heat in maps[name]] == [(2, 16, 24), (0, 16, 24)]
+    assert maps[name][0].min() >= 0
+    assert maps[name][0].max() == 1
     assert torch.equal(net.fc.weight.grad, torch.full_like(net.fc.weight, 3))
     assert not any(p.requires_grad for p in net.parameters())
     assert all(not m._forward_hooks and not m._forward_pre_hooks for m in net.modules())
@@ -105,9 +105,9 @@ def test_ablation_removes_channels_of_the_map() -> None:
     # w_ck F_k / y; relu, then min and max, is what the package returns.
     net = with_positive_head(GapNet(channels=8))
     images = torch.rand(1, 3, 16, 24)
-    found = pytorch_grad_cam_maps("ablationcam", net, images, [(1,)], net.target)[0, 0]
+    maps = pytorch_grad_cam_maps("ablationcam", net, images, [(1,)], net.target)[0, 0]
     activations, weight = net.features(images).detach()[0], net.fc.weight.detach()[1]
     score = float(net(images).detach()[0, 1])
     raw = torch.einsum("k,khw->hw", weight * activations.mean((1, 2)) / score, activations).relu()
     scaled = (raw - raw.min()) / (raw.max() - raw.min())
-    assert torch.allclose(found, scaled, atol=0.02)
+    assert torch.allclose(maps, scaled, atol=0.02)

@@ -57,10 +57,10 @@ def test_each_name_is_its_own_formula(net: GapNet) -> None:
 
 def test_map_may_be_an_output_or_an_input(net: GapNet) -> None:
     images = torch.rand(2, 3, 16, 18)
-    given = class_maps(net, images, [(0,), (1,)], METHODS, net.target).maps
+    of_input = class_maps(net, images, [(0,), (1,)], METHODS, net.target).maps
     output = TargetLayer(net.features, "output", pooled=net.fc, linear_head=True)
-    made = class_maps(net, images, [(0,), (1,)], METHODS, output).maps
-    assert all(torch.equal(made[method], given[method]) for method in METHODS)
+    of_output = class_maps(net, images, [(0,), (1,)], METHODS, output).maps
+    assert all(torch.equal(of_output[method], of_input[method]) for method in METHODS)
 
 
 def test_one_forward_pass_serves_all(net: GapNet) -> None:
@@ -91,8 +91,8 @@ def test_batch_composition_does_not_matter(net: GapNet) -> None:
     for n in range(4):
         alone = class_maps(net, images[n : n + 1], classes[n : n + 1], METHODS, net.target).maps
         for method in METHODS:
-            own = together[method][n, : len(classes[n])]
-            assert torch.allclose(own, alone[method][0], rtol=1e-4, atol=1e-7)
+            in_batch = together[method][n, : len(classes[n])]
+            assert torch.allclose(in_batch, alone[method][0], rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -19,19 +19,19 @@ def test_maps_of_earlier_layers_are_layercam_at_their_own_size() -> None:
     net, images, classes = GapNet().eval(), torch.rand(2, 3, 16, 18), [(1, 4), (3,)]
     net.features.insert(2, nn.MaxPool2d(2))
     layers = [net.features[0], net.features[2]]
-    found = class_maps(net, images, classes, METHODS, net.target, earlier=layers)
+    maps = class_maps(net, images, classes, METHODS, net.target, earlier=layers)
     shallow = net.features[0](images).detach().requires_grad_()
     deep = net.features[1:3](shallow)
     logits = net.fc(net.pool(net.features[3:](deep)).flatten(1))
     for n, present in enumerate(classes):
         for slot, c in enumerate(present):
             gradients = torch.autograd.grad(logits[n, c], (shallow, deep), retain_graph=True)
-            for heat, activations, gradient in zip(found.earlier, (shallow, deep), gradients, strict=True):
+            for heat, activations, gradient in zip(maps.earlier, (shallow, deep), gradients, strict=True):
                 expected = layercam(activations[n].detach(), gradient[n])
                 assert expected.max() > 0
                 assert torch.allclose(heat[n, slot], expected, rtol=1e-4, atol=1e-8)
-    assert [heat.shape for heat in found.earlier] == [(2, 2, 16, 18), (2, 2, 8, 9)]
-    assert not any(heat[1, 1].any() or heat.requires_grad for heat in found.earlier)
+    assert [heat.shape for heat in maps.earlier] == [(2, 2, 16, 18), (2, 2, 8, 9)]
+    assert not any(heat[1, 1].any() or heat.requires_grad for heat in maps.earlier)
 
 
 def test_earlier_layers_change_nothing_of_the_other_maps() -> None:
@@ -106,9 +106,9 @@ def test_depths_are_added_by_hand() -> None:
     last, *earlier = (
         torch.tensor(row).reshape(1, 1, 1, 3) for row in ([0.2, 1.0, 0.0], [0.1, 1.0, 0.0], [0.7, 0.5, 0.0])
     )
-    found = add_depths(ClassMaps({"cam": last}, [(0,)], tuple(earlier)))
-    assert list(found) == ["cam"]
-    assert torch.allclose(found["cam"].flatten(), torch.tensor([0.4, 1.0, 0.0]))
+    fused = add_depths(ClassMaps({"cam": last}, [(0,)], tuple(earlier)))
+    assert list(fused) == ["cam"]
+    assert torch.allclose(fused["cam"].flatten(), torch.tensor([0.4, 1.0, 0.0]))
     assert add_depths(ClassMaps({"cam": last}, [(0,)])) == {"cam": last}
 
 
@@ -120,6 +120,6 @@ def test_each_depth_is_fused_by_itself() -> None:
         last, early = (torch.tensor(row).reshape(1, 1, 1, 2) for row in next(answers))
         return ClassMaps({"cam": last}, [(0,)], (early,))
 
-    found = fuse_depths(make_maps, [torch.zeros(1, 3, 4, 8)], (1, 2), flip=True)
-    assert torch.allclose(found.maps["cam"].flatten(), torch.tensor([1.0, 1.0]))
-    assert torch.allclose(found.earlier[0].flatten(), torch.tensor([1 / 5, 1.0]))
+    fused = fuse_depths(make_maps, [torch.zeros(1, 3, 4, 8)], (1, 2), flip=True)
+    assert torch.allclose(fused.maps["cam"].flatten(), torch.tensor([1.0, 1.0]))
+    assert torch.allclose(fused.earlier[0].flatten(), torch.tensor([1 / 5, 1.0]))

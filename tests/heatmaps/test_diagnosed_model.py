@@ -66,22 +66,22 @@ def looked(
 
 def test_a_reader_of_the_object(model: DiagnosedModel) -> None:
     image, mask = red_disc_on_water()
-    (found,) = looked(model, sample(RED), image, mask, detailed=[RED])
+    (diagnosis,) = looked(model, sample(RED), image, mask, detailed=[RED])
     # One cell in ten is red: 40 * 0.9 * 0.1 - 2, and nothing is left of it without the object.
-    assert found.logit == pytest.approx(40 * 230 / 255 * 24 * 16 / (48 * 80) - 2, abs=1e-4)
-    assert found.painted_logit == pytest.approx(-2, abs=0.3)
-    assert found.hit
-    assert found.shares[0] > 0.6
-    assert found.drop_hot > 0.5 > found.drop_random
-    assert found.insertion > 0.8
+    assert diagnosis.logit == pytest.approx(40 * 230 / 255 * 24 * 16 / (48 * 80) - 2, abs=1e-4)
+    assert diagnosis.painted_logit == pytest.approx(-2, abs=0.3)
+    assert diagnosis.hit
+    assert diagnosis.shares[0] > 0.6
+    assert diagnosis.drop_hot > 0.5 > diagnosis.drop_random
+    assert diagnosis.insertion > 0.8
 
 
 def test_a_reader_of_the_surroundings(model: DiagnosedModel) -> None:
     image, mask = red_disc_on_water()
-    (found,) = looked(model, sample(BLUE), image, np.where(mask, 2, 0).astype(np.uint8), detailed=[BLUE])
-    assert found.painted_logit > found.logit  # the water closes over the object
-    assert found.hit is False
-    assert found.shares[0] < 0.05
+    (diagnosis,) = looked(model, sample(BLUE), image, np.where(mask, 2, 0).astype(np.uint8), detailed=[BLUE])
+    assert diagnosis.painted_logit > diagnosis.logit  # the water closes over the object
+    assert diagnosis.hit is False
+    assert diagnosis.shares[0] < 0.05
 
 
 def test_the_background_is_what_no_object_and_nothing_unscored_covers(model: DiagnosedModel) -> None:
@@ -98,10 +98,10 @@ def test_the_background_is_what_no_object_and_nothing_unscored_covers(model: Dia
 def test_random_weights_change_the_heat_of_both_twins(model: DiagnosedModel) -> None:
     image, mask = red_disc_on_water()
     image[:8] = (0, 200, 0)
-    (found,) = looked(model, sample(RED), image, mask, detailed=[RED])
-    assert abs(found.random_all) < 0.95
-    assert found.random_head != found.random_all
-    assert torch.equal(model.net.fc.weight[0], torch.tensor([40.0, 0, 0]))  # type: ignore[union-attr,index]
+    (diagnosis,) = looked(model, sample(RED), image, mask, detailed=[RED])
+    assert abs(diagnosis.random_all) < 0.95
+    assert diagnosis.random_head != diagnosis.random_all
+    assert torch.equal(model.trained.net.fc.weight[0], torch.tensor([40.0, 0, 0]))  # type: ignore[union-attr,index]
 
 
 def test_only_what_is_asked_for_is_measured(model: DiagnosedModel) -> None:

@@ -25,9 +25,9 @@ def images() -> Tensor:
 
 
 def test_one_map_per_class_at_the_size_of_the_images(resnet: nn.Module, images: Tensor) -> None:
-    found = explain(resnet, images, [(3, 0), (5,)], method=METHODS, scales=(1.0, 1.5), flip=True)
-    assert list(found) == list(METHODS)
-    for heatmaps in found.values():
+    maps = explain(resnet, images, [(3, 0), (5,)], method=METHODS, scales=(1.0, 1.5), flip=True)
+    assert list(maps) == list(METHODS)
+    for heatmaps in maps.values():
         assert [tuple(heat.shape) for heat in heatmaps] == [(2, *SIZE), (1, *SIZE)]
         for heat in heatmaps:
             assert heat.dtype == torch.float32
@@ -45,9 +45,9 @@ def test_one_method_gives_a_list_and_no_class_an_empty_map(resnet: nn.Module, im
 def test_no_classes_means_the_best_scoring(resnet: nn.Module, images: Tensor) -> None:
     with torch.no_grad():
         best = resnet(images).argmax(1).tolist()
-    found = explain(resnet, images, None, scales=(1.0, 0.5))
+    maps = explain(resnet, images, None, scales=(1.0, 0.5))
     wanted = explain(resnet, images, [[c] for c in best], scales=(1.0, 0.5))
-    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(maps, wanted, strict=True))
 
 
 @pytest.mark.parametrize("layer", ["layer4", None])
@@ -56,7 +56,7 @@ def test_one_forward_pass_serves_all_classes_and_methods(
 ) -> None:
     sizes: list[int] = []
     handle = resnet.get_submodule("conv1").register_forward_hook(
-        lambda _m, given, _o: sizes.append(len(given[0]))
+        lambda _m, inputs, _o: sizes.append(len(inputs[0]))
     )
     methods = [m for m in METHODS if layer is None or m != "cam"]
     explain(resnet, images, [(0, 1, 2, 3), (4, 5, 6)], method=methods, layer=layer)
@@ -110,8 +110,8 @@ def test_callers_without_gradients_and_frozen_networks(context: type, images: Te
     wanted = explain(net, images, [(0, 1), (3,)], method="layercam", layer="features.-1")
     net.requires_grad_(False)
     with context():
-        found = explain(net, images + 0, [(0, 1), (3,)], method="layercam", layer="features.-1")
-    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+        maps = explain(net, images + 0, [(0, 1), (3,)], method="layercam", layer="features.-1")
+    assert all(torch.equal(a, b) for a, b in zip(maps, wanted, strict=True))
 
 
 def test_autocast_and_networks_in_half_precision(images: Tensor) -> None:
@@ -145,10 +145,10 @@ def test_vision_transformer_through_its_tokens() -> None:
     nn.init.normal_(net.heads.head.weight)  # torchvision starts with 0
     images = torch.rand(2, 3, 32, 32)
     layer = "encoder.layers.-1.ln_1"
-    found = explain(
+    maps = explain(
         net, images, [(0, 4), (1,)], layer=layer, method=["gradcam", "layercam"], reshape=vit_reshape
     )
-    assert [tuple(heat.shape) for heat in found["gradcam"]] == [(2, 32, 32), (1, 32, 32)]
+    assert [tuple(heat.shape) for heat in maps["gradcam"]] == [(2, 32, 32), (1, 32, 32)]
     # By hand: the gradient of the tokens, without the first.
     kept: list[Tensor] = []
 
@@ -163,24 +163,24 @@ def test_vision_transformer_through_its_tokens() -> None:
     small = (gradients.mean((1, 2))[:, None, None] * tokens).sum(0).relu()
     large = nn.functional.interpolate(small[None, None], (32, 32), mode="bilinear")[0, 0]
     assert large.max() > 0
-    assert torch.allclose(found["gradcam"][0][1], large / large.max(), atol=1e-4)
+    assert torch.allclose(maps["gradcam"][0][1], large / large.max(), atol=1e-4)
 
 
 def test_swin_needs_nothing_or_a_permutation() -> None:
     torch.manual_seed(0)
     net = models.SwinTransformer([4, 4], 16, [1, 1], [2, 2], [2, 2], num_classes=5).eval()
     images = torch.rand(1, 3, 32, 64)
-    found = explain(net, images, [(2,)], method="gradcam")
+    maps = explain(net, images, [(2,)], method="gradcam")
     named = explain(
         net, images, [(2,)], method="gradcam", layer="norm", reshape=lambda x: x.permute(0, 3, 1, 2)
     )
-    assert torch.allclose(found[0], named[0], atol=1e-5)
+    assert torch.allclose(maps[0], named[0], atol=1e-5)
     with pytest.raises(ValueError, match=r"transformer.*encoder"):
         explain(models.VisionTransformer(32, 8, 1, 2, 24, 48), torch.rand(1, 3, 32, 32), [(0,)])
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"classes": [(0,)]}, "one list of classes per image"),
         ({"classes": [(0,), (7,)]}, r"class indices in -1\.\.6"),
@@ -191,15 +191,15 @@ def test_swin_needs_nothing_or_a_permutation() -> None:
     ],
 )
 def test_wrong_requests_are_errors(
-    resnet: nn.Module, images: Tensor, options: dict[str, object], said: str
+    resnet: nn.Module, images: Tensor, options: dict[str, object], message: str
 ) -> None:
-    given: dict[str, object] = {"images": images, "classes": [(0,), (1,)], **options}
-    with pytest.raises(ValueError, match=said):
-        explain(resnet, **given)  # type: ignore[call-overload]
+    request: dict[str, object] = {"images": images, "classes": [(0,), (1,)], **options}
+    with pytest.raises(ValueError, match=message):
+        explain(resnet, **request)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(
-    ("layer", "said"),
+    ("layer", "message"),
     [
         ("fc", r"activations \(N, K, h, w\)"),
         ("layer4.1.relu", "called more than once"),
@@ -207,9 +207,9 @@ def test_wrong_requests_are_errors(
     ],
 )
 def test_layers_without_a_feature_map_are_errors(
-    resnet: nn.Module, images: Tensor, layer: nn.Module | str, said: str
+    resnet: nn.Module, images: Tensor, layer: nn.Module | str, message: str
 ) -> None:
-    with pytest.raises(CaptureError, match=said):
+    with pytest.raises(CaptureError, match=message):
         explain(resnet, images, [(0,), (1,)], layer=layer)
 
 

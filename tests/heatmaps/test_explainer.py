@@ -33,9 +33,9 @@ def test_the_maps_are_those_of_explain(method: str) -> None:
     net = GapNet().eval()
     with explainer(net, method=method) as cam:
         net(IMAGES)
-        found = cam(CLASSES)
-    assert [tuple(heat.shape) for heat in found] == [(2, *SIZE), (1, *SIZE)]
-    assert same(found, explain(net, IMAGES, CLASSES, method=method))
+        maps = cam(CLASSES)
+    assert [tuple(heat.shape) for heat in maps] == [(2, *SIZE), (1, *SIZE)]
+    assert same(maps, explain(net, IMAGES, CLASSES, method=method))
 
 
 def test_against_a_graph_through_the_whole_network() -> None:
@@ -45,9 +45,9 @@ def test_against_a_graph_through_the_whole_network() -> None:
     heat = (gradient[1].mean((1, 2))[:, None, None] * features[1]).sum(0).relu().detach()
     with explainer(net, "features.-1", method="gradcam") as cam:
         net(IMAGES)
-        (found,) = cam([(), (4,)])[1]
+        (maps,) = cam([(), (4,)])[1]
     assert heat.max() > 0
-    assert torch.allclose(found, heat / heat.max(), atol=1e-5)
+    assert torch.allclose(maps, heat / heat.max(), atol=1e-5)
 
 
 def test_the_logits_are_the_callers_and_further_classes_need_no_further_call() -> None:
@@ -80,16 +80,16 @@ def test_callers_without_gradients_and_frozen_networks(
     if around == "block":
         with context(), explainer(net) as cam:
             net(IMAGES + 0)
-            found = cam(CLASSES)
+            maps = cam(CLASSES)
             assert not torch.is_grad_enabled()
     else:
         with explainer(net) as cam:
             with context():
                 net(IMAGES + 0)
                 assert not torch.is_grad_enabled()
-            found = cam(CLASSES)
+            maps = cam(CLASSES)
     assert torch.is_grad_enabled()
-    assert same(found, wanted)
+    assert same(maps, wanted)
 
 
 def test_the_last_call_counts() -> None:
@@ -111,8 +111,8 @@ def test_several_explainers_serve_one_call(layers: tuple[str | None, str | None]
     ):
         net(IMAGES)
         assert torch.is_grad_enabled()
-        found = [first(CLASSES), second(CLASSES)]
-    for heat, layer, method in zip(found, layers, ("layercam", "hirescam"), strict=True):
+        result = [first(CLASSES), second(CLASSES)]
+    for heat, layer, method in zip(result, layers, ("layercam", "hirescam"), strict=True):
         wanted = explain(net, IMAGES, CLASSES, layer=layer, method=method)
         assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(heat, wanted, strict=True))
 
@@ -147,8 +147,8 @@ def test_a_call_that_raises_leaves_nothing_and_another_may_follow(layer: str | N
         with pytest.raises(CaptureError, match="expected a call of the model"):
             cam(CLASSES)
         net(IMAGES)
-        found = cam(CLASSES)
-    assert same(found, explain(net, IMAGES, CLASSES, layer=layer))
+        maps = cam(CLASSES)
+    assert same(maps, explain(net, IMAGES, CLASSES, layer=layer))
     with pytest.raises(RuntimeError, match="7 channels"), explainer(net, layer):
         net(torch.rand(1, 7, *SIZE))
     assert hook_count(net) == 0
@@ -173,8 +173,8 @@ def test_models_with_other_arguments() -> None:
     net = WithMore().eval()
     with explainer(net, "net.features") as cam:
         net(2.0, images=IMAGES)
-        found = cam(CLASSES)
-    assert same(found, explain(net.net, 2 * IMAGES, CLASSES, layer="features"))
+        maps = cam(CLASSES)
+    assert same(maps, explain(net.net, 2 * IMAGES, CLASSES, layer="features"))
     with explainer(net, "net.features"), pytest.raises(ValueError, match="as an argument of the model"):
         net(2.0, images=IMAGES[0])
 

@@ -90,10 +90,10 @@ def test_frozen_networks_and_callers_without_grad_work() -> None:
     expected = leaf_numbers(net, images, capture_output, net.features)
     net.requires_grad_(False)
     with torch.no_grad():
-        found = leaf_numbers(net, images, capture_output, net.features)
+        numbers = leaf_numbers(net, images, capture_output, net.features)
         assert not torch.is_grad_enabled()
-    assert torch.equal(found[0], expected[0])
-    assert torch.equal(found[1], expected[1])
+    assert torch.equal(numbers[0], expected[0])
+    assert torch.equal(numbers[1], expected[1])
 
 
 @pytest.mark.parametrize("cast", [False, True])
@@ -104,9 +104,9 @@ def test_an_in_place_layer_that_follows_leaves_the_captured_values(cast: bool) -
         assert expected[0].min() < 0
         net.features[3] = nn.ReLU(inplace=True)
         for capture, layer in ((capture_output, net.features[2]), (capture_input, net.features[3])):
-            found = leaf_numbers(net, images, capture, layer)
-            assert torch.equal(found[0], expected[0])
-            assert torch.equal(found[1], expected[1])
+            numbers = leaf_numbers(net, images, capture, layer)
+            assert torch.equal(numbers[0], expected[0])
+            assert torch.equal(numbers[1], expected[1])
 
 
 def test_nothing_below_the_layer_keeps_a_graph() -> None:
@@ -136,20 +136,20 @@ def test_nothing_is_kept_alive_over_1000_images() -> None:
 
 def test_first_output_keeps_the_first_pass_only_and_leaves_no_hook() -> None:
     net, images = GapNet().eval(), torch.rand(2, 3, 8, 8)
-    with torch.no_grad(), first_output(net.features) as found:
+    with torch.no_grad(), first_output(net.features) as outputs:
         net(images)
         net(images.flip(-1))
-    assert len(found) == 1
-    assert torch.equal(found[0], net.features(images))
+    assert len(outputs) == 1
+    assert torch.equal(outputs[0], net.features(images))
     assert not net.features._forward_hooks
 
 
 def test_first_output_keeps_no_graph_of_any_of_its_tensors() -> None:
     net = nn.Conv2d(3, 2, 1)
     both = Twice(net)
-    with first_output(both) as found:
+    with first_output(both) as outputs:
         assert all(output.requires_grad for output in both(torch.rand(1, 3, 4, 5)))
-    assert [output.requires_grad for output in found[0]] == [False, False]
+    assert [output.requires_grad for output in outputs[0]] == [False, False]
 
 
 class Twice(nn.Module):

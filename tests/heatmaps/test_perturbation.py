@@ -72,11 +72,11 @@ def test_drops_by_hand() -> None:
 
 def test_a_random_part_is_another_one_for_another_seed() -> None:
     image, right, _ = example()
-    found = {
+    result = {
         round(probability_drops(Brightness(), image, 1, right, 0.25, torch.Generator().manual_seed(s))[1], 4)
         for s in range(8)
     }
-    assert len(found) > 2
+    assert len(result) > 2
 
 
 def test_painting_takes_the_object_and_nothing_far_from_it() -> None:

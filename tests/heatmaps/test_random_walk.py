@@ -49,18 +49,18 @@ def probabilities(pyramid: list[Tensor], power: float) -> Tensor:
 
 
 def test_affinities_of_two_kinds_by_hand() -> None:
-    found = affinities([halves()], SIZE, 8)
+    affinity = affinities([halves()], SIZE, 8)
     # Centred over the cells the two kinds point in opposite directions: cosine 1 within, -1 between.
-    assert torch.allclose(found[0, :5, :5], torch.ones(5, 5))
-    assert torch.allclose(found[0, 5:, 5:], torch.ones(7, 7))
-    assert not found[0, :5, 5:].any()
+    assert torch.allclose(affinity[0, :5, :5], torch.ones(5, 5))
+    assert torch.allclose(affinity[0, 5:, 5:], torch.ones(7, 7))
+    assert not affinity[0, :5, 5:].any()
 
 
 def test_affinities_against_a_loop() -> None:
     torch.manual_seed(0)
     # More channels than cells at the second and third depth, where a turned basis stands for them.
     depths = [torch.randn(1, k, h, w) for k, h, w in [(5, 3, 4), (30, 2, 3), (8, 2, 2)]]
-    found = affinities(depths, SIZE, 3)[0]
+    affinity = affinities(depths, SIZE, 3)[0]
     flat = [torch.nn.functional.interpolate(d.double(), SIZE, mode="bilinear")[0].flatten(1) for d in depths]
     for i in range(12):
         row = torch.zeros(12, dtype=torch.float64)
@@ -68,7 +68,7 @@ def test_affinities_against_a_loop() -> None:
             for d in flat:
                 a, b = d[:, i] - d.mean(1), d[:, j] - d.mean(1)
                 row[j] += a @ b / (a.norm() * b.norm()) / len(flat)
-        assert torch.allclose(found[i].double(), row.clamp(min=0) ** 3, atol=1e-5)
+        assert torch.allclose(affinity[i].double(), row.clamp(min=0) ** 3, atol=1e-5)
 
 
 def test_every_depth_counts_alike_whatever_its_scale() -> None:
@@ -86,26 +86,26 @@ def test_depths_without_channels_are_left_out() -> None:
 def test_a_cell_at_the_mean_of_its_image_has_no_direction() -> None:
     corners = torch.tensor([[[[1.0, 5.0], [3.0, 9.1]]]]).expand(1, 2, 2, 2)
     size = (3, 3)  # its middle cell is the mean of the corners, but for rounding
-    found = affinities([corners], size, 8)[0]
-    assert not found[4, :4].any()
-    assert found[4, 4] == 1
+    affinity = affinities([corners], size, 8)[0]
+    assert not affinity[4, :4].any()
+    assert affinity[4, 4] == 1
 
 
-def test_a_image_of_one_colour_stays_as_it_is() -> None:
-    found = affinities([torch.ones(1, 4, *SIZE)], SIZE, 8)
-    assert torch.equal(found[0], torch.eye(12))
+def test_an_image_of_one_colour_stays_as_it_is() -> None:
+    affinity = affinities([torch.ones(1, 4, *SIZE)], SIZE, 8)
+    assert torch.equal(affinity[0], torch.eye(12))
     heat = torch.rand(1, 2, *SIZE)
     peak = heat.amax((-2, -1), keepdim=True)
-    assert torch.allclose(spread(heat, found, SIZE, 0.1), heat / peak, atol=1e-5)
+    assert torch.allclose(spread(heat, affinity, SIZE, 0.1), heat / peak, atol=1e-5)
 
 
 def test_heat_spreads_within_its_own_kind_by_hand() -> None:
     heat = torch.zeros(1, 1, *SIZE)
     heat[0, 0, 0, 1] = 1
-    found = spread(heat, affinities([halves()], SIZE, 8), SIZE, 0.2)[0, 0].flatten()
+    spread_heat = spread(heat, affinities([halves()], SIZE, 8), SIZE, 0.2)[0, 0].flatten()
     # Within the five: y = r heat + (1 - r) mean(heat), as P is their mean: 0.36 here, 0.16 there.
-    assert torch.allclose(found[:5], torch.tensor([0.16, 0.36, 0.16, 0.16, 0.16]) / 0.36, atol=1e-5)
-    assert not found[5:].any()
+    assert torch.allclose(spread_heat[:5], torch.tensor([0.16, 0.36, 0.16, 0.16, 0.16]) / 0.36, atol=1e-5)
+    assert not spread_heat[5:].any()
 
 
 @pytest.mark.parametrize("restart", [0.02, 0.3, 1.0])
@@ -127,13 +127,13 @@ def test_spread_is_the_sum_over_all_lengths_of_the_walk(restart: float) -> None:
 def test_maps_keep_their_size_and_dead_maps_stay_zero() -> None:
     heat = torch.rand(2, 3, 7, 9)
     heat[0, 1] = 0
-    found = walk({"cam": heat, "gradcampp": heat * 2}, pyramid(), PARAMS)
-    assert found["cam"].shape == heat.shape
-    assert not found["cam"][0, 1].any()
-    assert torch.allclose(found["cam"], found["gradcampp"], atol=1e-5)
-    live = found["cam"].amax((-2, -1))[heat.amax((-2, -1)) > 0]
+    result = walk({"cam": heat, "gradcampp": heat * 2}, pyramid(), PARAMS)
+    assert result["cam"].shape == heat.shape
+    assert not result["cam"][0, 1].any()
+    assert torch.allclose(result["cam"], result["gradcampp"], atol=1e-5)
+    live = result["cam"].amax((-2, -1))[heat.amax((-2, -1)) > 0]
     assert torch.equal(live, torch.ones(5))
-    assert found["cam"].min() >= 0
+    assert result["cam"].min() >= 0
 
 
 def test_a_image_does_not_depend_on_its_batch() -> None:

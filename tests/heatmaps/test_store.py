@@ -148,9 +148,9 @@ def test_heat_of_earlier_depths_is_added(manifest: Manifest, tmp_path: Path) -> 
         early = explain(net, images, [s.labels], layer=net.backbone.early, method="layercam")[0]
         small = functional.interpolate(early[None], last.shape[1:], mode="bilinear", align_corners=False)[0]
         both = last + small / small.amax((1, 2), keepdim=True)
-        found = HeatmapStore(tmp_path / "two" / "cam").read(s) / 255
-        assert np.abs(found - (both / both.amax((1, 2), keepdim=True)).numpy()).max() < 3 / 255
-        assert np.abs(found - last.numpy()).max() > 10 / 255
+        result = HeatmapStore(tmp_path / "two" / "cam").read(s) / 255
+        assert np.abs(result - (both / both.amax((1, 2), keepdim=True)).numpy()).max() < 3 / 255
+        assert np.abs(result - last.numpy()).max() > 10 / 255
 
 
 def test_walk_goes_over_the_fused_map(manifest: Manifest, tmp_path: Path) -> None:
@@ -164,6 +164,6 @@ def test_walk_goes_over_the_fused_map(manifest: Manifest, tmp_path: Path) -> Non
         heat = torch.from_numpy(HeatmapStore(tmp_path / "still" / "cam").read(s).copy()).float() / 255
         with torch.no_grad():
             expected = walk({"cam": heat[None]}, net.backbone(images), WALK)["cam"][0]
-        found = HeatmapStore(tmp_path / "walked" / "cam").read(s) / 255
-        assert np.abs(found - expected.numpy()).max() < 3 / 255  # both were rounded to 1 / 255
-        assert np.abs(found - heat.numpy()).max() > 10 / 255
+        actual = HeatmapStore(tmp_path / "walked" / "cam").read(s) / 255
+        assert np.abs(actual - expected.numpy()).max() < 3 / 255  # both were rounded to 1 / 255
+        assert np.abs(actual - heat.numpy()).max() > 10 / 255

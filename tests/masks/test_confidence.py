@@ -60,10 +60,10 @@ def test_what_does_not_fit_is_refused() -> None:
 @given(st.integers(0, 2**32 - 1), st.permutations(range(3)))
 def test_order_of_labels_and_pixels_does_not_matter(seed: int, order: list[int]) -> None:
     rng = np.random.default_rng(seed)
-    scores = rng.random((3, 4, 7), np.float32)
-    probabilities = scores / scores.sum(0)
+    weights = rng.random((3, 4, 7), np.float32)
+    probabilities = weights / weights.sum(0)
     mask = rng.choice(np.append(IDS, 255), (4, 7)).astype(np.uint8)
-    found = mask_confidence(mask, probabilities, IDS)
-    assert 0 <= found <= 1
+    result = mask_confidence(mask, probabilities, IDS)
+    assert 0 <= result <= 1
     again = mask_confidence(mask[:, ::-1], probabilities[order][:, :, ::-1], IDS[order])
-    assert again == pytest.approx(found)
+    assert again == pytest.approx(result)

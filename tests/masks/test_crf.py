@@ -38,10 +38,10 @@ def two_colours(height: int = 40, width: int = 64) -> tuple[np.ndarray, np.ndarr
 def noisy(ground_truth: np.ndarray, labels: int = 2, seed: int = 0) -> np.ndarray:
     """Probabilities (labels, H, W) that are right at about 70 % of the pixels."""
     rng = np.random.default_rng(seed)
-    scores = rng.random((labels, *ground_truth.shape)) + 0.5 * (
+    weights = rng.random((labels, *ground_truth.shape)) + 0.5 * (
         np.arange(labels)[:, None, None] == ground_truth
     )
-    probabilities: np.ndarray = (scores / scores.sum(axis=0)).astype(np.float32)
+    probabilities: np.ndarray = (weights / weights.sum(axis=0)).astype(np.float32)
     return probabilities
 
 

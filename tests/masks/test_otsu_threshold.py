@@ -43,8 +43,8 @@ def test_otsu_against_opencv(seed: int) -> None:
 def test_otsu_needs_two_levels() -> None:
     histogram = np.zeros(256, np.int64)
     histogram[9] = 5
-    said = r"learnt too little .*classifier\.training\.steps.*check that the labels fit the images"
-    with pytest.raises(UserError, match=said):
+    message = r"learnt too little .*classifier\.training\.steps.*check that the labels fit the images"
+    with pytest.raises(UserError, match=message):
         otsu(histogram)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         otsu(np.zeros(256, np.int64))

@@ -100,8 +100,8 @@ def test_normalised_odds_by_hand() -> None:
 def test_normalised_odds_gives_back_the_probabilities_of_a_model() -> None:
     background, first, second = 0.3, 0.6, 0.1
     shares = [p / (p + background) for p in (first, second)]
-    found = normalised_odds(np.array(shares, np.float32).reshape(2, 1, 1), 0.5).ravel()
-    np.testing.assert_allclose(found, [background, first, second], atol=2e-3)
+    odds = normalised_odds(np.array(shares, np.float32).reshape(2, 1, 1), 0.5).ravel()
+    np.testing.assert_allclose(odds, [background, first, second], atol=2e-3)
 
 
 @pytest.mark.parametrize("normalise", [normalised_scores, normalised_odds])

@@ -42,18 +42,18 @@ def blocks(count: int, classes: int) -> list[Scene]:
 
 def make_samples(scenes: list[Scene], masks: bool) -> tuple[Sample, ...]:
     """The first two thirds are `train`."""
-    found = []
+    result = []
     for index, (image, mask) in enumerate(scenes):
         split = "train" if index < len(scenes) * 2 // 3 else "val"
         name = f"{split}-{index:02d}"
         labels = tuple(int(i) - 1 for i in np.unique(mask) if i)
         size = image.shape[:2]
-        found.append(Sample(name, f"images/{name}.png", "", *size, labels, split, masks, masks))
-    return tuple(found)
+        result.append(Sample(name, f"images/{name}.png", "", *size, labels, split, masks, masks))
+    return tuple(result)
 
 
 def write_data(root: Path, scenes: list[Scene], samples: tuple[Sample, ...], masks: bool) -> None:
-    """Images, true masks, heatmaps, pseudo-masks with an open band, and predictions of `val`."""
+    """Images, ground-truth masks, heatmaps, pseudo-masks with an open band, and predictions of `val`."""
     heat: dict[str, np.ndarray] = {}
     for (image, mask), sample in zip(scenes, samples, strict=True):
         write_image(root / "data/prepared" / sample.image, image)
@@ -97,9 +97,9 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
         heat = {"miou_best": known(0.55), "threshold_best": known(0.4)}
         heat |= {"miou_chosen": known(0.53), "threshold_chosen": 0.32}
         published = {"miou": known(0.6), "precision": known(0.8), "coverage": known(0.9)}
-        found = {"corrected": 0, "heatmaps": heat, "pseudo_masks": published, "threshold": 0.32}
+        result = {"corrected": 0, "heatmaps": heat, "pseudo_masks": published, "threshold": 0.32}
         quality = {"confidence": 0.71, "ignored": 0.04}
-        write_json(folder / "metrics.json", found | {"quality": quality})
+        write_json(folder / "metrics.json", result | {"quality": quality})
         write_confusion(folder / "confusion.csv", classes, cells)
         points = [{"threshold": t / 50, "miou": 0.55 - (t / 50 - 0.4) ** 2} for t in range(1, 50) if masks]
         write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)

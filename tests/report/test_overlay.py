@@ -18,19 +18,19 @@ def grey(value: int, height: int = 30, width: int = 40) -> np.ndarray:
     return np.full((height, width, 3), value, np.uint8)
 
 
-def test_no_heat_shows_the_photo() -> None:
-    photo = noise(5, 7)
+def test_no_heat_shows_the_image() -> None:
+    image = noise(5, 7)
     heat = np.zeros((5, 7), np.float32)
     heat[2, 3] = 1
-    drawn = draw_heat(photo, heat)
-    np.testing.assert_array_equal(drawn[heat == 0], photo[heat == 0])
+    drawn = draw_heat(image, heat)
+    np.testing.assert_array_equal(drawn[heat == 0], image[heat == 0])
     hottest = np.array(matplotlib.colormaps["inferno"](1.0)[:3]) * 255
     np.testing.assert_array_equal(
-        drawn[2, 3], np.rint(photo[2, 3] * (1 - HEAT_OPACITY) + hottest * HEAT_OPACITY)
+        drawn[2, 3], np.rint(image[2, 3] * (1 - HEAT_OPACITY) + hottest * HEAT_OPACITY)
     )
 
 
-def test_more_heat_hides_more_of_the_photo() -> None:
+def test_more_heat_hides_more_of_the_image() -> None:
     heat = np.linspace(0, 1, 40, dtype=np.float32)[None].repeat(30, 0)
     difference = np.abs(draw_heat(grey(0), heat).astype(int) - draw_heat(grey(255), heat)).sum(2)[0]
     assert np.all(np.diff(difference) <= 0)
@@ -72,23 +72,23 @@ def test_tiles_have_one_size_and_pick_ids() -> None:
 
 
 def test_heat_tile_shows_the_strongest_class() -> None:
-    photo = grey(0, 8, 12)
+    image = grey(0, 8, 12)
     stored = np.zeros((2, 2, 3), np.uint8)
     stored[0, :, 0] = 255
     stored[1, :, 2] = 255
-    (tile,) = heat_tiles(photo, {"cam": stored})
+    (tile,) = heat_tiles(image, {"cam": stored})
     assert tile.caption == "heatmap cam"
     np.testing.assert_array_equal(tile.image[:, 0], tile.image[:, -1])
     assert tile.image[0, 0].sum() > tile.image[0, 6].sum()
     # A background image has no heatmaps.
-    np.testing.assert_array_equal(heat_tiles(photo, {"cam": np.zeros((0, 1, 1), np.uint8)})[0].image, photo)
+    np.testing.assert_array_equal(heat_tiles(image, {"cam": np.zeros((0, 1, 1), np.uint8)})[0].image, image)
 
 
 def test_cut_heat_uses_the_threshold_and_the_labels() -> None:
     stored = np.array([[[100, 100]], [[0, 200]]], np.uint8)  # 0.39, 0.39; 0, 0.78
-    photo = grey(0, 2, 8)
-    assert threshold_tile(photo, stored, (4, 1), 0.3)[0, [0, -1]].tolist() == [5, 2]
-    assert threshold_tile(photo, stored, (4, 1), 0.5)[0, [0, -1]].tolist() == [0, 2]
+    image = grey(0, 2, 8)
+    assert threshold_tile(image, stored, (4, 1), 0.3)[0, [0, -1]].tolist() == [5, 2]
+    assert threshold_tile(image, stored, (4, 1), 0.5)[0, [0, -1]].tolist() == [0, 2]
 
 
 def test_panel_is_a_captioned_row() -> None:

@@ -48,11 +48,11 @@ def render() -> str:
 
 def rows(page: Page) -> dict[str, list[str]]:
     """The captions of each image shown, in the page's order."""
-    found: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for alt in page.alt:
         name, caption = alt.split(": ", 1)
-        found.setdefault(name, []).append(caption)
-    return found
+        result.setdefault(name, []).append(caption)
+    return result
 
 
 def test_page_needs_nothing_else(project: Project) -> None:
@@ -104,10 +104,10 @@ def test_corrected_masks_are_told_and_shown(project: Project, set_params: SetPar
     assert "Images with a corrected mask do not count: 1." in page.text
     assert "the used one was chosen with the corrected masks" in page.text
     assert "mean over all uncorrected training images" in page.text
-    found = rows(page)
-    assert "corrected mask" in found["train-05"]
-    assert "pseudo-mask, gradcampp" not in found["train-05"]
-    assert "corrected mask" not in found["train-04"]
+    captions = rows(page)
+    assert "corrected mask" in captions["train-05"]
+    assert "pseudo-mask, gradcampp" not in captions["train-05"]
+    assert "corrected mask" not in captions["train-04"]
 
 
 def test_names_are_text(project: Project) -> None:
@@ -122,18 +122,18 @@ def test_worst_first_and_what_a_row_shows(project: Project, set_params: SetParam
     project()  # 6 training images with scores falling by name, 3 val images likewise
     set_params("images: 40", "images: 5")
     page = Page(render())
-    found = rows(page)
-    assert list(found) == ["train-05", "train-04", "train-03", "val-08", "val-07"]
+    captions = rows(page)
+    assert list(captions) == ["train-05", "train-04", "train-03", "val-08", "val-07"]
     masks = ["ground truth", "prediction gradcampp", "prediction full"]
     before = ["heatmap cam", "heatmap gradcampp", "gradcampp > 0.32", "pseudo-mask, gradcampp"]
-    assert found["train-05"] == ["image", *before, *masks]
-    assert found["val-08"] == ["image", *masks]
+    assert captions["train-05"] == ["image", *before, *masks]
+    assert captions["val-08"] == ["image", *masks]
     assert "mIoU 0.950" in page.text
     assert "3 of 6 images.\nWorst first" in page.text
     assert "IoU of each segmentation model on 3 val images with ground truth." in page.text
     assert "75 %" in page.text  # 0.6 / 0.8
     panels = sorted(path.stem for path in Path("reports/panels").iterdir())
-    assert panels == sorted(found)
+    assert panels == sorted(captions)
 
 
 def add_round(again: str) -> None:
@@ -245,10 +245,10 @@ def test_old_panels_go(project: Project, set_params: SetParams) -> None:
 def test_without_masks(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     project(masks=False)
     page = Page(render())
-    found = rows(page)
-    assert list(found) == sorted(found)
-    assert len(found) == 9
-    assert found["train-01"][-2:] == [
+    captions = rows(page)
+    assert list(captions) == sorted(captions)
+    assert len(captions) == 9
+    assert captions["train-01"][-2:] == [
         "pseudo-mask, gradcampp",
         "prediction gradcampp",
     ]  # `full` was not trained
@@ -266,12 +266,12 @@ def test_what_the_classifier_looks_at(project: Project, set_params: SetParams) -
     set_params("images: 40", "images: 0")
     assert "Nothing suspicious" in Page(render()).text
     file = Path("reports/diagnosis/diagnosis.json")
-    found = json.loads(file.read_text())
-    found["classes"]["b & t"]["context"] = 0.375
-    found["classes"]["b & t"]["heat"] |= {"object": 0.5, "border": 0.125, "corners": 0.0625}
-    found["flags"] = ["`b & t`: reads <the> surroundings."]
-    found["examples"] = [{"class": "b & t", "name": "val-06", "file": "002-1.png"}]
-    file.write_text(json.dumps(found))
+    metrics = json.loads(file.read_text())
+    metrics["classes"]["b & t"]["context"] = 0.375
+    metrics["classes"]["b & t"]["heat"] |= {"object": 0.5, "border": 0.125, "corners": 0.0625}
+    metrics["flags"] = ["`b & t`: reads <the> surroundings."]
+    metrics["examples"] = [{"class": "b & t", "name": "val-06", "file": "002-1.png"}]
+    file.write_text(json.dumps(metrics))
     write_image(file.with_name("002-1.png"), np.full((6, 9, 3), 200, np.uint8))
     text = render()
     page = Page(text)
@@ -284,9 +284,9 @@ def test_what_the_classifier_looks_at(project: Project, set_params: SetParams) -
 def test_examples_stay_in_their_folder(project: Project) -> None:
     project()
     file = Path("reports/diagnosis/diagnosis.json")
-    found = json.loads(file.read_text())
-    found["examples"] = [{"class": "cat", "name": "val-06", "file": "../../secret.png"}]
-    file.write_text(json.dumps(found))
+    metrics = json.loads(file.read_text())
+    metrics["examples"] = [{"class": "cat", "name": "val-06", "file": "../../secret.png"}]
+    file.write_text(json.dumps(metrics))
     with pytest.raises(ValueError, match="leaves the folder"):
         main()
 

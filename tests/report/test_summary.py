@@ -144,8 +144,8 @@ def test_tables_with_gaps(tmp_path: Path) -> None:
 
 def test_confusion_of_any_names(tmp_path: Path) -> None:
     file = tmp_path / "confusion.csv"
-    file.write_text('truth,background,"a, b"\nbackground,1,2\n"a, b",3,4\n')
-    found = read_confusion(file)
-    assert isinstance(found, Confusion)
-    assert found.names == ("background", "a, b")
-    np.testing.assert_array_equal(found.counts, [[1, 2], [3, 4]])
+    file.write_text('ground_truth,background,"a, b"\nbackground,1,2\n"a, b",3,4\n')
+    confusion = read_confusion(file)
+    assert isinstance(confusion, Confusion)
+    assert confusion.names == ("background", "a, b")
+    np.testing.assert_array_equal(confusion.counts, [[1, 2], [3, 4]])

@@ -24,10 +24,10 @@ COUNT = 120  # scenes per measurement
 
 @dataclass(frozen=True)
 class Shot:
-    """A scene with its place and its items."""
+    """A scene with the kind of its background and its items."""
 
     scene: Scene
-    place: str
+    kind: str
     items: list[Instance]
 
     @property
@@ -54,7 +54,7 @@ def scene_params(**changes: Any) -> ScenesParams:
 
 @cache
 def shots(**changes: Any) -> tuple[Shot, ...]:
-    """`COUNT` scenes through the real renderer, with place and items noted on the way."""
+    """`COUNT` scenes through the real renderer, with kind and items noted on the way."""
     params = scene_params(**changes)
     noted: list[Any] = []
 
@@ -67,12 +67,12 @@ def shots(**changes: Any) -> tuple[Shot, ...]:
 
     scenes = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render, "draw_place", noting(layout.draw_place))
+        patch.setattr(render, "draw_background_kind", noting(layout.draw_background_kind))
         patch.setattr(render, "arrange", noting(layout.arrange))
         for index in range(COUNT):
             scene = render_scene(index, "train", 5, params)
-            place, items = noted[-2:]
-            scenes.append(Shot(scene, place, items))
+            kind, items = noted[-2:]
+            scenes.append(Shot(scene, kind, items))
     return tuple(scenes)
 
 
@@ -176,7 +176,7 @@ def test_fill_places_pixel_centres_exactly() -> None:
 def test_image_changes_where_the_mask_does() -> None:
     """Colour steps over the mask's edges are large, and largest when mask and image are aligned."""
     steps = dict.fromkeys(product((-1, 0, 1), repeat=2), 0.0)
-    inside, edges, pixels = 0.0, 0, 0
+    within_masks, edges, pixels = 0.0, 0, 0
     for shot in shots(clutter=False):
         image = shot.scene.image.astype(np.float64)
         jump = np.abs(image[:, 2:] - image[:, :-2]).sum(axis=2)  # centred on the column between
@@ -185,13 +185,13 @@ def test_image_changes_where_the_mask_does() -> None:
             steps[shift] += jump[mask[:, 2:] != mask[:, :-2]].sum()
         edge = shot.scene.mask[:, 2:] != shot.scene.mask[:, :-2]
         within = ~edge & (shot.scene.mask[:, 1:-1] > 0)
-        inside, edges, pixels = (
-            inside + jump[within].sum(),
+        within_masks, edges, pixels = (
+            within_masks + jump[within].sum(),
             edges + int(edge.sum()),
             pixels + int(within.sum()),
         )
     assert max(steps, key=lambda shift: steps[shift]) == (0, 0)
-    assert steps[0, 0] / edges > 3 * inside / pixels
+    assert steps[0, 0] / edges > 3 * within_masks / pixels
 
 
 def test_share_of_empty_images() -> None:
@@ -228,13 +228,13 @@ def test_object_sizes_fill_the_range() -> None:
 
 
 def boats_on_water(scenes: tuple[Shot, ...]) -> float:
-    return float(np.mean([shot.place == "water" for shot in scenes if BOAT in shot.labels]))
+    return float(np.mean([shot.kind == "water" for shot in scenes if BOAT in shot.labels]))
 
 
 def test_context_bias_ties_boats_to_water() -> None:
     assert boats_on_water(shots()) > 0.85
     assert boats_on_water(shots(context_bias=0.0)) == 0.0
-    wet = [BOAT in shot.labels for shot in shots() if shot.place == "water"]
+    wet = [BOAT in shot.labels for shot in shots() if shot.kind == "water"]
     assert 0.4 < np.mean(wet) < 0.8  # water without a boat is common too
 
 
@@ -267,7 +267,7 @@ def colour_tells_class(scenes: tuple[Shot, ...]) -> float:
     colours: dict[int, list[npt.NDArray[np.float64]]] = {label: [] for label in range(1, 5)}
     for shot in scenes:
         for (seen, _), item in zip(seen_and_whole(shot), objects(shot), strict=True):
-            if item.label != BOAT and shot.place != "night":
+            if item.label != BOAT and shot.kind != "night":
                 colours[item.label].append(shot.scene.image[seen].mean(axis=0))
     means = np.array([np.mean(c, axis=0) for c in colours.values()])
     within = np.mean([np.var(c, axis=0).sum() for c in colours.values()])

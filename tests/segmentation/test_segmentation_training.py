@@ -32,7 +32,7 @@ def params(repeats: int, confidence: float) -> Params:
     return SHIPPED.model_copy(update={"segmentation": section, "data": data})
 
 
-def made_stream(
+def recorded_stream(
     folder: Path,
     patch: pytest.MonkeyPatch,
     trusted: set[str],
@@ -43,18 +43,18 @@ def made_stream(
     for number, name in enumerate(NAMES):
         write_image(folder / f"{name}.png", np.full((24, 32, 3), (number, 90, 90), np.uint8))
         write_mask(folder / "masks" / f"{name}.png", np.full((24, 32), number % 2 + 1, np.uint8))
-    found: list[TrainingStream] = []
+    streams: list[TrainingStream] = []
 
     def note(_objective: object, stream: TrainingStream, *_: object, **__: object) -> list[Record]:
-        found.append(stream)
+        streams.append(stream)
         return []
 
     patch.setattr(training, "fit", note)
     samples = [sample(name) for name in NAMES]
     manifest = Manifest(str(folder), ("x", "y"), tuple(samples))
-    given = MaskedSamples(manifest, samples, folder / "masks", trusted)
-    train_segmentation(tiny_net(), given, params(repeats, confidence), folder / "c.pt", "test")
-    return found[0]
+    data = MaskedSamples(manifest, samples, folder / "masks", trusted)
+    train_segmentation(tiny_net(), data, params(repeats, confidence), folder / "c.pt", "test")
+    return streams[0]
 
 
 def test_trusted_masks_are_drawn_more_often_than_others() -> None:
@@ -71,7 +71,7 @@ def test_trusted_masks_are_drawn_more_often_than_others() -> None:
 
 
 def test_a_training_draws_them_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = made_stream(tmp_path, monkeypatch, {"c"}, repeats=4)
+    stream = recorded_stream(tmp_path, monkeypatch, {"c"}, repeats=4)
     drawn = Counter(stream.samples[stream._sample_index(i)].name for i in range(2 * 7))  # two epochs
     assert drawn == {"a": 2, "b": 2, "c": 8, "d": 2}
 
@@ -81,6 +81,6 @@ def test_examples_are_the_same_in_a_process_that_is_not_a_fork(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, confidence: float
 ) -> None:
     """macOS starts its loaders anew: they get the stream as a pickle."""
-    stream = made_stream(tmp_path, monkeypatch, {"c"}, confidence=confidence)
+    stream = recorded_stream(tmp_path, monkeypatch, {"c"}, confidence=confidence)
     handed = pickle.loads(pickle.dumps(stream))
     torch.testing.assert_close(handed[5], stream[5], rtol=0, atol=0)

@@ -19,7 +19,7 @@ from pipeline.segmentation.segmentation_training import MaskedSamples, train_seg
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
-def test_ids_that_a_picture_may_have() -> None:
+def test_ids_that_an_image_may_have() -> None:
     assert correctable([1], 4, trusted=False).tolist() == [True, False, True, False]
     assert correctable([], 3, trusted=False).tolist() == [True, False, False]
     assert correctable([1], 4, trusted=True).tolist() == [False] * 4
@@ -36,21 +36,21 @@ def test_only_sure_and_allowed_labels_are_taken() -> None:
             [0.10, 0.90, 0.00],  # left open
         ]
     )
-    scores = (probabilities + 1e-9).log().T[None, :, None]  # (1, 3, 1, 5)
+    logits = (probabilities + 1e-9).log().T[None, :, None]  # (1, 3, 1, 5)
     masks = torch.tensor([[[0, 0, 0, 0, 255]]])
     allowed = torch.tensor([[True, True, False]])
-    assert correct(masks, scores, allowed, 0.8).tolist() == [[[1, 0, 0, 1, 255]]]
-    assert correct(masks, scores, allowed, 0.7).tolist() == [[[1, 1, 1, 1, 255]]]
+    assert correct(masks, logits, allowed, 0.8).tolist() == [[[1, 0, 0, 1, 255]]]
+    assert correct(masks, logits, allowed, 0.7).tolist() == [[[1, 1, 1, 1, 255]]]
 
 
 def test_masks_that_are_true_stay() -> None:
-    scores = torch.randn(2, 3, 4, 5) * 20
+    logits = torch.randn(2, 3, 4, 5) * 20
     masks = torch.randint(0, 3, (2, 4, 5))
     allowed = torch.tensor([[False] * 3, [True] * 3])
-    found = correct(masks, scores, allowed, 0.5)
-    assert found[0].equal(masks[0])
-    assert found[1].equal(scores[1].argmax(0))  # so sure are scores of this size
-    assert not found[1].equal(masks[1])
+    corrected = correct(masks, logits, allowed, 0.5)
+    assert corrected[0].equal(masks[0])
+    assert corrected[1].equal(logits[1].argmax(0))  # so sure are logits of this size
+    assert not corrected[1].equal(masks[1])
 
 
 def test_the_teacher_is_the_average_of_past_weights() -> None:
@@ -82,9 +82,9 @@ def test_corrections_begin_at_their_step() -> None:
     images, masks = torch.rand(2, 3, 4, 5), torch.zeros(2, 4, 5).long()
     allowed = torch.tensor([[False, True, False]] * 2)  # what the teacher says is 1 everywhere
     student = student_of(decay=0.5, start=0.25).train()
-    scores = student.net(images)
+    logits = student.net(images)
     for step, expected in ((0, masks), (2, masks), (3, masks + 1), (11, masks + 1)):  # 0.25 of 12 steps
-        wanted = balanced_cross_entropy(scores, expected)
+        wanted = balanced_cross_entropy(logits, expected)
         torch.testing.assert_close(student(images, (masks, allowed), step), wanted)
 
 
@@ -104,8 +104,8 @@ class Tiny(nn.Module):
         self.head = nn.Conv2d(4, 3, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self.head(self.encoder(images).relu())
-        return scores
+        logits: torch.Tensor = self.head(self.encoder(images).relu())
+        return logits
 
 
 def tiny_net() -> SegmentationNet:
@@ -126,8 +126,8 @@ def trained(folder: Path, *, confidence: float, trusted: list[str]) -> torch.Ten
         samples.append(Sample(name, f"{name}.png", "", 32, 32, (label,), "train", False, False))
     manifest = Manifest(str(folder), ("x", "y"), tuple(samples))
     net = tiny_net()
-    given = MaskedSamples(manifest, samples, folder / "masks", trusted)
-    train_segmentation(net, given, params(confidence), folder / "c.pt", "test")
+    data = MaskedSamples(manifest, samples, folder / "masks", trusted)
+    train_segmentation(net, data, params(confidence), folder / "c.pt", "test")
     return net.model.get_submodule("head").get_parameter("weight").detach().clone()
 
 

@@ -57,11 +57,11 @@ def test_tiles_by_hand() -> None:
 
 @given(st.integers(1, 500), st.integers(8, 90))
 def test_tiles_cover_the_side_and_overlap(side: int, tile: int) -> None:
-    found = spans(side, tile)
-    assert found[0].start == 0
-    assert found[-1].stop == side
-    assert all(span.stop - span.start == len(span.window) <= tile for span in found)
-    for one, two in pairwise(found):
+    tiles = spans(side, tile)
+    assert tiles[0].start == 0
+    assert tiles[-1].stop == side
+    assert all(span.stop - span.start == len(span.window) <= tile for span in tiles)
+    for one, two in pairwise(tiles):
         assert one.start < two.start
         assert one.stop - two.start >= tile // 4
 

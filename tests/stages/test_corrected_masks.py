@@ -239,8 +239,8 @@ def test_unfinished_work_of_other_corrections_is_not_taken(
         module.main(*arguments)
 
 
-def test_folders_have_them_too(photo_folder: Callable[..., Path]) -> None:
-    photo_folder("data/photos")
+def test_folders_have_them_too(image_folder: Callable[..., Path]) -> None:
+    image_folder("data/photos")
     change("source: scenes", "source: csv")
     change("path: data/raw", "path: data/photos")
     manifest = correct("photo-00", "photo-11")  # two classes; background

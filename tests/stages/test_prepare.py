@@ -55,8 +55,8 @@ def test_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hashes() == first
 
 
-def test_folder(photo_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
-    folder = photo_folder("data/photos", split=False)
+def test_folder(image_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = image_folder("data/photos", split=False)
     (folder / "masks" / "photo-03.png").unlink()
     change("source: scenes", "source: csv")
     change("path: data/raw", "path: data/photos")
@@ -75,8 +75,8 @@ def test_folder(photo_folder: Callable[..., Path], capsys: pytest.CaptureFixture
     assert hashes() == first
 
 
-def test_files_that_were_left_out_are_listed(photo_folder: Callable[..., Path]) -> None:
-    folder = photo_folder("data/photos")
+def test_files_that_were_left_out_are_listed(image_folder: Callable[..., Path]) -> None:
+    folder = image_folder("data/photos")
     (folder / "images" / "photo-01.jpg").write_bytes(b"no image")
     change("source: scenes", "source: csv")
     change("path: data/raw", "path: data/photos")
@@ -107,9 +107,9 @@ def test_outlines_become_masks() -> None:
 
 
 def test_broken_folder_stops_the_stage_with_all_errors(
-    photo_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    image_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = photo_folder("data/photos")
+    folder = image_folder("data/photos")
     (folder / "images" / "photo-01.jpg").unlink()
     (folder / "masks" / "photo-02.png").write_bytes(b"")
     change("source: scenes", "source: csv")

@@ -31,9 +31,9 @@ def test_the_quality_of_one_mask_by_hand(tmp_path: Path, normalise: Normalisatio
     write_mask(tmp_path / "work/masks/a.png", mask)
     heat = ThresholdedHeat(tmp_path / "heat", 0.3, normalise)
     # What the mask was made of does not judge it.
-    made_of = ThresholdedHeat(tmp_path / "other", 0.9)
+    other_heat = ThresholdedHeat(tmp_path / "other", 0.9)
     params, manifest = load_params(PARAMS).pseudo_masks, Manifest("", ("cat",), ())
-    job = PseudoMaskJob(manifest, made_of, heat, tmp_path / "work", params)
+    job = PseudoMaskJob(manifest, other_heat, heat, tmp_path / "work", params)
     quality = mask_quality(job, CAT)
     assert quality.ignored == 0.25
     assert quality.confidence == pytest.approx(cat, abs=1e-3)

@@ -74,9 +74,9 @@ def split_of(text: str) -> Split | None:
 
 def check_image(folder: Path, image: str, location: Location, below: str = "") -> None:
     """Raise `BadEntry` unless `image` lies in `folder/below`, also after links are followed."""
-    path, place = PurePosixPath(image), f"below {below}" if below else f"in {folder}"
+    path, where = PurePosixPath(image), f"below {below}" if below else f"in {folder}"
     if not path.name:
-        advice = f"Name a file {place}, or delete the line."
+        advice = f"Name a file {where}, or delete the line."
         raise BadEntry(problem_at(location, "an image file", "an empty cell or name", advice))
     try:
         safe_join(folder, below + image).exists()  # fails for names that are too long
@@ -86,7 +86,7 @@ def check_image(folder: Path, image: str, location: Location, below: str = "") -
     if outside:
         base = below or "the folder"
         advice = f"Write paths relative to {base}, without `..`, and copy files that are links to elsewhere."
-        raise BadEntry(problem_at(location, f"an image {place}", repr(image[:200]), advice))
+        raise BadEntry(problem_at(location, f"an image {where}", repr(image[:200]), advice))
 
 
 def stem(image: str) -> str:

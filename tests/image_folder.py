@@ -15,7 +15,7 @@ COLOURS = ((210, 40, 40), (40, 180, 60), (50, 70, 220))
 SIZES = ((48, 72), (64, 40), (56, 80))  # height, width in pixels: never square
 
 
-def make_photo_folder(
+def make_image_folder(
     path: Path, *, images: int = 12, masks: bool = True, split: bool = True, seed: int = 0
 ) -> Path:
     """Write images/, labels.csv and, if asked for, masks/ below `path`; returns `path`.
@@ -27,25 +27,25 @@ def make_photo_folder(
     for index in range(images):
         rng = np.random.default_rng([seed, index])
         labels = [] if index % 6 == 5 else sorted({index % 3, *([(index + 1) % 3] if index % 4 == 0 else [])})
-        image, mask = draw_photo(rng, SIZES[index % len(SIZES)], labels)
-        write_photo(path / "images" / f"photo-{index:02d}.jpg", image)
+        image, mask = draw_image_and_mask(rng, SIZES[index % len(SIZES)], labels)
+        write_image_file(path / "images" / f"photo-{index:02d}.jpg", image)
         if masks:
-            write_photo(path / "masks" / f"photo-{index:02d}.png", mask)
+            write_image_file(path / "masks" / f"photo-{index:02d}.png", mask)
         row = {"image": f"photo-{index:02d}.jpg", "labels": ";".join(CLASSES[label] for label in labels)}
         rows.append({**row, "split": "val" if index // 3 % 3 == 1 else "train"} if split else row)
     write_labels(path, rows)
     return path
 
 
-def draw_photo(
+def draw_image_and_mask(
     rng: np.random.Generator, size: tuple[int, int], labels: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """RGB uint8 (H, W, 3) and mask uint8 (H, W) with one shape per label, side by side."""
     height, width = size
     mask = np.zeros(size, np.uint8)
-    for place, label in enumerate(labels):
+    for position, label in enumerate(labels):
         radius = int(min(height, width / len(labels)) * rng.uniform(0.28, 0.4))
-        centre = (round(width * (place + 0.5) / len(labels)), height // 2)  # cv2: column first
+        centre = (round(width * (position + 0.5) / len(labels)), height // 2)  # cv2: column first
         _draw_shape(mask, label, centre, radius)
     colours = np.array([(128, 128, 128), *COLOURS])
     image = colours[mask] + rng.normal(0, 12, (*size, 3))
@@ -81,7 +81,7 @@ def data_params(**changes: object) -> DataParams:
     return DataParams.model_validate({**values, **changes})
 
 
-def write_photo(file: Path, pixels: np.ndarray) -> None:
+def write_image_file(file: Path, pixels: np.ndarray) -> None:
     """Write an image or a mask, and its folders."""
     file.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(file, quality=95)
