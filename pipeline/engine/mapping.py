@@ -58,7 +58,7 @@ class ImagePass(Generic[Result]):
 def fitting_batch_size(sides: Sequence[int]) -> int:
     """Images of a batch at these sizes: enough for the full speed of the device.
 
-    On a CPU too, an image takes less time in a batch than alone: a third at 128 pixels, a twentieth at 480.
+    On a CPU too, an image takes less time in a batch than alone; the smaller it is, the more so.
     """
     pixels = CPU_PIXELS if pick_device().type == "cpu" else GPU_PIXELS
     return max(1, min(MOST, pixels // max(sides) ** 2))
