@@ -27,6 +27,7 @@ from pipeline.data.manifest import Manifest
 from pipeline.data.resize import image_tensor
 from pipeline.engine.batch_norm_folding import fold_batch_norm
 from pipeline.engine.device import autocast, device_name, pick_device, to_channels_last, to_device
+from pipeline.engine.mapping import one_size_batches, split_blocks
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
@@ -258,9 +259,8 @@ def bare_passes(
     net: nn.Module, manifest: Manifest, params: HeatmapParams, long_side: int, device: torch.device
 ) -> Callable[[], None]:
     """The forward passes alone: same batches, scales and flips, tensors at hand."""
-    from pipeline.heatmaps.dataset import plan_shards
-
-    batches = [batch for shard in plan_shards(manifest.split("train"), params, long_side) for batch in shard]
+    blocks = split_blocks([sample for sample in manifest.split("train") if sample.labels])
+    batches = [batch for block in blocks for batch in one_size_batches(block, params.batch_size)]
     sides = [max(32, round(scale * long_side)) for scale in params.scales]
     tensors = [
         to_device(torch.stack([image_tensor(manifest.image(s), side) for s in batch]), device)

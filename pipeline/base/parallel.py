@@ -70,6 +70,15 @@ def worker_count() -> int:
     return process_count(WORKERS, default=int(cpu_count()), least=1)
 
 
+def write_behind(write: Callable[[T], object], items: Iterable[T]) -> None:
+    """`write(item)` for each of `items`, in their order: a thread writes one while the next is made.
+
+    An exception that `write` raises reaches the caller unchanged, after the next item.
+    """
+    for _ in read_ahead(write, items, ahead=1):
+        pass
+
+
 def process_count(variable: str, *, default: int, least: int) -> int:
     """The number of processes in an environment variable, `default` where it is not set or empty.
 

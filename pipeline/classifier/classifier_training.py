@@ -10,17 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm import tqdm
 
 from pipeline.classifier.erasing_and_gain import attention, attention_error, attention_mining, erase
 from pipeline.classifier.network import Classifier
 from pipeline.data.images import IGNORE, Mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import has_mask, load_mask
-from pipeline.data.resize import image_tensor
 from pipeline.data.training_examples import TargetParts, TrainingStream, TrainingTarget
 from pipeline.engine.averaging import PastAverage
-from pipeline.engine.device import autocast, pick_device, to_channels_last, to_device
+from pipeline.engine.device import autocast, pick_device, to_channels_last
+from pipeline.engine.mapping import Batch, ImagePass, fitting_batch_size, map_images
 from pipeline.engine.training_loop import Record, fit
 from pipeline.params import ClassifierParams, Params
 
@@ -119,9 +118,11 @@ def classify_samples(
     """Class probabilities (N, C) of whole images at the working resolution."""
     device = pick_device()
     to_channels_last(net, device).eval()
-    rows: list[NDArray[np.float32]] = []
-    for sample in tqdm(samples, "classifier", unit="image"):
-        image = image_tensor(manifest.image(sample), long_side)
+
+    def compute(batch: Batch) -> list[NDArray[np.float32]]:
         with torch.inference_mode(), autocast(device):
-            rows.append(net(to_device(image[None], device)).sigmoid().cpu().numpy()[0])
+            return list(net(batch.views[0]).sigmoid().cpu().numpy())
+
+    work = ImagePass("classifier", manifest, [long_side], fitting_batch_size([long_side]), compute)
+    rows = map_images(samples, work)
     return np.stack(rows) if rows else np.zeros((0, len(manifest.classes)), np.float32)

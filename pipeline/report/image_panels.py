@@ -3,20 +3,19 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from pipeline import paths
 from pipeline.data.images import Mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.engine.device import pick_device, to_channels_last
+from pipeline.engine.mapping import map_images
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.params import Params, default_method
 from pipeline.report.image_selection import TRAIN, Row, split_between, unseen_title, worst_first
 from pipeline.report.results import Results
 from pipeline.report.tiles import Tile, heat_tiles, mask_tiles, shrink_image, shrink_mask, threshold_tile
 from pipeline.segmentation.network import load_segmentation_net
-from pipeline.workflows.prediction import predict
+from pipeline.workflows.prediction import prediction_pass
 
 Predictions = dict[str, dict[str, Mask]]  # at the report's size, by supervision and sample name
 
@@ -51,10 +50,9 @@ def predict_train(manifest: Manifest, samples: Sequence[Sample], params: Params)
         if not samples or (folder / paths.SKIPPED).exists():
             continue
         net = to_channels_last(load_segmentation_net(folder), pick_device())
-        predictions[name] = {
-            sample.name: shrink_mask(predict(net, manifest.image(sample), params))
-            for sample in tqdm(samples, f"report ({name})", unit="image", disable=None)
-        }
+        work = prediction_pass(net, manifest, params, shrink_mask, f"report ({name})")
+        shrunk = [mask for mask, _ in map_images(samples, work)]
+        predictions[name] = {sample.name: mask for sample, mask in zip(samples, shrunk, strict=True)}
     return predictions
 
 

@@ -1,13 +1,14 @@
 """Prediction: probabilities for images of any size."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.base.sizes import grid_size, working_size
+from pipeline.base.sizes import grid_size
 from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.images import ImageArray
 from pipeline.data.resize import image_tensor, resize
@@ -18,55 +19,78 @@ SMALLEST = 1e-12  # of a sum of probabilities, so that it can be divided by
 MULTIPLE = 32  # pixels: decoders need sides that the deepest feature map divides
 
 
-@torch.inference_mode()
 def predict_probabilities(
-    net: SegmentationNet,
-    image: ImageArray,
-    scales: Sequence[float],
-    *,
-    flip: bool,
-    size: tuple[int, int] | None = None,
+    net: SegmentationNet, image: ImageArray, scales: Sequence[float], *, flip: bool
 ) -> Tensor:
-    """Class probabilities float32 (L, H, W), the mean over scales and flips, on the device of `net`.
+    """Class probabilities float32 (L, H, W) at the size of `image`, on the device of `net`."""
+    device = next(net.parameters()).device
+    sides = view_sides(scales, net.config.long_side)
+    views = [to_device(image_tensor(image, side)[None], device) for side in sides]
+    return batch_logits(net, views, flip=flip).probabilities(0, (image.shape[0], image.shape[1]))
+
+
+def view_sides(scales: Sequence[float], long_side: int) -> list[int]:
+    """The longer side of an image in pixels at each of `scales`, factors of the working resolution."""
+    return [round(scale * long_side) for scale in scales]
+
+
+@dataclass(frozen=True)
+class BatchLogits:
+    """Logits of a batch of images."""
+
+    count: int  # N, of the images
+    by_scale: list[Tensor]  # float32 (N, L, h, w); (2 N, L, h, w) with the mirrored images behind the others
+
+    @torch.inference_mode()
+    def probabilities(self, index: int, size: tuple[int, int]) -> Tensor:
+        """Class probabilities float32 (L, *size) of one image: the mean over scales and flips."""
+        means: list[Tensor] = []
+        for logits in self.by_scale:
+            views = logits[index :: self.count]
+            upright = torch.cat([views[:1], views[1:].flip(-1)])
+            resized = functional.interpolate(upright, size, mode="bilinear", align_corners=False)
+            mean = resized[0].softmax(0)
+            for view in resized[1:]:  # not all at once: probabilities of large images need much memory
+                mean += view.softmax(0)
+            means.append(mean.div_(len(resized)))
+        return torch.stack(means).mean(0) if len(means) > 1 else means[0]
+
+
+@torch.inference_mode()
+def batch_logits(net: SegmentationNet, views: Sequence[Tensor], *, flip: bool) -> BatchLogits:
+    """The logits of a batch, of the mirrored images too with `flip`.
 
     Args:
         net: in eval mode.
-        scales: factors of the working resolution.
-        size: height and width of the result; None: those of `image`.
+        views: the same images at each scale, float32 (N, 3, h, w) in [0, 1], on the device of `net`.
     """
-    device = next(net.parameters()).device
-    height, width = size or image.shape[:2]
-    means: list[Tensor] = []  # one for each scale
-    for scale in scales:
-        pixels = to_device(image_tensor(image, round(scale * net.config.long_side))[None], device)
-        views = torch.cat([pixels, pixels.flip(-1)]) if flip else pixels
-        with autocast(device):
-            logits = _padded_logits(net, views)
-        upright = torch.cat([logits[:1], logits[1:].flip(-1)])
-        resized = functional.interpolate(upright, (height, width), mode="bilinear", align_corners=False)
-        mean = resized[0].softmax(0)
-        for view in resized[1:]:  # not all at once: probabilities of large images need much memory
-            mean += view.softmax(0)
-        means.append(mean.div_(len(resized)))
-    return torch.stack(means).mean(0) if len(means) > 1 else means[0]
+    by_scale = []
+    for images in views:
+        shown = torch.cat([images, images.flip(-1)]) if flip else images
+        with autocast(images.device):
+            by_scale.append(_padded_logits(net, shown))
+    return BatchLogits(len(views[0]), by_scale)
 
 
-def predict_heatmaps(
-    net: SegmentationNet, image: ImageArray, labels: Sequence[int], scales: Sequence[float], *, flip: bool
+def heatmaps_of(
+    logits: BatchLogits, index: int, labels: Sequence[int], working: tuple[int, int]
 ) -> StoredHeatmaps:
     """How much each of `labels` outweighs the background: p_c / (p_c + p_background) * 255.
 
     It can take the place of heatmaps: above 127 a label is more probable than the background, and the largest
     of the labels is the most probable. The classes that are not in `labels` do not take part.
 
+    Args:
+        index: of the image in its batch.
+        working: height and width of the image at the working resolution.
+
     Returns:
         uint8 (P, h, w) at a quarter of the working resolution, where the logits of most networks come from.
     """
-    size = working_size(image.shape[0], image.shape[1], net.config.long_side)
-    probabilities = predict_probabilities(net, image, scales, flip=flip, size=size)
+    probabilities = logits.probabilities(index, working)
     foreground = probabilities[[label + 1 for label in labels]]
     share = foreground / (foreground + probabilities[:1]).clamp(min=SMALLEST)
-    small = resize(share, grid_size(*size))
+    small = resize(share, grid_size(*working))
     return np.asarray((small * 255).round().byte().cpu().numpy(), np.uint8)
 
 

@@ -1,22 +1,28 @@
 """Predictions of a segmentation model on `evaluation.split`, made without labels, and their scores."""
 
 from pipeline import paths
-from pipeline.base.files import note_if_empty, recreate_dir
+from pipeline.base.files import note_if_empty
+from pipeline.base.work_folder import publish
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
 from pipeline.workflows.evaluation import evaluate
+from pipeline.workflows.network_work_folder import network_work_folder
+
+NAME = "evaluate"
 
 
 def main(supervision: str) -> None:
     """Read `models/segmentation/SUPERVISION`, write `data/predictions/...` and `reports/evaluation/...`."""
+    name = f"{NAME}@{supervision}"
     params = load_params()
-    manifest = read_manifest(paths.PREPARED)
-    predictions = paths.PREDICTIONS / supervision
-    recreate_dir(predictions)
-    evaluate(supervision, manifest, params)
-    note_if_empty(predictions, "There is no model to predict with.")
+    manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / supervision
+    section, crf = params.evaluation, params.pseudo_masks.crf
+    work = network_work_folder(name, __file__, params=section, crf=crf, model=model)
+    evaluate(supervision, manifest, params, work)
+    note_if_empty(work / "masks", "There is no model to predict with.")
+    publish(name, {work / "masks": paths.PREDICTIONS / supervision})
 
 
 if __name__ == "__main__":
-    run_stage("evaluate", main)
+    run_stage(NAME, main)

@@ -1,17 +1,17 @@
 """The predictions of a segmentation model and their scores, at the size of the images."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pipeline import paths
 from pipeline.base.files import write_csv, write_json
-from pipeline.base.parallel import in_blocks
 from pipeline.data.images import mask_png
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import load_mask, mask_writer
 from pipeline.engine.device import pick_device, to_channels_last
+from pipeline.engine.mapping import block_file, map_blocks, read_block_files, split_blocks
 from pipeline.errors import UserError
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
 from pipeline.evaluation.confusion import Counts, confusion_matrix, iou_per_class, mean_iou
@@ -20,19 +20,19 @@ from pipeline.params import Params
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.workflows.confidence import IMAGES
 from pipeline.workflows.confusion_file import write_confusion
-from pipeline.workflows.prediction import predict_with_confidence
+from pipeline.workflows.prediction import prediction_pass
 
 
-def evaluate(supervision: str, manifest: Manifest, params: Params) -> None:
-    """Write the predicted masks and their scores; no mask and null scores where there is no model."""
+def evaluate(supervision: str, manifest: Manifest, params: Params, work: Path) -> None:
+    """Write the predicted masks into `work/masks`, and their scores; null scores where there is no model."""
     samples, labels = evaluated_samples(manifest, params), len(manifest.classes) + 1
-    confidences = predict_samples(supervision, manifest, samples, params)
+    confidences = predict_samples(supervision, manifest, samples, params, work)
     confusion, boundaries = np.zeros((labels, labels), np.int64), np.zeros((labels, 2), np.int64)
     miou: dict[str, float | None] = {}
     for sample in samples:
         if sample.name in confidences and sample.score:
             ground_truth = load_mask(paths.GROUND_TRUTH, sample)
-            prediction = load_mask(paths.PREDICTIONS / supervision, sample)
+            prediction = load_mask(work / "masks", sample)
             image_confusion = confusion_matrix(ground_truth, prediction, labels)
             confusion += image_confusion
             boundaries += boundary_counts(ground_truth, prediction, labels, params.evaluation.boundary)
@@ -58,26 +58,26 @@ def evaluated_samples(manifest: Manifest, params: Params) -> tuple[Sample, ...]:
 
 
 def predict_samples(
-    supervision: str, manifest: Manifest, samples: Sequence[Sample], params: Params
+    supervision: str, manifest: Manifest, samples: Sequence[Sample], params: Params, work: Path
 ) -> dict[str, float]:
     """Write the predicted mask of every image; returns their confidences, none where there is no model."""
-    model, folder = paths.SEGMENTATION / supervision, paths.PREDICTIONS / supervision
+    model, folder = paths.SEGMENTATION / supervision, work / "masks"
     folder.mkdir(parents=True, exist_ok=True)
     if (model / paths.SKIPPED).exists():
         return {}
-    net, confidences = to_channels_last(load_segmentation_net(model), pick_device()), {}
+    net = to_channels_last(load_segmentation_net(model), pick_device())
+    masks = prediction_pass(net, manifest, params, mask_png, f"prediction ({supervision})")
     writer = mask_writer(folder, len(samples))
-    with tqdm(total=len(samples), desc=f"prediction ({supervision})", unit="image") as bar:
-        for number, block in enumerate(in_blocks(samples)):
-            pngs: dict[str, bytes] = {}
-            for sample in block:
-                prediction = predict_with_confidence(net, manifest.image(sample), params)
-                pngs[sample.name] = mask_png(prediction.mask)
-                confidences[sample.name] = prediction.confidence
-                bar.update()
-            writer.write(number, pngs)
+
+    def write(number: int, predictions: dict[str, tuple[bytes, float]]) -> None:
+        writer.write(number, {s.name: predictions[s.name][0] for s in split_blocks(samples)[number]})
+        confidences = {name: confidence for name, (_, confidence) in predictions.items()}
+        write_json(block_file(work, number), confidences)  # last: a block with this file is done
+
+    map_blocks(samples, masks, lambda number: block_file(work, number).exists(), write)
     writer.finish()
-    return confidences
+    confidences = read_block_files(work, samples)
+    return {sample.name: confidences[sample.name] for sample in samples}
 
 
 def model_metrics(classes: Sequence[str], confusion: Counts, boundaries: Counts) -> dict[str, object]:

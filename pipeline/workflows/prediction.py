@@ -1,6 +1,7 @@
-"""The mask of a new image, predicted by a segmentation model as `evaluation` in params.yaml says."""
+"""Masks that a segmentation model predicts, as `evaluation` in params.yaml says."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -8,32 +9,43 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.data.images import ImageArray, Mask
+from pipeline.data.manifest import Manifest
+from pipeline.engine.mapping import Batch, ImagePass, fitting_batch_size
 from pipeline.masks.confidence import mask_confidence
 from pipeline.masks.crf import dense_crf
 from pipeline.params import Params
 from pipeline.segmentation.network import SegmentationNet
-from pipeline.segmentation.prediction import predict_probabilities
+from pipeline.segmentation.prediction import batch_logits, predict_probabilities, view_sides
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """The mask that a model predicts, and how sure it is."""
-
-    mask: Mask  # uint8 (H, W)
-    confidence: float  # in [0, 1], see `mask_confidence`
+Kept = TypeVar("Kept")
 
 
 def predict(net: SegmentationNet, image: ImageArray, params: Params) -> Mask:
     """The id of every pixel, uint8 (H, W) at the size of `image`; `evaluation.refine` may ask for a CRF."""
-    return _most_probable(_by_model(net, image, params), image, params)
+    refine = params.evaluation.refine == "crf"
+    return _most_probable(_by_model(net, image, params), image if refine else None, params)
 
 
-def predict_with_confidence(net: SegmentationNet, image: ImageArray, params: Params) -> Prediction:
-    """`predict`, and the confidence of the mask by the probabilities before the CRF."""
-    by_model = _by_model(net, image, params)
-    mask = _most_probable(by_model, image, params)
-    ids = np.unique(mask)  # the predicted ids only: nobody says what the image should show
-    return Prediction(mask, mask_confidence(mask, by_model.cpu().numpy()[ids], ids))
+def prediction_pass(
+    net: SegmentationNet, manifest: Manifest, params: Params, keep: Callable[[Mask], Kept], description: str
+) -> ImagePass[tuple[Kept, float]]:
+    """The pass of `predict` over images of a data set.
+
+    Its results are what `keep` makes of the mask, and the confidence of the mask in [0, 1]. The confidence is
+    by the probabilities before the CRF, see `mask_confidence`.
+    """
+    section = params.evaluation
+    sides, refine = view_sides(section.scales, net.config.long_side), section.refine == "crf"
+
+    def compute(batch: Batch) -> list[tuple[Kept, float]]:
+        logits, results = batch_logits(net, batch.views, flip=section.flip), []
+        for n, sample in enumerate(batch.samples):
+            by_model = logits.probabilities(n, (sample.height, sample.width))
+            mask = _most_probable(by_model, batch.images[n] if refine else None, params)
+            results.append((keep(mask), _confidence(mask, by_model)))
+        return results
+
+    return ImagePass(description, manifest, sides, fitting_batch_size(sides), compute, keep_images=refine)
 
 
 def probabilities(net: SegmentationNet, image: ImageArray, params: Params) -> NDArray[np.float32]:
@@ -46,10 +58,16 @@ def _by_model(net: SegmentationNet, image: ImageArray, params: Params) -> Tensor
     return predict_probabilities(net, image, params.evaluation.scales, flip=params.evaluation.flip)
 
 
-def _most_probable(by_model: Tensor, image: ImageArray, params: Params) -> Mask:
-    if params.evaluation.refine == "none":
+def _most_probable(by_model: Tensor, image: ImageArray | None, params: Params) -> Mask:
+    """The most probable ids; with an image, after a CRF."""
+    if image is None:
         return by_model.argmax(0).to(torch.uint8).cpu().numpy().astype(np.uint8)
     return np.asarray(_refined(by_model.cpu().numpy(), image, params).argmax(0), np.uint8)
+
+
+def _confidence(mask: Mask, by_model: Tensor) -> float:
+    ids = np.unique(mask)  # the predicted ids only: nobody says what the image should show
+    return mask_confidence(mask, by_model[ids.tolist()].cpu().numpy(), ids)
 
 
 def _refined(by_model: NDArray[np.float32], image: ImageArray, params: Params) -> NDArray[np.float32]:

@@ -1,18 +1,19 @@
 """A self-training round: a model's probabilities for the training images, stored like heatmaps."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
+from pipeline.base.sizes import working_size
+from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import pick_device, to_channels_last
+from pipeline.engine.mapping import Batch, ImagePass, fitting_batch_size, map_blocks, split_blocks
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.params import SelfTrainingParams
-from pipeline.segmentation.network import load_segmentation_net
-from pipeline.segmentation.prediction import predict_heatmaps
+from pipeline.segmentation.network import SegmentationNet, load_segmentation_net
+from pipeline.segmentation.prediction import batch_logits, heatmaps_of, view_sides
 
-SHARD = 64  # images in a file; an interruption loses at most one file
 THRESHOLD = 0.5  # above it a class is more probable than the background
 
 
@@ -21,16 +22,14 @@ def predict_training_images(
 ) -> None:
     """Store the probabilities of each image's labels as if they were heatmaps; finished shards are kept."""
     net = to_channels_last(load_segmentation_net(model), pick_device())
-    shards = [samples[start : start + SHARD] for start in range(0, len(samples), SHARD)]
-    with tqdm(total=len(samples), desc="self-training", unit="image") as bar:
-        for number, shard in enumerate(shards):
-            if not shard_file(folder, number).exists():
-                heat = {
-                    s.name: predict_heatmaps(
-                        net, manifest.image(s), s.labels, params.scales, flip=params.flip
-                    )
-                    for s in shard
-                }
-                write_shard(folder, number, heat)
-            bar.update(len(shard))
-    write_index(folder, [[sample.name for sample in shard] for shard in shards])
+    sides = view_sides(params.scales, net.config.long_side)
+    compute = partial(_batch_heatmaps, net, params)
+    work = ImagePass("self-training", manifest, sides, fitting_batch_size(sides), compute)
+    map_blocks(samples, work, lambda n: shard_file(folder, n).exists(), partial(write_shard, folder))
+    write_index(folder, [[sample.name for sample in block] for block in split_blocks(samples)])
+
+
+def _batch_heatmaps(net: SegmentationNet, params: SelfTrainingParams, batch: Batch) -> list[StoredHeatmaps]:
+    logits = batch_logits(net, batch.views, flip=params.flip)
+    size = working_size(batch.samples[0].height, batch.samples[0].width, net.config.long_side)
+    return [heatmaps_of(logits, n, sample.labels, size) for n, sample in enumerate(batch.samples)]

@@ -20,9 +20,10 @@ pytestmark = pytest.mark.slow
 GOES_ON = "goes on with the work of an interrupted run"
 LIMIT = 300  # seconds that a stage may take to show the progress that it is killed at
 
-# Enough to do between the first sign of work and the end: 30 steps, 5 shards, 40 blocks of a mask.
+# Enough to do between the first sign of work and the end: 30 steps, 5 blocks, 40 blocks of a mask.
 SLOW: dict[str, object] = {
     "scenes.train": 40,
+    "scenes.val": 32,
     "scenes.empty_share": 0.0,
     "classifier.training.steps": 30,
     "classifier.training.checkpoint_steps": 3,
@@ -34,7 +35,9 @@ SLOW: dict[str, object] = {
     "segmentation.supervision": ["cam"],
     "self_training.rounds": {},
     "pseudo_masks.crf.iterations": 50,
+    "evaluation.scales": [1.0, 1.5, 2.0],
 }
+BLOCK = 8  # images
 
 Progress = Callable[[Path], int]
 
@@ -50,6 +53,10 @@ def shards_done(project: Path) -> int:
     return len(list((project / ".work").rglob("shard-*.safetensors")))
 
 
+def blocks_done(project: Path) -> int:
+    return len(list((project / ".work").rglob("block-*.json")))
+
+
 def masks_done(project: Path) -> int:
     return len(list((project / ".work").rglob("blocks/*.npz")))
 
@@ -57,9 +64,11 @@ def masks_done(project: Path) -> int:
 STAGES: dict[str, tuple[list[str], Progress, tuple[int, ...], list[str]]] = {
     # Steps 6 and 18 lie between the points of the curve, which average over 10 steps.
     "train_classifier": ([], steps_done, (6, 18), ["models/classifier", "reports/classifier"]),
+    "diagnose": ([], blocks_done, (1, 3), ["reports/diagnosis"]),
     "make_heatmaps": ([], shards_done, (1, 3), ["data/heatmaps"]),
     "make_pseudo_masks": (["cam"], masks_done, (1, 15), ["data/masks/cam", "reports/pseudo_masks"]),
     "train_segmentation": (["cam"], steps_done, (6, 18), ["models/segmentation", "reports/segmentation"]),
+    "evaluate": (["cam"], blocks_done, (1, 3), ["data/predictions", "reports/evaluation"]),
 }
 
 
@@ -67,6 +76,10 @@ STAGES: dict[str, tuple[list[str], Progress, tuple[int, ...], list[str]]] = {
 def uninterrupted(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project after all the long stages."""
     project = make_project(tmp_path_factory.mktemp("uninterrupted") / "project", SLOW, template)
+    mapping = project / "pipeline" / "engine" / "mapping.py"
+    text = mapping.read_text()
+    assert "BLOCK = 256 " in text
+    mapping.write_text(text.replace("BLOCK = 256 ", f"BLOCK = {BLOCK} "))
     for stage, arguments in {"prepare": [], **{name: spec[0] for name, spec in STAGES.items()}}.items():
         done = run_stage(project, stage, *arguments)
         assert done.returncode == 0, done.stderr

@@ -11,9 +11,10 @@ from torch.nn import functional
 from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
+from pipeline.engine import mapping
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.heatmaps import explain
-from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps, plan_shards
+from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
 from pipeline.heatmaps.random_walk import walk
 from pipeline.heatmaps.store import HeatmapStore, shard_file, write_index, write_shard
 from pipeline.params import HeatmapParams, WalkParams
@@ -86,11 +87,16 @@ def test_missing_or_mismatched_heatmaps_are_errors(tmp_path: Path) -> None:
         HeatmapStore(tmp_path).read(sample("a", (1,)))
 
 
-def test_batches_hold_one_size_and_leave_out_background_images(manifest: Manifest) -> None:
-    batches = [batch for shard in plan_shards(manifest.samples, PARAMS, 32) for batch in shard]
-    assert all(len({(s.height, s.width) for s in batch}) == 1 for batch in batches)
-    planned = sorted(s.name for batch in batches for s in batch)
-    assert planned == sorted(s.name for s in manifest.samples if s.labels)
+@pytest.fixture(autouse=True)
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapping, "BLOCK", 16)
+
+
+def test_background_images_are_left_out(manifest: Manifest, tmp_path: Path) -> None:
+    run(manifest, tmp_path / "out")
+    shards = HeatmapStore(tmp_path / "out" / "cam").shards
+    shown = [s.name for s in manifest.samples if s.labels]
+    assert shards == {name: position // 16 for position, name in enumerate(shown)}
 
 
 def test_stored_heat_is_the_fused_map_at_stride_4(manifest: Manifest, tmp_path: Path) -> None:
@@ -127,17 +133,6 @@ def test_maps_do_not_depend_on_the_rest_of_the_batch(manifest: Manifest, tmp_pat
         alone = HeatmapStore(tmp_path / "few" / "cam").read(s).astype(int)
         assert np.abs(whole - alone).max() <= 1  # one grey level: batches of other sizes round differently
     assert torch.is_grad_enabled()
-
-
-def test_sizes_that_differ_at_one_scale_only_are_not_mixed(tmp_path: Path) -> None:
-    # 53 x 100 and 54 x 100 both have 17 rows at a long side of 32, but 25 and 26 at 48.
-    sizes = [(53, 100), (54, 100), (54, 100), (53, 100)]
-    samples = tuple(sample(f"s{i}", (0,), size) for i, size in enumerate(sizes))
-    for s in samples:
-        write_image(tmp_path / s.image, np.full((s.height, s.width, 3), 90, np.uint8))
-    run(Manifest(str(tmp_path), tuple("abcde"), samples), tmp_path / "out")
-    store = HeatmapStore(tmp_path / "out" / "cam")
-    assert all(store.read(s).shape[0] == 1 for s in samples)
 
 
 def test_heat_of_earlier_depths_is_added(manifest: Manifest, tmp_path: Path) -> None:

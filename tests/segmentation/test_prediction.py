@@ -1,7 +1,6 @@
 """Prediction of any size, and the saved format."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +8,11 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
-from pipeline.data.resize import resize
+from pipeline.data.resize import image_tensor, resize
 from pipeline.engine.batch_norm_folding import NormConv2d
 from pipeline.engine.weights import WeightsError
 from pipeline.masks.threshold import mask_at_threshold
 from pipeline.params import load_params
-from pipeline.segmentation import prediction
 from pipeline.segmentation.network import (
     SegmentationConfig,
     SegmentationNet,
@@ -22,7 +20,12 @@ from pipeline.segmentation.network import (
     make_segmentation_net,
     save_segmentation_net,
 )
-from pipeline.segmentation.prediction import predict_heatmaps, predict_probabilities
+from pipeline.segmentation.prediction import (
+    BatchLogits,
+    batch_logits,
+    heatmaps_of,
+    predict_probabilities,
+)
 from tests.segmentation.nets import RedIsOne, half_red
 
 CONFIG = SegmentationConfig(("a", "b"), 64)
@@ -57,7 +60,7 @@ def test_heat_says_what_the_model_says_within_the_labels() -> None:
     net = SegmentationNet(nn.Conv2d(3, 4, 3, padding=1), SegmentationConfig(("a", "b", "c"), 64)).eval()
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     probabilities = predict_probabilities(net, image, (1.0,), flip=True)
-    heat = predict_heatmaps(net, image, (2, 0), (1.0,), flip=True)
+    heat = heatmaps_of(logits_of(net, image), 0, (2, 0), (48, 64))
     assert heat.shape == (2, 12, 16)
     assert heat.dtype == np.uint8
     share = probabilities[[3, 1]] / (probabilities[[3, 1]] + probabilities[:1])
@@ -69,22 +72,30 @@ def test_heat_says_what_the_model_says_within_the_labels() -> None:
     assert len(np.unique(won)) == 3
 
 
-def test_heat_of_a_large_image_takes_the_room_of_the_working_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def logits_of(net: SegmentationNet, *images: np.ndarray) -> BatchLogits:
+    """Of images of one size, in one batch, at the working resolution."""
+    views = torch.stack([image_tensor(image, net.config.long_side) for image in images])
+    return batch_logits(net, [views], flip=True)
+
+
+def test_heat_of_a_large_image_is_that_of_the_working_size() -> None:
     torch.manual_seed(0)
     net = SegmentationNet(nn.Conv2d(3, 3, 3, padding=1), CONFIG).eval()
-    small, large = half_red(48, 64), half_red(480, 640)
-    expected = predict_heatmaps(net, small, (0, 1), (1.0,), flip=True)
-    sizes = []
+    small, large = (
+        heatmaps_of(logits_of(net, half_red(*size)), 0, (0, 1), (48, 64)) for size in ((48, 64), (480, 640))
+    )
+    assert np.abs(large.astype(int) - small).max() <= 2
 
-    def recorded(*arguments: Any, **options: Any) -> torch.Tensor:
-        probabilities = predict_probabilities(*arguments, **options)
-        sizes.append(tuple(probabilities.shape))
-        return probabilities
 
-    monkeypatch.setattr(prediction, "predict_probabilities", recorded)
-    heat = predict_heatmaps(net, large, (0, 1), (1.0,), flip=True)
-    assert sizes == [(3, 48, 64)]
-    assert np.abs(heat.astype(int) - expected).max() <= 2
+def test_each_image_of_a_batch_gets_its_own_probabilities() -> None:
+    torch.manual_seed(0)
+    net = SegmentationNet(nn.Conv2d(3, 3, 3, padding=1), CONFIG).eval()
+    images = np.random.default_rng(0).integers(0, 256, (3, 48, 64, 3), np.uint8)
+    together = logits_of(net, *images)
+    for index, image in enumerate(images):
+        alone = predict_probabilities(net, image, (1.0,), flip=True)
+        assert torch.allclose(together.probabilities(index, (48, 64)), alone, atol=1e-6)
+        assert not torch.allclose(together.probabilities(index - 1, (48, 64)), alone, atol=1e-2)
 
 
 @pytest.mark.parametrize("pretrained", [False, True])

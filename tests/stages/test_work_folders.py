@@ -9,7 +9,7 @@ from torch import nn
 
 from pipeline import paths
 from pipeline.data.manifest import Manifest, Sample, write_manifest
-from pipeline.stages import make_heatmaps, self_train, train_classifier, train_segmentation
+from pipeline.stages import evaluate, make_heatmaps, self_train, train_classifier, train_segmentation
 from pipeline.workflows import network_work_folder as network_work
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
@@ -33,6 +33,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (train_segmentation, ("full",), "new_net"),
         (make_heatmaps, (), "load_classifier"),
         (self_train, ("cam-round1",), None),
+        (evaluate, ("cam",), None),
     ],
 )
 def test_unfinished_work_of_another_device_is_not_taken(

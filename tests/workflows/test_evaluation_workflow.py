@@ -1,6 +1,7 @@
 """Which images a segmentation model is scored on."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline import paths
 from pipeline.base.files import read_json
 from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, Split, write_manifest
+from pipeline.engine import mapping
 from pipeline.params import load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from pipeline.stages import evaluate
@@ -74,3 +76,29 @@ def test_a_split_without_images_is_an_error() -> None:
     section = params.evaluation.model_copy(update={"split": "test"})
     with pytest.raises(ValueError, match=r"evaluation.split: expected images of the split `test`"):
         evaluated_samples(Manifest("", ("cat",), ()), params.model_copy(update={"evaluation": section}))
+
+
+def test_an_interrupted_evaluation_goes_on_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run("test")
+    folders = (Path("data/predictions/cam"), Path("reports/evaluation/cam"))
+    expected = {file: file.read_bytes() for folder in folders for file in folder.iterdir()}
+    for folder in folders:
+        shutil.rmtree(folder)
+    monkeypatch.setattr(mapping, "BLOCK", 1)
+    read, names = Manifest.image, []
+
+    def break_off_at_d(manifest: Manifest, sample: Sample) -> np.ndarray:
+        names.append(sample.name)
+        if names == ["c", "d"]:
+            raise OSError("the network drive is gone")
+        return read(manifest, sample)
+
+    monkeypatch.setattr(Manifest, "image", break_off_at_d)
+    with pytest.raises(OSError, match="the network drive is gone"):
+        run("test")
+    assert not folders[0].exists()
+    names.clear()
+    assert run("test") == whole
+    assert names == ["d"]
+    assert {file: file.read_bytes() for folder in folders for file in folder.iterdir()} == expected
+    assert not list(Path(".work").iterdir())

@@ -8,16 +8,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline.data.images import write_image
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.engine.mapping import map_images
 from pipeline.params import Params, load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from pipeline.segmentation.prediction import predict_probabilities
-from pipeline.workflows.prediction import predict, predict_with_confidence
+from pipeline.workflows.prediction import predict, prediction_pass
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 
 
-def with_refine(refine: str) -> Params:
-    return PARAMS.model_copy(update={"evaluation": PARAMS.evaluation.model_copy(update={"refine": refine})})
+def with_evaluation(**values: object) -> Params:
+    return PARAMS.model_copy(update={"evaluation": PARAMS.evaluation.model_copy(update=values)})
 
 
 def mask_of_the_model(net: SegmentationNet, image: np.ndarray) -> np.ndarray:
@@ -51,7 +54,7 @@ def square() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_model_alone(net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]) -> None:
-    mask = predict(net, square[0], with_refine("none"))
+    mask = predict(net, square[0], with_evaluation(refine="none"))
     assert mask.dtype == np.uint8
     assert np.array_equal(mask, mask_of_the_model(net, square[0]))
 
@@ -61,7 +64,7 @@ def test_the_crf_finds_the_outline_and_keeps_the_ids(
     net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]
 ) -> None:
     image, ground_truth = square
-    mask, alone = predict(net, image, with_refine("crf")), mask_of_the_model(net, image)
+    mask, alone = predict(net, image, with_evaluation(refine="crf")), mask_of_the_model(net, image)
     assert mask.dtype == np.uint8
     assert set(np.unique(mask)) == {0, 2}
     assert (mask != ground_truth).sum() < 0.2 * (alone != ground_truth).sum()
@@ -78,20 +81,42 @@ class Fixed(nn.Module):
         return self.weight.expand(len(images), 3, *images.shape[-2:])
 
 
-def test_the_confidence_is_by_the_probabilities_of_the_model() -> None:
+@pytest.fixture
+def photos(tmp_path: Path, square: tuple[np.ndarray, np.ndarray]) -> Manifest:
+    """Two sizes in turn, and no two images alike."""
+    samples = []
+    for number in range(5):
+        image = np.roll(square[0], 9 * number, 1)[: (72, 60)[number % 2]]
+        write_image(tmp_path / f"{number}.png", image)
+        sample = Sample(str(number), f"{number}.png", "", *image.shape[:2], (), "val", False, False)
+        samples.append(sample)
+    return Manifest(str(tmp_path), ("a", "b"), tuple(samples))
+
+
+def predicted(net: SegmentationNet, photos: Manifest, params: Params) -> dict[str, tuple[np.ndarray, float]]:
+    """Mask and confidence of every image, as `evaluate` has them made."""
+    found = prediction_pass(net, photos, params, lambda mask: mask, "test")
+    names = [sample.name for sample in photos.samples]
+    return dict(zip(names, map_images(photos.samples, found), strict=True))
+
+
+def test_the_confidence_is_by_the_probabilities_of_the_model(photos: Manifest) -> None:
     net = SegmentationNet(Fixed(), SegmentationConfig(("a", "b"), 64)).eval()
-    prediction = predict_with_confidence(net, np.zeros((24, 40, 3), np.uint8), PARAMS)
-    assert (prediction.mask == 1).all()
-    # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652
-    assert prediction.confidence == pytest.approx(0.6652, abs=1e-4)
+    for mask, confidence in predicted(net, photos, PARAMS).values():
+        assert (mask == 1).all()
+        # softmax of (0, 1, -1): label 1 has e / (1 + e + 1 / e) = 0.6652
+        assert confidence == pytest.approx(0.6652, abs=1e-4)
 
 
 @pytest.mark.parametrize("refine", ["none", "crf"])
-def test_masks_are_those_of_predict(
-    net: SegmentationNet, square: tuple[np.ndarray, np.ndarray], refine: str
-) -> None:
+def test_masks_of_batches_are_those_of_predict(net: SegmentationNet, photos: Manifest, refine: str) -> None:
     if refine == "crf" and not find_spec("pydensecrf"):
         pytest.skip("pydensecrf is not installed")
-    prediction = predict_with_confidence(net, square[0], with_refine(refine))
-    assert np.array_equal(prediction.mask, predict(net, square[0], with_refine(refine)))
-    assert 0.5 < prediction.confidence < 1
+    params = with_evaluation(refine=refine, scales=(1.0, 0.5))
+    found = predicted(net, photos, params)
+    for sample in photos.samples:
+        mask, confidence = found[sample.name]
+        alone = predict(net, photos.image(sample), params)
+        assert np.array_equal(mask, alone)
+        assert 0.5 < confidence < 1
+    assert len({mask.tobytes() for mask, _ in found.values()}) == len(photos.samples)
