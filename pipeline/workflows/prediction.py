@@ -34,11 +34,11 @@ def prediction_pass(
     Its results are what `keep` makes of the mask, and the confidence of the mask in [0, 1]. The confidence is
     by the probabilities before the CRF, see `mask_confidence`.
     """
-    section = params.evaluation
-    sides, refine = view_sides(section.scales, net.config.long_side), section.refine == "crf"
+    sides = view_sides(params.evaluation.scales, net.config.long_side)
+    refine, flip = params.evaluation.refine == "crf", params.evaluation.flip
 
     def compute(batch: Batch) -> list[tuple[Kept, float]]:
-        logits, results = batch_logits(net, batch.views, flip=section.flip), []
+        logits, results = batch_logits(net, batch.views, flip=flip), []
         for n, sample in enumerate(batch.samples):
             by_model = logits.probabilities(n, (sample.height, sample.width))
             mask = _most_probable(by_model, batch.images[n] if refine else None, params)
