@@ -39,9 +39,8 @@ def attention_mining(
 ) -> Tensor:
     """L_am: the mean probability of a labelled class on I* = I - T(A) (I - mean colour), a float32 scalar.
 
-    One labelled class of each image is drawn. The gradient reaches the weights through I* by way of the
-    heatmap, and through the network that looks at I*. Images in which T covers more than `max_area` are
-    left out: there the heatmap covers everything already, and the loss would reward it. 0 without images.
+    One labelled class of each image is drawn. Images in which T covers more than `max_area` are left out.
+    The gradient reaches the weights through I* and through the network that looks at it. 0 without images.
 
     Source: GAIN, eq. 3 to 5; the mean colour is 0 in the network's own scale, the area guard is ours.
     """

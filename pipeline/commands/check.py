@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.files import write_bytes
 from pipeline.commands.advice import advise
-from pipeline.commands.estimate import estimate
+from pipeline.commands.estimate import estimate_bytes, estimate_seconds
 from pipeline.commands.folder import add_source, inspect_source, is_current, problem_lines
 from pipeline.commands.overview import co_occurrence, image_sizes, images_per_class, labels_per_image
 from pipeline.commands.params_file import with_values
@@ -134,9 +134,10 @@ def _pairs(manifest: Manifest) -> str:
 
 
 def _cost(manifest: Manifest, params: Params) -> str:
-    cost = estimate(manifest, params)
-    rows = [[step, duration(seconds)] for step, seconds in cost.seconds.items()]
-    rows += [["all", duration(sum(cost.seconds.values()))], ["disk", f"{cost.disk / 1e6:.0f} MB"]]
+    steps = estimate_seconds(manifest, params)
+    rows = [[step, duration(seconds)] for step, seconds in steps.items()]
+    rows.append(["all", duration(sum(steps.values()))])
+    rows.append(["disk", f"{estimate_bytes(manifest, params) / 1e6:.0f} MB"])
     title = (
         f"estimate for 2 CPU cores at data.long_side {params.data.long_side}, small encoders (resnet10t); "
         "a GPU is many times faster"

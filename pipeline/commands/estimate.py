@@ -7,7 +7,6 @@ mobilenet_v2 takes 0.7 of these seconds, resnet18 1.4, resnet50 3. Another machi
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from pipeline.base.sizes import HEAT_STRIDE, crop_side, working_size
 from pipeline.data.manifest import Manifest, Sample
@@ -29,21 +28,8 @@ MASK_BYTES = 0.03  # per pixel, as PNG
 MODEL_BYTES = 50e6
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What a run costs."""
-
-    seconds: dict[str, float]  # of each step
-    disk: float  # bytes, without copies of the images
-
-
-def estimate(manifest: Manifest, params: Params) -> Estimate:
-    """Seconds and bytes of a run of the whole pipeline, roughly."""
-    seconds = {step: core_seconds / CORES for step, core_seconds in _core_seconds(manifest, params).items()}
-    return Estimate(seconds, _bytes(manifest, params))
-
-
-def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
+def estimate_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
+    """Seconds of each step of a run of the whole pipeline, roughly."""
     train, side = manifest.split("train"), params.data.long_side
     area, models = _working_area(train, side), _models(manifest, params)
     decoding = DECODE * _area(train) / max(1, len(train))
@@ -59,7 +45,7 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     evaluated = _passes(params.evaluation.scales, params.evaluation.flip) * _working_area(
         manifest.split(params.evaluation.split), side
     )
-    return {
+    core_seconds = {
         "train_classifier": _training(params.classifier.training, side, classifier_cost, decoding),
         "make_heatmaps": CLASSIFIER_FORWARD * (1 + DEPTH * (heatmaps.depths - 1)) * passes * area,
         "make_pseudo_masks": _mask_sets(params) * crf,
@@ -67,9 +53,11 @@ def _core_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
         "train_segmentation": models * model + with_teacher * teacher,
         "evaluate": models * SEGMENTATION_FORWARD * evaluated,
     }
+    return {step: seconds / CORES for step, seconds in core_seconds.items()}
 
 
-def _bytes(manifest: Manifest, params: Params) -> float:
+def estimate_bytes(manifest: Manifest, params: Params) -> float:
+    """Bytes on disk after a run of the whole pipeline, roughly; without copies of the images."""
     train, side = manifest.split("train"), params.data.long_side
     models = _models(manifest, params)
     values = 1e6 * sum(len(s.labels) * _working_area([s], side) for s in train) / HEAT_STRIDE**2

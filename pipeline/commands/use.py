@@ -12,15 +12,7 @@ from pipeline.commands.params_file import read_preset, update_params
 from pipeline.commands.parser import add_command
 from pipeline.data.manifest import Manifest
 from pipeline.errors import UserError
-from pipeline.params import (
-    FULL,
-    ClassifierParams,
-    Params,
-    SegmentationParams,
-    default_method,
-    load_params,
-    round_name,
-)
+from pipeline.params import FULL, Params, TrainingParams, default_method, load_params, round_name
 
 # The shipped params.yaml is for the rendered scenes: large objects of few colours, networks without weights.
 # Other images need these values, which were found on images of VOC (docs/results.md).
@@ -124,9 +116,9 @@ def values_for_data(
         "classifier.weights": weights if weights in NAMED_WEIGHTS else portable(Path(weights)),
         **IMAGE_VALUES,
         "heatmaps.depths": DEPTHS,
-        "classifier.training.steps": fitting_steps(manifest, params.classifier, CLASSIFIER_PASSES),
+        "classifier.training.steps": fitting_steps(manifest, params.classifier.training, CLASSIFIER_PASSES),
         "segmentation.training.steps": fitting_steps(
-            manifest, params.segmentation, SEGMENTATION_PASSES[quality]
+            manifest, params.segmentation.training, SEGMENTATION_PASSES[quality]
         ),
         "classifier.training.lr": lr,
         "segmentation.training.lr": lr,
@@ -156,10 +148,10 @@ def fitting_depths(encoder: str) -> int:
     return min(DEPTHS, 1 + len(depth_layers(make_encoder(encoder, "none").eval())))
 
 
-def fitting_steps(manifest: Manifest, section: ClassifierParams | SegmentationParams, passes: int) -> int:
+def fitting_steps(manifest: Manifest, training: TrainingParams, passes: int) -> int:
     """The steps of `passes` over the training images, at least `FEWEST_STEPS`."""
     images = len(manifest.split("train"))
-    return max(FEWEST_STEPS, round(passes * images / section.training.batch_size))
+    return max(FEWEST_STEPS, round(passes * images / training.batch_size))
 
 
 def portable(path: Path) -> str:

@@ -40,7 +40,6 @@ class Manifest:
     samples: tuple[Sample, ...]
 
     def split(self, split: Split) -> tuple[Sample, ...]:
-        """The samples of one split."""
         return tuple(sample for sample in self.samples if sample.split == split)
 
     def without_samples(self) -> "Manifest":

@@ -11,9 +11,8 @@ BACKGROUND = -1  # beside class indices
 def correction_order(items: Iterable[ExportItem]) -> tuple[ExportItem, ...]:
     """The items with the most doubtful masks first, the classes in turn; then settled items, by name.
 
-    So the first few masks show all classes. It is the turn of the class that came up least so far; of several
-    such classes, of the one with the most doubtful mask. An image counts for each of its labels, and an image
-    without labels for the background. Settled images count as turns.
+    It is the turn of the class that came up least so far; of several such classes, of the one with the most
+    doubtful mask. An image counts for each of its labels, and one without labels for the background.
     """
     doubtful_first = sorted(items, key=_by_confidence)
     settled = sorted((item for item in doubtful_first if _is_settled(item)), key=lambda item: item.name)

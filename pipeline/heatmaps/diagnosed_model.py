@@ -53,14 +53,9 @@ class DiagnosedModel:
     long_side: int  # pixels
 
     @property
-    def net(self) -> nn.Module:
-        """The classifier."""
-        return self.trained.net
-
-    @property
     def device(self) -> torch.device:
         """The device of the networks."""
-        return next(self.net.parameters()).device
+        return next(self.trained.net.parameters()).device
 
     def pixels(self, image: ImageArray) -> Tensor:
         """An image as the networks take it: float32 (3, h, w) on their device."""
@@ -69,7 +64,7 @@ class DiagnosedModel:
     def logits(self, image: ImageArray) -> Tensor:
         """Logits of all classes, float32 (C,), on the CPU."""
         with torch.inference_mode(), autocast(self.device):
-            logits: Tensor = self.net(self.pixels(image)[None])[0].float().cpu()
+            logits: Tensor = self.trained.net(self.pixels(image)[None])[0].float().cpu()
         return logits
 
     def heatmaps(self, model: ModelAndTarget, pixels: Tensor, labels: Sequence[int]) -> Tensor:
@@ -156,14 +151,15 @@ def faithfulness(
 ) -> dict[str, Any]:
     """What the probability does when pixels are taken away, and the heatmap when weights are."""
     generator = torch.Generator().manual_seed(derive_seed(SEED, label, *sample.name.encode()))
-    drop_hot, drop_random = probability_drops(model.net, pixels, label, heatmap, ERASED, generator)
+    net = model.trained.net
+    drop_hot, drop_random = probability_drops(net, pixels, label, heatmap, ERASED, generator)
     random_head, random_all = (
         rank_correlation(heatmap, model.heatmaps(randomized, pixels, [label])[0])
         for randomized in (model.random_head, model.random_all)
     )
     return {
-        "insertion": area_under(insertion_curve(model.net, pixels, label, heatmap, STEPS)),
-        "deletion": area_under(deletion_curve(model.net, pixels, label, heatmap, STEPS)),
+        "insertion": area_under(insertion_curve(net, pixels, label, heatmap, STEPS)),
+        "deletion": area_under(deletion_curve(net, pixels, label, heatmap, STEPS)),
         "drop_hot": drop_hot,
         "drop_random": drop_random,
         "random_head": random_head,

@@ -11,8 +11,7 @@ def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> floa
     """Mean over the foreground labels of the mean probability of a label where the mask has it; in [0, 1].
 
     A label without a pixel counts 0: it should be in the image and was not found. Pixels left open (255)
-    do not count; a mask of open pixels alone has 0. The mean over labels, not over pixels, keeps a large
-    object from outvoting a small one. The background is easy and says little: it counts only without others.
+    do not count; a mask of open pixels alone has 0. The background counts only without others.
 
     `probabilities` (P, H, W) has one map for each of `ids`, e.g. `normalised_scores` of heatmaps.
 

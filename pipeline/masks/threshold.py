@@ -79,10 +79,7 @@ def with_background(heatmaps: Heatmaps, threshold: float) -> Heatmaps:
 
 
 def normalised_scores(heatmaps: Heatmaps, threshold: float) -> Probabilities:
-    """[threshold, heatmaps...] divided by its sum: float32 (P + 1, H, W).
-
-    A constant threshold gave better masks after a dense CRF than a background of `(1 - largest value)^alpha`.
-    """
+    """[threshold, heatmaps...] divided by its sum: float32 (P + 1, H, W)."""
     values = with_background(heatmaps, threshold)
     values /= values.sum(axis=0)
     return values

@@ -29,7 +29,7 @@ def make_rows(manifest: Manifest, results: Results, params: Params) -> dict[str,
         worst_first(manifest.split("train"), results.train_scores),
         worst_first(manifest.split(split), results.val_scores),
     )
-    predicted = predict_train(manifest, train, results.supervision, params)
+    predicted = predict_train(manifest, train, params)
     stores = {method: HeatmapStore(paths.HEATMAPS / method) for method in results.methods}
     stored = {name: read_shown_masks(paths.PREDICTIONS / name, unseen) for name in results.supervision}
     return {
@@ -43,12 +43,10 @@ def make_rows(manifest: Manifest, results: Results, params: Params) -> dict[str,
     }
 
 
-def predict_train(
-    manifest: Manifest, samples: Sequence[Sample], supervision: Sequence[str], params: Params
-) -> Predictions:
+def predict_train(manifest: Manifest, samples: Sequence[Sample], params: Params) -> Predictions:
     """The predictions of each trained model for these training images."""
     predictions: Predictions = {}
-    for name in supervision:
+    for name in params.segmentation.supervision:
         folder = paths.SEGMENTATION / name
         if not samples or (folder / paths.SKIPPED).exists():
             continue

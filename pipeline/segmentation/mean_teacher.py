@@ -1,9 +1,5 @@
 """The mean teacher: which labels of a pseudo-mask it corrects while the model trains on them.
 
-A network learns what most masks agree on before it learns the mistakes of single ones. So an average of its
-past weights, the teacher, looks at the same crops: where it is sure, its label counts instead of the mask's.
-It chooses among the labels that the image has, never among others.
-
 Source: early-learning correction, Liu et al. 2022 (ADELE), arXiv:2110.03740; the mean teacher of Tarvainen
 and Valpola 2017, arXiv:1703.01780. Deviations from ADELE: corrections begin at one given step for all
 classes, the teacher is an average, and only labels of the image take part.
@@ -18,10 +14,7 @@ from pipeline.data.images import IGNORE
 
 
 def correctable(labels: Sequence[int], count: int, *, trusted: bool) -> Tensor:
-    """Which of `count` ids the teacher may give to an image, bool (L,): background and its labels.
-
-    None, if its mask is true: that mask stays.
-    """
+    """Which of `count` ids the teacher may give an image, bool (L,): 0 and its labels, none if `trusted`."""
     ids = torch.zeros(count, dtype=torch.bool)
     if not trusted:
         ids[[0, *(label + 1 for label in labels)]] = True

@@ -227,8 +227,8 @@ def test_quality_sets_the_length_of_the_training(image_folder: ImageFolder) -> N
     manifest = inspect_source(image_folder(), load_params(), "csv")[1].manifest
     assert manifest is not None
     many = replace(manifest, samples=manifest.samples * 200)
-    section = load_params().segmentation
-    steps = {q: fitting_steps(many, section, passes) for q, passes in SEGMENTATION_PASSES.items()}
+    training = load_params().segmentation.training
+    steps = {q: fitting_steps(many, training, passes) for q, passes in SEGMENTATION_PASSES.items()}
     images = len(many.split("train"))
     assert steps == {"fast": round(images * 6 / 16), "balanced": images // 2, "best": images // 2}
 
@@ -427,7 +427,7 @@ def test_commands_that_need_no_network_do_not_load_torch(image_folder: ImageFold
 
 
 def test_a_bug_keeps_its_traceback(image_folder: ImageFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.commands.check.estimate", lambda *_: np.zeros(2) + np.zeros(3))
+    monkeypatch.setattr("pipeline.commands.check.estimate_seconds", lambda *_: np.zeros(2) + np.zeros(3))
     with pytest.raises(ValueError, match="could not be broadcast"):
         main(["check", str(image_folder())])
 

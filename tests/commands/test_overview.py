@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.base.sizes import crop_side
-from pipeline.commands.estimate import estimate
+from pipeline.commands.estimate import estimate_bytes, estimate_seconds
 from pipeline.commands.overview import (
     co_occurrence,
     fitting_long_side,
@@ -59,42 +59,43 @@ def test_fitting_long_side(longer: int, expected: int) -> None:
 
 def test_estimate_grows_with_steps_and_images() -> None:
     params = load_params()
-    cost = estimate(MANIFEST, params)
+    seconds = estimate_seconds(MANIFEST, params)
     # Each crop costs 1.4 x 1.1 s per megapixel, and reading its image 0.02: a and b, 100 x 200 and 300 x 150.
     training = params.classifier.training
     crop = crop_side(training, params.data.long_side)
     one = 1.4 * 1.1 * crop**2 + 0.02 * (20_000 + 45_000) / 2
     core_seconds = training.steps * training.batch_size * one / 1e6
-    assert cost.seconds["train_classifier"] == pytest.approx(core_seconds / 1.6)
+    assert seconds["train_classifier"] == pytest.approx(core_seconds / 1.6)
     twice = Manifest(MANIFEST.root, MANIFEST.classes, MANIFEST.samples * 2)
-    more = estimate(twice, params)
-    assert more.seconds["make_heatmaps"] == pytest.approx(2 * cost.seconds["make_heatmaps"])
-    assert more.seconds["make_pseudo_masks"] == pytest.approx(2 * cost.seconds["make_pseudo_masks"])
-    assert more.disk > cost.disk
+    more = estimate_seconds(twice, params)
+    assert more["make_heatmaps"] == pytest.approx(2 * seconds["make_heatmaps"])
+    assert more["make_pseudo_masks"] == pytest.approx(2 * seconds["make_pseudo_masks"])
+    assert estimate_bytes(twice, params) > estimate_bytes(MANIFEST, params)
 
 
 def test_estimate_knows_the_depths_of_heatmaps() -> None:
     params = load_params()
     deep = params.model_copy(update={"heatmaps": params.heatmaps.model_copy(update={"depths": 3})})
-    one, three = estimate(MANIFEST, params).seconds, estimate(MANIFEST, deep).seconds
+    one, three = estimate_seconds(MANIFEST, params), estimate_seconds(MANIFEST, deep)
     assert three["make_heatmaps"] == pytest.approx(1.8 * one["make_heatmaps"])  # 1 + 2 * 0.4
     assert {k for k in one if one[k] != three[k]} == {"make_heatmaps"}
 
 
 def test_estimate_knows_self_training() -> None:
     params = load_params()
-    once = estimate(MANIFEST, params)
+    once = estimate_seconds(MANIFEST, params)
     supervision = ("cam", "cam-round1", "full")
     values = {
         "self_training": params.self_training.model_copy(update={"rounds": {"cam-round1": "cam"}}),
         "segmentation": params.segmentation.model_copy(update={"supervision": supervision}),
     }
-    twice = estimate(MANIFEST, params.model_copy(update=values))
+    trained_twice = params.model_copy(update=values)
+    twice = estimate_seconds(MANIFEST, trained_twice)
     # Masks of two heatmap methods, and then those of a model; two models, then three.
-    assert once.seconds["self_train"] == 0 < twice.seconds["self_train"]
-    assert twice.seconds["make_pseudo_masks"] == pytest.approx(3 / 2 * once.seconds["make_pseudo_masks"])
-    assert 3 / 2 < twice.seconds["train_segmentation"] / once.seconds["train_segmentation"] < 2
-    assert twice.disk > once.disk
+    assert once["self_train"] == 0 < twice["self_train"]
+    assert twice["make_pseudo_masks"] == pytest.approx(3 / 2 * once["make_pseudo_masks"])
+    assert 3 / 2 < twice["train_segmentation"] / once["train_segmentation"] < 2
+    assert estimate_bytes(MANIFEST, trained_twice) > estimate_bytes(MANIFEST, params)
 
 
 def test_a_teacher_costs_time_where_masks_are_not_true() -> None:
@@ -104,9 +105,8 @@ def test_a_teacher_costs_time_where_masks_are_not_true() -> None:
     only_true = section.model_copy(update={"supervision": ("full",)})
 
     def seconds(section: SegmentationParams) -> float:
-        return estimate(MANIFEST, params.model_copy(update={"segmentation": section})).seconds[
-            "train_segmentation"
-        ]
+        changed = params.model_copy(update={"segmentation": section})
+        return estimate_seconds(MANIFEST, changed)["train_segmentation"]
 
     assert seconds(section) > 1.05 * seconds(still)
     assert seconds(only_true) == pytest.approx(seconds(still) / 2)

@@ -101,7 +101,7 @@ def test_random_weights_change_the_heat_of_both_twins(model: DiagnosedModel) -> 
     (diagnosis,) = looked(model, sample(RED), image, mask, detailed=[RED])
     assert abs(diagnosis.random_all) < 0.95
     assert diagnosis.random_head != diagnosis.random_all
-    assert torch.equal(model.net.fc.weight[0], torch.tensor([40.0, 0, 0]))  # type: ignore[union-attr,index]
+    assert torch.equal(model.trained.net.fc.weight[0], torch.tensor([40.0, 0, 0]))  # type: ignore[union-attr,index]
 
 
 def test_only_what_is_asked_for_is_measured(model: DiagnosedModel) -> None:

@@ -1,7 +1,4 @@
-"""The store of corrected masks: `NAME.png` for each sample, and `classes.txt` in the order of their ids.
-
-When the data set gets new classes or another order, the ids in the store stay: new classes come last.
-"""
+"""The store of corrected masks: `NAME.png` for each sample, and `classes.txt` in the order of their ids."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
