@@ -7,22 +7,15 @@ import numpy as np
 from pipeline.data.arrays import ClassIndices, Heatmaps, Probabilities
 from pipeline.data.images import IGNORE, ImageArray, Mask
 from pipeline.masks.crf import dense_crf
-from pipeline.masks.threshold import (
-    Normalisation,
-    label_ids,
-    mask_at_threshold,
-    normalised_scores,
-    uncertain,
-)
+from pipeline.masks.threshold import Normalisation, label_ids, normalised_scores, uncertain
 from pipeline.params import PseudoMaskParams
 
 
 @dataclass(frozen=True)
 class PseudoMask:
-    """One image, before and after refinement; the masks are uint8 (H, W)."""
+    """One image, with and without the band; the masks are uint8 (H, W)."""
 
-    seed: Mask  # the heatmaps at the threshold; a label everywhere
-    refined: Mask  # the seed after `pseudo_masks.refine`; a label everywhere
+    refined: Mask  # the heatmaps at the threshold after `pseudo_masks.refine`; a label everywhere
     mask: Mask  # refined, with 255 in the band: a model learns from this one
     ids: Mask  # of [background, classes...], uint8 (P + 1,)
     probabilities: Probabilities  # of these ids before refinement, float32 (P + 1, H, W)
@@ -53,5 +46,4 @@ def make_pseudo_mask(
     refined: Mask = ids[np.argmax(by_crf, axis=0)]
     mask = refined.copy()
     mask[uncertain(heatmaps, threshold, params.band)] = IGNORE
-    seed = mask_at_threshold(heatmaps, classes, threshold)
-    return PseudoMask(seed, refined, mask, ids, probabilities)
+    return PseudoMask(refined, mask, ids, probabilities)

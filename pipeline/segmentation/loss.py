@@ -37,8 +37,11 @@ def balanced_cross_entropy(logits: Tensor, masks: Tensor, shift: float = 0.0) ->
 def background_shift(pixels: NDArray[np.int64], prior: float) -> float:
     """The shift for the background's share of the masks: `prior * log(background / foreground)`.
 
-    `prior` 0 keeps the balance, 1 is the share in the masks. `pixels` counts their ids, int64 (256,). Pixels
-    with 255 are left out; the shift is 0 where one of the two kinds is missing.
+    `prior` 0 keeps the balance, 1 is the share in the masks. Pixels with 255 are left out; the shift is 0
+    where one of the two kinds is missing.
+
+    Args:
+        pixels: counts of each id in the masks, int64 (256,).
     """
     background, foreground = pixels[0], pixels[1:IGNORE].sum()
     return prior * float(np.log(background / foreground)) if background and foreground else 0.0

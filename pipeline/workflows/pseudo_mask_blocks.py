@@ -71,7 +71,8 @@ class MaskMaker:
         if not sample.score:
             return MadeMask(mask_png(made.mask), row)
         ground_truth = load_mask(paths.GROUND_TRUTH, sample)
-        counts = count_image(ground_truth, heatmaps, classes, made, len(job.manifest.classes) + 1)
+        labels, threshold = len(job.manifest.classes) + 1, job.heat.threshold
+        counts = count_image(ground_truth, heatmaps, classes, threshold, made, labels)
         before, after = mean_iou(counts.seed), mean_iou(counts.refined)
         return MadeMask(mask_png(made.mask), row._replace(miou_before=before, miou_after=after), counts)
 

@@ -18,6 +18,7 @@ from pipeline.evaluation.confusion import (
 )
 from pipeline.evaluation.means import score_or_none
 from pipeline.masks.pseudo_masks import PseudoMask
+from pipeline.masks.threshold import mask_at_threshold
 from pipeline.masks.threshold_sweep import THRESHOLDS, confusion_by_threshold
 from pipeline.workflows.confusion_file import write_confusion
 
@@ -42,12 +43,17 @@ def no_counts(labels: int) -> MaskCounts:
 
 
 def count_image(
-    ground_truth: Mask, heatmaps: Heatmaps, classes: ClassIndices, made: PseudoMask, labels: int
+    ground_truth: Mask,
+    heatmaps: Heatmaps,
+    classes: ClassIndices,
+    threshold: float,
+    made: PseudoMask,
+    labels: int,
 ) -> MaskCounts:
-    """The counts of one image's heatmaps (P, H, W) and masks."""
+    """The counts of one image's heatmaps (P, H, W), in use at `threshold`, and of its masks."""
     return MaskCounts(
         confusion_by_threshold(ground_truth, heatmaps, classes, labels),
-        confusion_matrix(ground_truth, made.seed, labels),
+        confusion_matrix(ground_truth, mask_at_threshold(heatmaps, classes, threshold), labels),
         confusion_matrix(ground_truth, made.refined, labels),
         pseudo_mask_counts(ground_truth, made.mask, labels),
     )

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.base import name_index
 from pipeline.base.name_index import INDEX, NameIndex, read_name_index, write_name_index
 
 
+@settings(max_examples=20)  # each writes a file to the disk
 @given(names=st.lists(st.text(max_size=8), unique=True, max_size=20))
 def test_every_name_finds_its_numbers_and_no_other_name_does(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]

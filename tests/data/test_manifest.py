@@ -7,7 +7,7 @@ from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.base.files import check_inside, write_json
@@ -32,6 +32,7 @@ def test_comes_back_as_written(tmp_path: Path) -> None:
 NAMES = st.text(max_size=6) | st.sampled_from(["a],", '"', "\n", "\u2028", "\ud800", "a/..b", "c:d", "..."])
 
 
+@settings(max_examples=20)  # each writes a file to the disk
 @given(names=st.lists(NAMES.filter(lambda name: not outside(name)), max_size=5))
 def test_any_name_comes_back(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
     folder = tmp_path_factory.mktemp("prepared")

@@ -35,7 +35,7 @@ def test_other_heat_than_the_mask_was_made_of_judges_it(
     params, manifest = load_params(PARAMS).pseudo_masks, Manifest("", ("cat",), ())
     store, made = (
         HeatmapStore(judge.folder),
-        PseudoMask(mask, mask, mask, np.array([0, 1], np.uint8), made_of),
+        PseudoMask(mask, mask, np.array([0, 1], np.uint8), made_of),
     )
     job = PseudoMaskJob(manifest, other, judge, tmp_path, params)
     assert MaskMaker(job, store, store).confidence(CAT, made) == pytest.approx(cat, abs=1e-3)
