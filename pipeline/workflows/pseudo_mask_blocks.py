@@ -96,22 +96,22 @@ def make_block(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> None
         if made.counts:
             counts += made.counts
     writer.write(block.number, pngs)
-    write_npz(block_file(job, block), {**vars(counts), "rows": np.array(rows, np.float64)})
+    write_npz(mask_block_file(job, block), {**vars(counts), "rows": np.array(rows, np.float64)})
 
 
 def is_made(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> bool:
     """Whether a block is finished; a run that was killed in `publish` leaves its counts without its masks."""
-    return block_file(job, block).exists() and writer.has(block.number, [s.name for s in block.samples])
+    return mask_block_file(job, block).exists() and writer.has(block.number, [s.name for s in block.samples])
 
 
 def read_block(job: PseudoMaskJob, block: MaskBlock) -> tuple[MaskCounts, list[MaskRow]]:
     """The counts and the rows of a finished block."""
-    with np.load(block_file(job, block), allow_pickle=False) as arrays:
+    with np.load(mask_block_file(job, block), allow_pickle=False) as arrays:
         read = dict(arrays)
     rows = [MaskRow(*row) for row in read.pop("rows").tolist()]
     return MaskCounts(**read), rows
 
 
-def block_file(job: PseudoMaskJob, block: MaskBlock) -> Path:
+def mask_block_file(job: PseudoMaskJob, block: MaskBlock) -> Path:
     """Where the counts and rows of a block lie; a finished block has this file."""
     return job.work / "blocks" / f"{block.number:05d}.npz"

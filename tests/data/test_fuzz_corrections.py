@@ -63,15 +63,15 @@ def fresh(name: str) -> Iterator[Path]:
         write_manifest(project / "data/prepared", Manifest("images", CLASSES, tuple(samples)))
         items = []
         for index, sample in enumerate(samples):
-            mask = project / "made" / f"{sample.name}.png"
+            masks = project / "made"
             ids = np.random.default_rng(index).choice([0, 1, 2, 255], SIZE)
-            write_mask(mask, ids.astype(np.uint8))
+            write_mask(masks / f"{sample.name}.png", ids.astype(np.uint8))
             image = project / "images" / sample.image
             items.append(
                 ExportItem(
                     sample.name,
                     image,
-                    mask,
+                    masks,
                     *SIZE,
                     "train",
                     sample.labels,

@@ -94,9 +94,11 @@ def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_background_images_are_left_out(manifest: Manifest, tmp_path: Path) -> None:
     run(manifest, tmp_path / "out")
-    shards = HeatmapStore(tmp_path / "out" / "cam").shards
+    index = HeatmapStore(tmp_path / "out" / "cam").index
     shown = [s.name for s in manifest.samples if s.labels]
-    assert shards == {name: position // 16 for position, name in enumerate(shown)}
+    shards = {s.name: index.find(s.name) for s in manifest.samples}
+    stored = {name: {"shard": position // 16} for position, name in enumerate(shown)}
+    assert shards == {s.name: None for s in manifest.samples} | stored
 
 
 def test_stored_heat_is_the_fused_map_at_stride_4(manifest: Manifest, tmp_path: Path) -> None:
