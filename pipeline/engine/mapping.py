@@ -25,11 +25,12 @@ from pipeline.data.resize import image_tensor
 from pipeline.engine.device import pick_device, to_device
 from pipeline.errors import UserError
 
+
 MOST = 16  # images of a batch; no network is faster with more of them
 CPU_PIXELS, GPU_PIXELS = 2**20, 2**22  # of a batch, at most: larger ones take memory and save little time
 READERS = 16  # threads that read images for a GPU
 
-_Result = TypeVar("_Result")
+Mapped = TypeVar("Mapped")
 Samples = Sequence[Sample]
 
 
@@ -43,14 +44,14 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class ImagePass(Generic[_Result]):
+class ImagePass(Generic[Mapped]):
     """One pass of a network over images: what is read, and what is computed of it."""
 
     description: str  # of the progress bar
     manifest: Manifest
     sides: Sequence[int]  # pixels: the longer side of each view that the network takes of an image
     batch_size: int
-    compute: Callable[[Batch], Sequence[_Result]]  # one result for each image of the batch
+    compute: Callable[[Batch], Sequence[Mapped]]  # one result for each image of the batch
     keep_images: bool = False
 
 
@@ -63,13 +64,13 @@ def fitting_batch_size(sides: Sequence[int]) -> int:
     return max(1, min(MOST, pixels // max(sides) ** 2))
 
 
-def map_images(samples: Samples, work: ImagePass[_Result]) -> list[_Result]:
+def map_images(samples: Samples, work: ImagePass[Mapped]) -> list[Mapped]:
     """The result of each image, in the order of `samples`.
 
     Raises:
         UserError: an image cannot be read, or has another size than in the manifest; the message names it.
     """
-    results: dict[str, _Result] = {}
+    results: dict[str, Mapped] = {}
     for _, of_block in _computed(work, split_blocks(samples), ()):
         results |= of_block
     return [results[sample.name] for sample in samples]
@@ -77,9 +78,9 @@ def map_images(samples: Samples, work: ImagePass[_Result]) -> list[_Result]:
 
 def map_blocks(
     samples: Samples,
-    work: ImagePass[_Result],
+    work: ImagePass[Mapped],
     done: Callable[[int], bool],
-    write: Callable[[int, dict[str, _Result]], None],
+    write: Callable[[int, dict[str, Mapped]], None],
 ) -> None:
     """`write(number, results)` for each block that is not `done(number)`; the results by name of the sample.
 
@@ -122,7 +123,7 @@ def reader_count(device: torch.device) -> int:
     return 1 if device.type == "cpu" else min(READERS, cpu_count())
 
 
-def read_batches(work: ImagePass[_Result], batches: Sequence[Samples]) -> Iterator[Batch]:
+def read_batches(work: ImagePass[Mapped], batches: Sequence[Samples]) -> Iterator[Batch]:
     """The batches, read by threads; at most three of them are in memory."""
     device = pick_device()
     with ThreadPoolExecutor(reader_count(device), "read_image") as pool:
@@ -136,8 +137,8 @@ def read_batches(work: ImagePass[_Result], batches: Sequence[Samples]) -> Iterat
 
 
 def _computed(
-    work: ImagePass[_Result], blocks: Sequence[Samples], done: Sequence[int] | set[int]
-) -> Iterator[tuple[int, dict[str, _Result]]]:
+    work: ImagePass[Mapped], blocks: Sequence[Samples], done: Sequence[int] | set[int]
+) -> Iterator[tuple[int, dict[str, Mapped]]]:
     """The number and the results of each block but those that are `done`."""
     todo = {n: one_size_batches(b, work.batch_size) for n, b in enumerate(blocks) if n not in done}
     ready = read_batches(work, list(chain.from_iterable(todo.values())))
@@ -145,7 +146,7 @@ def _computed(
     total = sum(map(len, blocks))
     with tqdm(total=total, desc=work.description, initial=initial, unit="image", disable=None) as bar:
         for number, batches in todo.items():
-            results: dict[str, _Result] = {}
+            results: dict[str, Mapped] = {}
             for batch in islice(ready, len(batches)):
                 computed = work.compute(batch)
                 results |= {s.name: r for s, r in zip(batch.samples, computed, strict=True)}
@@ -153,7 +154,7 @@ def _computed(
             yield number, results
 
 
-def _read(work: ImagePass[_Result], sample: Sample) -> tuple[list[ImageArray], list[Tensor]]:
+def _read(work: ImagePass[Mapped], sample: Sample) -> tuple[list[ImageArray], list[Tensor]]:
     """The image, if it is kept, and its views on the CPU."""
     image = work.manifest.image(sample)
     if image.shape[:2] != (sample.height, sample.width):
