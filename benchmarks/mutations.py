@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,7 @@ SECONDS = 600  # that the tests of one mutant may take; an endless loop counts a
 JOINTS = {
     "stages": ("*.py",),
     "workflows": ("*.py",),
-    "engine": ("training_loop.py",),
+    "engine": ("training_loop.py", "mapping.py"),
     "classifier": ("classifier_training.py",),
     "heatmaps": ("dataset.py", "multi_scale.py"),
     "masks": ("pseudo_masks.py", "otsu_threshold.py"),
@@ -64,13 +65,17 @@ class Outcome:
 
 def main() -> None:
     """Draw the mutants, try each, and print the share that is killed."""
-    given = parse()
-    found = list(all_mutants())
-    drawn = random.Random(given.seed).sample(found, given.count)
-    print(
-        f"{len(found)} mutants of {len(list(modules()))} modules, {len(drawn)} drawn with seed {given.seed}"
-    )
-    with ThreadPoolExecutor(given.jobs) as pool:
+    arguments = parse()
+    mutants = list(all_mutants())
+    drawn = random.Random(arguments.seed).sample(mutants, arguments.count)
+    print(f"{len(mutants)} mutants, {len(drawn)} drawn with seed {arguments.seed}")
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        rooms = sorted({Path(mutant.module).parts[1] for mutant in drawn})
+        red = [
+            room for room, green in zip(rooms, pool.map(unchanged_passes, rooms), strict=True) if not green
+        ]
+        if red:  # else every mutant there would count as killed
+            raise SystemExit(f"error: expected green tests without a mutant, got red ones for {red}")
         outcomes = list(tqdm(pool.map(try_mutant, drawn), total=len(drawn), unit="mutant"))
     write_list(outcomes)
     for outcome in outcomes:
@@ -114,6 +119,12 @@ def all_mutants() -> Iterator[Mutant]:
                 yield Mutant(module.as_posix(), name, occurrence, start[0])
 
 
+def unchanged_passes(room: str) -> bool:
+    """Whether the tests of a room are green without a mutant."""
+    with copied_project() as project:
+        return tests_pass(project, room)
+
+
 def try_mutant(mutant: Mutant) -> Outcome:
     """Run the tests on a copy of the project with the mutant in it."""
     from cosmic_ray.mutating import mutate_code
@@ -121,19 +132,26 @@ def try_mutant(mutant: Mutant) -> Outcome:
 
     before = (ROOT / mutant.module).read_text(encoding="utf-8")
     after = mutate_code(before, get_operator(mutant.operator)(), mutant.occurrence)
+    with copied_project() as project:
+        (project / mutant.module).write_text(after, encoding="utf-8")
+        killed = not tests_pass(project, Path(mutant.module).parts[1])
+    return Outcome(mutant, changed_line(before, after), killed)
+
+
+@contextmanager
+def copied_project() -> Iterator[Path]:
+    """A copy of what the tests need."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
+        project.mkdir()
         for name in COPIED:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-            project.mkdir(exist_ok=True)
             copy(ROOT / name, project / name)
-        (project / mutant.module).write_text(after, encoding="utf-8")
-        return Outcome(mutant, changed_line(before, after), not tests_pass(project, mutant.module))
+        yield project
 
 
-def tests_pass(project: Path, module: str) -> bool:
-    """Whether the golden tests and those of the module's room stay green; those that kill most come first."""
-    room = Path(module).parts[1]
+def tests_pass(project: Path, room: str) -> bool:
+    """Whether the golden tests and those of a room are green; those that kill most come first."""
     folders = [f"tests/{name}" for name in dict.fromkeys(("golden", room, "stages", "workflows"))]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not slow", "-p", "no:cacheprovider"]
     run = partial(subprocess.run, cwd=project, capture_output=True, timeout=SECONDS, check=False)

@@ -25,7 +25,6 @@ from pipeline.data.resize import image_tensor
 from pipeline.engine.device import pick_device, to_device
 from pipeline.errors import UserError
 
-
 MOST = 16  # images of a batch; no network is faster with more of them
 CPU_PIXELS, GPU_PIXELS = 2**20, 2**22  # of a batch, at most: larger ones take memory and save little time
 READERS = 16  # threads that read images for a GPU
