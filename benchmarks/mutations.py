@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -31,7 +30,7 @@ from pipeline.base.files import write_csv
 ROOT = Path(__file__).parent.parent
 LIST = ROOT / "benchmarks" / "mutations.csv"
 COPIED = ("pipeline", "tests", "benchmarks", "presets", "docs", "dvc.yaml", "params.yaml", "pyproject.toml")
-SECONDS = 600  # that the tests of one mutant may take; an endless loop counts as noticed
+SECONDS = 1800  # that the tests of one mutant may take; a mutant that takes longer does not count as killed
 # Room -> what joins it to others.
 JOINTS = {
     "stages": ("*.py",),
@@ -60,7 +59,7 @@ class Outcome:
 
     mutant: Mutant
     change: str  # the changed line
-    killed: bool
+    outcome: str  # killed | survived | timed out
 
 
 def main() -> None:
@@ -71,17 +70,16 @@ def main() -> None:
     print(f"{len(mutants)} mutants, {len(drawn)} drawn with seed {arguments.seed}")
     with ThreadPoolExecutor(arguments.jobs) as pool:
         rooms = sorted({Path(mutant.module).parts[1] for mutant in drawn})
-        red = [
-            room for room, green in zip(rooms, pool.map(unchanged_passes, rooms), strict=True) if not green
-        ]
+        unchanged = zip(rooms, pool.map(run_unchanged, rooms), strict=True)
+        red = [room for room, outcome in unchanged if outcome != "survived"]
         if red:  # else every mutant there would count as killed
-            raise SystemExit(f"error: expected green tests without a mutant, got red ones for {red}")
+            raise SystemExit(f"error: expected green tests without a mutant, got others for {red}")
         outcomes = list(tqdm(pool.map(try_mutant, drawn), total=len(drawn), unit="mutant"))
     write_list(outcomes)
     for outcome in outcomes:
-        if not outcome.killed:
-            print(f"survived: {outcome.mutant.module}:{outcome.mutant.line}: {outcome.change}")
-    killed = sum(outcome.killed for outcome in outcomes)
+        if outcome.outcome != "killed":
+            print(f"{outcome.outcome}: {outcome.mutant.module}:{outcome.mutant.line}: {outcome.change}")
+    killed = sum(outcome.outcome == "killed" for outcome in outcomes)
     print(f"killed: {killed} of {len(outcomes)} ({killed / len(outcomes):.2f}); written: {LIST}")
 
 
@@ -119,10 +117,10 @@ def all_mutants() -> Iterator[Mutant]:
                 yield Mutant(module.as_posix(), name, occurrence, start[0])
 
 
-def unchanged_passes(room: str) -> bool:
-    """Whether the tests of a room are green without a mutant."""
+def run_unchanged(room: str) -> str:
+    """What becomes of a room without a mutant: it has to survive."""
     with copied_project() as project:
-        return tests_pass(project, room)
+        return run_tests(project, room)
 
 
 def try_mutant(mutant: Mutant) -> Outcome:
@@ -134,8 +132,7 @@ def try_mutant(mutant: Mutant) -> Outcome:
     after = mutate_code(before, get_operator(mutant.operator)(), mutant.occurrence)
     with copied_project() as project:
         (project / mutant.module).write_text(after, encoding="utf-8")
-        killed = not tests_pass(project, Path(mutant.module).parts[1])
-    return Outcome(mutant, changed_line(before, after), killed)
+        return Outcome(mutant, changed_line(before, after), run_tests(project, Path(mutant.module).parts[1]))
 
 
 @contextmanager
@@ -150,16 +147,30 @@ def copied_project() -> Iterator[Path]:
         yield project
 
 
-def tests_pass(project: Path, room: str) -> bool:
-    """Whether the golden tests and those of a room are green; those that kill most come first."""
+def run_tests(project: Path, room: str) -> str:
+    """The outcome of the golden tests and of those of a room; those that kill most come first."""
     folders = [f"tests/{name}" for name in dict.fromkeys(("golden", room, "stages", "workflows"))]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not slow", "-p", "no:cacheprovider"]
-    run = partial(subprocess.run, cwd=project, capture_output=True, timeout=SECONDS, check=False)
+    present = [name for name in folders if (project / name).is_dir()]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-m",
+        "not slow",
+        "-p",
+        "no:cacheprovider",
+        *present,
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     try:
-        present = [name for name in folders if (project / name).is_dir()]
-        return run([*command, *present], env={**os.environ, "OMP_NUM_THREADS": "1"}).returncode == 0
+        tests = subprocess.run(
+            command, cwd=project, env=environment, capture_output=True, timeout=SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
-        return False
+        return "timed out"
+    return "killed" if tests.returncode else "survived"
 
 
 def changed_line(before: str, after: str) -> str:
@@ -179,7 +190,7 @@ def write_list(outcomes: list[Outcome]) -> None:
         {
             **asdict(outcome.mutant),
             "change": outcome.change,
-            "killed": int(outcome.killed),
+            "outcome": outcome.outcome,
             "note": notes.get((outcome.mutant.module, outcome.change), ""),
         }
         for outcome in outcomes
