@@ -18,13 +18,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pipeline.base.files import read_json
-from pipeline.base.parallel import BLOCK, read_ahead, write_behind
+from pipeline.base.parallel import read_ahead, write_behind
 from pipeline.data.images import ImageArray
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
 from pipeline.engine.device import pick_device, to_device
 from pipeline.errors import UserError
 
+BLOCK = 256  # images; an interruption loses at most the block that is computed and the one that is written
 MOST = 16  # images of a batch; no network is faster with more of them
 CPU_PIXELS, GPU_PIXELS = 2**20, 2**22  # of a batch, at most: larger ones take memory and save little time
 READERS = 16  # threads that read images for a GPU

@@ -125,7 +125,7 @@ def test_missing_weights(csv_project: Path) -> None:
 
 
 def test_stage_without_its_inputs(csv_project: Path) -> None:
-    require_failure(csv_project, "train_classifier", "data/prepared/manifest.json")
+    require_failure(csv_project, "train_classifier", "data/prepared: there is no data set yet")
 
 
 def test_loss_that_explodes_leaves_the_lock_alone(scenes: Path) -> None:
