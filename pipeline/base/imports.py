@@ -1,4 +1,4 @@
-"""Which files of this package a module runs: read from the text, whatever is loaded already."""
+"""The code that a module's results depend on, for fingerprints: read from the imports in the text."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Names and folders for what a command writes: no file that exists is overwritten."""
+"""Output folders of commands: new or empty before, whole or absent after; names in one never collide."""
 
 import shutil
 from collections.abc import Iterable, Iterator

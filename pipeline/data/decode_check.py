@@ -1,4 +1,4 @@
-"""Decodes every image and mask of a folder once, before anything is trained on them."""
+"""Reads every image and mask of a folder once: what is wrong, what the manifest needs, working copies."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

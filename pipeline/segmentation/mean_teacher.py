@@ -1,4 +1,4 @@
-"""The mean teacher: which labels of a pseudo-mask it corrects while the model trains on them.
+"""The mean teacher's rule: which labels of a pseudo-mask it corrects; objective.py holds the teacher.
 
 Source: early-learning correction, Liu et al. 2022 (ADELE), arXiv:2110.03740; the mean teacher of Tarvainen
 and Valpola 2017, arXiv:1703.01780. Deviations from ADELE: corrections begin at one given step for all
