@@ -3,6 +3,7 @@
 import errno
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,11 +21,15 @@ def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_stage_writes_its_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stage_writes_its_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter((100.0, 102.54))
+    monkeypatch.setattr("pipeline.stages.running.time", SimpleNamespace(perf_counter=lambda: next(clock)))
     with stage("make_pseudo_masks@cam"):
         pass
-    assert read_json(Path("reports/seconds/make_pseudo_masks@cam.json"))["seconds"] >= 0
-    assert "make_pseudo_masks@cam: done in " in capsys.readouterr().err
+    assert read_json(Path("reports/seconds/make_pseudo_masks@cam.json")) == {"seconds": 2.5}
+    assert "make_pseudo_masks@cam: done in 2.5 s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("arguments", "name"), [([], "evaluate"), (["cam-round1"], "evaluate@cam-round1")])
