@@ -7,7 +7,6 @@ from pipeline.base.problems import Location, Problem
 from pipeline.data.problem_lists import warn_of
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.records import (
-    BACKGROUND,
     ParsedSource,
     SourceRecord,
     class_name,
@@ -20,7 +19,7 @@ from pipeline.data.sources.records import (
 def read_folder(folder: Path) -> ParsedSource:
     """A record for each image below `folder`/CLASS/ or `folder`/SPLIT/CLASS/, at any depth.
 
-    The classes are the sorted names of the folders; `background` and `_background` mean: no label.
+    The classes are the sorted names of the folders.
     """
     problems: list[Problem] = []
     images = images_below(folder, problems)
@@ -43,7 +42,5 @@ def has_splits(images: Sequence[str]) -> bool:
 
 def _record(folder: Path, name: str, depth: int) -> SourceRecord:
     parts = PurePosixPath(name).parts
-    label = class_name(parts[depth])
-    labels = () if label in BACKGROUND else (label,)
     split = split_of(parts[0]) if depth else None
-    return SourceRecord(stem(name), name, labels, Location(folder / name), split)
+    return SourceRecord(stem(name), name, (class_name(parts[depth]),), Location(folder / name), split)
