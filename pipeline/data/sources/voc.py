@@ -16,9 +16,9 @@ from pipeline.data.sources.records import (
     check_image,
     class_name,
     labels_of,
-    split_of,
     stem,
 )
+from pipeline.data.sources.splits import split_of
 from pipeline.params import DataParams
 
 # In the order of the ids of SegmentationClass.
