@@ -18,9 +18,9 @@ from pipeline.data.sources.records import (
     check_image,
     class_name,
     parsed_source,
-    split_of,
     stem,
 )
+from pipeline.data.sources.splits import split_of
 
 CocoEntry = tuple[Location, dict[str, Any]]
 PARTS = ("images", "annotations", "categories")
@@ -156,7 +156,7 @@ def _shapes(
 
 
 def _split(folder: Path, file: Path) -> Split | None:
-    split = split_of(file.stem.rpartition("_")[2])
+    split = split_of(file.stem)
     return split_of(file.parent.name) if split is None and file.parent != folder else split
 
 
