@@ -151,13 +151,13 @@ def _guess(
         extra = {IGNORE} & values
         order = [*range(1, masks.classes + 2), *extra]
         return _levels(found, order, [*range(masks.classes + 1), *extra], "ids")
-    if _mostly_ids(masks.files, known):
-        return ids
-    if is_binary(found) and len(grey_levels(found)) <= 2:
+    levels = grey_levels(found, masks.classes + 2)
+    if is_binary(found) and len(levels) <= 2:
         return _binary(masks, found)
     if _numbered(masks.files, found) and (masks.classes == 1 or _one_label_each(masks)):
         return _objects(masks, "instances", (0, 1))
-    levels = grey_levels(found)
+    if _mostly_ids(masks.files, known):
+        return ids
     if 0 in levels and len(levels) == masks.classes + 1 and masks.classes > 1:
         return _levels(found, levels, list(range(len(levels))), "colours")
     return _undecided(found, levels, grey=True)

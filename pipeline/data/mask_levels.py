@@ -42,10 +42,10 @@ def sum_values(files: Sequence[MaskValues]) -> SetValues:
     return SetValues(values, pixels, np.bincount(kinds, minlength=len(values)))
 
 
-def grey_levels(found: SetValues) -> list[int]:
-    """The grey levels that were drawn, rising: all of a few, else the peaks."""
+def grey_levels(found: SetValues, exact: int = FEW) -> list[int]:
+    """The grey levels that were drawn, rising: all, up to `exact` values, else the peaks."""
     order = np.argsort(-found.pixels, kind="stable")
-    largest, few = int(found.values.max()), len(found.values) <= FEW
+    largest, few = int(found.values.max()), len(found.values) <= max(FEW, exact)
     reach = SAME if few else max(1, largest // 8)
     levels: list[int] = []
     for place in order[:MOST]:
@@ -62,9 +62,12 @@ def is_binary(found: SetValues) -> bool:
         return True
     if largest < 4 * FEW:
         return False
-    high = found.pixels[found.values >= largest - largest // 8].sum()
-    middle = found.pixels[(found.values > largest // 8) & (found.values < largest - largest // 8)].sum()
-    return bool(middle <= high) and (len(found.values) > FEW or middle == 0)
+    near_high = found.values >= largest - largest // 8
+    between = (found.values > largest // 8) & ~near_high
+    if found.pixels[between].sum() > found.pixels[near_high].sum():
+        return False
+    soft = between.any() or near_high.sum() > SAME  # else small values are ids or numbers of objects
+    return len(found.values) > FEW and bool(soft)
 
 
 def colour_levels(found: SetValues) -> list[int]:
