@@ -73,6 +73,8 @@ def data_params(**changes: object) -> DataParams:
         "classes": None,
         "rename": {},
         "difficult": True,
+        "masks": "auto",
+        "mask_key": None,
         "on_bad_image": "error",
         "max_megapixels": 100,
         "val_share": 0.2,

@@ -9,20 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.parallel import in_blocks, parallel_map
-from pipeline.base.problems import Problem
+from pipeline.base.problems import Problem, listed
 from pipeline.data.classes import ClassMapping, choose_classes, unknown_labels, with_classes
-from pipeline.data.decode_check import TINY, DecodedFiles, Reader, WorkingCopies, decode_all, source_mask
+from pipeline.data.decode_check import DecodedFiles, WorkingCopies, decode_all
 from pipeline.data.images import IGNORE, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
+from pipeline.data.mask_decision import Undecided
 from pipeline.data.mask_store import MaskWriter, mask_writer
+from pipeline.data.mask_survey import TINY, DecodedRecord, decide_encoding, read_ids
 from pipeline.data.problem_lists import as_messages, warn_of
+from pipeline.data.source_masks import Reader, source_mask
 from pipeline.data.sources.parse import parse_source
 from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of
 from pipeline.data.sources.spelling import as_on_disk, with_likely_names
 from pipeline.data.val_split import choose_val
 from pipeline.params import DataParams, Source
 
-DecodedRecord = tuple[SourceRecord, DecodedFiles]
 MaskEntry = tuple[Sample, SourceRecord]
 ADD_IMAGES = {  # by the suffix of the file of labels
     ".csv": "Add a line for each image.",
@@ -66,9 +68,15 @@ def inspect_folder(
     mapping, class_problems = choose_classes(parsed, data)
     records, dropped = with_classes(parsed, mapping)
     records = as_on_disk(path, records)
-    reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels)
+    reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels, data.mask_key)
     files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
     decoded = list(zip(records, files, strict=True))
+    decided = decide_encoding(reader, parsed, decoded, mapping, data.masks)
+    if isinstance(decided, Undecided):
+        undecided = [_unnamed(parsed, decided)]
+    else:
+        reader, undecided = decided, []
+        decoded = list(zip(records, read_ids(reader, decoded), strict=True))
     decoded, file_problems = _readable(decoded, data)
     records = [record for record, _ in decoded]
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
@@ -81,6 +89,7 @@ def inspect_folder(
         *_unseen_classes(parsed.file, records, mapping.classes, splits),
         *with_likely_names(path, file_problems),
         *_surprising_masks(parsed, decoded, mapping),
+        *undecided,
         *_undrawn(parsed, decoded),
         *_tiny_objects(parsed, decoded, mapping, data.max_side),
     ]
@@ -134,13 +143,14 @@ def _inspection(problems: Sequence[Problem]) -> Inspection:
 def _readable(
     decoded: Sequence[DecodedRecord], data: DataParams
 ) -> tuple[list[DecodedRecord], list[Problem]]:
-    """All records and problems; with `data.on_bad_image: skip`, records without problems, and warnings."""
+    """All records and problems; with `data.on_bad_image: skip`, readable images, and warnings."""
     problems = [problem for _, files in decoded for problem in files.problems]
     if data.on_bad_image == "error":
         return list(decoded), problems
     advice = "It is left out (data.on_bad_image)."
     warnings = [replace(problem, advice=advice, fatal=False) for problem in problems]
-    return [(record, files) for record, files in decoded if not files.problems], warnings
+    # A bad mask costs the mask, not the labels of its image.
+    return [(record, replace(files, problems=())) for record, files in decoded if files.sha256], warnings
 
 
 def _assign_splits(
@@ -192,12 +202,25 @@ def _surprising_masks(
     return warn_of(names, "with others", parsed.masks, expected, advice)
 
 
+def _unnamed(parsed: ParsedSource, undecided: Undecided) -> Problem:
+    """The error of masks that may mean more than one thing."""
+    expected = f"masks whose values mean the classes {listed(parsed.names)}"
+    advice = (
+        "Name them in colours.txt: `camseg check FOLDER --write-colours` starts it. Or set data.masks to "
+        "ids, binary or instances."
+    )
+    return Problem(parsed.masks, expected, undecided.got, advice)
+
+
 def _undrawn(parsed: ParsedSource, decoded: Sequence[DecodedRecord]) -> list[Problem]:
-    """A warning on images whose outlines make no mask."""
+    """A warning on masks that cannot be read or drawn; an error where no mask of the folder can be."""
     names = [f"{record.name} ({files.undrawn})" for record, files in decoded if files.undrawn]
-    expected = "outlines that can be drawn in their image"
+    expected = "masks that can be read, of the size of their images"
     advice = "These images have no mask; their labels count."
-    return warn_of(names, "images with others", parsed.file, expected, advice)
+    if names and not any(files.ids is not None for _, files in decoded):
+        got, advice = f"none in {len(names)}: {listed(names)}", "Correct them, or take all masks away."
+        return [Problem(parsed.masks, expected, got, advice)]
+    return warn_of(names, "images with others", parsed.masks, expected, advice)
 
 
 def _tiny_objects(

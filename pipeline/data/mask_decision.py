@@ -39,23 +39,29 @@ class SetOfMasks:
 
     files: Sequence[MaskValues]
     labels: Sequence[tuple[int, ...]]  # ids of the labels of each file's image
-    classes: int  # ids of the source's masks
+    classes: int  # ids count up to it
+    objects: tuple[int, ...]  # ids of names that are neither background nor to be ignored
     table: Mapping[Colour, int] | None  # ids of colours that have names
 
+    @property
+    def object_id(self) -> int:
+        """The id of the only object; of several, what the only label of an image says."""
+        return self.objects[0] if len(self.objects) == 1 else OWN
 
-def decide(masks: SetOfMasks, setting: MaskKind | None = None) -> MaskEncoding | Undecided:
+
+def decide(masks: SetOfMasks, setting: MaskKind) -> MaskEncoding | Undecided:
     """How all masks are read.
 
     Args:
-        setting: what they hold, where a person says so; None: found out.
+        setting: what they hold, where a person says so.
     """
     if _indices_differ(masks.files):
-        files = [replace(f, values=f.palette, coloured=True) if f.palette is not None else f for f in masks.files]
-        decided = decide(replace(masks, files=files), setting)
+        by_colour = [_as_coloured(f) for f in masks.files]
+        decided = decide(replace(masks, files=by_colour), setting)
         return decided if isinstance(decided, Undecided) else replace(decided, by_palette=True)
     coloured = sum_values([f for f in masks.files if f.coloured])
     colours, shades = NONE, False
-    files = masks.files
+    files = list(masks.files)
     if len(coloured.values):
         decided_colours = _decide_colours(coloured, masks)
         shades = decided_colours is None and shades_of_grey(coloured)
@@ -84,6 +90,15 @@ def _indices_differ(files: Sequence[MaskValues]) -> bool:
     return False
 
 
+def _as_coloured(file: MaskValues) -> MaskValues:
+    """The colours of indices; several may have one colour."""
+    if file.palette is None:
+        return file
+    values, kinds = np.unique(file.palette, return_inverse=True)
+    counts = np.bincount(kinds, file.counts, len(values)).astype(np.int64)
+    return MaskValues(values, counts, coloured=True)
+
+
 def _as_grey(file: MaskValues) -> MaskValues:
     """The greens of grey colours."""
     values, kinds = np.unique(file.values >> 8 & 255, return_inverse=True)
@@ -94,7 +109,7 @@ def _as_grey(file: MaskValues) -> MaskValues:
 def _decide_colours(found: SetValues, masks: SetOfMasks) -> Levels | None:
     """The ids of the colours, by their names, else those of VOC, else one object on its background."""
     levels = colour_levels(found)
-    tables = [masks.table] if masks.table else [_voc(masks.classes), _one_object(levels, masks.classes)]
+    tables = [masks.table] if masks.table else [_voc(masks.classes), _one_object(levels, masks.objects)]
     for table in tables:
         codes = {int(colour_codes(np.array(colour))): i for colour, i in table.items()}
         if codes and set(levels) <= set(codes):
@@ -107,19 +122,19 @@ def _voc(classes: int) -> dict[Colour, int]:
     return {colour: i for i, colour in enumerate(voc_colours()) if i <= classes or i == IGNORE}
 
 
-def _one_object(levels: Sequence[int], classes: int) -> dict[Colour, int]:
+def _one_object(levels: Sequence[int], objects: Sequence[int]) -> dict[Colour, int]:
     """Black, and the one other colour of masks of one class, unless it is white: that is a shade of grey."""
-    if classes != 1 or len(levels) != 2 or 0 not in levels or shades_of_grey_only(levels):
+    if len(objects) != 1 or len(levels) != 2 or 0 not in levels or _are_grey(levels):
         return {}
-    return {colour_of(code): int(code != 0) for code in levels}
+    return {colour_of(code): objects[0] if code else 0 for code in levels}
 
 
-def shades_of_grey_only(levels: Sequence[int]) -> bool:
+def _are_grey(levels: Sequence[int]) -> bool:
     """Whether all of the colours are shades of grey."""
     return all(len(set(colour_of(code))) == 1 for code in levels)
 
 
-def _decide_grey(masks: SetOfMasks, setting: MaskKind | None) -> MaskEncoding | Undecided:
+def _decide_grey(masks: SetOfMasks, setting: MaskKind) -> MaskEncoding | Undecided:
     found = sum_values(masks.files)
     ids = ids_encoding(masks.classes, NONE)
     if not len(found.values) or setting == "ids":
@@ -147,19 +162,19 @@ def _guess(
         return _binary(masks, found)
     if values <= known:
         return _objects(masks, "binary", (0, 1)) if _own_label(masks, objects) else ids
-    if 0 not in values and objects == set(range(1, masks.classes + 2)):  # as MATLAB counts: from 1
+    count = len(masks.objects)
+    if 0 not in values and objects == set(range(1, count + 2)):  # as MATLAB counts: from 1
         extra = {IGNORE} & values
-        order = [*range(1, masks.classes + 2), *extra]
-        return _levels(found, order, [*range(masks.classes + 1), *extra], "ids")
-    levels = grey_levels(found, masks.classes + 2)
+        return _levels(found, [*range(1, count + 2), *extra], [0, *masks.objects, *extra], "ids")
+    levels = grey_levels(found, count + 2)
     if is_binary(found) and len(levels) <= 2:
         return _binary(masks, found)
-    if _numbered(masks.files, found) and (masks.classes == 1 or _one_label_each(masks)):
+    if _numbered(masks.files, found) and (count == 1 or _one_label_each(masks)):
         return _objects(masks, "instances", (0, 1))
     if _mostly_ids(masks.files, known):
         return ids
-    if 0 in levels and len(levels) == masks.classes + 1 and masks.classes > 1:
-        return _levels(found, levels, list(range(len(levels))), "colours")
+    if 0 in levels and len(levels) == count + 1 and count > 1:
+        return _levels(found, levels, [0, *masks.objects], "colours")
     return _undecided(found, levels, grey=True)
 
 
@@ -172,7 +187,7 @@ def _binary(masks: SetOfMasks, found: SetValues) -> MaskEncoding:
 
 def _objects(masks: SetOfMasks, kind: MaskKind, values: tuple[int, int]) -> MaskEncoding:
     """All from the second value on is the one class, or what the only label of the image says."""
-    return MaskEncoding(kind, Levels(values, (0, 1 if masks.classes == 1 else OWN)), NONE)
+    return MaskEncoding(kind, Levels(values, (0, masks.object_id)), NONE)
 
 
 def _levels(found: SetValues, values: Sequence[int], ids: Sequence[int], kind: MaskKind) -> MaskEncoding:
@@ -182,7 +197,7 @@ def _levels(found: SetValues, values: Sequence[int], ids: Sequence[int], kind: M
 
 def _own_label(masks: SetOfMasks, objects: set[int]) -> bool:
     """Whether 1 is drawn for several classes, each alone in its image: it means the label of the image."""
-    if masks.classes < 2 or objects != {1}:
+    if len(masks.objects) < 2 or objects != {1}:
         return False
     labels = [ids for file, ids in zip(masks.files, masks.labels, strict=True) if 1 in file.values]
     return all(len(ids) == 1 for ids in labels) and len(set(labels)) > 1

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.images import IGNORE, ImageError, Mask
-from pipeline.data.mask_values import MaskValues, RawMask, Values, colour_of
+from pipeline.data.mask_values import MaskValues, RawMask, Values, colour_of, split_colours
 
 OWN = 256  # stands for the id of the image's only label
 UNKNOWN = -1
 
-Ids = NDArray[np.int16]  # 0..255, or UNKNOWN
-MaskKind = Literal["ids", "binary", "instances", "colours"]
+SourceIds = NDArray[np.int16]  # 0..255, or UNKNOWN
+MaskKind = Literal["auto", "ids", "binary", "instances", "colours"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def decode_mask(encoding: MaskEncoding, raw: RawMask, own: int) -> Mask:
     return ids.astype(np.uint8)
 
 
-def ids_of_values(encoding: MaskEncoding, found: MaskValues, own: int) -> Ids:
+def ids_of_values(encoding: MaskEncoding, found: MaskValues, own: int) -> SourceIds:
     """The id of each value of a mask, int16 (n,); UNKNOWN for values without a meaning."""
     palette = None
     if found.palette is not None and encoding.by_palette:
@@ -66,7 +66,7 @@ def ids_of_values(encoding: MaskEncoding, found: MaskValues, own: int) -> Ids:
 
 def _ids(
     encoding: MaskEncoding, values: Values, coloured: bool, palette: Values | None, own: int
-) -> Ids:
+) -> SourceIds:
     if palette is not None and encoding.by_palette:
         values, coloured = palette[values], True
     if coloured and encoding.shades:
@@ -75,7 +75,7 @@ def _ids(
     return np.where(ids == OWN, np.int16(own), ids) if encoding.own else ids
 
 
-def _of_grey(levels: Levels, values: Values) -> Ids:
+def _of_grey(levels: Levels, values: Values) -> SourceIds:
     if values.dtype == np.uint8:  # looked up: most masks are 8 bits
         return _of_grey(levels, np.arange(256))[values]
     known, ids = np.array(levels.values), np.array(levels.ids, np.int16)
@@ -85,7 +85,7 @@ def _of_grey(levels: Levels, values: Values) -> Ids:
     return np.where(known[places] == values, ids[places], np.int16(UNKNOWN))
 
 
-def _of_colours(levels: Levels, values: Values) -> Ids:
+def _of_colours(levels: Levels, values: Values) -> SourceIds:
     if not levels.values:
         return np.full(values.shape, UNKNOWN, np.int16)
     known, ids = np.array(levels.values), np.array(levels.ids, np.int16)
@@ -103,9 +103,8 @@ def _of_colours(levels: Levels, values: Values) -> Ids:
 
 def _nearest_colours(known: Values, codes: Values) -> NDArray[np.int64]:
     """The place of the known colour that is nearest to each code; of equals, the first."""
-    points = np.stack(colour_of(known), axis=1)
+    points, colours = split_colours(known), split_colours(codes)
     best, distance = np.zeros(len(codes), np.int64), np.full(len(codes), 2**31)
-    colours = np.stack(colour_of(codes), axis=1)
     for place, point in enumerate(points):  # one level at a time: a mask may hold a million colours
         far = ((colours - point) ** 2).sum(axis=1)
         best[far < distance], distance = place, np.minimum(far, distance)

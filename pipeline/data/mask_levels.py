@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.mask_values import MaskValues, Values, colour_of
+from pipeline.data.mask_values import MaskValues, Values, split_colours
 
 FEW = 8  # distinct values: more come from interpolation or compression, or are numbers of objects
 WHITE = 255
@@ -72,7 +72,7 @@ def is_binary(found: SetValues) -> bool:
 
 def colour_levels(found: SetValues) -> list[int]:
     """Codes of the colours that were drawn, the most frequent first, without mixtures of two of them."""
-    points = np.array([colour_of(int(code)) for code in found.values], np.int64).reshape(-1, 3)
+    points = split_colours(found.values)
     order = np.argsort(-found.pixels, kind="stable")
     few, total = len(found.values) <= FEW, found.pixels.sum()
     chosen: list[int] = []
@@ -86,7 +86,7 @@ def colour_levels(found: SetValues) -> list[int]:
 
 def shades_of_grey(found: SetValues) -> bool:
     """Whether nearly all pixels of coloured masks are grey."""
-    points = np.array([colour_of(int(code)) for code in found.values], np.int64).reshape(-1, 3)
+    points = split_colours(found.values)
     grey = np.ptp(points, axis=1) <= FEW
     return bool(found.pixels[~grey].sum() <= found.pixels.sum() / 1000)
 

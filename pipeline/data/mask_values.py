@@ -80,6 +80,11 @@ def colour_codes(colours: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     return colours.astype(np.int64) @ RGB
 
 
+def split_colours(codes: Values) -> NDArray[np.int64]:
+    """Red, green and blue of each code: (n,) -> int64 (n, 3)."""
+    return np.stack([codes >> 16 & 255, codes >> 8 & 255, codes & 255], axis=1).astype(np.int64)
+
+
 def colour_of(code: int) -> tuple[int, int, int]:
     """Red, green and blue of a code."""
     return code >> 16 & 255, code >> 8 & 255, code & 255
@@ -124,7 +129,7 @@ def _of_array(array: NDArray[np.generic]) -> RawMask:
         array = array.astype(np.uint8)
     if array.dtype != np.uint8 and (array.min() < -(2**31) or array.max() >= 2**31):
         raise ArrayError(f"expected whole numbers below 2147483648, got {array.max()}")
-    numbers = array if array.dtype == np.uint8 else array.astype(np.int64)
+    numbers: Values = array.astype(np.uint8 if array.dtype == np.uint8 else np.int64)
     if numbers.ndim == 2:
         return RawMask(numbers)
     if numbers.min() < 0 or numbers.max() > 255:

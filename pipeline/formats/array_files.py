@@ -1,4 +1,4 @@
-"""Arrays of whole numbers in files of numpy (.npy) and of MATLAB (.mat, up to version 7); nothing is unpickled."""
+"""Pictures in files of numpy (.npy) and of MATLAB (.mat, up to version 7); nothing is unpickled."""
 
 import re
 import struct
@@ -43,7 +43,7 @@ def read_mat(path: Path, most: float, key: str | None = None) -> Numbers:
 
     with path.open("rb") as file:
         if file.read(len(HDF5)) == HDF5:
-            raise ArrayError("is of MATLAB 7.3 (HDF5). Save it with the option '-v7', or save the mask as PNG")
+            raise ArrayError("is of MATLAB 7.3 (HDF5). Save it with the option '-v7', or as PNG")
     _check_size(path, most)
     try:
         content = loadmat(path, squeeze_me=False)
@@ -78,7 +78,8 @@ def _picture(array: NDArray[np.generic], most: float) -> Numbers:
     if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] == 3):
         raise ArrayError(f"expected an array (H, W) or (H, W, 3), got {array.shape}")
     if array.shape[0] * array.shape[1] > most:
-        raise ArrayError(f"expected at most {most / 1e6:g} megapixels, got {array.shape[0]} x {array.shape[1]}")
+        got = f"{array.shape[0]} x {array.shape[1]}"
+        raise ArrayError(f"expected at most {most / 1e6:g} megapixels, got {got}")
     return np.asarray(array)
 
 
@@ -100,7 +101,7 @@ def _pictures(content: object, name: str = "") -> Iterator[tuple[str, NDArray[np
 
 
 def _is_picture(array: NDArray[np.generic]) -> bool:
-    """Whether an array may be a mask: whole numbers, more than one row and column, not two columns of points."""
+    """Whether an array may be a mask: whole numbers, and more than two rows and columns."""
     if array.ndim != 2 or min(array.shape) < 3:
         return False
     return array.dtype.kind != "f" or bool((array == np.floor(array.astype(float))).all())

@@ -43,6 +43,8 @@ class DataParams(Section):
     classes: Many[str] | None
     rename: dict[str, str | None]
     difficult: bool
+    masks: Literal["auto", "ids", "binary", "instances", "colours"]
+    mask_key: str | None
     on_bad_image: Literal["error", "skip"]
     max_megapixels: Positive
     val_share: Annotated[float, Field(gt=0, lt=1)]
