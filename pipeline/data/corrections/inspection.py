@@ -10,10 +10,10 @@ from pipeline.base.problems import Problem, listed
 from pipeline.data.decode_check import Reader, read_source_mask
 from pipeline.data.images import IGNORE, Mask, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.names import means_background, means_ignore
 from pipeline.data.problem_lists import BadEntry, as_messages, collected, problem_at
 from pipeline.data.sources.listing import ends, locate
-from pipeline.data.sources.mask_colours import VOID
-from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, stem
+from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
 
 UNKNOWN = -1
 
@@ -88,9 +88,9 @@ def _id(name: str, classes: Sequence[str]) -> int:
     """The id of a name; `ignore` gets underscores where a class has that name."""
     if name in classes:
         return classes.index(name) + 1
-    if name in BACKGROUND:
+    if means_background(name):
         return 0
-    return IGNORE if name.rstrip("_") in VOID else UNKNOWN
+    return IGNORE if means_ignore(name) else UNKNOWN
 
 
 def _match(

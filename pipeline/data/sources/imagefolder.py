@@ -10,7 +10,6 @@ from pipeline.data.problem_lists import warn_of
 from pipeline.data.sources.folder_names import is_kind_of_file
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.records import (
-    BACKGROUND,
     ParsedSource,
     SourceRecord,
     class_name,
@@ -31,7 +30,7 @@ class _Layout:
 def read_folder(folder: Path) -> ParsedSource:
     """A record for each image below `folder`/CLASS/ or `folder`/SPLIT/CLASS/, at any depth.
 
-    The classes are the sorted names of the folders; `background` and `_background` mean: no label.
+    The classes are the sorted names of the folders.
     """
     problems: list[Problem] = []
     images = images_below(folder, problems)
@@ -86,9 +85,7 @@ def _place(name: str, layout: _Layout) -> tuple[str, Split | None] | None:
 
 
 def _record(folder: Path, name: str, class_folder: str, split: Split | None) -> SourceRecord:
-    label = class_name(class_folder)
-    labels = () if label in BACKGROUND else (label,)
-    return SourceRecord(stem(name), name, labels, Location(folder / name), split)
+    return SourceRecord(stem(name), name, (class_name(class_folder),), Location(folder / name), split)
 
 
 def _surprising_names(

@@ -12,8 +12,6 @@ from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import BadEntry, problem_at
 from pipeline.formats.palette import Colour
 
-BACKGROUND = ("background", "_background", "_background_", "__background__")  # names that mean: no label
-
 
 @dataclass(frozen=True)
 class Shape:
