@@ -46,7 +46,9 @@ def find_columns(table: Table) -> Columns:
         raise BadEntry
     if not exact and split is None:
         split = _first(table.header, SPLIT)
-    return Columns(image, labels, tuple(c for c in classes if c not in (image, split, group)), split, score, group)
+    return Columns(
+        image, labels, tuple(c for c in classes if c not in (image, split, group)), split, score, group
+    )
 
 
 def labels_in(columns: Columns, cells: Mapping[str, str]) -> tuple[str, ...]:
@@ -58,7 +60,9 @@ def said_of_columns(table: Table, columns: Columns) -> list[Problem]:
     """A warning on how a table was read, unless it has the columns of docs/data.md."""
     if columns.image == "image" and columns.labels == "labels":
         return []
-    labels = f"labels in `{columns.labels}`" if columns.labels else f"a class each in {listed(columns.classes)}"
+    labels = (
+        f"labels in `{columns.labels}`" if columns.labels else f"a class each in {listed(columns.classes)}"
+    )
     others = [column for column in table.header if column and column not in columns.used]
     got = f"images in `{columns.image}`, {labels}" + (f"; not read: {listed(others)}" if others else "")
     advice = "If this is wrong, call the right columns `image` and `labels`."
@@ -86,7 +90,9 @@ def _check_header(table: Table, image: str | None, labels: object) -> None:
     advice = "Correct the first line: give the columns of images and labels these names."
     missing = [word for word, found in (("image", image), ("labels", labels)) if not found]
     read = (image, labels, "split", "score", "group")
-    twice = [column for column in dict.fromkeys(table.header) if column in read and table.header.count(column) > 1]
+    twice = [
+        column for column in dict.fromkeys(table.header) if column in read and table.header.count(column) > 1
+    ]
     raised = [problem_at(location, f"one column `{column}`", got, advice) for column in (*missing, *twice)]
     if raised:
         raise BadEntry(*raised)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pipeline.base.problems import Problem, listed
+from pipeline.base.problems import Problem
 from pipeline.data.names import means_background
 from pipeline.data.problem_lists import warn_of
 from pipeline.data.sources.records import class_name

@@ -2,12 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.base.problems import Location, Problem
-from pipeline.data.problem_lists import BadEntry, collected, problem_at
+from pipeline.data.problem_lists import problem_at
 from pipeline.data.sources.documents import read_text_file
 
 DELIMITERS = ",;\t|"  # of equally many cells, the first
