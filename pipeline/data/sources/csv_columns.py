@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.problem_lists import BadEntry, problem_at
-from pipeline.data.sources.csv_table import Table
+from pipeline.data.sources.csv_table import LabelTable
 from pipeline.data.sources.folder_names import plain
 
 # In the order in which they are taken.
@@ -34,7 +34,7 @@ class Columns:
         return *(c for c in (self.image, self.labels, self.split, self.score, self.group) if c), *self.classes
 
 
-def find_columns(table: Table) -> Columns:
+def find_columns(table: LabelTable) -> Columns:
     """The columns of a table. Raises `BadEntry` where images or labels are in none of them."""
     image, labels = _first(table.header, IMAGE), _first(table.header, LABELS)
     exact = image == "image" and labels == "labels"
@@ -56,7 +56,7 @@ def labels_in(columns: Columns, cells: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(column for column in columns.classes if cells[column].casefold() in YES)
 
 
-def said_of_columns(table: Table, columns: Columns) -> list[Problem]:
+def said_of_columns(table: LabelTable, columns: Columns) -> list[Problem]:
     """A warning on how a table was read, unless it has the columns of docs/data.md."""
     if columns.image == "image" and columns.labels == "labels":
         return []
@@ -75,7 +75,7 @@ def _first(header: Sequence[str], words: str) -> str | None:
     return next((named[word] for word in words.split() if word in named), None)
 
 
-def _yes_or_no(table: Table) -> tuple[str, ...]:
+def _yes_or_no(table: LabelTable) -> tuple[str, ...]:
     """Columns that hold 0 and 1 alone, and 1 somewhere."""
     found = []
     for column in table.header:
@@ -85,7 +85,7 @@ def _yes_or_no(table: Table) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _check_header(table: Table, image: str | None, labels: object) -> None:
+def _check_header(table: LabelTable, image: str | None, labels: object) -> None:
     location, got = Location(table.file, "line 1"), f"the columns {list(table.header)}"
     advice = "Correct the first line: give the columns of images and labels these names."
     missing = [word for word, found in (("image", image), ("labels", labels)) if not found]

@@ -13,7 +13,7 @@ from pipeline.data.sources.csv_records import OWN_TABLE, read_tables, tables_of
 from pipeline.data.sources.documents import CLASS_LIST, listed_classes
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_colours import read_colours
-from pipeline.data.sources.mask_pairs import ARRAYS, Pairs, pair_masks
+from pipeline.data.sources.mask_pairs import ARRAYS, MaskPairs, pair_masks
 from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of, stem
 from pipeline.data.sources.splits import split_of_path
 from pipeline.params import DataParams
@@ -50,7 +50,7 @@ def _class_names(records: Sequence[SourceRecord], data: DataParams) -> tuple[str
     return tuple(label for label in labels_of(records) if label in data.rename or may_be_class(label))
 
 
-def _mask(folder: Path, record: SourceRecord, pairs: Pairs) -> str | None:
+def _mask(folder: Path, record: SourceRecord, pairs: MaskPairs) -> str | None:
     """The mask of the image; in masks/ if images/ has the image, also where it is missing."""
     if record.image.startswith(IMAGES) and record.image not in pairs.masks:
         return f"masks/{stem(record.image.removeprefix(IMAGES))}.png"
@@ -64,7 +64,7 @@ def _with_splits(records: Sequence[SourceRecord]) -> list[SourceRecord]:
     return [replace(record, split=split_of_path(record.image)) for record in records]
 
 
-def _unmatched(folder: Path, records: Sequence[SourceRecord], pairs: Pairs) -> list[Problem]:
+def _unmatched(folder: Path, records: Sequence[SourceRecord], pairs: MaskPairs) -> list[Problem]:
     """Warnings on images that the table does not name, and on masks that belong to no image."""
     named = {normalize("NFC", str(file)) for record in records for file in (record.image, record.mask)}
     images = [n for n in (*pairs.masks, *pairs.without) if normalize("NFC", n) not in named]

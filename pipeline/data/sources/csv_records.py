@@ -11,7 +11,7 @@ from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.csv_columns import Columns, find_columns, labels_in, said_of_columns
 from pipeline.data.sources.csv_images import IMAGES, ImageFinder
 from pipeline.data.sources.csv_labels import choose_separator, names_in, said_of_separator
-from pipeline.data.sources.csv_table import Table, read_table
+from pipeline.data.sources.csv_table import LabelTable, read_table
 from pipeline.data.sources.records import SourceRecord, first_of_each_name, labels_of, stem
 from pipeline.data.sources.splits import split_of
 
@@ -26,7 +26,7 @@ START_ONE = (
 class _Rows:
     """How the lines of a table are read."""
 
-    table: Table
+    table: LabelTable
     columns: Columns
     separator: str
     split: Split | None  # of the whole table

@@ -15,7 +15,7 @@ CELL_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bar
 
 
 @dataclass(frozen=True)
-class Table:
+class LabelTable:
     """The cells of a table, stripped of space."""
 
     file: Path
@@ -39,7 +39,7 @@ class Table:
                 problems.append(problem_at(location, f"{len(self.header)} cells", str(len(cells)), advice))
 
 
-def read_table(folder: Path, file: Path, problems: list[Problem]) -> Table:
+def read_table(folder: Path, file: Path, problems: list[Problem]) -> LabelTable:
     """The table in a file of the folder; lines that are no CSV are problems. Raises `BadEntry`."""
     text = read_text_file(folder, file, "a CSV file in UTF-8", "Save it as comma-separated UTF-8.")
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # Excel for Mac ends lines with a return alone
@@ -51,7 +51,7 @@ def read_table(folder: Path, file: Path, problems: list[Problem]) -> Table:
         got = f"{CELL_NAMES[delimiter]}"
         advice = "It is read as it is."
         problems.append(Problem(file, "commas between the cells", got, advice, fatal=False))
-    return Table(file, header, tuple(lines[1:]), delimiter)
+    return LabelTable(file, header, tuple(lines[1:]), delimiter)
 
 
 def _lines(

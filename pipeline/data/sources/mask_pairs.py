@@ -24,7 +24,7 @@ PATTERNS = {kind: _word_pattern(words) for kind, words in KINDS.items()}
 
 
 @dataclass(frozen=True)
-class Pairs:
+class MaskPairs:
     """Images and their masks."""
 
     masks: dict[str, str]  # file of the mask by file of the image
@@ -32,7 +32,7 @@ class Pairs:
     unclear: tuple[str, ...]  # masks that belong to no image, or to an image that has one already
 
 
-def pair_masks(files: Sequence[str]) -> Pairs:
+def pair_masks(files: Sequence[str]) -> MaskPairs:
     """The mask of each image among `files`, paths relative to the folder of the data.
 
     A mask lies in a folder that is called like `masks`, with the stem of its image, or it has a word more in
@@ -54,7 +54,7 @@ def pair_masks(files: Sequence[str]) -> Pairs:
         else:
             unclear.append(mask)
     images = [name for name in others if PurePosixPath(name).suffix.lower() not in ARRAYS]
-    return Pairs(pairs, tuple(name for name in images if name not in pairs), tuple(unclear))
+    return MaskPairs(pairs, tuple(name for name in images if name not in pairs), tuple(unclear))
 
 
 def is_with_masks(files: Sequence[str]) -> bool:
