@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.base.problems import Problem
-from pipeline.data.classes import ClassMapping, choose_classes, unknown_labels, with_classes
+from pipeline.data.classes import ClassMapping, leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import TINY, DecodedFiles, Reader, WorkingCopies, decode_all, source_mask
 from pipeline.data.images import IGNORE, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
@@ -63,8 +63,7 @@ def inspect_folder(
     parsed = parse_source(source, path, data)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
         return _inspection(parsed.problems)
-    mapping, class_problems = choose_classes(parsed, data)
-    records, dropped = with_classes(parsed, mapping)
+    mapping, records, class_problems = leave_out_unseen(parsed, data)
     records = as_on_disk(path, records)
     reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels)
     files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
@@ -76,7 +75,6 @@ def inspect_folder(
         *parsed.problems,
         *class_problems,
         *unknown_labels(parsed, mapping),
-        *dropped,
         *split_problems,
         *_unseen_classes(parsed.file, records, mapping.classes, splits),
         *with_likely_names(path, file_problems),
@@ -171,7 +169,10 @@ def _unseen_classes(
     file: Path, records: Sequence[SourceRecord], classes: Sequence[str], splits: Mapping[str, Split]
 ) -> list[Problem]:
     seen = labels_of(record for record in records if splits[record.name] == "train")
-    expected, advice = "an image of each class in train", "Label one, or take the class out of the classes."
+    expected, advice = (
+        "an image of each class in train",
+        "Label one, or pick classes without it (data.classes, --classes).",
+    )
     return [Problem(file, expected, f"none of {name!r}", advice) for name in classes if name not in seen]
 
 
