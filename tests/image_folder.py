@@ -72,6 +72,7 @@ def data_params(**changes: object) -> DataParams:
         "path": "unused",
         "classes": None,
         "rename": {},
+        "separator": "auto",
         "difficult": True,
         "masks": "auto",
         "mask_key": None,

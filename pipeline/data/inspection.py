@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.parallel import in_blocks, parallel_map
-from pipeline.base.problems import Problem, listed
-from pipeline.data.classes import ClassMapping, choose_classes, unknown_labels, with_classes
+from pipeline.base.problems import Problem
+from pipeline.data.classes import leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import DecodedFiles, WorkingCopies, decode_all
-from pipeline.data.images import IGNORE, mask_png, resize_mask
+from pipeline.data.images import mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
-from pipeline.data.mask_decision import Undecided
+from pipeline.data.mask_problems import mask_problems
 from pipeline.data.mask_store import MaskWriter, mask_writer
-from pipeline.data.mask_survey import TINY, DecodedRecord, decide_encoding, read_ids
-from pipeline.data.problem_lists import as_messages, warn_of
+from pipeline.data.mask_survey import DecodedRecord, read_all_masks
+from pipeline.data.problem_lists import as_messages
 from pipeline.data.source_masks import Reader, source_mask
 from pipeline.data.sources.parse import parse_source
-from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of
+from pipeline.data.sources.records import SourceRecord, labels_of
 from pipeline.data.sources.spelling import as_on_disk, with_likely_names
 from pipeline.data.val_split import choose_val
 from pipeline.params import DataParams, Source
@@ -65,18 +65,12 @@ def inspect_folder(
     parsed = parse_source(source, path, data)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
         return _inspection(parsed.problems)
-    mapping, class_problems = choose_classes(parsed, data)
-    records, dropped = with_classes(parsed, mapping)
+    mapping, records, class_problems = leave_out_unseen(parsed, data)
     records = as_on_disk(path, records)
     reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels, data.mask_key)
     files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
     decoded = list(zip(records, files, strict=True))
-    decided = decide_encoding(reader, parsed, decoded, mapping, data.masks)
-    if isinstance(decided, Undecided):
-        undecided = [_unnamed(parsed, decided)]
-    else:
-        reader, undecided = decided, []
-        decoded = list(zip(records, read_ids(reader, decoded), strict=True))
+    reader, decoded, undecided = read_all_masks(reader, parsed, decoded, mapping, data.masks)
     decoded, file_problems = _readable(decoded, data)
     records = [record for record, _ in decoded]
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
@@ -84,14 +78,11 @@ def inspect_folder(
         *parsed.problems,
         *class_problems,
         *unknown_labels(parsed, mapping),
-        *dropped,
         *split_problems,
         *_unseen_classes(parsed.file, records, mapping.classes, splits),
         *with_likely_names(path, file_problems),
-        *_surprising_masks(parsed, decoded, mapping),
         *undecided,
-        *_undrawn(parsed, decoded),
-        *_tiny_objects(parsed, decoded, mapping, data.max_side),
+        *mask_problems(parsed, decoded, mapping, data.max_side),
     ]
     if any(problem.fatal for problem in problems):
         return _inspection(problems)
@@ -181,57 +172,11 @@ def _unseen_classes(
     file: Path, records: Sequence[SourceRecord], classes: Sequence[str], splits: Mapping[str, Split]
 ) -> list[Problem]:
     seen = labels_of(record for record in records if splits[record.name] == "train")
-    expected, advice = "an image of each class in train", "Label one, or take the class out of the classes."
-    return [Problem(file, expected, f"none of {name!r}", advice) for name in classes if name not in seen]
-
-
-def _surprising_masks(
-    parsed: ParsedSource, decoded: Sequence[DecodedRecord], mapping: ClassMapping
-) -> list[Problem]:
-    """A warning where masks show classes that their labels deny: often the ids are in another order."""
-    # A record with an unknown label is an error already.
-    unclear = {record.name for record in parsed.records if mapping.unknown & set(record.labels)}
-    names = []
-    for record, files in decoded:
-        sources = [mapping.names[i - 1] for i in files.ids or () if 1 <= i <= len(mapping.names)]
-        denied = {mapping.targets[name] for name in sources} - {None, *record.labels}
-        if denied and record.name not in unclear:
-            names.append(record.name)
-    expected = "masks with the classes of their labels only"
-    advice = "Check that the ids are in the order of the classes; scores use the masks as they are."
-    return warn_of(names, "with others", parsed.masks, expected, advice)
-
-
-def _unnamed(parsed: ParsedSource, undecided: Undecided) -> Problem:
-    """The error of masks that may mean more than one thing."""
-    expected = f"masks whose values mean the classes {listed(parsed.names)}"
-    advice = (
-        "Name them in colours.txt: `camseg check FOLDER --write-colours` starts it. Or set data.masks to "
-        "ids, binary or instances."
+    expected, advice = (
+        "an image of each class in train",
+        "Label one, or pick classes without it (data.classes, --classes).",
     )
-    return Problem(parsed.masks, expected, undecided.got, advice)
-
-
-def _undrawn(parsed: ParsedSource, decoded: Sequence[DecodedRecord]) -> list[Problem]:
-    """A warning on masks that cannot be read or drawn; an error where no mask of the folder can be."""
-    names = [f"{record.name} ({files.undrawn})" for record, files in decoded if files.undrawn]
-    expected = "masks that can be read, of the size of their images"
-    advice = "These images have no mask; their labels count."
-    if names and not any(files.ids is not None for _, files in decoded):
-        got, advice = f"none in {len(names)}: {listed(names)}", "Correct them, or take all masks away."
-        return [Problem(parsed.masks, expected, got, advice)]
-    return warn_of(names, "images with others", parsed.masks, expected, advice)
-
-
-def _tiny_objects(
-    parsed: ParsedSource, decoded: Sequence[DecodedRecord], mapping: ClassMapping, max_side: int
-) -> list[Problem]:
-    """A warning where a class of an image nearly vanishes in its working copy."""
-    table = mapping.table()
-    names = [r.name for r, files in decoded if any(0 < table[i] < IGNORE for i in files.tiny)]
-    expected = f"at least {TINY} pixels of each class of an image at data.max_side {max_side}"
-    advice = "Raise data.max_side, or cut the images: the stages see no more than this."
-    return warn_of(names, "with fewer", parsed.masks, expected, advice)
+    return [Problem(file, expected, f"none of {name!r}", advice) for name in classes if name not in seen]
 
 
 def _sample(record: SourceRecord, files: DecodedFiles, classes: Sequence[str], split: Split) -> Sample:

@@ -22,7 +22,32 @@ TINY = 16  # pixels of a class: an object may be lost
 DecodedRecord = tuple[SourceRecord, DecodedFiles]
 
 
-def decide_encoding(
+def read_all_masks(
+    reader: Reader,
+    parsed: ParsedSource,
+    decoded: Sequence[DecodedRecord],
+    mapping: ClassMapping,
+    setting: MaskKind,
+) -> tuple[Reader, list[DecodedRecord], list[Problem]]:
+    """The reader with the encoding of the masks, what is in them, and an error where they are undecided."""
+    decided = _decide_encoding(reader, parsed, decoded, mapping, setting)
+    if isinstance(decided, Undecided):
+        return reader, list(decoded), [_unnamed(parsed, decided)]
+    contents = _read_ids(decided, decoded)
+    return decided, [(record, content) for (record, _), content in zip(decoded, contents, strict=True)], []
+
+
+def _unnamed(parsed: ParsedSource, undecided: Undecided) -> Problem:
+    """The error of masks that may mean more than one thing."""
+    expected = f"masks whose values mean the classes {listed(parsed.names)}"
+    advice = (
+        "Name them in colours.txt: `camseg check FOLDER --write-colours` starts it. Or set data.masks to "
+        "ids, binary or instances."
+    )
+    return Problem(parsed.masks, expected, undecided.got, advice)
+
+
+def _decide_encoding(
     reader: Reader,
     parsed: ParsedSource,
     decoded: Sequence[DecodedRecord],
@@ -50,7 +75,7 @@ def decide_encoding(
     return replace(reader, encoding=encoding, own=own)
 
 
-def read_ids(reader: Reader, decoded: Sequence[DecodedRecord]) -> list[DecodedFiles]:
+def _read_ids(reader: Reader, decoded: Sequence[DecodedRecord]) -> list[DecodedFiles]:
     """What is in the files, with the ids of their masks in place of the values."""
     found = [_with_ids(reader, record, content) for record, content in decoded]
     again = [
@@ -106,6 +131,7 @@ def _count(reader: Reader, record: SourceRecord, files: Sequence[MaskValues]) ->
     for file, own in zip(files, parts or [reader.own.get(record.name, IGNORE)] * len(files), strict=True):
         ids = file.values if encoding is None else ids_of_values(encoding, file, own)
         for i, value, pixels in zip(ids.tolist(), file.values.tolist(), file.counts.tolist(), strict=True):
-            key = -(value + 1) if i == UNKNOWN else i
+            grey = value & 255 if file.coloured else value  # colours without an id are shades of grey
+            key = -(grey + 1) if i == UNKNOWN else i
             counts[key] = counts.get(key, 0) + pixels
     return counts

@@ -42,6 +42,7 @@ class DataParams(Section):
     path: str
     classes: Many[str] | None
     rename: dict[str, str | None]
+    separator: str
     difficult: bool
     masks: Literal["auto", "ids", "binary", "instances", "colours"]
     mask_key: str | None

@@ -49,7 +49,7 @@ def test_masks_of_which_none_can_be_read_are_an_error(image_folder: ImageFolder)
     for file in (folder / "masks").iterdir():
         file.write_bytes(b"")
     (error,) = inspect("csv", folder).errors
-    assert "expected masks that can be read, of the size of their images, got none in 12" in error
+    assert "in the size of their images, got none in 12" in error
 
 
 def test_nothing_left_is_an_error(image_folder: ImageFolder) -> None:
