@@ -1,6 +1,6 @@
 """Decides how the masks of a set are read, once all their values are known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,11 +16,12 @@ from pipeline.data.mask_levels import (
     shades_of_grey,
     sum_values,
 )
-from pipeline.data.mask_values import MaskValues, colour_codes, colour_of
+from pipeline.data.mask_values import MaskValues, colour_codes, colour_of, split_colours
 from pipeline.formats.palette import Colour, voc_colours
 
 NONE = Levels((), ())
-BINARY = ((0, IGNORE), (0, 1))  # values of masks of one object that are read as such
+UNNAMED = 0.002  # share of all pixels: rarer colours without a name count as the nearest named one
+NEAR_COLOUR = 24  # levels of a channel: so do colours that are this near to one
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def decide(masks: SetOfMasks, setting: MaskKind) -> MaskEncoding | Undecided:
         decided_colours = _decide_colours(coloured, masks)
         shades = decided_colours is None and shades_of_grey(coloured)
         if decided_colours is None and not shades:
-            return _undecided(coloured, colour_levels(coloured), grey=False)
+            unnamed = unnamed_colours(coloured, masks.table) if masks.table else colour_levels(coloured)
+            return _undecided(coloured, unnamed, grey=False)
         files = [_as_grey(f) if shades and f.coloured else f for f in files]
         colours = decided_colours or NONE
     encoding = _decide_grey(replace(masks, files=[f for f in files if not f.coloured]), setting)
@@ -108,28 +110,41 @@ def _as_grey(file: MaskValues) -> MaskValues:
 
 def _decide_colours(found: SetValues, masks: SetOfMasks) -> Levels | None:
     """The ids of the colours, by their names, else those of VOC, else one object on its background."""
-    levels = colour_levels(found)
-    tables = [masks.table] if masks.table else [_voc(masks.classes), _one_object(levels, masks.objects)]
-    for table in tables:
-        codes = {int(colour_codes(np.array(colour))): i for colour, i in table.items()}
-        if codes and set(levels) <= set(codes):
-            known = sorted(codes)
-            return Levels(tuple(known), tuple(codes[code] for code in known))
-    return None
+    levels = set(colour_levels(found))
+    if masks.table:
+        return None if unnamed_colours(found, masks.table) else _colour_ids(masks.table)
+    tables = (_voc(masks.classes), _one_object(levels, masks.objects))
+    return next((_colour_ids(table) for table in tables if table and levels <= set(_codes(table))), None)
+
+
+def unnamed_colours(found: SetValues, table: Mapping[Colour, int]) -> list[int]:
+    """Codes of colours that are not rare and are far from all that have a name."""
+    named = split_colours(np.array(list(_codes(table))))
+    levels = [code for code in colour_levels(found) if found.share(code) > UNNAMED]
+    return [c for c in levels if np.abs(named - np.array(colour_of(c))).max(axis=1).min() > NEAR_COLOUR]
+
+
+def _codes(table: Mapping[Colour, int]) -> dict[int, int]:
+    return {int(colour_codes(np.array(colour))): i for colour, i in table.items()}
+
+
+def _colour_ids(table: Mapping[Colour, int]) -> Levels:
+    codes = sorted(_codes(table).items())
+    return Levels(tuple(code for code, _ in codes), tuple(i for _, i in codes))
 
 
 def _voc(classes: int) -> dict[Colour, int]:
     return {colour: i for i, colour in enumerate(voc_colours()) if i <= classes or i == IGNORE}
 
 
-def _one_object(levels: Sequence[int], objects: Sequence[int]) -> dict[Colour, int]:
+def _one_object(levels: Set[int], objects: Sequence[int]) -> dict[Colour, int]:
     """Black, and the one other colour of masks of one class, unless it is white: that is a shade of grey."""
     if len(objects) != 1 or len(levels) != 2 or 0 not in levels or _are_grey(levels):
         return {}
     return {colour_of(code): objects[0] if code else 0 for code in levels}
 
 
-def _are_grey(levels: Sequence[int]) -> bool:
+def _are_grey(levels: Set[int]) -> bool:
     """Whether all of the colours are shades of grey."""
     return all(len(set(colour_of(code))) == 1 for code in levels)
 
@@ -167,7 +182,7 @@ def _guess(
         extra = {IGNORE} & values
         return _levels(found, [*range(1, count + 2), *extra], [0, *masks.objects, *extra], "ids")
     levels = grey_levels(found, count + 2)
-    if is_binary(found) and len(levels) <= 2:
+    if is_binary(found, count == 1):
         return _binary(masks, found)
     if _numbered(masks.files, found) and (count == 1 or _one_label_each(masks)):
         return _objects(masks, "instances", (0, 1))

@@ -12,6 +12,7 @@ FEW = 8  # distinct values: more come from interpolation or compression, or are 
 WHITE = 255
 SAME = 2  # grey levels that a value differs by from a more frequent one and still means the same
 EXACT = 254  # colours: more come from interpolation or compression
+EDGES = 0.2  # of the pixels of an object: its soft edges, at most
 RARE = 0.05  # of the pixels of a level: values between two levels that are this rare are their edge
 STRAY = 5e-5  # share of all pixels: what is rarer is no level
 MOST = 254  # levels
@@ -55,8 +56,12 @@ def grey_levels(found: SetValues, exact: int = FEW) -> list[int]:
     return sorted(levels)
 
 
-def is_binary(found: SetValues) -> bool:
-    """Whether nearly all values are near the lowest or the highest one: an object with soft edges."""
+def is_binary(found: SetValues, one_object: bool) -> bool:
+    """Whether nearly all values are near the lowest or the highest one: an object with soft edges.
+
+    Args:
+        one_object: there is one class; else a rare value in the middle may be a class.
+    """
     largest = int(found.values.max())
     if len(found.values) == 2:
         return True
@@ -64,10 +69,11 @@ def is_binary(found: SetValues) -> bool:
         return False
     near_high = found.values >= largest - largest // 8
     between = (found.values > largest // 8) & ~near_high
-    if found.pixels[between].sum() > found.pixels[near_high].sum():
-        return False
+    high, middle = found.pixels[near_high].sum(), found.pixels[between].sum()
+    if one_object and between.any() and middle <= EDGES * high:
+        return True
     soft = between.any() or near_high.sum() > SAME  # else small values are ids or numbers of objects
-    return len(found.values) > FEW and bool(soft)
+    return len(found.values) > FEW and bool(soft and middle <= high) and len(grey_levels(found)) <= 2
 
 
 def colour_levels(found: SetValues) -> list[int]:

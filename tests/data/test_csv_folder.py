@@ -96,7 +96,7 @@ def test_everything_wrong_is_listed_at_once(image_folder: ImageFolder) -> None:
     assert "line 11: expected each label once, got 'disc;disc'" in warned
     assert "2 unnamed: photo-03.jpg, photo-10.jpg" in warned
     assert "2 others: photo-03.png, photo-10.png" in warned
-    assert len(inspection.warnings) == 3
+    assert len(inspection.warnings) == 4
 
 
 def test_missing_folder_and_files_are_named(tmp_path: Path, image_folder: ImageFolder) -> None:
