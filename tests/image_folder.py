@@ -73,6 +73,7 @@ def data_params(**changes: object) -> DataParams:
         "classes": None,
         "rename": {},
         "difficult": True,
+        "background": True,
         "on_bad_image": "error",
         "max_megapixels": 100,
         "val_share": 0.2,

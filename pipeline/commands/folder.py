@@ -23,13 +23,14 @@ def inspect_source(path: Path, params: Params, source: Source | None) -> tuple[S
     """The format of the folder, and the inspection that `prepare` would make.
 
     The format is `source`, else that in params.yaml if params.yaml names the folder, else the detected one.
-    data.classes and data.rename belong to the folder of data.path alone. Warns before the memory runs out.
+    data.classes, data.rename and data.background belong to the folder of data.path alone. Warns before the
+    memory runs out.
     """
     current, data = is_current(path, params), params.data
     if source is None:
         source = data.source if current and data.source != "scenes" else detect_source(path)
     if not current:
-        data = data.model_copy(update={"classes": None, "rename": {}})
+        data = data.model_copy(update={"classes": None, "rename": {}, "background": True})
     if warning := memory_warning(path, worker_count(), data.max_megapixels):
         print(f"warning: {warning}", file=sys.stderr)
     return source, inspect_folder(source, path, data, params.seed)

@@ -68,6 +68,11 @@ def add_parser(commands: Any) -> None:
         "follow, each with new masks by the last model and a new model; best: also several scales and the "
         "CRF whenever a model predicts",
     )
+    parser.add_argument(
+        "--no-background",
+        action="store_true",
+        help="every pixel belongs to a class, as in maps of land cover or tissue",
+    )
     preset = "YAML with some of the keys of params.yaml; its values replace the values of camseg"
     parser.add_argument("--preset", type=Path, metavar="FILE", help=preset)
     add_source(parser)
@@ -90,6 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
         "data.source": source,
         "data.path": portable(arguments.path),
         "data.classes": list(manifest.classes),  # so that the ids in masks never shift
+        "data.background": not arguments.no_background
+        and (params.data.background or not is_current(arguments.path, params)),
         "data.rename": params.data.rename if is_current(arguments.path, params) else {},
         **values_for_data(manifest, params, arguments.quality, arguments.weights),
         "classifier.encoder": encoder,

@@ -43,6 +43,7 @@ class DataParams(Section):
     classes: Many[str] | None
     rename: dict[str, str | None]
     difficult: bool
+    background: bool
     on_bad_image: Literal["error", "skip"]
     max_megapixels: Positive
     val_share: Annotated[float, Field(gt=0, lt=1)]
