@@ -72,6 +72,7 @@ def data_params(**changes: object) -> DataParams:
         "path": "unused",
         "classes": None,
         "rename": {},
+        "separator": "auto",
         "difficult": True,
         "background": True,
         "on_bad_image": "error",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.base.problems import Problem
 from pipeline.data.background import background_problems, without_background
-from pipeline.data.classes import ClassMapping, choose_classes, unknown_labels, with_classes
+from pipeline.data.classes import ClassMapping, leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import TINY, DecodedFiles, Reader, WorkingCopies, decode_all, source_mask
 from pipeline.data.images import IGNORE, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
@@ -64,8 +64,7 @@ def inspect_folder(
     parsed = parse_source(source, path, data)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
         return _inspection(parsed.problems)
-    mapping, class_problems = choose_classes(parsed, data)
-    records, dropped = with_classes(parsed, mapping)
+    mapping, records, class_problems = leave_out_unseen(parsed, data)
     records = as_on_disk(path, records)
     reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels)
     files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
@@ -77,11 +76,11 @@ def inspect_folder(
         *parsed.problems,
         *class_problems,
         *unknown_labels(parsed, mapping),
-        *dropped,
         *split_problems,
         *_unseen_classes(parsed.file, records, mapping.classes, splits),
         *with_likely_names(path, file_problems),
         *_surprising_masks(parsed, decoded, mapping),
+        *_undrawn(parsed, decoded),
         *_tiny_objects(parsed, decoded, mapping, data.max_side),
         *background_problems(parsed.file, decoded, data.background),
     ]
@@ -123,7 +122,7 @@ def _write_block(
 def _ground_truth_png(
     reader: Reader, table: NDArray[np.uint8], sample: Sample, record: SourceRecord
 ) -> bytes:
-    mask = source_mask(reader, record)
+    mask = source_mask(reader, record, sample.original_size)
     if mask is None:
         raise FileNotFoundError(f"{record.mask}: the mask is gone since it was read")
     return mask_png(resize_mask(table[mask], (sample.height, sample.width)))
@@ -173,7 +172,10 @@ def _unseen_classes(
     file: Path, records: Sequence[SourceRecord], classes: Sequence[str], splits: Mapping[str, Split]
 ) -> list[Problem]:
     seen = labels_of(record for record in records if splits[record.name] == "train")
-    expected, advice = "an image of each class in train", "Label one, or take the class out of the classes."
+    expected, advice = (
+        "an image of each class in train",
+        "Label one, or pick classes without it (data.classes, --classes).",
+    )
     return [Problem(file, expected, f"none of {name!r}", advice) for name in classes if name not in seen]
 
 
@@ -192,6 +194,14 @@ def _surprising_masks(
     expected = "masks with the classes of their labels only"
     advice = "Check that the ids are in the order of the classes; scores use the masks as they are."
     return warn_of(names, "with others", parsed.masks, expected, advice)
+
+
+def _undrawn(parsed: ParsedSource, decoded: Sequence[DecodedRecord]) -> list[Problem]:
+    """A warning on images whose outlines make no mask."""
+    names = [f"{record.name} ({files.undrawn})" for record, files in decoded if files.undrawn]
+    expected = "outlines that can be drawn in their image"
+    advice = "These images have no mask; their labels count."
+    return warn_of(names, "images with others", parsed.file, expected, advice)
 
 
 def _tiny_objects(

@@ -42,6 +42,7 @@ class DataParams(Section):
     path: str
     classes: Many[str] | None
     rename: dict[str, str | None]
+    separator: str
     difficult: bool
     background: bool
     on_bad_image: Literal["error", "skip"]

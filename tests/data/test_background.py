@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def about_background(inspection: Inspection) -> list[str]:
-    return [line for line in inspection.warnings if "background" in line]
+    return [line for line in inspection.warnings if "background" in line.partition(": ")[2]]
 
 
 def test_masks_without_the_id_0_are_asked_about(folder: Path) -> None:

@@ -86,8 +86,9 @@ def test_a_broken_quote_of_labels_csv_hides_no_other_line(tmp_path: Path) -> Non
         "e.jpg,cat",
     ]
     (tmp_path / "labels.csv").write_text("\n".join(lines))
-    records, problems = csv_folder.read_records(tmp_path)
-    assert [(record.name, record.labels) for record in records] == [("b", ("cat",)), ("c", ("dog",))]
+    parsed = csv_folder.read_folder(tmp_path, data_params())
+    assert [(record.name, record.labels) for record in parsed.records] == [("b", ("cat",)), ("c", ("dog",))]
+    problems = [problem for problem in parsed.problems if problem.fatal]
     # The quote in line 6 is never closed: nothing after it can be told apart.
     assert [str(p).split(": ")[0].rpartition(", ")[2] for p in problems] == ["line 2", "line 4", "line 6"]
     assert all("expected a line of CSV" in str(problem) for problem in problems)
@@ -101,7 +102,7 @@ def test_all_annotations_without_an_image_are_counted(tmp_path: Path) -> None:
         "annotations": [{"image_id": i, "category_id": 1} for i in (1, 8, 9)] + [{"image_id": 1}],
     }
     (tmp_path / "instances.json").write_text(json.dumps(document))
-    parsed = coco.read_folder(tmp_path)
+    parsed = coco.read_folder(tmp_path, data_params())
     assert [record.labels for record in parsed.records] == [("cat",)]
     messages = [str(problem) for problem in parsed.problems]
     for part in ("images[1]", "categories[1]", "annotations[3]", "others: 8, 9", "images[2]"):

@@ -71,10 +71,7 @@ def _read_mask(reader: Reader, record: SourceRecord, sample: Sample, problems: l
         expected, advice = f"a mask for {sample.name!r}", "Draw it, or take the image out."
         problems.append(problem_at(record.location, expected, "labels only", advice))
         return None
-    size = sample.original_size
-    # Without outlines, all of the image is background, and no size need be said.
-    drawn_size = record.size if record.mask else record.size or size
-    return read_source_mask(reader, replace(record, name=sample.name, size=drawn_size), size, problems)
+    return read_source_mask(reader, replace(record, name=sample.name), sample.original_size, problems)
 
 
 def _table(names: Sequence[str], classes: Sequence[str]) -> Table:

@@ -1,5 +1,6 @@
 """Text, JSON and XML files of strangers: read within bounds; nothing in them is run or fetched."""
 
+import codecs
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,13 @@ class _NoDoctype(TreeBuilder):
 def read_text_file(folder: Path, file: Path, expected: str, advice: str = "Save it as UTF-8 text.") -> str:
     """The UTF-8 text of a file in `folder`, without byte order mark. Raises `BadEntry`."""
     with _reported(file, expected, advice):
-        return _read_bytes(folder, file).decode("utf-8-sig")
+        return decode_text(_read_bytes(folder, file))
+
+
+def decode_text(content: bytes) -> str:
+    """The text of UTF-8, or of UTF-16 with a byte order mark, as Windows writes it. Raises `ValueError`."""
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if utf16 else "utf-8-sig")
 
 
 def listed_classes(folder: Path) -> list[str]:
@@ -40,7 +47,7 @@ def listed_classes(folder: Path) -> list[str]:
 def read_json_file(folder: Path, file: Path) -> Any:
     """The value of a JSON file; NaN and infinity are refused. Raises `BadEntry`."""
     with _reported(file, "JSON in UTF-8"):
-        text = _read_bytes(folder, file, MOST_BYTES).decode("utf-8-sig")
+        text = decode_text(_read_bytes(folder, file, MOST_BYTES))
         return json.loads(text, parse_constant=_refuse)
 
 

@@ -33,7 +33,7 @@ class SourceRecord:
     split: Split | None = None  # None: the source has no split
     score: bool = True  # the mask may be used for scores
     mask: str | tuple[Shape, ...] | None = None  # a file relative to the folder (may be missing), or outlines
-    size: tuple[int, int] | None = None  # height, width that outlines are drawn for
+    size: tuple[int, int] | None = None  # height, width that outlines are drawn for; None: those of the image
     group: str | None = None  # images of one source (a patient, a slide): a drawn split keeps them together
     more: bool = False  # the image shows objects that are no labels: without labels it is no background
 
