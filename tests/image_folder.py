@@ -76,6 +76,7 @@ def data_params(**changes: object) -> DataParams:
         "difficult": True,
         "masks": "auto",
         "mask_key": None,
+        "background": True,
         "on_bad_image": "error",
         "max_megapixels": 100,
         "val_share": 0.2,

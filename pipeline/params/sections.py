@@ -46,6 +46,7 @@ class DataParams(Section):
     difficult: bool
     masks: Literal["auto", "ids", "binary", "instances", "colours"]
     mask_key: str | None
+    background: bool
     on_bad_image: Literal["error", "skip"]
     max_megapixels: Positive
     val_share: Annotated[float, Field(gt=0, lt=1)]

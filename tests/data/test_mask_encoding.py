@@ -11,6 +11,7 @@ from scipy.io import savemat
 
 from pipeline.data.inspection import Inspection, inspect_folder, write_ground_truth
 from pipeline.data.mask_store import load_mask
+from pipeline.data.mask_values import read_raw_mask
 from tests.image_folder import data_params, write_image_file, write_labels
 
 SIZE = (40, 60)
@@ -116,21 +117,18 @@ def test_soft_edges_are_cut_in_the_middle(tmp_path: Path) -> None:
     check_set(tmp_path, ONE, ["crack"], save)
 
 
-@pytest.mark.parametrize("numbers", [(1, 2, 3), (5, 6, 7)])
-def test_numbers_of_objects_are_the_one_class(numbers: tuple[int, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("numbered", [True, False])
+def test_numbers_of_objects_are_the_one_class(numbered: bool, tmp_path: Path) -> None:
     objects = {"a0": 3, "a2": 1, "a3": 2, "a4": 3, "a6": 2, "a7": 3}
 
     def save(file: Path, mask: NDArray[np.uint8]) -> None:
         values = np.zeros(SIZE, np.uint16)
         rows = np.array_split(np.flatnonzero(mask.any(axis=1)), objects.get(file.stem, 1))
         for number, part in enumerate(rows, 1):
-            values[part] = mask[part].astype(np.uint16) * (
-                number if numbers[0] == 1 else 300 + 17 * number + len(file.stem)
-            )
+            values[part] = mask[part].astype(np.uint16) * (number if numbered else 300 + 17 * number)
         Image.fromarray(values).save(file)
 
-    changes = {} if numbers[0] == 1 else {"masks": "instances"}
-    check_set(tmp_path, ONE, ["cell"], save, **changes)
+    check_set(tmp_path, ONE, ["cell"], save, masks="auto" if numbered else "instances")
 
 
 @pytest.mark.parametrize(
@@ -149,8 +147,11 @@ def test_masks_of_two_classes(save: Save, tmp_path: Path) -> None:
     check_set(tmp_path, TWO, ["cell", "nucleus"], save)
 
 
+WHITE = (255, 255, 255)
+
+
 @pytest.mark.parametrize(
-    "save", [grey(0, 255, 255), grey(0, 1, 1), coloured(*[(0, 0, 0), *[(255,) * 3] * 2])]
+    "save", [grey(0, 255, 255), grey(0, 1, 1), grey(0, 7, 7), coloured((0, 0, 0), WHITE, WHITE)]
 )
 def test_a_mask_of_one_value_shows_the_only_label_of_its_image(save: Save, tmp_path: Path) -> None:
     check_set(tmp_path, SINGLE, ["dent", "scratch"], save)
@@ -202,10 +203,9 @@ def test_grey_levels_with_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("levels", [(0, 128, 255), (1, 2, 3)])
 def test_more_levels_than_classes_are_asked_for(levels: tuple[int, ...], tmp_path: Path) -> None:
     make_set(tmp_path, TWO, ["cell", "nucleus"], grey(*levels))
-    for line in [f"a{i}.png" for i in range(8)]:
-        text = (tmp_path / "labels.csv").read_text()
-        (tmp_path / "labels.csv").write_text(text.replace("cell;nucleus", "cell").replace("nucleus", "cell"))
-        assert line in text
+    text = (tmp_path / "labels.csv").read_text().replace("cell;nucleus", "cell")
+    text = text.replace("nucleus;cell", "cell").replace("nucleus", "cell")
+    (tmp_path / "labels.csv").write_text(text)
     (tmp_path / "classes.txt").write_text("cell\n")
     errors = inspect_folder("csv", tmp_path, data_params(), 0).errors
     assert any(f"got the values {levels[0]} (" in line for line in errors), errors
@@ -231,8 +231,6 @@ def test_arrays_of_numpy_and_matlab(dtype: type, tmp_path: Path) -> None:
         segmentation = mask.astype(dtype) if dtype is bool else (mask + 1).astype(dtype)
         truth = {"Segmentation": segmentation, "Boundaries": mask.astype(dtype)}
         savemat(file, {"groundTruth": truth}, appendmat=False, do_compression=True)
-
-    from pipeline.data.mask_values import read_raw_mask
 
     mask = ids_of([1])
     as_npy(tmp_path / "a.npy", mask)
