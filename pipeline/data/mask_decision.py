@@ -1,10 +1,11 @@
 """Decides how the masks of a set are read, once all their values are known."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipeline.data.colour_decision import decide_colours, unnamed_colours
 from pipeline.data.images import IGNORE
 from pipeline.data.mask_encoding import OWN, Levels, MaskEncoding, MaskKind, ids_encoding
 from pipeline.data.mask_levels import (
@@ -16,12 +17,10 @@ from pipeline.data.mask_levels import (
     shades_of_grey,
     sum_values,
 )
-from pipeline.data.mask_values import MaskValues, colour_codes, colour_of, split_colours
-from pipeline.formats.palette import Colour, voc_colours
+from pipeline.data.mask_values import MaskValues, colour_of
+from pipeline.formats.palette import Colour
 
 NONE = Levels((), ())
-UNNAMED = 0.002  # share of all pixels: rarer colours without a name count as the nearest named one
-NEAR_COLOUR = 24  # levels of a channel: so do colours that are this near to one
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def decide(masks: SetOfMasks, setting: MaskKind) -> MaskEncoding | Undecided:
     colours, shades = NONE, False
     files = list(masks.files)
     if len(coloured.values):
-        decided_colours = _decide_colours(coloured, masks)
+        decided_colours = decide_colours(coloured, masks.table, masks.classes, masks.objects)
         shades = decided_colours is None and shades_of_grey(coloured)
         if decided_colours is None and not shades:
             unnamed = unnamed_colours(coloured, masks.table) if masks.table else colour_levels(coloured)
@@ -106,47 +105,6 @@ def _as_grey(file: MaskValues) -> MaskValues:
     values, kinds = np.unique(file.values >> 8 & 255, return_inverse=True)
     counts = np.bincount(kinds, file.counts, len(values)).astype(np.int64)
     return MaskValues(values, counts, complete=file.complete)
-
-
-def _decide_colours(found: SetValues, masks: SetOfMasks) -> Levels | None:
-    """The ids of the colours, by their names, else those of VOC, else one object on its background."""
-    levels = set(colour_levels(found))
-    if masks.table:
-        return None if unnamed_colours(found, masks.table) else _colour_ids(masks.table)
-    tables = (_voc(masks.classes), _one_object(levels, masks.objects))
-    return next((_colour_ids(table) for table in tables if table and levels <= set(_codes(table))), None)
-
-
-def unnamed_colours(found: SetValues, table: Mapping[Colour, int]) -> list[int]:
-    """Codes of colours that are not rare and are far from all that have a name."""
-    named = split_colours(np.array(list(_codes(table))))
-    levels = [code for code in colour_levels(found) if found.share(code) > UNNAMED]
-    return [c for c in levels if np.abs(named - np.array(colour_of(c))).max(axis=1).min() > NEAR_COLOUR]
-
-
-def _codes(table: Mapping[Colour, int]) -> dict[int, int]:
-    return {int(colour_codes(np.array(colour))): i for colour, i in table.items()}
-
-
-def _colour_ids(table: Mapping[Colour, int]) -> Levels:
-    codes = sorted(_codes(table).items())
-    return Levels(tuple(code for code, _ in codes), tuple(i for _, i in codes))
-
-
-def _voc(classes: int) -> dict[Colour, int]:
-    return {colour: i for i, colour in enumerate(voc_colours()) if i <= classes or i == IGNORE}
-
-
-def _one_object(levels: Set[int], objects: Sequence[int]) -> dict[Colour, int]:
-    """Black, and the one other colour of masks of one class, unless it is white: that is a shade of grey."""
-    if len(objects) != 1 or len(levels) != 2 or 0 not in levels or _are_grey(levels):
-        return {}
-    return {colour_of(code): objects[0] if code else 0 for code in levels}
-
-
-def _are_grey(levels: Set[int]) -> bool:
-    """Whether all of the colours are shades of grey."""
-    return all(len(set(colour_of(code))) == 1 for code in levels)
 
 
 def _decide_grey(masks: SetOfMasks, setting: MaskKind) -> MaskEncoding | Undecided:
