@@ -198,7 +198,7 @@ def _undrawn(parsed: ParsedSource, decoded: Sequence[DecodedRecord]) -> list[Pro
     names = [f"{record.name} ({files.undrawn})" for record, files in decoded if files.undrawn]
     expected = "outlines that can be drawn in their image"
     advice = "These images have no mask; their labels count."
-    return warn_of(names, "images with others", parsed.file, expected, advice)
+    return warn_of(names, "image(s) with others", parsed.file, expected, advice)
 
 
 def _tiny_objects(
