@@ -69,21 +69,14 @@ def read_files(folder: Path, files: Sequence[Path], data: DataParams | None = No
         advice = "Put the instances JSON there, or in annotations/."
         problems.append(Problem(folder, "an instances JSON", "none", advice))
     names, needed = _names(documents, data)
-    drawn = needed < IGNORE
-    if not drawn and any(document.outlined for document in documents):
+    if needed >= IGNORE and any(document.outlined for document in documents):
+        expected = f"masks of up to {IGNORE - 1} categories"
         advice = "Masks are left out: 8 bits hold no more. Labels are read. Pick classes to have masks."
-        problems.append(
-            Problem(folder, f"masks of up to {IGNORE - 1} categories", str(needed), advice, fatal=False)
-        )
-    images = images_below(folder, [])
-    ids = {name: min(i, IGNORE) for i, name in enumerate(names, 1)}
+        problems.append(Problem(folder, expected, str(needed), advice, fatal=False))
     only_crowds, warnings = _crowds(folder, documents)
-    all_of_it = _Folder(folder, frozenset(images), ends(images), ids, drawn, only_crowds)
-    records: list[SourceRecord] = []
-    for document in documents:
-        for position in range(len(document.images)):
-            with collected(problems):
-                records.append(_read_record(all_of_it, document, position))
+    images, ids = images_below(folder, []), {name: min(i, IGNORE) for i, name in enumerate(names, 1)}
+    whole = _Folder(folder, frozenset(images), ends(images), ids, needed < IGNORE, only_crowds)
+    records = [record for document in documents for record in _read_records(whole, document, problems)]
     file = files[0] if len(files) == 1 else folder
     return parsed_source(file, records, [*problems, *warnings], names)
 
@@ -133,6 +126,14 @@ def _crowds(folder: Path, documents: Sequence[Document]) -> tuple[Set[str], list
         for lines, advice in named
         if lines
     ]
+
+
+def _read_records(folder: _Folder, document: Document, problems: list[Problem]) -> list[SourceRecord]:
+    records: list[SourceRecord] = []
+    for position in range(len(document.images)):
+        with collected(problems):
+            records.append(_read_record(folder, document, position))
+    return records
 
 
 def _read_record(folder: _Folder, document: Document, position: int) -> SourceRecord:
