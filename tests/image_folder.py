@@ -80,6 +80,7 @@ def data_params(**changes: object) -> DataParams:
         "on_bad_image": "error",
         "max_megapixels": 100,
         "val_share": 0.2,
+        "group_by": None,
         "long_side": 64,
         "max_side": 1024,
     }

@@ -13,6 +13,7 @@ from pipeline.base.problems import Problem
 from pipeline.data.background import background_problems, without_background
 from pipeline.data.classes import leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import DecodedFiles, WorkingCopies, decode_all
+from pipeline.data.groups import count_groups, group_problems, with_groups
 from pipeline.data.images import mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
 from pipeline.data.mask_problems import mask_problems
@@ -50,6 +51,7 @@ class Inspection:
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     masks: GroundTruthSource | None = field(default=None, compare=False, repr=False)
+    groups: int = 0  # of images that no drawn split parts
     survey: MaskSurvey = field(default_factory=MaskSurvey)
     hashes: Mapping[str, int] = field(default_factory=dict, repr=False)  # see `difference_hash`, by name
 
@@ -68,7 +70,7 @@ def inspect_folder(
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
         return _inspection(parsed.problems)
     mapping, records, class_problems = leave_out_unseen(parsed, data)
-    records = as_on_disk(path, records)
+    records = with_groups(as_on_disk(path, records), data.group_by)
     reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels, data.mask_key)
     files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
     decoded = list(zip(records, files, strict=True))
@@ -83,6 +85,7 @@ def inspect_folder(
         *split_problems,
         *_unseen_classes(parsed.file, records, mapping.classes, splits),
         *with_likely_names(path, file_problems),
+        *group_problems(parsed, records, splits, data.group_by),
         *undecided,
         *mask_problems(parsed, decoded, mapping, data.max_side),
         *background_problems(parsed.file, decoded, data.background),
@@ -96,6 +99,7 @@ def inspect_folder(
         _inspection(problems),
         manifest=Manifest(path.as_posix(), mapping.classes, tuple(samples), data.background),
         masks=GroundTruthSource(reader, {record.name: record for record in records}, table),
+        groups=count_groups(records),
         survey=survey,
         hashes={record.name: files.hash for record, files in decoded},
     )
@@ -162,9 +166,13 @@ def _assign_splits(
         got, advice = f"{len(unsaid)} without one", "They are used for training."
         return splits, [Problem(file, "a split in each line", got, advice, fatal=False)] if unsaid else []
     train = [record for record in records if record.split == "train"]
-    candidates, kept = (unsaid, train) if unsaid else (train, [])
+    candidates = unsaid or train
+    placed = {record.group for record in records if record.split is not None} if unsaid else set()
+    kept = [r for r in train if unsaid] + [r for r in candidates if r.group and r.group in placed]
+    candidates = [r for r in candidates if not r.group or r.group not in placed]
     labels = {record.name: record.labels for record in candidates}
-    val = choose_val(labels, share, seed, [record.labels for record in kept])
+    groups = {record.name: record.group for record in candidates if record.group is not None}
+    val = choose_val(labels, share, seed, [record.labels for record in kept], groups)
     if not val:
         got = "none, and too few images to set some aside"
         return splits, [Problem(file, "a split val", got, "Add images.")]

@@ -1,5 +1,6 @@
 """The sections of `params.yaml`, one class each: the type and the limits of every value."""
 
+import re
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -11,6 +12,16 @@ def _check_order(pair: tuple[float, float]) -> tuple[float, float]:
     if pair[0] > pair[1]:
         raise ValueError("expected [smallest, largest]")
     return pair
+
+
+def _check_pattern(text: str) -> str:
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise ValueError(f"expected a regular expression: {error}") from error
+    if not groups:
+        raise ValueError("expected a regular expression with (...) around the name of the group")
+    return text
 
 
 T = TypeVar("T")
@@ -50,6 +61,7 @@ class DataParams(Section):
     on_bad_image: Literal["error", "skip"]
     max_megapixels: Positive
     val_share: Annotated[float, Field(gt=0, lt=1)]
+    group_by: Annotated[str, AfterValidator(_check_pattern)] | None
     long_side: Annotated[int, Field(ge=32)]
     max_side: Annotated[int, Field(ge=32)]
 
