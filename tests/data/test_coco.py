@@ -13,7 +13,7 @@ from pipeline.data.corrections.read import read_corrections
 from pipeline.data.images import read_mask
 from pipeline.data.inspection import Inspection, write_ground_truth
 from pipeline.data.sources.identifiers import Identifiers, whole_number
-from pipeline.data.sources.parse import detect_source
+from pipeline.data.sources.detect import detect_source
 from tests.data.folders import SIZE, add_images, inspect, labels, samples, write_json
 
 COUNT = 6  # images; the first half shows cats, the other dogs

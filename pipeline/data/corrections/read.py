@@ -13,7 +13,7 @@ from pipeline.data.sources import coco
 from pipeline.data.sources.documents import listed_classes
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_colours import read_labelmap
-from pipeline.data.sources.parse import head
+from pipeline.data.sources.detect import head
 from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
 
 Format = Literal["png", "voc", "coco", "cvat", "labelstudio"]
