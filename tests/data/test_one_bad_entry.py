@@ -71,7 +71,7 @@ def test_a_name_of_a_voc_list_that_is_no_file_hides_no_other(tmp_path: Path) -> 
     assert [record.name for record in parsed.records] == ["a"]
     first, second = map(str, parsed.problems)
     assert "train.txt, line 1: expected an image below JPEGImages/" in first
-    assert "Annotations/..xml: expected XML" in second
+    assert "Annotations/..xml: expected an annotation" in second
 
 
 def test_a_broken_quote_of_labels_csv_hides_no_other_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipeline.data.sources.records import class_name
 CLASS_LIST = "classes.txt"  # names in the order of the ids of masks
 MOST_BYTES = 2_000_000_000  # of a JSON file; as Python values it takes several times as much memory
 MOST_OTHER_BYTES = 500_000_000
+DECLARATION = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]{1,40})["'][^>]*\?>""")
 
 
 class _NoDoctype(TreeBuilder):
@@ -52,10 +54,16 @@ def read_json_file(folder: Path, file: Path) -> Any:
 
 
 def read_xml_file(folder: Path, file: Path) -> Element:
-    """The root of an XML file. Raises `BadEntry`."""
-    with _reported(file, "XML"):
+    """The root of an XML file in UTF-8, or in the encoding that its first line names. Raises `BadEntry`."""
+    with _reported(file, "XML", "Export it again, in UTF-8."):
         parser = XMLParser(target=_NoDoctype())
-        parser.feed(_read_bytes(folder, file))
+        content = _read_bytes(folder, file)
+        declared = DECLARATION.match(content)
+        if declared and not declared.group(1).lower().startswith(b"utf"):
+            # The parser itself knows no encodings of several bytes, such as GBK.
+            parser.feed(content[declared.end() :].decode(declared.group(1).decode()))
+        else:
+            parser.feed(content)
         root: Element = parser.close()
         return root
 
