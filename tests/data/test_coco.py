@@ -12,8 +12,8 @@ from pipeline.data.corrections.inspection import inspect_corrections
 from pipeline.data.corrections.read import read_corrections
 from pipeline.data.images import read_mask
 from pipeline.data.inspection import Inspection, write_ground_truth
-from pipeline.data.sources.identifiers import Identifiers, whole_number
 from pipeline.data.sources.detect import detect_source
+from pipeline.data.sources.identifiers import Identifiers, whole_number
 from tests.data.folders import SIZE, add_images, inspect, labels, samples, write_json
 
 COUNT = 6  # images; the first half shows cats, the other dogs

@@ -12,7 +12,7 @@ from pipeline.data.sources.csv_records import OWN_TABLE, tables_of
 from pipeline.data.sources.csv_table import read_table
 from pipeline.data.sources.documents import decode_text
 from pipeline.data.sources.folder_names import is_kind_of_file
-from pipeline.data.sources.labelimg import annotation_files
+from pipeline.data.sources.labelimg import annotation_files, has_year
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_pairs import ARRAYS, is_with_masks
 from pipeline.data.sources.mvtec import GOOD, products_below
@@ -26,7 +26,7 @@ def detect_source(folder: Path) -> Source:
     """The kind of a folder; `csv`, which asks for labels.csv, where nothing says what the images show."""
     if (folder / OWN_TABLE).exists() or not folder.is_dir():
         return "csv"
-    if any(path.is_dir() for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}JPEGImages")):
+    if has_year(folder):
         return "voc"  # or a folder above the year: the reader names that problem
     if products_below(folder) or all((folder / p).is_dir() for p in (f"train/{GOOD}", "test")):
         return "mvtec"
@@ -84,8 +84,8 @@ def _by_images(folder: Path, images: list[str]) -> Source:
         return "csv"
     if is_with_masks(images):
         return "masks"
-    classes = {part for name in images for part in PurePosixPath(name).parts[:-1] if not is_kind_of_file(part)}
-    return "imagefolder" if classes else "csv"
+    folders = {part for name in images for part in PurePosixPath(name).parts[:-1]}
+    return "csv" if all(map(is_kind_of_file, folders)) else "imagefolder"
 
 
 def _names_images(folder: Path, file: Path, images: list[str]) -> bool:
@@ -97,4 +97,3 @@ def _names_images(folder: Path, file: Path, images: list[str]) -> bool:
         return any(finder.knows(cell) for cell in table.column(column)[:LOOKED_AT])
     except BadEntry:
         return False
-

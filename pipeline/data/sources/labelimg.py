@@ -1,6 +1,6 @@
 """XML of VOC's kind in any folder, as labelImg and others write it: part of the `voc` source."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.base.problems import Location, Problem
 from pipeline.data.problem_lists import BadEntry, collected, warn_of
@@ -15,8 +15,8 @@ from pipeline.data.sources.splits import split_of_path
 def read_any_folders(folder: Path, difficult: bool) -> ParsedSource:
     """A record for each XML file `annotation`; images without one are background.
 
-    The image has the stem of the XML file, beside it or in a folder as images/ beside annotations/; else it is
-    the one that the file names.
+    The image has the stem of the XML file, beside it or in a folder such as images/ beside annotations/; else
+    it is the one that the file names.
     """
     problems: list[Problem] = []
     images = images_below(folder, problems)
@@ -47,6 +47,11 @@ def read_any_folders(folder: Path, difficult: bool) -> ParsedSource:
     return parsed_source(folder, records, problems)
 
 
+def has_year(folder: Path) -> bool:
+    """Whether the folder or one below it is the year of a VOCdevkit."""
+    return any(path.is_dir() for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}JPEGImages"))
+
+
 def annotation_files(folder: Path) -> list[Path]:
     """XML files of the folder and those below, without hidden ones and links."""
     files = [file for file in sorted(folder.rglob("*.xml")) if file.is_file() and not file.is_symlink()]
@@ -54,5 +59,5 @@ def annotation_files(folder: Path) -> list[Path]:
 
 
 def _key(folder: Path, file: Path) -> tuple[str, str]:
-    path = file.relative_to(folder)
+    path = PurePosixPath(file.relative_to(folder).as_posix())
     return folder_key(path, None), path.stem

@@ -57,9 +57,10 @@ def _names(folder: Path, data: DataParams, problems: list[Problem]) -> tuple[str
 
 def _left_over(folder: Path, pairs: MaskPairs) -> list[Problem]:
     """Warnings on images without a mask, on masks without an image, and on folders that may be classes."""
-    parents = {PurePosixPath(image).parent.name for image in pairs.masks}
-    classes = sorted(n for n in parents if n and not is_kind_of_file(n) and not split_of(n))
-    beside = len(classes) > 1 and not any(is_image_folder(part) for image in pairs.masks for part in image.split("/"))
+    folders = {part for image in pairs.masks for part in PurePosixPath(image).parts[:-1]}
+    parents = {PurePosixPath(image).parent.name for image in pairs.masks} - {""}
+    classes = sorted(n for n in parents if not is_kind_of_file(n) and not split_of(n))
+    beside = len(classes) > 1 and not any(map(is_image_folder, folders))
     advice = "They are left out: nothing says what they show."
     other = "They are left out; name masks like their image."
     problems = [

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
 
 from pipeline.base.problems import Location, Problem, listed
+from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import BadEntry, warn_of
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_colours import read_colours
@@ -41,7 +42,9 @@ def read_folder(folder: Path) -> ParsedSource:
         for position, name in enumerate(names)
     ]
     labels = tuple(labels_of(records))
-    problems += warn_of(loose, "others", folder, "images in train/, test/ and their folders", "They are left out.")
+    problems += warn_of(
+        loose, "others", folder, "images in train/, test/ and their folders", "They are left out."
+    )
     problems += _moved(folder, records)
     colours = read_colours(folder, labels, problems)
     return ParsedSource(folder, tuple(records), labels, labels, tuple(problems), folder / MASKS, colours)
@@ -52,13 +55,15 @@ def products_below(folder: Path) -> list[str]:
     return sorted(good.parent.parent.name for good in folder.glob(f"*/train/{GOOD}") if good.is_dir())
 
 
-def _record(folder: Path, name: str, kind: str, position: int, masks: dict[tuple[str, str], str]) -> SourceRecord:
+def _record(
+    folder: Path, name: str, kind: str, position: int, masks: dict[tuple[str, str], str]
+) -> SourceRecord:
     location = Location(folder / name)
     test = name.startswith("test/")
     if kind == GOOD:
         return SourceRecord(stem(name), name, (), location, "test" if test else None, mask=())
     mask = masks.get((kind, PurePosixPath(name).stem))
-    split = "test" if position % EVERY == EVERY - 1 else None
+    split: Split | None = "test" if position % EVERY == EVERY - 1 else None
     return SourceRecord(stem(name), name, (class_name(kind),), location, split, mask=mask)
 
 
@@ -73,6 +78,10 @@ def _moved(folder: Path, records: list[SourceRecord]) -> list[Problem]:
     total = Counter(record.labels[0] for record in records if record.labels)
     if not moved:
         return []
-    got = "them in test/ alone: " + listed([f"{moved[kind]} of {total[kind]} {kind}" for kind in sorted(moved)])
-    advice = "These move to train and val, since a class needs images to be learnt from; the others stay in test."
+    got = "them in test/ alone: " + listed(
+        [f"{moved[kind]} of {total[kind]} {kind}" for kind in sorted(moved)]
+    )
+    advice = (
+        "These move to train and val, since a class needs images to be learnt from; the others stay in test."
+    )
     return [Problem(folder, "images of each kind in train/", got, advice, fatal=False)]

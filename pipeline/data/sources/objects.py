@@ -26,7 +26,10 @@ AnnotatedRecord = tuple[SourceRecord, Sequence[AnnotatedObject]]
 
 
 def parsed_objects(
-    file: Path, entries: Sequence[AnnotatedRecord], problems: list[Problem], names: Sequence[str] | None = None
+    file: Path,
+    entries: Sequence[AnnotatedRecord],
+    problems: list[Problem],
+    names: Sequence[str] | None = None,
 ) -> ParsedSource:
     """The records with the names of their objects as labels, and the outlines as masks.
 

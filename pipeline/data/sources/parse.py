@@ -17,6 +17,7 @@ from pipeline.data.sources import (
     voc,
     yolo,
 )
+from pipeline.data.sources.labelimg import annotation_files, has_year, read_any_folders
 from pipeline.data.sources.records import ParsedSource
 from pipeline.data.sources.splits import with_listed_splits
 from pipeline.params import DataParams, Source
@@ -41,8 +42,10 @@ def _read(source: Source, folder: Path, data: DataParams) -> ParsedSource:
             return imagefolder.read_folder(folder)
         case "coco":
             return coco.read_folder(folder, data)
-        case "voc":
+        case "voc" if has_year(folder) or not annotation_files(folder):
             return voc.read_folder(folder, data)
+        case "voc":
+            return read_any_folders(folder, data.difficult)
         case "labelstudio":
             return labelstudio.read_folder(folder)
         case "cvat":

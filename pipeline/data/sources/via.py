@@ -87,7 +87,9 @@ def _json_entries(folder: Path, file: Path, problems: list[Problem]) -> Iterator
             advice = "Export the annotations again."
             problems.append(problem_at(location, "filename and regions", "something else", advice))
             continue
-        pairs = [(_part(region, "shape_attributes"), _part(region, "region_attributes")) for region in regions]
+        pairs = [
+            (_part(region, "shape_attributes"), _part(region, "region_attributes")) for region in regions
+        ]
         yield ViaEntry(location, name, pairs)
 
 

@@ -44,8 +44,8 @@ class _Names:
 def read_folder(folder: Path) -> ParsedSource:
     """A record for each image with a text file, or beside images with text files.
 
-    Text files lie beside their images, or in labels/ where these lie in images/, on either side of the folders
-    of splits. Polygons become masks; boxes give labels only. An empty text file means: no label.
+    Text files lie beside their images, or in labels/ where these lie in images/, above or below the folders
+    of the splits. Polygons become masks; boxes give labels only. An empty text file means: no label.
     """
     problems: list[Problem] = []
     names = _read_names(folder, problems)
@@ -119,9 +119,10 @@ def _yaml_names(folder: Path, file: Path) -> dict[int, str]:
         problem = getattr(error, "problem", None) or "other text"
         raise BadEntry(Problem(file, "YAML", str(problem), "Correct the file.")) from error
     names: Any = value.get("names") if isinstance(value, dict) else None
-    pairs = list(names.items()) if isinstance(names, dict) else list(enumerate(names or ()))
-    numbered = {whole_number(key): class_name(str(name)) for key, name in pairs}
-    if not numbered or None in numbered or isinstance(names, str):
+    listing = names if isinstance(names, list) else []
+    pairs = list(names.items()) if isinstance(names, dict) else list(enumerate(listing))
+    numbered = {whole_number(key): class_name(str(n)) for key, n in pairs if isinstance(n, str | int | float)}
+    if not numbered or None in numbered or len(numbered) < len(pairs):
         advice = "Write `names: [cat, dog]`, or `names:` with lines `0: cat`."
         raise BadEntry(Problem(file, "a list of names, or numbers with names", "something else", advice))
     return {number: name for number, name in numbered.items() if number is not None}
