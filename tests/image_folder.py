@@ -74,6 +74,7 @@ def data_params(**changes: object) -> DataParams:
         "rename": {},
         "separator": "auto",
         "difficult": True,
+        "background": True,
         "on_bad_image": "error",
         "max_megapixels": 100,
         "val_share": 0.2,

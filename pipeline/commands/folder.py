@@ -29,6 +29,11 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "the option may come several times"
     )
     parser.add_argument("--rename", action="append", metavar="NAME=CLASS", help=rename)
+    parser.add_argument(
+        "--no-background",
+        action="store_true",
+        help="every pixel belongs to a class, as in maps of land cover or tissue",
+    )
     preset = "YAML with some of the keys of params.yaml; its values replace the values of camseg"
     parser.add_argument("--preset", type=Path, metavar="FILE", help=preset)
 
@@ -36,14 +41,16 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 def params_for_folder(arguments: argparse.Namespace, params: Params) -> tuple[Params, dict[str, object]]:
     """The params that the folder is examined with, and the values of `--preset`.
 
-    data.classes and data.rename belong to the folder of data.path alone. A preset replaces them, and
-    `--classes` and `--rename` go before both.
+    data.classes, data.rename and data.background belong to the folder of data.path alone. A preset replaces
+    them, and options go before both.
     """
     preset = read_preset(arguments.preset, params) if arguments.preset else {}
     values: dict[str, object] = {}
     if not is_current(arguments.path, params):
-        values |= {"data.classes": None, "data.rename": {}}
+        values |= {"data.classes": None, "data.rename": {}, "data.background": True}
     values |= {key: value for key, value in preset.items() if key.startswith("data.")}
+    if arguments.no_background:
+        values["data.background"] = False
     if arguments.classes:
         names = [name.strip() for text in arguments.classes for name in text.split(",")]
         values["data.classes"] = [name for name in names if name]

@@ -89,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         "data.source": source,
         "data.path": portable(arguments.path),
         "data.classes": list(manifest.classes),  # so that the ids in masks never shift
+        "data.background": params.data.background,
         "data.rename": params.data.rename,
         **values_for_data(manifest, params, arguments.quality, arguments.weights),
         "classifier.encoder": encoder,

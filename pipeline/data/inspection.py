@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.base.problems import Problem
+from pipeline.data.background import background_problems, without_background
 from pipeline.data.classes import ClassMapping, leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import TINY, DecodedFiles, Reader, WorkingCopies, decode_all, source_mask
 from pipeline.data.images import IGNORE, mask_png, resize_mask
@@ -81,15 +82,17 @@ def inspect_folder(
         *_surprising_masks(parsed, decoded, mapping),
         *_undrawn(parsed, decoded),
         *_tiny_objects(parsed, decoded, mapping, data.max_side),
+        *background_problems(parsed.file, decoded, data.background),
     ]
     if any(problem.fatal for problem in problems):
         return _inspection(problems)
     samples = [_sample(record, files, mapping.classes, splits[record.name]) for record, files in decoded]
     samples.sort(key=lambda sample: sample.name)
+    table = mapping.table() if data.background else without_background(mapping.table())
     return replace(
         _inspection(problems),
-        manifest=Manifest(path.as_posix(), mapping.classes, tuple(samples)),
-        masks=GroundTruthSource(reader, {record.name: record for record in records}, mapping.table()),
+        manifest=Manifest(path.as_posix(), mapping.classes, tuple(samples), data.background),
+        masks=GroundTruthSource(reader, {record.name: record for record in records}, table),
         hashes={record.name: files.hash for record, files in decoded},
     )
 

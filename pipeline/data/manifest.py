@@ -51,6 +51,7 @@ class Manifest:
     root: str  # folder of the images, relative to the project or absolute
     classes: tuple[str, ...]  # class index i has the id i + 1 in masks
     samples: tuple[Sample, ...]
+    background: bool = True  # False: every pixel belongs to a class, and no mask has the id 0
 
     def split(self, split: Split) -> tuple[Sample, ...]:
         return tuple(sample for sample in self.samples if sample.split == split)
@@ -74,7 +75,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `folder/manifest.json`: a column for each field of the samples, on a line of its own."""
     columns = {name: [getattr(sample, name) for sample in manifest.samples] for name in FIELDS}
     lines = ",\n".join(f"{json.dumps(name)}: {_compact(column)}" for name, column in columns.items())
-    head = f'{{"root": {_compact(manifest.root)},\n"classes": {_compact(manifest.classes)},\n"samples": {{'
+    head = (
+        f'{{"root": {_compact(manifest.root)},\n"classes": {_compact(manifest.classes)},\n'
+        f'"background": {_compact(manifest.background)},\n"samples": {{'
+    )
     write_text(folder / "manifest.json", f"{head}\n{lines}}}}}\n")
 
 
@@ -85,12 +89,13 @@ def read_manifest(folder: Path) -> Manifest:
         raise UserError(f"{folder}: there is no data set yet. Run `make repro` first")
     raw = read_json(file)
     columns = raw["samples"]
-    if not isinstance(columns, dict) or set(columns) != set(FIELDS):
+    if not isinstance(columns, dict) or set(columns) != set(FIELDS) or "background" not in raw:
         raise UserError(f"{file}: another version of camseg wrote it. Run `make repro`")
     columns["labels"] = map(tuple, columns["labels"])
     columns |= {name: _shared(columns[name]) for name in ("labels", "split", "height", "width")}
     _check_columns(file, columns, len(raw["classes"]))
-    return Manifest(raw["root"], tuple(raw["classes"]), tuple(map(Sample, *map(columns.pop, FIELDS))))
+    samples = tuple(map(Sample, *map(columns.pop, FIELDS)))
+    return Manifest(raw["root"], tuple(raw["classes"]), samples, raw["background"])
 
 
 def copy_path(folder: Path, name: str) -> Path:

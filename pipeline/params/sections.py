@@ -46,6 +46,7 @@ class DataParams(Section):
     rename: dict[str, str | None]
     separator: str
     difficult: bool
+    background: bool
     on_bad_image: Literal["error", "skip"]
     max_megapixels: Positive
     val_share: Annotated[float, Field(gt=0, lt=1)]

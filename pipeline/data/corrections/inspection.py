@@ -54,6 +54,7 @@ def inspect_corrections(
     reader = Reader(parsed.file, len(parsed.names), parsed.colours, max_megapixels)
     table = _table(parsed.names, manifest.classes)
     ordered = np.arange(256, dtype=np.uint8)  # the last is 255, for UNKNOWN too
+    ordered[0] = 0 if manifest.background else IGNORE
     ordered[1 : len(manifest.classes) + 1] = [order.index(name) + 1 for name in manifest.classes]
     for record, sample in _match(parsed.records, manifest, problems):
         mask = _read_mask(reader, record, sample, problems)
