@@ -13,6 +13,7 @@ from pipeline.base.problems import Problem
 from pipeline.data.background import background_problems, without_background
 from pipeline.data.classes import ClassMapping, leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import TINY, DecodedFiles, Reader, WorkingCopies, decode_all, source_mask
+from pipeline.data.folder_contents import check_contents
 from pipeline.data.images import IGNORE, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
 from pipeline.data.mask_store import MaskWriter, mask_writer
@@ -62,8 +63,9 @@ def inspect_folder(
     every record has a split). Records without a split are in `train`.
     """
     parsed = parse_source(source, path, data)
+    contents = check_contents(path, parsed.records)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
-        return _inspection(parsed.problems)
+        return _inspection([*parsed.problems, *contents])
     mapping, records, class_problems = leave_out_unseen(parsed, data)
     records = as_on_disk(path, records)
     reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels)
@@ -74,6 +76,7 @@ def inspect_folder(
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
     problems = [
         *parsed.problems,
+        *contents,
         *class_problems,
         *unknown_labels(parsed, mapping),
         *split_problems,
