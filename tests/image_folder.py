@@ -74,6 +74,8 @@ def data_params(**changes: object) -> DataParams:
         "rename": {},
         "separator": "auto",
         "difficult": True,
+        "masks": "auto",
+        "mask_key": None,
         "background": True,
         "on_bad_image": "error",
         "max_megapixels": 100,

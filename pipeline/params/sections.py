@@ -46,6 +46,8 @@ class DataParams(Section):
     rename: dict[str, str | None]
     separator: str
     difficult: bool
+    masks: Literal["auto", "ids", "binary", "instances", "colours"]
+    mask_key: str | None
     background: bool
     on_bad_image: Literal["error", "skip"]
     max_megapixels: Positive

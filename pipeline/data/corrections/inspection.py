@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.problems import Problem, listed
-from pipeline.data.decode_check import Reader, read_source_mask
 from pipeline.data.images import IGNORE, Mask, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.names import means_background, means_ignore
 from pipeline.data.problem_lists import BadEntry, as_messages, collected, problem_at
+from pipeline.data.source_masks import Reader, read_source_mask
 from pipeline.data.sources.listing import ends, locate
 from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
 

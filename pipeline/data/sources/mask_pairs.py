@@ -11,7 +11,7 @@ from pipeline.data.sources.folder_names import IMAGE_FOLDERS, MASK_FOLDERS, is_i
 
 ARRAYS = (".npy", ".mat")  # files of masks that are no pictures
 KINDS = {"mask": MASK_FOLDERS, "image": IMAGE_FOLDERS | {"sat"}}
-HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")  # of `CameraSeg`
+HUMP = re.compile(r"(?<=[a-z])(?=[A-Z]|annot$)")  # of `CameraSeg`, `trainannot`
 
 
 def _word_pattern(words: Iterable[str]) -> re.Pattern[str]:

@@ -1,6 +1,7 @@
 """The `mvtec` source: good images for training, and a test of good ones and of each kind of defect."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.base.problems import Location, Problem, listed
@@ -8,7 +9,7 @@ from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import BadEntry, warn_of
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_colours import read_colours
-from pipeline.data.sources.records import ParsedSource, SourceRecord, class_name, labels_of, stem
+from pipeline.data.sources.records import ClassMask, ParsedSource, SourceRecord, class_name, stem
 
 GOOD = "good"
 MASKS = "ground_truth"
@@ -36,12 +37,12 @@ def read_folder(folder: Path) -> ParsedSource:
             by_kind[below[0] if top == "test" else GOOD].append(name)
         elif top != MASKS:
             loose.append(name)
+    labels = tuple(sorted({class_name(kind) for kind in by_kind if kind != GOOD}))
     records = [
-        _record(folder, name, kind, position, masks)
+        _record(folder, name, kind, position, masks, labels)
         for kind, names in by_kind.items()
         for position, name in enumerate(names)
     ]
-    labels = tuple(labels_of(records))
     problems += warn_of(
         loose, "others", folder, "images in train/, test/ and their folders", "They are left out."
     )
@@ -56,13 +57,19 @@ def products_below(folder: Path) -> list[str]:
 
 
 def _record(
-    folder: Path, name: str, kind: str, position: int, masks: dict[tuple[str, str], str]
+    folder: Path,
+    name: str,
+    kind: str,
+    position: int,
+    masks: dict[tuple[str, str], str],
+    classes: Sequence[str],
 ) -> SourceRecord:
     location = Location(folder / name)
     test = name.startswith("test/")
     if kind == GOOD:
         return SourceRecord(stem(name), name, (), location, "test" if test else None, mask=())
-    mask = masks.get((kind, PurePosixPath(name).stem))
+    file = masks.get((kind, PurePosixPath(name).stem))
+    mask = (ClassMask(classes.index(class_name(kind)) + 1, file),) if file else None
     split: Split | None = "test" if position % EVERY == EVERY - 1 else None
     return SourceRecord(stem(name), name, (class_name(kind),), location, split, mask=mask)
 
