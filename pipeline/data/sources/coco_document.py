@@ -150,9 +150,13 @@ def _repetitions(entries: Sequence[CocoEntry], again: Sequence[tuple[int, int]])
 
 def _annotated_twice(file: Path, annotations: Sequence[CocoEntry]) -> list[Problem]:
     """A warning on ids of annotations that come again: nothing points at them, so all of them count."""
-    placed = [(entry["id"], location) for location, entry in annotations if is_identifier(entry.get("id"))]
-    again = [placed[i] for i, _ in Identifiers(value for value, _ in placed).again]
-    named = [f"{value!r} ({location.at})" for value, location in again]
+    seen = set[object]()
+    named: list[str] = []
+    for location, entry in annotations:
+        value = entry.get("id")
+        if is_identifier(value):
+            named += [f"{value!r} ({location.at})"] if value in seen else []
+            seen.add(value)
     return warn_of(named, "again", file, "each id of an annotation once", "All of them count.")
 
 

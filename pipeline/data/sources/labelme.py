@@ -13,11 +13,11 @@ from pipeline.data.sources.listing import HIDDEN, ends, images_below, locate
 from pipeline.data.sources.objects import (
     AnnotatedObject,
     AnnotatedRecord,
-    ellipse,
+    ellipse_outline,
     numbers,
     parsed_objects,
-    polygon,
-    rectangle,
+    polygon_outline,
+    rectangle_outline,
 )
 from pipeline.data.sources.records import ParsedSource, SourceRecord, class_name, stem
 from pipeline.data.sources.splits import split_of_path
@@ -98,12 +98,12 @@ def _outline(shape: Mapping[str, Any]) -> tuple[object, bool]:
         xs, ys = [point[0] for point in points], [point[1] for point in points]
         match shape.get("shape_type") or "polygon":
             case "polygon" if len(points) > 2:
-                return polygon(xs, ys), False
+                return polygon_outline(xs, ys), False
             case "rectangle":
-                return rectangle(min(xs), min(ys), max(xs), max(ys)), True
+                return rectangle_outline(min(xs), min(ys), max(xs), max(ys)), True
             case "circle":  # its centre, and a point on it
                 radius = ((xs[1] - xs[0]) ** 2 + (ys[1] - ys[0]) ** 2) ** 0.5
-                return ellipse(xs[0], ys[0], radius, radius), False
+                return ellipse_outline(xs[0], ys[0], radius, radius), False
     except (ValueError, IndexError, TypeError, OverflowError):
         pass
     return None, False

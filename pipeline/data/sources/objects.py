@@ -58,17 +58,17 @@ def _shapes(things: Sequence[AnnotatedObject], ids: dict[str, int]) -> tuple[Sha
     return tuple(Shape(ids[thing.name], thing.outline, thing.at) for thing in things)
 
 
-def polygon(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:
+def polygon_outline(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:
     """The outline through points, in pixels."""
     return [[value for point in zip(xs, ys, strict=True) for value in point]]
 
 
-def rectangle(x0: float, y0: float, x1: float, y1: float) -> list[list[float]]:
+def rectangle_outline(x0: float, y0: float, x1: float, y1: float) -> list[list[float]]:
     """The outline of a box between two corners, in pixels."""
     return [[x0, y0, x1, y0, x1, y1, x0, y1]]
 
 
-def ellipse(x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> list[list[float]]:
+def ellipse_outline(x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> list[list[float]]:
     """The outline of an ellipse with its centre and radii in pixels, turned by `angle` (radians)."""
     cos, sin, values = math.cos(angle), math.sin(angle), []
     for corner in range(CORNERS):

@@ -17,11 +17,11 @@ from pipeline.data.sources.listing import ends, images_below
 from pipeline.data.sources.objects import (
     AnnotatedObject,
     AnnotatedRecord,
-    ellipse,
+    ellipse_outline,
     numbers,
     parsed_objects,
-    polygon,
-    rectangle,
+    polygon_outline,
+    rectangle_outline,
 )
 from pipeline.data.sources.records import ParsedSource, SourceRecord, class_name, stem
 from pipeline.data.sources.splits import split_of_path
@@ -161,16 +161,16 @@ def _outline(shape: Mapping[str, Any]) -> tuple[object, bool]:
             case "polygon" | "polyline":
                 xs, ys = numbers(shape["all_points_x"]), numbers(shape["all_points_y"])
                 closed = shape["name"] == "polygon" or (xs[0], ys[0]) == (xs[-1], ys[-1])
-                return (polygon(xs, ys) if closed and len(xs) > 2 else None), False
+                return (polygon_outline(xs, ys) if closed and len(xs) > 2 else None), False
             case "rect":
                 x, y, width, height = numbers([shape[key] for key in ("x", "y", "width", "height")])
-                return rectangle(x, y, x + width, y + height), True
+                return rectangle_outline(x, y, x + width, y + height), True
             case "circle":
                 x, y, radius = numbers([shape[key] for key in ("cx", "cy", "r")])
-                return ellipse(x, y, radius, radius), False
+                return ellipse_outline(x, y, radius, radius), False
             case "ellipse":
                 x, y, rx, ry = numbers([shape[key] for key in ("cx", "cy", "rx", "ry")])
-                return ellipse(x, y, rx, ry, *numbers([shape.get("theta", 0)])), False
+                return ellipse_outline(x, y, rx, ry, *numbers([shape.get("theta", 0)])), False
     except (KeyError, ValueError, IndexError, OverflowError):
         pass
     return None, False
