@@ -16,7 +16,6 @@ from pipeline.data.decode_check import DecodedFiles, WorkingCopies, decode_all
 from pipeline.data.folder_contents import check_contents
 from pipeline.data.images import mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
-from pipeline.data.mask_labels import with_labels_of_masks
 from pipeline.data.mask_problems import mask_problems
 from pipeline.data.mask_store import MaskWriter, mask_writer
 from pipeline.data.mask_survey import DecodedRecord, read_all_masks
@@ -66,8 +65,6 @@ def inspect_folder(
     every record has a split). Records without a split are in `train`.
     """
     parsed = parse_source(source, path, data)
-    if parsed.labels_from_masks and parsed.records:
-        parsed = with_labels_of_masks(path, parsed, data)
     contents = check_contents(path, parsed.records)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
         return _inspection([*parsed.problems, *contents])

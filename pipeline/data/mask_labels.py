@@ -1,119 +1,112 @@
-"""Labels of images that have masks and nothing else: the classes in their masks."""
+"""The classes that masks show, for folders in which nothing else gives the images their labels."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.base.files import safe_join
 from pipeline.base.parallel import parallel_map
-from pipeline.base.problems import Problem, listed
+from pipeline.base.problems import Problem
 from pipeline.data.images import IGNORE
-from pipeline.data.mask_decision import SetOfMasks, Undecided, decide
+from pipeline.data.mask_decision import SetOfMasks, Undecided, as_grey, decide
 from pipeline.data.mask_encoding import MaskEncoding, ids_of_values
-from pipeline.data.mask_survey import unnamed_values
-from pipeline.data.mask_values import MaskValues, count_values, read_raw_mask
-from pipeline.data.names import may_be_class
-from pipeline.data.problem_lists import warn_of
-from pipeline.data.sources.documents import CLASS_LIST
-from pipeline.data.sources.records import ParsedSource, SourceRecord
+from pipeline.data.mask_levels import SetValues, grey_levels, is_binary, shades_of_grey, sum_values
+from pipeline.data.mask_values import MaskValues, colour_of, count_values, read_raw_mask
+from pipeline.data.problem_lists import BadEntry
+from pipeline.formats.palette import Colour
 from pipeline.params import DataParams
 
-ONE_CLASS = "object"  # where masks say where something is, and nothing says what
-MOST_IDS = 64  # larger values are levels of grey, and no ids
-
-MaskedRecord = tuple[SourceRecord, MaskValues]
+HALF = 0.5  # share of the pixels: the value 1 of masks of 1 and 2 is the background
+NUMBERS = 4  # objects in a mask, at least once, where values count them
 
 
-def with_labels_of_masks(folder: Path, parsed: ParsedSource, data: DataParams) -> ParsedSource:
-    """The records with the classes in their masks as labels; without names, the values of masks name them.
+@dataclass(frozen=True)
+class MaskLabels:
+    """The classes that masks show."""
 
-    Images whose masks cannot be read are left out, since nothing says what they show.
+    values: tuple[str, ...]  # what stands for each class in the masks, in the order of the ids from 1
+    ids: tuple[tuple[int, ...] | None, ...]  # of the classes in each mask, rising; None: it cannot be read
+
+
+def labels_in_masks(
+    folder: Path,
+    files: Sequence[str],
+    names: Sequence[str],
+    table: Mapping[Colour, int] | None,
+    data: DataParams,
+) -> MaskLabels:
+    """The classes in the masks `files`, paths relative to `folder`.
+
+    Args:
+        names: of the classes, in the order of their ids; empty: as many as the masks hold.
+        table: ids of colours that have names.
+
+    Raises:
+        BadEntry: the values may mean more than one thing.
     """
-    values = parallel_map(partial(_values, folder, data), parsed.records, description="reading masks")
-    masked = [(r, v) for r, v in zip(parsed.records, values, strict=True) if isinstance(v, MaskValues)]
-    bad = [f"{r.mask} ({v})" for r, v in zip(parsed.records, values, strict=True) if isinstance(v, str)]
-    problems = warn_of(bad, "others", folder, "masks that can be read", "Their images are left out.")
-    if not masked:
-        return replace(parsed, records=(), problems=(*parsed.problems, *problems))
-    found = [value for _, value in masked]
-    names = parsed.names
-    if not names:
-        named = _names_of_values(parsed, found, data)
-        if isinstance(named, Problem):
-            return replace(parsed, records=(), problems=(*parsed.problems, *problems, named))
-        names = named
-        problems.append(_said_of_names(folder, names))
-    decided = _decide(parsed, found, names, data)
-    if isinstance(decided, Undecided) or (decided.own and len(names) > 1):
-        problems.append(
-            unnamed_values(replace(parsed, names=names), decided)
-            if isinstance(decided, Undecided)
-            else _one_value(folder, names)
+    function = partial(_values, folder, data.max_megapixels, data.mask_key)
+    found = parallel_map(function, files, description="reading masks")
+    readable = [values for values in found if values is not None]
+    classes = len(names) or _count(readable, table)
+    objects = tuple(range(1, classes + 1))
+    encoding = decide(SetOfMasks(readable, [()] * len(readable), classes, objects, table), data.masks)
+    if isinstance(encoding, Undecided) or encoding.own:
+        got = encoding.got if isinstance(encoding, Undecided) else f"one value for {classes} classes"
+        advice = (
+            "Name them in colours.txt: `camseg check FOLDER --write-colours` starts it. Or write labels.csv."
         )
-        return replace(parsed, records=(), problems=(*parsed.problems, *problems))
-    records = tuple(replace(r, labels=_labels(decided, v, names)) for r, v in masked)
-    shown = {label for record in records for label in record.labels}
-    classes = tuple(name for name in names if name in shown)
-    return replace(
-        parsed, records=records, names=names, classes=classes, problems=(*parsed.problems, *problems)
-    )
+        raise BadEntry(Problem(folder, "masks whose values have names", got, advice))
+    ids = [None if values is None else _objects(encoding, values) for values in found]
+    return MaskLabels(tuple(_text(encoding, i) for i in objects), tuple(ids))
 
 
-def _values(folder: Path, data: DataParams, record: SourceRecord) -> MaskValues | str:
-    """The values of a mask, or why it cannot be read."""
+def _values(folder: Path, max_megapixels: float, key: str | None, file: str) -> MaskValues | None:
+    """The values of a mask; None for one that cannot be read."""
     try:
-        file = safe_join(folder, str(record.mask))
-        return count_values(read_raw_mask(file, data.max_megapixels, data.mask_key))
-    except (ValueError, OSError, MemoryError) as error:
-        return str(error).removeprefix(f"{folder / str(record.mask)}: ").rstrip(".")
+        return count_values(read_raw_mask(safe_join(folder, file), max_megapixels, key))
+    except (ValueError, OSError, MemoryError):
+        return None
 
 
-def _decide(
-    parsed: ParsedSource, found: Sequence[MaskValues], names: Sequence[str], data: DataParams
-) -> MaskEncoding | Undecided:
-    objects = tuple(i for i, name in enumerate(names, 1) if may_be_class(name))
-    labels = [objects if len(objects) == 1 else ()] * len(found)
-    return decide(SetOfMasks(found, labels, len(names), objects, parsed.colours), data.masks)
+def _count(files: Sequence[MaskValues], table: Mapping[Colour, int] | None) -> int:
+    """How many classes masks hold; 1 where their values count objects or are colours without a name."""
+    if table:
+        return max((i for i in table.values() if i != IGNORE), default=1)
+    coloured = [f for f in files if f.coloured]
+    if coloured and not shades_of_grey(sum_values(coloured)):
+        return 1  # black and a colour; others are asked for
+    files = [as_grey(f) if f.coloured else f for f in files]
+    found = sum_values(files)
+    values = set(found.values.tolist()) - {0}
+    if len(values) < 2 or is_binary(found) or _count_objects(files, found):
+        return 1
+    values -= {IGNORE} if max(values - {IGNORE}) <= len(values) else set()
+    if values == {1, 2} and found.share(0) == 0 and found.share(1) >= HALF:
+        return 1
+    return max(values) if max(values) <= len(values) else len(set(grey_levels(found, len(values))) - {0})
 
 
-def _names_of_values(
-    parsed: ParsedSource, found: Sequence[MaskValues], data: DataParams
-) -> tuple[str, ...] | Problem:
-    """One name where the masks show one class, else the ids as names; a problem for other values."""
-    decided = _decide(parsed, found, (ONE_CLASS,), data)
-    grey = {int(value) for mask in found if not mask.coloured for value in mask.values}
-    coloured = any(mask.coloured for mask in found)
-    if isinstance(decided, MaskEncoding):
-        known = coloured or decided.kind != "ids" or grey <= {*decided.grey.values, IGNORE}
-        if known:
-            return (ONE_CLASS,)
-    ids = grey - {0, IGNORE}
-    if not coloured and ids and max(ids) <= MOST_IDS and min(ids) > 0:
-        return tuple(str(i) for i in range(1, max(ids) + 1))
-    if isinstance(decided, Undecided):
-        return unnamed_values(parsed, decided)
-    got = f"the values {listed(sorted(grey))}"
-    advice = f"Write the names of the classes to {CLASS_LIST}, in the order of their ids."
-    return Problem(parsed.masks, "masks whose values mean classes", got, advice)
+def _count_objects(files: Sequence[MaskValues], found: SetValues) -> bool:
+    """Whether most masks hold 0, 1, 2, ... without a gap, of many and of different lengths."""
+    drawn = [f.values[f.values > 0] for f in files if f.values.max() > 0]
+    counted = sum(len(values) == values.max() for values in drawn)
+    lengths = {len(values) for values in drawn}
+    together = found.share(0) > 0 and counted > 0.8 * len(drawn)
+    return bool(together and len(lengths) > 1 and max(lengths) >= NUMBERS)
 
 
-def _said_of_names(folder: Path, names: Sequence[str]) -> Problem:
-    """The warning on names that nobody gave."""
-    if names == (ONE_CLASS,):
-        advice = f"What the masks show is one class, {ONE_CLASS!r}; --rename {ONE_CLASS}=NAME names it."
-    else:
-        advice = "Their ids are their names. Write the names to this file, one per line, from id 1 on."
-    return Problem(folder / CLASS_LIST, "the names of the classes", "no such file", advice, fatal=False)
+def _objects(encoding: MaskEncoding, values: MaskValues) -> tuple[int, ...]:
+    ids = np.unique(ids_of_values(encoding, values, IGNORE))
+    return tuple(int(i) for i in ids if 0 < i < IGNORE)
 
 
-def _one_value(folder: Path, names: Sequence[str]) -> Problem:
-    advice = "Give one class, or labels beside the masks (labels.csv)."
-    expected = f"masks that tell the classes {listed(names)} apart"
-    return Problem(folder, expected, "one value for all objects", advice)
-
-
-def _labels(encoding: MaskEncoding, found: MaskValues, names: Sequence[str]) -> tuple[str, ...]:
-    """The names of the classes in a mask."""
-    ids = {int(i) for i in ids_of_values(encoding, found, IGNORE)}
-    return tuple(name for i, name in enumerate(names, 1) if i in ids and may_be_class(name))
+def _text(encoding: MaskEncoding, i: int) -> str:
+    """The value that stands for an id: `255`, or `200,40,40`."""
+    for value, other in zip(encoding.colours.values, encoding.colours.ids, strict=True):
+        if other == i:
+            return ",".join(map(str, colour_of(value)))
+    levels = zip(encoding.grey.values, encoding.grey.ids, strict=True)
+    return next((str(value) for value, other in levels if other == i), "")

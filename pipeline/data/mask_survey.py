@@ -32,12 +32,12 @@ def read_all_masks(
     """The reader with the encoding of the masks, what is in them, and an error where they are undecided."""
     decided = _decide_encoding(reader, parsed, decoded, mapping, setting)
     if isinstance(decided, Undecided):
-        return reader, list(decoded), [unnamed_values(parsed, decided)]
+        return reader, list(decoded), [_unnamed(parsed, decided)]
     contents = _read_ids(decided, decoded)
     return decided, [(record, content) for (record, _), content in zip(decoded, contents, strict=True)], []
 
 
-def unnamed_values(parsed: ParsedSource, undecided: Undecided) -> Problem:
+def _unnamed(parsed: ParsedSource, undecided: Undecided) -> Problem:
     """The error of masks that may mean more than one thing."""
     expected = f"masks whose values mean the classes {listed(parsed.names)}"
     advice = (

@@ -346,6 +346,15 @@ def test_what_camseg_exports_can_be_read(tmp_path: Path) -> None:
     assert not any("crowds" in line for line in inspection.warnings)
 
 
+@pytest.mark.parametrize("content", ["", "[]", '[{"annotations": [], "data": {"image": "0.jpg"}}]', "3", "{"])
+def test_json_without_an_object_of_lists_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(content)
+    inspection = read(tmp_path, document())
+    assert detect_source(tmp_path) == "coco"
+    assert of_images(inspection) == RIGHT
+    assert any("1 others: a.json. They are left out" in line for line in inspection.warnings)
+
+
 def test_json_of_something_else_makes_no_coco_folder(tmp_path: Path) -> None:
     add_images(tmp_path, "cat/1.jpg", "dog/1.jpg")
     write_json(tmp_path / "dataset-metadata.json", {"title": "cats"})

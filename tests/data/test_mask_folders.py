@@ -94,16 +94,16 @@ def test_tiles_of_ids_with_and_without_names(tmp_path: Path) -> None:
         add_images(folder, *(f"Tile {tile}/images/{i}.jpg" for i in range(6)))
         for i in range(6):
             ids = np.zeros(SIZE, np.uint8)
-            ids[:, :4], ids[0, 0] = (2 * i) % 6, 5
+            ids[:, :4], ids[0, 0] = i % 5, 5
             write_image_file(folder / f"Tile {tile}/masks/{i}.png", ids)
     assert detect_source(folder) == "masks"
     inspection = inspect("masks", folder)
-    assert labels(inspection)["Tile 1/images/1"] == ("2", "5")
+    assert labels(inspection)["Tile 1/images/2"] == ("2", "5")
     assert any("classes.txt: expected the names of the classes" in line for line in inspection.warnings)
     (folder / "classes.txt").write_text("background\na\nwater\nb\nroad\nhouse\n")
-    assert labels(inspect("masks", folder))["Tile 2/images/1"] == ("water", "house")
+    assert labels(inspect("masks", folder))["Tile 2/images/2"] == ("water", "house")
     by_params = inspect("masks", folder, rename={"water": "lake"})
-    assert labels(by_params)["Tile 2/images/1"] == ("lake", "house")
+    assert labels(by_params)["Tile 2/images/2"] == ("lake", "house")
 
 
 def test_colours_are_asked_for_their_names(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_splits_and_what_is_left_out(tmp_path: Path) -> None:
     said = "\n".join(inspection.warnings)
     assert "1 without one: test/images/1.jpg. They are left out" in said
     assert "1 others: val/masks/gone.png" in said
-    assert "1 others: val/masks/3.png (cannot be read" in said
+    assert "1 others: val/masks/3.png. Their images are left out" in said
 
 
 def test_folders_of_classes_with_masks_beside_the_images(tmp_path: Path) -> None:

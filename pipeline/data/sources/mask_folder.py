@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.base.problems import Location, Problem, listed
+from pipeline.data.mask_labels import labels_in_masks
 from pipeline.data.names import after_background, may_be_class
-from pipeline.data.problem_lists import collected, warn_of
+from pipeline.data.problem_lists import BadEntry, collected, warn_of
 from pipeline.data.sources.documents import CLASS_LIST, listed_classes
 from pipeline.data.sources.folder_names import is_image_folder, is_kind_of_file
 from pipeline.data.sources.listing import images_below
@@ -15,29 +16,52 @@ from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
 from pipeline.data.sources.splits import split_of, split_of_path
 from pipeline.params import DataParams
 
+ONE_CLASS = "object"  # where masks say where something is, and nothing says what
+
 
 def read_folder(folder: Path, data: DataParams) -> ParsedSource:
-    """A record for each image with a mask, without labels: these are known when the masks are decoded.
+    """A record for each image with a mask that can be read; labels are the classes in the mask.
 
     The names of the classes are the lines of classes.txt, else the names of a table of colours, else
     `data.classes`. Without all of them, the values of the masks name the classes.
     """
     problems: list[Problem] = []
     pairs = pair_masks(images_below(folder, problems, more=ARRAYS))
-    named = _names_of_samples(list(pairs.masks))
-    records = [
-        SourceRecord(named[image], image, (), Location(folder / mask), split_of_path(image), mask=mask)
-        for image, mask in sorted(pairs.masks.items())
-    ]
     names = _names(folder, data, problems)
     colours = read_colours(folder, names, problems)
-    if not records:
+    images = sorted(pairs.masks)
+    if not images:
         advice = "Put images in images/ and their masks, with the same stems, in masks/."
-        problems.append(Problem(folder, "images with masks", "none", advice))
+        raise BadEntry(Problem(folder, "images with masks", "none", advice))
+    found = labels_in_masks(folder, [pairs.masks[image] for image in images], names, colours, data)
+    if not names:
+        names = (ONE_CLASS,) if len(found.values) == 1 else found.values
+        problems.append(_said_of_names(folder, names))
+    named = _names_of_samples(images)
+    records, bad = [], []
+    for image, ids in zip(images, found.ids, strict=True):
+        mask = pairs.masks[image]
+        if ids is None:
+            bad.append(mask)
+            continue
+        labels = tuple(names[i - 1] for i in ids if i <= len(names) and may_be_class(names[i - 1]))
+        split = split_of_path(image)
+        records.append(SourceRecord(named[image], image, labels, Location(folder / mask), split, mask=mask))
+    advice = "Their images are left out: nothing says what they show."
+    problems += warn_of(bad, "others", folder, "masks that can be read", advice)
     problems += _left_over(folder, pairs)
-    return ParsedSource(
-        folder, tuple(records), names, names, tuple(problems), folder, colours, labels_from_masks=True
-    )
+    shown = {label for record in records for label in record.labels}
+    classes = tuple(name for name in names if name in shown)
+    return ParsedSource(folder, tuple(records), names, classes, tuple(problems), folder, colours)
+
+
+def _said_of_names(folder: Path, names: Sequence[str]) -> Problem:
+    """The warning on names that nobody gave."""
+    if len(names) == 1:
+        advice = f"What the masks show is one class, {ONE_CLASS!r}; --rename {ONE_CLASS}=NAME names it."
+    else:
+        advice = "Their values are their names. Write the names to this file, one per line, from id 1 on."
+    return Problem(folder / CLASS_LIST, "the names of the classes", "no such file", advice, fatal=False)
 
 
 def _names_of_samples(images: Sequence[str]) -> dict[str, str]:

@@ -61,7 +61,6 @@ class ParsedSource:
     problems: tuple[Problem, ...] = ()
     masks: Path = Path("masks")  # folder of the masks, for messages
     colours: Mapping[Colour, int] | None = None  # ids of RGB masks
-    labels_from_masks: bool = False  # the records have no labels: they are the classes in their masks
 
 
 def class_name(text: str) -> str:
