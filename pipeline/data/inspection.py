@@ -13,6 +13,7 @@ from pipeline.base.problems import Problem
 from pipeline.data.background import background_problems, without_background
 from pipeline.data.classes import leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import DecodedFiles, WorkingCopies, decode_all
+from pipeline.data.folder_contents import check_contents
 from pipeline.data.groups import count_groups, group_problems, with_groups
 from pipeline.data.images import mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
@@ -67,8 +68,10 @@ def inspect_folder(
     every record has a split). Records without a split are in `train`.
     """
     parsed = parse_source(source, path, data)
+    contents = check_contents(path, parsed.records)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
-        return _inspection(parsed.problems)
+        survey = MaskSurvey(unnamed=parsed.unnamed)
+        return replace(_inspection([*parsed.problems, *contents]), survey=survey)
     mapping, records, class_problems = leave_out_unseen(parsed, data)
     records = with_groups(as_on_disk(path, records), data.group_by)
     reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels, data.mask_key)
@@ -80,6 +83,7 @@ def inspect_folder(
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
     problems = [
         *parsed.problems,
+        *contents,
         *class_problems,
         *unknown_labels(parsed, mapping),
         *split_problems,

@@ -23,12 +23,21 @@ HALF = 0.5  # share of the pixels: the value 1 of masks of 1 and 2 is the backgr
 NUMBERS = 4  # objects in a mask, at least once, where values count them
 
 
+class UnnamedColours(BadEntry):
+    """Masks whose colours, or values, need names."""
+
+    def __init__(self, problem: Problem, encoding: MaskEncoding | Undecided) -> None:
+        super().__init__(problem)
+        levels, shares = (encoding.levels, encoding.shares) if isinstance(encoding, Undecided) else ((), ())
+        self.unnamed = tuple(zip(levels, shares, strict=True))
+
+
 @dataclass(frozen=True)
 class MaskLabels:
     """The classes that masks show."""
 
     values: tuple[str, ...]  # what stands for each class in the masks, in the order of the ids from 1
-    ids: tuple[tuple[int, ...], ...]  # of the classes in each mask, rising; none of one that cannot be read
+    ids: tuple[tuple[int, ...] | None, ...]  # of the classes in each mask, rising; None: it cannot be read
 
 
 def labels_in_masks(
@@ -58,13 +67,13 @@ def labels_in_masks(
         advice = (
             "Name them in colours.txt: `camseg check FOLDER --write-colours` starts it. Or write labels.csv."
         )
-        raise BadEntry(Problem(folder, "masks whose values have names", got, advice))
-    ids = [() if values is None else _objects(encoding, values) for values in found]
+        raise UnnamedColours(Problem(folder, "masks whose values have names", got, advice), encoding)
+    ids = [None if values is None else _objects(encoding, values) for values in found]
     return MaskLabels(tuple(_text(encoding, i) for i in objects), tuple(ids))
 
 
 def _values(folder: Path, max_megapixels: float, key: str | None, file: str) -> MaskValues | None:
-    """The values of a mask; None for one that cannot be read, which the check of all files names."""
+    """The values of a mask; None for one that cannot be read."""
     try:
         return count_values(read_raw_mask(safe_join(folder, file), max_megapixels, key))
     except (ValueError, OSError, MemoryError):

@@ -34,7 +34,9 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Scales = Annotated[Many[Annotated[float, Field(gt=0, le=8)]], Field(min_length=1)]
 HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
-Source = Literal["csv", "imagefolder", "coco", "voc", "labelstudio", "cvat"]  # kinds of folders
+Source = Literal[  # kinds of folders
+    "csv", "imagefolder", "coco", "voc", "labelstudio", "cvat", "yolo", "labelme", "via", "mvtec", "masks"
+]  # fmt: skip
 
 
 class Section(BaseModel):

@@ -28,7 +28,7 @@ def make_classes(folder: Path, *names: str) -> str:
 
 
 def make_many_categories(folder: Path, count: int) -> str:
-    """COCO outlines: every other category in each image; the fourth and the seventh have a place of their own."""
+    """COCO outlines: every other category in each image; the fourth and the seventh have their own place."""
     add_images(folder / "images", *(f"{i}.jpg" for i in range(COUNT)))
     squares = [[[1, 1, 4, 1, 4, 4, 1, 4]], [[5, 1, 7, 1, 7, 4, 5, 4]]]
     document = {

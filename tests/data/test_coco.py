@@ -13,8 +13,8 @@ from pipeline.data.corrections.read import read_corrections
 from pipeline.data.images import read_mask, write_mask
 from pipeline.data.inspection import Inspection, write_ground_truth
 from pipeline.data.manifest import Split
+from pipeline.data.sources.detect import detect_source
 from pipeline.data.sources.identifiers import Identifiers, whole_number
-from pipeline.data.sources.parse import detect_source
 from pipeline.export.coco import export_coco
 from pipeline.export.items import ExportItem
 from tests.data.folders import SIZE, add_images, inspect, labels, samples, write_json

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from pipeline.base import files
 from pipeline.data.inspection import Inspection, write_ground_truth
-from pipeline.data.sources.parse import detect_source
+from pipeline.data.sources.detect import detect_source
 from pipeline.params import Source
 from tests.data.folders import inspect, make_coco, make_voc, write_list
 from tests.data.test_sources import CVAT, VOC, add_images, make_labelstudio
