@@ -11,6 +11,7 @@ from pipeline.base.sizes import working_size
 from pipeline.commands.overview import images_per_class
 from pipeline.data.duplicates import near_duplicates
 from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.names import NO_LABEL, may_mean_nothing
 
 SHOWN = 5  # pairs
 ALIKE = ("across the splits, which makes scores too good", "within a split", "and have other labels")
@@ -29,6 +30,7 @@ def advise(manifest: Manifest, hashes: Mapping[str, int], long_side: int, output
     sentences = [
         *_duplicates(manifest, hashes),
         *_spellings(manifest),
+        *_nothing(manifest),
         *_small(manifest, long_side, output_stride),
         *_uneven(manifest),
     ]
@@ -85,6 +87,17 @@ def _spellings(manifest: Manifest) -> Iterator[str]:
             yield (
                 f"{one!r} ({counts[i]} images) and {other!r} ({counts[j]}) are spelt alike: "
                 "data.rename makes them one class"
+            )
+
+
+def _nothing(manifest: Manifest) -> Iterator[str]:
+    """Classes that may be the images without anything of interest: as a class, they would get masks."""
+    counts = np.sum(list(images_per_class(manifest).values()), axis=0)
+    for name, count in zip(manifest.classes, counts, strict=True):
+        if may_mean_nothing(name):
+            yield (
+                f"{name!r} ({count} images) is a class: if it means that nothing is to be found, "
+                f"data.rename {{{name}: {NO_LABEL}}} makes it no label"
             )
 
 

@@ -1,6 +1,7 @@
 """The classes of a data set, as the parameters pick, order, rename, merge or leave them out."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.problems import Problem, listed
 from pipeline.data.images import IGNORE
+from pipeline.data.names import means_background, means_ignore
 from pipeline.data.problem_lists import problem_at, warn_of
 from pipeline.data.sources.documents import CLASS_LIST
 from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of
@@ -24,6 +26,8 @@ class ClassMapping:
     targets: dict[str, str | None]  # name of the source -> class; None: left out
     names: tuple[str, ...]  # of the source, in the order of the ids of its masks
     unknown: frozenset[str]  # labels that are no class and no name of the source: misspelt, most likely
+    background: frozenset[str] = frozenset()  # names that are no label: 0 in masks
+    ignored: frozenset[str] = frozenset()  # names of pixels that belong to no class
 
     def table(self) -> NDArray[np.uint8]:
         """The new id of each id of the source's masks, uint8 (256,): 255 for names that are left out."""
@@ -31,27 +35,37 @@ class ClassMapping:
         table[0] = 0
         for i, name in enumerate(self.names[: IGNORE - 1], 1):
             target = self.targets[name]
-            table[i] = IGNORE if target is None else self.classes.index(target) + 1
+            if target is not None:
+                table[i] = self.classes.index(target) + 1
+            elif name in self.background:
+                table[i] = 0
         return table
 
 
 def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[ClassMapping, list[Problem]]:
     """The classes of `data.classes`, else all names of the source after `data.rename`.
 
-    A name that is renamed to nothing, or to no class, is left out.
+    A name that is renamed to nothing, or to no class, is left out. Names of the background and of pixels that
+    do not count are no classes, unless `data.classes` lists them.
     """
-    used = [target for name in parsed.classes if (target := data.rename.get(name, name))]
-    classes = data.classes if data.classes is not None else tuple(dict.fromkeys(used))
     labels = labels_of(parsed.records)
+    targets = {name: data.rename.get(name, name) for name in (*parsed.names, *parsed.classes, *labels)}
+    listed_names = data.classes or ()
+    background = frozenset(
+        n for n, t in targets.items() if t and t not in listed_names and means_background(t)
+    )
+    ignored = frozenset(n for n, t in targets.items() if t and t not in listed_names and means_ignore(t))
+    used = [t for name in parsed.classes if (t := targets[name]) and name not in background | ignored]
+    classes = data.classes if data.classes is not None else tuple(dict.fromkeys(used))
     listing = parsed.file.parent / CLASS_LIST
     file = listing if listing.exists() else parsed.file
     file = file if data.classes is None else Path("params.yaml")
     problems = _check_classes(file, classes, data.classes or parsed.classes)
     problems += _check_rename(sorted({*parsed.names, *labels}), data)
-    targets = {name: data.rename.get(name, name) for name in (*parsed.names, *labels)}
     kept = {name: target if target in classes else None for name, target in targets.items()}
-    unknown = frozenset(labels) - {*parsed.names, *classes, *data.rename}
-    return ClassMapping(classes, kept, parsed.names, unknown), problems
+    unknown = frozenset(labels) - {*parsed.names, *classes, *data.rename} - background - ignored
+    problems += _meanings(parsed, background - set(data.rename), ignored - set(data.rename))
+    return ClassMapping(classes, kept, parsed.names, unknown, background, ignored), problems
 
 
 def unknown_labels(parsed: ParsedSource, mapping: ClassMapping) -> list[Problem]:
@@ -71,19 +85,40 @@ def unknown_labels(parsed: ParsedSource, mapping: ClassMapping) -> list[Problem]
 
 
 def with_classes(parsed: ParsedSource, mapping: ClassMapping) -> tuple[list[SourceRecord], list[Problem]]:
-    """The records with classes as labels, without the images that show nothing but left-out classes."""
+    """The records with classes as labels, without the images that show nothing but left-out classes.
+
+    Outlines of the background are no outlines: where they lie over an object, they must not hide it.
+    """
     records, dropped = [], []
+    no_outlines = {i for i, name in enumerate(mapping.names, 1) if name in mapping.background}
     for record in parsed.records:
+        mask = record.mask
+        if isinstance(mask, tuple) and no_outlines:
+            mask = tuple(shape for shape in mask if shape.class_id not in no_outlines)
         targets = [mapping.targets[label] for label in record.labels]
         labels = tuple(dict.fromkeys(target for target in targets if target is not None))
+        # Where outlines say which pixels do not count, the others are background.
+        meant = mapping.background | (mapping.ignored if isinstance(mask, tuple) else frozenset())
+        shown = record.more or not meant.issuperset(record.labels)
         # A record with an unknown label is an error already.
-        if labels or not (record.labels or record.more) or mapping.unknown & set(record.labels):
-            records.append(replace(record, labels=labels))
+        if labels or not shown or mapping.unknown & set(record.labels):
+            records.append(replace(record, labels=labels, mask=mask))
         else:
             dropped.append(record.name)
     expected = "a chosen class in each image that has labels"
     advice = "They are left out, since they show other things than background."
     return records, warn_of(dropped, "without one", parsed.file, expected, advice)
+
+
+def _meanings(parsed: ParsedSource, background: Set[str], ignored: Set[str]) -> list[Problem]:
+    """Warnings that count the labels that are no classes because of what their names say."""
+    counts = Counter(label for record in parsed.records for label in record.labels)
+    advice = "If it is a class, give it another name in data.rename, or list it in data.classes."
+    return [
+        Problem(parsed.file, "names of classes", f"{listed(named)}: {meaning}", advice, fatal=False)
+        for names, meaning in ((background, "no label"), (ignored, "no class, and 255 in masks"))
+        if (named := [f"{name!r} ({counts[name]} images)" for name in sorted(names) if counts[name]])
+    ]
 
 
 def _check_classes(file: Path, classes: Sequence[str], written: Sequence[str]) -> list[Problem]:

@@ -15,7 +15,6 @@ from pipeline.base.sizes import bounded_size
 from pipeline.data.duplicates import difference_hash
 from pipeline.data.images import (
     IGNORE,
-    ImageError,
     Mask,
     encode_jpeg,
     id_counts,
@@ -59,6 +58,7 @@ class DecodedFiles:
     size: tuple[int, int] = (0, 0)  # of the working copy; without one, of the image
     ids: tuple[int, ...] | None = None  # in the mask, with 0 and 255; None: there is no mask
     tiny: tuple[int, ...] = ()  # ids of a few pixels in the working copy, see `tiny_ids`
+    undrawn: str = ""  # why the outlines of the image make no mask; its labels count
     hash: int = 0  # see `difference_hash`
     problems: tuple[Problem, ...] = ()
 
@@ -82,6 +82,11 @@ def _decode(reader: Reader, copies: WorkingCopies, record: SourceRecord) -> Deco
         return DecodedFiles(problems=(_unreadable(file, "a readable image", error, record),))
     problems: list[Problem] = []
     mask = read_source_mask(reader, record, size, problems)
+    undrawn = ""
+    if isinstance(record.mask, tuple) and problems:  # labels are what counts
+        got = problems[0].got
+        undrawn = got.removeprefix("an error: ") if record.size in (None, size) else f"drawn for {got} pixels"
+        problems = []
     ids = None if mask is None else tuple(np.flatnonzero(id_counts(mask)).tolist())
     tiny = () if mask is None else tiny_ids(mask, copies.max_side)
     unknown = [i for i in ids or () if reader.ids < i < IGNORE]
@@ -92,7 +97,7 @@ def _decode(reader: Reader, copies: WorkingCopies, record: SourceRecord) -> Deco
     small = (image.shape[0], image.shape[1])
     if copies.folder and small != size and not problems:
         write_bytes(copy_path(copies.folder, record.name), encode_jpeg(image))
-    return DecodedFiles(sha256, size, small, ids, tiny, difference_hash(image), tuple(problems))
+    return DecodedFiles(sha256, size, small, ids, tiny, undrawn, difference_hash(image), tuple(problems))
 
 
 def tiny_ids(mask: Mask, max_side: int) -> tuple[int, ...]:
@@ -108,23 +113,26 @@ def read_source_mask(
 ) -> Mask | None:
     """What `source_mask` returns; adds a problem where it fails, or where the mask is not of `size`."""
     file, mask = _mask_file(reader, record), None
-    got = record.size if isinstance(record.mask, tuple) else size
+    got = record.size or size if isinstance(record.mask, tuple) else size
     if got == size:  # else nothing is drawn: the size may be anything
         try:
-            mask = source_mask(reader, record)
+            mask = source_mask(reader, record, size)
         except (ValueError, OSError, MemoryError) as error:
             problems.append(_unreadable(file, f"a mask for {record.name!r}", error, record))
         got = size if mask is None else mask.shape
     if got != size:
         expected = f"the {size[0]} x {size[1]} pixels (height x width) of {record.name!r}"
         advice = "Export the mask at the size of its upright image, without interpolation."
-        text = f"{got[0]} x {got[1]}" if got else "none"
-        problems.append(Problem(file, expected, text, advice, record.location))
+        problems.append(Problem(file, expected, f"{got[0]} x {got[1]}", advice, record.location))
     return mask
 
 
-def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
-    """The mask of `record` with the ids of the source, uint8 (H, W); None if there is none."""
+def source_mask(reader: Reader, record: SourceRecord, size: tuple[int, int]) -> Mask | None:
+    """The mask of `record` with the ids of the source, uint8 (H, W); None if there is none.
+
+    Args:
+        size: of the image, height and width; outlines are drawn at this size.
+    """
     match record.mask:
         case None:
             return None
@@ -132,9 +140,7 @@ def source_mask(reader: Reader, record: SourceRecord) -> Mask | None:
             file = safe_join(reader.folder, name)
             return read_mask(file, reader.colours, reader.max_megapixels) if file.exists() else None
         case shapes:
-            if record.size is None:
-                raise ImageError("expected the height and width of the image, got none")
-            return rasterise(shapes, record.size)
+            return rasterise(shapes, size)
 
 
 def _mask_file(reader: Reader, record: SourceRecord) -> Path:

@@ -81,6 +81,7 @@ def inspect_folder(
         *_unseen_classes(parsed.file, records, mapping.classes, splits),
         *with_likely_names(path, file_problems),
         *_surprising_masks(parsed, decoded, mapping),
+        *_undrawn(parsed, decoded),
         *_tiny_objects(parsed, decoded, mapping, data.max_side),
     ]
     if any(problem.fatal for problem in problems):
@@ -120,7 +121,7 @@ def _write_block(
 def _ground_truth_png(
     reader: Reader, table: NDArray[np.uint8], sample: Sample, record: SourceRecord
 ) -> bytes:
-    mask = source_mask(reader, record)
+    mask = source_mask(reader, record, sample.original_size)
     if mask is None:
         raise FileNotFoundError(f"{record.mask}: the mask is gone since it was read")
     return mask_png(resize_mask(table[mask], (sample.height, sample.width)))
@@ -189,6 +190,14 @@ def _surprising_masks(
     expected = "masks with the classes of their labels only"
     advice = "Check that the ids are in the order of the classes; scores use the masks as they are."
     return warn_of(names, "with others", parsed.masks, expected, advice)
+
+
+def _undrawn(parsed: ParsedSource, decoded: Sequence[DecodedRecord]) -> list[Problem]:
+    """A warning on images whose outlines make no mask."""
+    names = [f"{record.name} ({files.undrawn})" for record, files in decoded if files.undrawn]
+    expected = "outlines that can be drawn in their image"
+    advice = "These images have no mask; their labels count."
+    return warn_of(names, "images with others", parsed.file, expected, advice)
 
 
 def _tiny_objects(

@@ -5,6 +5,7 @@ reads out of bounds where run lengths are malformed.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,18 @@ from pycocotools import mask as cocotools
 
 from pipeline.errors import UserError
 
+STEPS = 50  # pixels that take as long to lay out as a pixel's length of a boundary takes to follow
 MOST_TURNS = 200  # lengths of a boundary in sides of the image; longer ones are no outline
+
+
+@dataclass(frozen=True)
+class Region:
+    """The pixels of an outline in its bounding box, and where the box lies in the image."""
+
+    top: int  # row of the image
+    left: int  # column
+    pixels: NDArray[np.bool_]  # (h, w); empty if the outline holds no pixel
+    work: int  # what it took to draw, in pixels
 
 
 class OutlineError(UserError):
@@ -31,8 +43,8 @@ def bounding_box(rle: dict[str, Any]) -> list[int]:
     return [int(value) for value in cocotools.toBbox(rle)]
 
 
-def decode_runs(counts: object, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixels, bool (H, W), of runs of outside and inside in turn, column after column.
+def draw_runs(counts: object, size: tuple[int, int]) -> Region:
+    """The pixels of runs of outside and inside in turn, column after column, of an image of size (H, W).
 
     Args:
         counts: run lengths as a list, or as COCO's compressed text.
@@ -45,8 +57,23 @@ def decode_runs(counts: object, size: tuple[int, int]) -> NDArray[np.bool_]:
     runs = np.array(lengths, np.int64)
     if runs.sum() != height * width:
         raise OutlineError(f"expected run lengths that add up to {height * width}, got {runs.sum()}")
-    pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return pixels.reshape(width, height).T
+    return _region_of_runs(runs, height)
+
+
+def _region_of_runs(runs: NDArray[np.int64], height: int) -> Region:
+    """The region of valid runs. Only the columns that it covers are laid out."""
+    inside = 2 * np.flatnonzero(runs[1::2]) + 1
+    if not inside.size:
+        return Region(0, 0, np.zeros((0, 0), bool), runs.size)
+    first, last = inside[0], inside[-1]
+    start = int(runs[:first].sum())
+    end = start + int(runs[first : last + 1].sum())
+    left, right = start // height, -(-end // height)
+    lengths = np.concatenate([[start - left * height], runs[first : last + 1], [right * height - end]])
+    columns = np.repeat(np.arange(lengths.size) % 2 == 1, lengths).reshape(right - left, height)
+    rows = np.flatnonzero(columns.any(axis=0))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    return Region(top, left, columns[:, top:bottom].T, columns.size + runs.size)
 
 
 def read_counts(text: object) -> list[int]:
@@ -73,17 +100,24 @@ def read_counts(text: object) -> list[int]:
     return counts
 
 
-def draw_polygons(polygons: Sequence[object], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixels, bool (H, W), that are in at least one of the polygons [x, y, x, y, ...]."""
-    for polygon in polygons:
-        _check_polygon(polygon, size)
-    union = cocotools.merge(cocotools.frPyObjects(list(polygons), *size))
-    # Not by cocotools.decode, which warns about its own use of numpy.
-    return decode_runs(union["counts"].decode(), size)
+def draw_polygons(polygons: Sequence[object], size: tuple[int, int]) -> Region:
+    """The pixels of an image of size (H, W) that are in at least one of the polygons [x, y, x, y, ...].
+
+    Of several polygons, those of fewer than three corners hold no pixel.
+    """
+    large = [polygon for polygon in polygons if not isinstance(polygon, list) or len(polygon) >= 6]
+    steps = sum(_check_polygon(polygon, size) for polygon in large)
+    if not large:
+        raise OutlineError("expected a polygon of three corners or more, got none")
+    union = cocotools.merge(cocotools.frPyObjects(large, *size))
+    # Not by cocotools.decode, which lays out the whole image.
+    region = _region_of_runs(np.array(read_counts(union["counts"].decode()), np.int64), size[0])
+    return replace(region, work=region.work + int(steps) * STEPS)
 
 
-def _check_polygon(polygon: object, size: tuple[int, int]) -> None:
-    if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
+def _check_polygon(polygon: object, size: tuple[int, int]) -> float:
+    """The length of a polygon, in pixels."""
+    if not isinstance(polygon, list) or len(polygon) % 2:
         raise OutlineError("expected a polygon of three corners or more [x, y, x, y, x, y], got another list")
     side = max(size)
     if not all(type(value) in (int, float) and abs(value) <= 2 * side for value in polygon):  # NaN neither
@@ -93,3 +127,4 @@ def _check_polygon(polygon: object, size: tuple[int, int]) -> None:
     length = np.abs(np.diff(corners, axis=0, append=corners[:1])).max(axis=1).sum()
     if length > MOST_TURNS * (side + 10):
         raise OutlineError(f"expected an outline, got a line of {length:.0f} pixels")
+    return float(length)

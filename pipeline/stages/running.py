@@ -37,6 +37,8 @@ def stage(name: str) -> Iterator[None]:
     try:
         with stage_lock(name):
             yield
+        seconds = round(time.perf_counter() - start, 1)
+        write_json(paths.SECONDS / f"{name}.json", {"seconds": seconds})
     except (UserError, OSError) as error:
         _log(f"{name}: failed: {error}")
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -49,8 +51,6 @@ def stage(name: str) -> Iterator[None]:
             raise
         _log(f"{name}: failed: {error}\n  {ADVICE}")
         raise SystemExit(1) from error
-    seconds = round(time.perf_counter() - start, 1)
-    write_json(paths.SECONDS / f"{name}.json", {"seconds": seconds})
     _log(f"{name}: done in {seconds} s")
 
 

@@ -156,6 +156,14 @@ def test_spellings() -> None:
     assert "'Boat' (1 images) and 'boat' (1)" in advice(("Boat", "boat"), sample("a", (0, 1)))[0]
 
 
+def test_classes_that_may_mean_that_nothing_is_to_be_found() -> None:
+    sentences = advice(("crack", "good"), sample("a", (0,)), sample("b", (1,)), sample("c", (1,)))
+    assert sentences == [
+        "'good' (2 images) is a class: if it means that nothing is to be found, "
+        "data.rename {good: background} makes it no label"
+    ]
+
+
 def test_sizes() -> None:
     sentences = advice(
         ("cat",), sample("a", (0,), size=(30, 128)), sample("b", (0,), size=(31, 31)), sample("c", (0,))

@@ -101,7 +101,7 @@ def test_all_annotations_without_an_image_are_counted(tmp_path: Path) -> None:
         "annotations": [{"image_id": i, "category_id": 1} for i in (1, 8, 9)] + [{"image_id": 1}],
     }
     (tmp_path / "instances.json").write_text(json.dumps(document))
-    parsed = coco.read_folder(tmp_path)
+    parsed = coco.read_folder(tmp_path, data_params())
     assert [record.labels for record in parsed.records] == [("cat",)]
     messages = [str(problem) for problem in parsed.problems]
     for part in ("images[1]", "categories[1]", "annotations[3]", "others: 8, 9", "images[2]"):

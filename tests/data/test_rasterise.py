@@ -62,12 +62,17 @@ def test_what_cannot_be_drawn_is_named(outline: Any, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_too_many_outlines_are_refused_before_they_are_drawn() -> None:
+def test_outlines_that_take_minutes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [[0, 0, 400, 0, 400, 300, 0, 300]]
+    monkeypatch.setattr("pipeline.data.rasterise.MOST_WORK", 10 * 300 * 400)
+    rasterise([Shape(1, whole, "a")], (300, 400))
     with pytest.raises(OutlineError, match="got 300000 outlines"):
-        rasterise([Shape(1, [[]] * 300_000, "a")], (300, 400))
+        rasterise([Shape(1, whole, "a")] * 300_000, (300, 400))
 
 
 @given(outline=ANYTHING)
 def test_anything_is_drawn_or_refused(outline: Any) -> None:
     with suppress(OutlineError, BrushError):
-        assert rasterise_outline(outline, (3, 4)).shape == (3, 4)
+        height, width = rasterise_outline(outline, (3, 4)).pixels.shape
+        assert height <= 3
+        assert width <= 4

@@ -189,10 +189,8 @@ def test_coco_files_of_splits(tmp_path: Path) -> None:
 def test_everything_wrong_with_coco_is_listed_at_once(tmp_path: Path) -> None:
     document = make_coco(tmp_path)
     document["images"][0]["file_name"] = "../outside.jpg"
-    document["images"][1]["height"] = 7
     document["images"].append({"id": 20, "file_name": "gone.jpg", "height": 6, "width": 8})
     document["images"].append({"id": 21})
-    document["annotations"][3]["segmentation"]["counts"] = [1, 2]
     document["annotations"].append({"image_id": 13, "category_id": 99})
     document["annotations"].append({"image_id": 77, "category_id": 17})
     write_json(tmp_path / "annotations" / "instances.json", document)
@@ -200,15 +198,13 @@ def test_everything_wrong_with_coco_is_listed_at_once(tmp_path: Path) -> None:
     errors = [line for line in inspect("coco", tmp_path).errors if "a split val" not in line]
     for parts in (
         ("instances.json, images[0]: ", "'../outside.jpg'"),
-        ("instances.json, images[1]: ", "the 6 x 8 pixels (height x width)", "got 7 x 8"),
         ("gone.jpg (instances.json, images[4])", "no such file"),
         ("instances.json, images[5]: ", "id and file_name"),
-        ("instances.json, images[2]: ", "annotations[3]: expected run lengths that add up to 48, got 3"),
         ("instances.json, annotations[4]: ", "a category_id of the categories, got 99"),
         ("instances.json: ", "annotations of its images, got 1 others: 77"),
     ):
         assert any(all(part in line for part in parts) for line in errors), (parts, errors)
-    assert len(errors) == 7
+    assert len(errors) == 5
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,20 @@ def test_a_full_disk_is_told_with_the_file_and_that_the_stage_goes_on(
     assert "Make room and run the same command again: the stage goes on with what it has" in output
 
 
+def test_a_disk_that_is_full_at_the_very_end_is_told_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(_: Path, _value: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pipeline.stages.running.write_json", write)
+    with pytest.raises(SystemExit), stage("test"):
+        pass
+    output = capsys.readouterr().err
+    assert "Make room" in output
+    assert "done in" not in output
+
+
 def test_a_second_run_of_a_stage_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,10 +10,10 @@ from pipeline.base.problems import Problem, listed
 from pipeline.data.decode_check import Reader, read_source_mask
 from pipeline.data.images import IGNORE, Mask, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.names import means_background, means_ignore
 from pipeline.data.problem_lists import BadEntry, as_messages, collected, problem_at
 from pipeline.data.sources.listing import ends, locate
-from pipeline.data.sources.mask_colours import VOID
-from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, stem
+from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
 
 UNKNOWN = -1
 
@@ -70,10 +70,7 @@ def _read_mask(reader: Reader, record: SourceRecord, sample: Sample, problems: l
         expected, advice = f"a mask for {sample.name!r}", "Draw it, or take the image out."
         problems.append(problem_at(record.location, expected, "labels only", advice))
         return None
-    size = sample.original_size
-    # Without outlines, all of the image is background, and no size need be said.
-    drawn_size = record.size if record.mask else record.size or size
-    return read_source_mask(reader, replace(record, name=sample.name, size=drawn_size), size, problems)
+    return read_source_mask(reader, replace(record, name=sample.name), sample.original_size, problems)
 
 
 def _table(names: Sequence[str], classes: Sequence[str]) -> Table:
@@ -88,9 +85,9 @@ def _id(name: str, classes: Sequence[str]) -> int:
     """The id of a name; `ignore` gets underscores where a class has that name."""
     if name in classes:
         return classes.index(name) + 1
-    if name in BACKGROUND:
+    if means_background(name):
         return 0
-    return IGNORE if name.rstrip("_") in VOID else UNKNOWN
+    return IGNORE if means_ignore(name) else UNKNOWN
 
 
 def _match(

@@ -7,13 +7,14 @@ from typing import Literal
 
 from pipeline.base.problems import Location, Problem
 from pipeline.data.corrections.labelstudio_results import read_brushes
+from pipeline.data.names import after_background, means_background
 from pipeline.data.problem_lists import BadEntry
 from pipeline.data.sources import coco
 from pipeline.data.sources.documents import listed_classes
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_colours import read_labelmap
 from pipeline.data.sources.parse import head
-from pipeline.data.sources.records import BACKGROUND, ParsedSource, SourceRecord, stem
+from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
 
 Format = Literal["png", "voc", "coco", "cvat", "labelstudio"]
 CVAT_ZIP = "annotations.zip"  # in an export for CVAT
@@ -45,13 +46,13 @@ def read_corrections(path: Path, format: Format, classes: Sequence[str]) -> Pars
         match format:
             case "png":
                 below = path / "masks"
-                return read_pngs(path, below if below.is_dir() else path, listed_classes(path) or classes)
+                return read_pngs(path, below if below.is_dir() else path, _order(path, classes))
             case "voc" | "cvat":
                 masks = _mask_folder(path)
                 if masks is None:
                     advice = "Give the folder that holds it, or name another --format."
                     raise BadEntry(Problem(path, f"a folder {MASKS}", "none", advice))
-                return read_pngs(path, masks, listed_classes(path) or classes)
+                return read_pngs(path, masks, _order(path, classes))
             case "coco":
                 return _with_background(coco.read_files(folder, files))
             case "labelstudio":
@@ -74,10 +75,15 @@ def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> ParsedSource:
         if name.lower().endswith(".png")
     ]
     if table:
-        names = [name for name in table if name not in BACKGROUND]
-    colours = {c: 0 if name in BACKGROUND else names.index(name) + 1 for name, c in table.items()} or None
+        names = [name for name in table if not means_background(name)]
+    colours = {c: 0 if means_background(name) else names.index(name) + 1 for name, c in table.items()} or None
     names = tuple(names)
     return ParsedSource(folder, tuple(records), names, names, tuple(problems), masks, colours)
+
+
+def _order(path: Path, classes: Sequence[str]) -> Sequence[str]:
+    """The names of the masks' ids from 1: of classes.txt, else those of the data set."""
+    return after_background(listed_classes(path)) or classes
 
 
 def _with_background(parsed: ParsedSource) -> ParsedSource:

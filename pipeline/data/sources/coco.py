@@ -1,183 +1,190 @@
 """The `coco` source: instances JSON with boxes, polygons or run lengths, and the folders of its images."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import IGNORE
 from pipeline.data.manifest import Split
-from pipeline.data.problem_lists import BadEntry, collected, problem_at
-from pipeline.data.sources.documents import read_json_file
-from pipeline.data.sources.records import (
-    ParsedSource,
-    Shape,
-    SourceRecord,
-    check_image,
-    class_name,
-    parsed_source,
-    split_of,
-    stem,
+from pipeline.data.problem_lists import BadEntry, collected, warn_of
+from pipeline.data.sources.coco_document import (
+    CocoAnnotation,
+    Document,
+    image_reference,
+    lacks_lists,
+    read_document,
 )
+from pipeline.data.sources.identifiers import whole_number
+from pipeline.data.sources.listing import HIDDEN, ends, images_below, locate
+from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, check_image, parsed_source, stem
+from pipeline.data.sources.splits import split_of, split_of_path
+from pipeline.params import DataParams
 
-CocoEntry = tuple[Location, dict[str, Any]]
-PARTS = ("images", "annotations", "categories")
-OTHER_FILES = ("captions_", "person_keypoints_", "image_info_", "panoptic_", "stuff_", ".")
+OTHER_FILES = ("captions_", "person_keypoints_", "image_info_", "panoptic_", "stuff_")
+MANY = 0.1  # share of the annotations of a class: so many crowds are worth a word
 
 
 @dataclass(frozen=True)
-class Document:
-    """One JSON file, without the entries that are no objects or have no usable id."""
+class _Folder:
+    """What the records of all files of a folder need."""
 
-    file: Path
-    images: Sequence[CocoEntry]
-    annotations: Mapping[Any, Sequence[CocoEntry]]  # by image id
-    categories: Mapping[Any, str]  # name by id, in the order of the ids
-    outlined: bool  # some annotation has a segmentation
+    path: Path
+    images: Set[str]
+    by_end: dict[str, list[str]]  # see `ends`
+    ids: Mapping[str, int]  # of the names, in masks
+    drawn: bool  # there are ids for all names that masks need
+    only_crowds: Set[str]  # names that have no other annotations
 
 
-def read_folder(folder: Path) -> ParsedSource:
+def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     """The records of all instances files in the folder."""
-    return read_files(folder, json_files(folder))
+    files = json_files(folder)
+    others = [file for file in files if lacks_lists(folder, file)]
+    if len(others) < len(files):
+        files = [file for file in files if file not in others]
+    parsed = read_files(folder, files, data)
+    advice = "They are left out, since they have none of COCO's lists."
+    names = [file.relative_to(folder).as_posix() for file in others]
+    warnings = warn_of(names, "others", folder, "instances in each JSON file", advice)
+    return parsed if files == others else replace(parsed, problems=(*parsed.problems, *warnings))
 
 
-def read_files(folder: Path, files: Sequence[Path]) -> ParsedSource:
+def read_files(folder: Path, files: Sequence[Path], data: DataParams | None = None) -> ParsedSource:
     """The records of instances files in the folder; labels are the categories of an image's annotations.
 
-    Masks come from the segmentations, where each annotation of an image has one; crowds are 255. The split is
-    that of the file's name or folder (instances_val2017.json, valid/_annotations.coco.json).
+    Masks come from the segmentations, where each annotation of an image has one; crowds are 255, unless a
+    class has nothing else. The split is that of the file's name or folder (instances_val2017.json,
+    valid/_annotations.coco.json).
+
+    Args:
+        data: the classes that are picked come first, since masks hold no more than 254.
     """
     problems: list[Problem] = []
     documents: list[Document] = []
     for file in files:
         with collected(problems):
-            documents.append(_read_document(folder, file, problems))
-    used = {a["category_id"] for d in documents for entries in d.annotations.values() for _, a in entries}
-    names = tuple(dict.fromkeys(n for d in documents for i, n in d.categories.items() if i in used))
-    if len(names) >= IGNORE and any(d.outlined for d in documents):
-        got, advice = str(len(names)), "Masks are left out: 8 bits hold no more. Labels are read."
-        problems.append(Problem(folder, f"masks of up to {IGNORE - 1} categories", got, advice, fatal=False))
-    records: list[SourceRecord] = []
-    for document in documents:
-        for location, entry in document.images:
-            with collected(problems):
-                records.append(_read_record(folder, document, entry, location, names, problems))
+            documents.append(read_document(folder, file, problems))
     if not files:
         advice = "Put the instances JSON there, or in annotations/."
         problems.append(Problem(folder, "an instances JSON", "none", advice))
-    return parsed_source(files[0] if len(files) == 1 else folder, records, problems, names)
+    names, needed = _names(documents, data)
+    drawn = needed < IGNORE
+    if not drawn and any(document.outlined for document in documents):
+        advice = "Masks are left out: 8 bits hold no more. Labels are read. Pick classes to have masks."
+        problems.append(
+            Problem(folder, f"masks of up to {IGNORE - 1} categories", str(needed), advice, fatal=False)
+        )
+    images = images_below(folder, [])
+    ids = {name: min(i, IGNORE) for i, name in enumerate(names, 1)}
+    only_crowds, warnings = _crowds(folder, documents)
+    all_of_it = _Folder(folder, frozenset(images), ends(images), ids, drawn, only_crowds)
+    records: list[SourceRecord] = []
+    for document in documents:
+        for position in range(len(document.images)):
+            with collected(problems):
+                records.append(_read_record(all_of_it, document, position))
+    file = files[0] if len(files) == 1 else folder
+    return parsed_source(file, records, [*problems, *warnings], names)
 
 
 def json_files(folder: Path) -> list[Path]:
-    """JSON files in the folder or one level down; captions, keypoints and the like are left out."""
+    """JSON files in the folder or one level down; captions, keypoints and hidden ones are left out."""
     files = sorted({*folder.glob("*.json"), *folder.glob("*/*.json")})
-    return [file for file in files if not file.name.startswith(OTHER_FILES)]
+    seen = [f for f in files if not any(p.startswith(HIDDEN) for p in f.relative_to(folder).parts)]
+    return [file for file in seen if not file.name.startswith(OTHER_FILES)]
 
 
-def _read_document(folder: Path, file: Path, problems: list[Problem]) -> Document:
-    value = read_json_file(folder, file)
-    if not isinstance(value, dict) or not all(isinstance(value.get(part), list) for part in PARTS):
-        expected = "an object with lists `images`, `annotations` and `categories`"
-        advice = "Export instances in the format of COCO, or name the --source of another kind of folder."
-        raise BadEntry(Problem(file, expected, "something else", advice))
-    images = _entries(file, value, "images", ("id", "file_name"), problems)
-    categories = _entries(file, value, "categories", ("id", "name"), problems)
-    annotations = _entries(file, value, "annotations", ("image_id", "category_id"), problems)
-    by_image: dict[Any, list[CocoEntry]] = defaultdict(list)
-    for location, entry in annotations:
-        by_image[entry["image_id"]].append((location, entry))
-    unknown = sorted(map(str, set(by_image) - {entry["id"] for _, entry in images}))
-    if unknown:
-        got, advice = f"{len(unknown)} others: {listed(unknown)[:400]}", "Export the file again."
-        problems.append(Problem(file, "annotations of its images", got, advice))
-    names = {entry["id"]: class_name(entry["name"]) for _, entry in categories}
-    ordered = dict(sorted(names.items(), key=lambda pair: (str(type(pair[0])), pair[0])))
-    outlined = any(entry.get("segmentation") for _, entry in annotations)
-    return Document(file, images, by_image, ordered, outlined)
+def _names(documents: Sequence[Document], data: DataParams | None) -> tuple[tuple[str, ...], int]:
+    """The categories in the order of their ids in masks, and how many of them need one.
+
+    Where there are more than 254, those that become a class come first; the others are 255.
+    """
+    names = tuple(dict.fromkeys(name for document in documents for name in document.names))
+    if len(names) < IGNORE or data is None or data.classes is None:
+        return names, len(names)
+    picked = [name for name in names if data.rename.get(name, name) in data.classes]
+    return tuple(dict.fromkeys([*picked, *names])), len(picked)
 
 
-def _entries(
-    file: Path, value: Mapping[str, Any], part: str, keys: tuple[str, str], problems: list[Problem]
-) -> list[CocoEntry]:
-    """Entries that have both keys: ids are numbers or text, names are text that says something."""
-    entries: list[CocoEntry] = []
-    for position, entry in enumerate(value[part]):
-        location = Location(file, f"{part}[{position}]")
-        if isinstance(entry, dict) and all(_is_good(key, entry.get(key)) for key in keys):
-            entries.append((location, entry))
-        else:
-            expected = f"an object with {keys[0]} and {keys[1]}"
-            problems.append(problem_at(location, expected, "something else", "Export the file again."))
-    return entries
+def _crowds(folder: Path, documents: Sequence[Document]) -> tuple[Set[str], list[Problem]]:
+    """The names whose annotations are all crowds, and warnings on names with many of them.
+
+    CVAT writes all that is drawn with its brush as crowds.
+    """
+    annotations = [a for d in documents for of_image in d.annotations.values() for a in of_image if a.outline]
+    counts = Counter(a.name for a in annotations if a.name)
+    crowds = Counter(a.name for a in annotations if a.name and a.crowd)
+    only = {name for name, count in crowds.items() if count == counts[name]}
+    many = {name for name, count in crowds.items() if count > MANY * counts[name]} - only
+    expected = "objects that are no crowds (iscrowd: 0)"
+    texts = (
+        (only, "They are read as objects, since their classes have no others."),
+        (many, "They are 255 in masks. If they are single objects, write iscrowd: 0."),
+    )
+    named = [([f"{crowds[n]} of {counts[n]} of {n!r}" for n in sorted(ns)], advice) for ns, advice in texts]
+    return only, [
+        Problem(folder, expected, f"crowds: {listed(lines)}", advice, fatal=False)
+        for lines, advice in named
+        if lines
+    ]
 
 
-def _is_good(key: str, value: Any) -> bool:
-    if key in ("name", "file_name"):
-        return isinstance(value, str) and bool(value.strip())
-    return type(value) in (int, str)
+def _read_record(folder: _Folder, document: Document, position: int) -> SourceRecord:
+    location, entry = document.images[position]
+    annotations = document.annotations.get(position, ())
+    split = _split(folder.path, document.file)
+    image = _find(folder, document.file, image_reference(entry), split, location)
+    labels = tuple(dict.fromkeys(a.name for a in annotations if a.name is not None))
+    if any(annotation.name is None for annotation in annotations):
+        raise BadEntry  # it is a problem already
+    mask = _shapes(folder, annotations) if document.outlined else None
+    size = whole_number(entry.get("height")), whole_number(entry.get("width"))
+    return SourceRecord(stem(image), image, labels, location, split, mask=mask, size=_usable(*size))
 
 
-def _read_record(
-    folder: Path,
-    document: Document,
-    entry: Mapping[str, Any],
-    location: Location,
-    names: Sequence[str],
-    problems: list[Problem],
-) -> SourceRecord:
-    annotations = document.annotations.get(entry["id"], ())
-    unknown = [(at, a["category_id"]) for at, a in annotations if a["category_id"] not in document.categories]
-    for at, number in unknown:
-        expected = "a category_id of the categories"
-        problems.append(problem_at(at, expected, str(number)[:40], "Export the file again."))
-    check_image(folder, entry["file_name"], location)
-    if unknown:
-        raise BadEntry
-    image = _find(folder, document.file, entry["file_name"])
-    labels = tuple(dict.fromkeys(document.categories[a["category_id"]] for _, a in annotations))
-    mask = _shapes(document, annotations, names)
-    split = _split(folder, document.file)
-    return SourceRecord(stem(image), image, labels, location, split, mask=mask, size=_size(entry))
-
-
-def _shapes(
-    document: Document, annotations: Sequence[CocoEntry], names: Sequence[str]
-) -> tuple[Shape, ...] | None:
+def _shapes(folder: _Folder, annotations: Sequence[CocoAnnotation]) -> tuple[Shape, ...] | None:
     """The outlines of an image; None where one is missing, or where there are more classes than ids."""
-    whole = document.outlined and all(a.get("segmentation") for _, a in annotations)
-    if not whole or len(names) >= IGNORE:
+    if not folder.drawn or not all(a.outline for a in annotations):
         return None
-    numbers = {name: i for i, name in enumerate(names, 1)}
-    classes = [numbers[document.categories[a["category_id"]]] for _, a in annotations]
-    ids = [IGNORE if a.get("iscrowd") else i for i, (_, a) in zip(classes, annotations, strict=True)]
-    return tuple(Shape(i, a["segmentation"], at.at) for i, (at, a) in zip(ids, annotations, strict=True))
+    return tuple(
+        Shape(
+            IGNORE if a.crowd and a.name not in folder.only_crowds else folder.ids[a.name or ""],
+            a.outline,
+            a.location.at,
+        )
+        for a in annotations
+    )
 
 
 def _split(folder: Path, file: Path) -> Split | None:
-    split = split_of(file.stem.rpartition("_")[2])
+    split = split_of(file.stem)
     return split_of(file.parent.name) if split is None and file.parent != folder else split
 
 
-def _size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
-    height, width = entry.get("height"), entry.get("width")
-    if type(height) is not int or type(width) is not int or min(height, width) < 1:
-        return None
-    return height, width
+def _usable(height: int | None, width: int | None) -> tuple[int, int] | None:
+    """The size that outlines are drawn for; None: that of the image."""
+    return (height, width) if height and width and min(height, width) > 0 else None
 
 
-def _find(folder: Path, file: Path, name: str) -> str:
-    """The image relative to `folder`: beside the JSON, below images/, or in a folder named as its file."""
-    beside = file.parent.relative_to(folder).as_posix()
+def _find(folder: _Folder, file: Path, name: str, split: Split | None, location: Location) -> str:
+    """The image relative to the folder: where COCO's tools put it, else by the longest end of its path.
+
+    They put it beside the JSON, below images/, or in a folder named as its file. Raises `BadEntry`.
+    """
+    beside = file.parent.relative_to(folder.path).as_posix()
     word = file.stem.rpartition("_")[2]  # train2017 of instances_train2017
     bases = ("" if beside == "." else beside, "", "images", word, f"images/{word}")
-    candidates = [str(PurePosixPath(base) / name) for base in bases]
-    return next((c for c in candidates if _is_file(folder, c)), str(PurePosixPath(name)))
-
-
-def _is_file(folder: Path, name: str) -> bool:
-    try:
-        return (folder / name).is_file()
-    except (OSError, ValueError):
-        return False
+    exact = next((c for base in bases if (c := str(PurePosixPath(base) / name)) in folder.images), None)
+    if exact is not None:
+        return exact
+    found = locate(name, folder.by_end)
+    in_split = [path for path in found if split is not None and split_of_path(path) == split]
+    found = in_split if len(found) > 1 and in_split else found
+    if len(found) > 1:
+        got, advice = f"{len(found)}: {listed(found)}", "Keep one of them, or write more of its path."
+        raise BadEntry(Problem(folder.path, f"one image for {name[:200]!r}", got, advice, location))
+    if not found:
+        check_image(folder.path, name, location)
+    return found[0] if found else str(PurePosixPath(name))

@@ -9,6 +9,7 @@ from unicodedata import normalize
 
 from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
+from pipeline.data.names import after_background, may_be_class
 from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.documents import CLASS_LIST, listed_classes, read_text_file
 from pipeline.data.sources.listing import images_below
@@ -35,16 +36,17 @@ OTHER_FORMATS = (
 def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     """The records of labels.csv, the classes in the order of the masks' ids, and all problems of the files.
 
-    The ids count the lines of classes.txt, without it `data.classes`, without both the sorted labels.
+    The ids count the lines of classes.txt, without it `data.classes`, without both the sorted labels. A
+    background in the first line of classes.txt has the id 0.
     """
     if not (folder / "images").is_dir():
         raise BadEntry(Problem(folder, "a folder with images/ in it", "no such folder", OTHER_FORMATS))
     records, problems = read_records(folder)
     listing, masks = folder / CLASS_LIST, folder / "masks"
-    names = data.classes if data.classes is not None and not data.rename else tuple(labels_of(records))
+    names = data.classes if data.classes is not None and not data.rename else _class_names(records, data)
     if listing.exists():
         with collected(problems):
-            names = tuple(listed_classes(folder))
+            names = tuple(after_background(listed_classes(folder)))
     elif data.rename and masks.is_dir():
         # With new names, neither the classes nor the labels say what the ids of the masks mean.
         expected = "it beside masks/ where data.rename is used"
@@ -53,6 +55,11 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     colours = read_colours(folder, names, problems)
     problems += _unmatched(folder, records)
     return ParsedSource(folder / "labels.csv", tuple(records), names, names, tuple(problems), masks, colours)
+
+
+def _class_names(records: Sequence[SourceRecord], data: DataParams) -> tuple[str, ...]:
+    """The sorted labels that may be classes, since ids of masks count those."""
+    return tuple(label for label in labels_of(records) if label in data.rename or may_be_class(label))
 
 
 def read_records(folder: Path) -> tuple[list[SourceRecord], list[Problem]]:

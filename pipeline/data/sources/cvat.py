@@ -14,9 +14,9 @@ from pipeline.data.sources.records import (
     class_name,
     labels_of,
     parsed_source,
-    split_of,
     stem,
 )
+from pipeline.data.sources.splits import split_of
 
 
 def read_folder(folder: Path) -> ParsedSource:

@@ -1,49 +1,109 @@
 """The `imagefolder` source: a folder for each class, maybe below folders for the splits."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from pipeline.base.problems import Location, Problem
+from pipeline.base.problems import Location, Problem, listed
+from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import warn_of
+from pipeline.data.sources.folder_names import is_kind_of_file
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.records import (
-    BACKGROUND,
     ParsedSource,
     SourceRecord,
     class_name,
     parsed_source,
-    split_of,
     stem,
 )
+from pipeline.data.sources.splits import split_of
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the folders of the classes lie."""
+
+    wrapper: int  # folders above all others, which hold one folder each
+    splits: bool  # folders of splits lie above those of the classes
 
 
 def read_folder(folder: Path) -> ParsedSource:
     """A record for each image below `folder`/CLASS/ or `folder`/SPLIT/CLASS/, at any depth.
 
-    The classes are the sorted names of the folders; `background` and `_background` mean: no label.
+    The classes are the sorted names of the folders.
     """
     problems: list[Problem] = []
     images = images_below(folder, problems)
-    depth = 1 if has_splits(images) else 0
-    loose = [name for name in images if name.count("/") < depth + 1]
-    records = [_record(folder, name, depth) for name in images if name.count("/") >= depth + 1]
+    layout = _layout(images)
+    places = {name: _place(name, layout) for name in images}
+    records = [_record(folder, name, *place) for name, place in places.items() if place]
+    loose = [name for name, place in places.items() if not place]
     expected = "images in the folders of their classes only"
     problems += warn_of(loose, "beside them", folder, expected, "They are left out.")
     if not records:
         advice = "Make a folder for each class and put its images there."
         problems.append(Problem(folder, "images in folders named as their class", "none", advice))
-    return parsed_source(folder, records, problems)
+    parsed = parsed_source(folder, records, problems)
+    return replace(parsed, problems=(*parsed.problems, *_surprising_names(folder, parsed, layout, images)))
 
 
-def has_splits(images: Sequence[str]) -> bool:
-    """Whether all images that lie in a folder lie in one that is named as a split."""
-    tops = {PurePosixPath(name).parts[0] for name in images if "/" in name}
-    return bool(tops) and all(split_of(top) for top in tops)
+def _layout(images: Sequence[str]) -> _Layout:
+    """How the folders are read: those named as splits are splits if folders of classes lie in them."""
+    folders = [PurePosixPath(name).parts[:-1] for name in images if "/" in name]
+    wrapper = 0
+    while _is_wrapped(folders):
+        folders, wrapper = [parts[1:] for parts in folders if len(parts) > 1], wrapper + 1
+    below: dict[str, set[str]] = {}
+    for parts in folders:
+        below.setdefault(parts[0], set()).update(parts[1:2])
+    named = {top: split for top in below if (split := split_of(top))}
+    nested = [top for top in named if below[top]]
+    only = bool(named) and set(named) == set(below)
+    several = len({named[top] for top in nested}) > 1 or any(len(below[top]) > 1 for top in nested)
+    return _Layout(wrapper, only or several)
 
 
-def _record(folder: Path, name: str, depth: int) -> SourceRecord:
-    parts = PurePosixPath(name).parts
-    label = class_name(parts[depth])
-    labels = () if label in BACKGROUND else (label,)
-    split = split_of(parts[0]) if depth else None
-    return SourceRecord(stem(name), name, labels, Location(folder / name), split)
+def _is_wrapped(folders: Sequence[tuple[str, ...]]) -> bool:
+    """Whether one folder holds several others, and no image: it is the name of the data, and of no class."""
+    tops = {parts[0] for parts in folders}
+    inner = {parts[1:2] for parts in folders}
+    return len(tops) == 1 and () not in inner and len(inner) > 1 and split_of(next(iter(tops))) is None
+
+
+def _place(name: str, layout: _Layout) -> tuple[str, Split | None] | None:
+    """The class and the split that the folders of an image mean; None if they mean no class."""
+    parts = PurePosixPath(name).parts[layout.wrapper : -1]
+    if not layout.splits:
+        return (parts[0], None) if parts else None
+    split = split_of(parts[0]) if parts else None
+    if split is None:
+        return None
+    rest = parts[1:]
+    while rest and split_of(rest[0]) == split:  # seg_train/seg_train/forest
+        rest = rest[1:]
+    return (rest[0], split) if rest else None
+
+
+def _record(folder: Path, name: str, class_folder: str, split: Split | None) -> SourceRecord:
+    return SourceRecord(stem(name), name, (class_name(class_folder),), Location(folder / name), split)
+
+
+def _surprising_names(
+    folder: Path, parsed: ParsedSource, layout: _Layout, images: Sequence[str]
+) -> list[Problem]:
+    """Warnings on classes whose names are those of splits, of kinds of files, or of the only folder."""
+    expected = "folders that are named as their classes"
+    advice = "Are they classes? If not, docs/data.md shows the folders that camseg reads."
+    names = parsed.classes
+    problems = warn_of([n for n in names if split_of(n)], "named as a split", folder, expected, advice)
+    kinds = [name for name in names if is_kind_of_file(name)]
+    problems += warn_of(kinds, "named as a kind of files", folder, expected, advice)
+    if len(names) == 1 and all(record.labels for record in parsed.records):
+        got = f"the one class {names[0]!r} for all images, which is the name of a folder"
+        problems.append(Problem(folder, "several classes, or images without one", got, advice, fatal=False))
+    if layout.wrapper and images:
+        above = PurePosixPath(images[-1]).parts[: layout.wrapper]
+        got = f"them in {listed(above)}"
+        advice = "The folders in it are read."
+        problems.append(Problem(folder, "the folders of the classes", got, advice, fatal=False))
+    return problems

@@ -10,7 +10,6 @@ from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.listing import ends, images_below, locate
 from pipeline.data.sources.records import (
-    BACKGROUND,
     ParsedSource,
     SourceRecord,
     class_name,
@@ -27,7 +26,7 @@ def read_folder(folder: Path) -> ParsedSource:
     """A record for each task with an annotation; of several, the last one that was not cancelled counts.
 
     A task names its image by an address or a path of another machine: the file with the longest common end
-    counts. Labels are the choices and the names of regions; `background`, or no choice, means: no label.
+    counts. Labels are the choices and the names of regions; no choice means: no label.
     """
     problems: list[Problem] = []
     tasks = read_tasks(folder, json_files(folder), problems)
@@ -60,9 +59,9 @@ def find_image(folder: Path, reference: str, by_end: dict[str, list[str]], locat
 
 
 def task_labels(choices: Sequence[str]) -> tuple[str, ...]:
-    """Names without repetitions and without the names of the background."""
+    """Names that say something, without repetitions."""
     names = dict.fromkeys(class_name(choice) for choice in choices)
-    return tuple(name for name in names if name and name not in BACKGROUND)
+    return tuple(name for name in names if name)
 
 
 def read_tasks(folder: Path, files: Sequence[Path], problems: list[Problem]) -> list[TaskEntry]:

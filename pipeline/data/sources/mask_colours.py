@@ -5,14 +5,14 @@ from pathlib import Path
 
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import IGNORE
+from pipeline.data.names import means_background, means_ignore
 from pipeline.data.problem_lists import collected, problem_at
 from pipeline.data.sources.documents import read_text_file
-from pipeline.data.sources.records import BACKGROUND, class_name
+from pipeline.data.sources.records import class_name
 from pipeline.formats.label_map import parse_label_map
 from pipeline.formats.palette import Colour
 
 FILES = ("labelmap.txt", "colours.txt")
-VOID = ("ignore", "void", "boundary", "border")  # names of pixels that belong to no class
 
 
 def read_labelmap(folder: Path, problems: list[Problem]) -> dict[str, Colour]:
@@ -48,8 +48,8 @@ def read_colours(folder: Path, names: Sequence[str], problems: list[Problem]) ->
 
 
 def _id(name: str, names: Sequence[str]) -> int | None:
-    if name in BACKGROUND:
-        return 0
     if name in names:
         return names.index(name) + 1
-    return IGNORE if name in VOID else None
+    if means_background(name):
+        return 0
+    return IGNORE if means_ignore(name) else None

@@ -5,6 +5,7 @@ from pathlib import Path
 from pipeline.base.problems import Problem
 from pipeline.data.problem_lists import BadEntry
 from pipeline.data.sources import coco, csv_folder, cvat, imagefolder, labelstudio, voc
+from pipeline.data.sources.coco_document import lacks_lists
 from pipeline.data.sources.records import ParsedSource
 from pipeline.params import DataParams, Source
 
@@ -23,7 +24,7 @@ def parse_source(source: Source, folder: Path, data: DataParams) -> ParsedSource
             case "imagefolder":
                 return imagefolder.read_folder(folder)
             case "coco":
-                return coco.read_folder(folder)
+                return coco.read_folder(folder, data)
             case "voc":
                 return voc.read_folder(folder, data)
             case "labelstudio":
@@ -40,10 +41,10 @@ def detect_source(folder: Path) -> Source:
         return "csv"
     if any(path.is_dir() for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}JPEGImages")):
         return "voc"  # or a folder above the year: the reader names that problem
-    heads = [head(file) for file in coco.json_files(folder)]
-    if any(head.startswith("{") for head in heads):
+    heads = {file: head(file) for file in coco.json_files(folder)}
+    if any(text.startswith("{") and not lacks_lists(folder, file) for file, text in heads.items()):
         return "coco"
-    if any(head.startswith("[") for head in heads):
+    if any(text.startswith("[") for text in heads.values()):
         return "labelstudio"
     if any("<annotations>" in head(file) for file in [*folder.glob("*.xml"), *folder.glob("*/*.xml")]):
         return "cvat"

@@ -12,8 +12,6 @@ from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import BadEntry, problem_at
 from pipeline.formats.palette import Colour
 
-BACKGROUND = ("background", "_background", "_background_", "__background__")  # names that mean: no label
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -35,7 +33,8 @@ class SourceRecord:
     split: Split | None = None  # None: the source has no split
     score: bool = True  # the mask may be used for scores
     mask: str | tuple[Shape, ...] | None = None  # a file relative to the folder (may be missing), or outlines
-    size: tuple[int, int] | None = None  # height, width that outlines are drawn for
+    size: tuple[int, int] | None = None  # height, width that outlines are drawn for; None: those of the image
+    group: str | None = None  # images of one source (a patient, a slide): a drawn split keeps them together
     more: bool = False  # the image shows objects that are no labels: without labels it is no background
 
 
@@ -58,18 +57,6 @@ class ParsedSource:
 def class_name(text: str) -> str:
     """`text` without space around it, accents as one letter, and a `?` for halves of characters in JSON."""
     return normalize("NFC", text.strip()).encode("utf-8", "replace").decode()
-
-
-def split_of(text: str) -> Split | None:
-    """The split that a word means: `train2017`, `Validation`, `val`; None if it is no such word."""
-    match text.casefold().rstrip("0123456789"):
-        case "train" | "training" | "train_aug" | "trainaug":
-            return "train"
-        case "val" | "valid" | "validation":
-            return "val"
-        case "test" | "testing":
-            return "test"
-    return None
 
 
 def check_image(folder: Path, image: str, location: Location, below: str = "") -> None:

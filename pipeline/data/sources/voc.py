@@ -5,20 +5,20 @@ from pathlib import Path
 
 from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
+from pipeline.data.names import may_be_class, means_background
 from pipeline.data.problem_lists import BadEntry, collected, problem_at
 from pipeline.data.sources.documents import read_text_file, read_xml_file, text_of
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_colours import read_colours, read_labelmap
 from pipeline.data.sources.records import (
-    BACKGROUND,
     ParsedSource,
     SourceRecord,
     check_image,
     class_name,
     labels_of,
-    split_of,
     stem,
 )
+from pipeline.data.sources.splits import split_of
 from pipeline.params import DataParams
 
 # In the order of the ids of SegmentationClass.
@@ -51,7 +51,7 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
         with collected(problems):
             records.append(_read_record(folder, name, image, split, location, data.difficult))
     used = labels_of(records)
-    names = _names(folder, used)
+    names = _names(folder, used, data)
     colours = read_colours(folder, names, problems)
     classes = tuple(name for name in names if name in used)
     return ParsedSource(folder, tuple(records), names, classes, tuple(problems), folder / MASKS[0], colours)
@@ -128,10 +128,11 @@ def _read_record(
     return SourceRecord(name, image, labels, Location(file), split, mask=mask, more=more)
 
 
-def _names(folder: Path, labels: Sequence[str]) -> tuple[str, ...]:
+def _names(folder: Path, labels: Sequence[str], data: DataParams) -> tuple[str, ...]:
     """The classes in the order of the ids: of labelmap.txt, else VOC's, else the sorted labels."""
     table = read_labelmap(folder, [])  # `read_colours` tells its problems
     if table:
-        named = [name for name in table if name not in BACKGROUND]
+        named = [name for name in table if not means_background(name)]
         return *named, *(label for label in labels if label not in named)
-    return tuple(CLASSES) if set(labels) <= set(CLASSES) else tuple(labels)
+    named = [label for label in labels if label in data.rename or may_be_class(label)]
+    return tuple(CLASSES if set(named) <= set(CLASSES) else named)
