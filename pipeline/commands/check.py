@@ -63,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     source, inspection = inspect_source(path, params, arguments.source)
     manifest = inspection.manifest
     print(f"{path}: read as {source}\n")
+    if inspection.values:
+        print("values of the images\n" + "".join(f"  {line}\n" for line in inspection.values))
     if manifest:
         if not is_current(path, params):  # as `use` would set it up
             params = with_values(

@@ -13,16 +13,17 @@ from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem, listed
 from pipeline.base.sizes import bounded_size
 from pipeline.data.duplicates import difference_hash
+from pipeline.data.image_facts import EIGHT_BITS, ImageFacts, examine_image
 from pipeline.data.images import (
     IGNORE,
     Mask,
     encode_jpeg,
     id_counts,
     read_mask,
-    read_shrunk_image,
     resize_mask,
 )
 from pipeline.data.manifest import copy_path
+from pipeline.data.pixels.reading import AS_IT_IS, ImageReading
 from pipeline.data.rasterise import rasterise
 from pipeline.data.sources.records import SourceRecord
 from pipeline.data.sources.spelling import MISSING
@@ -39,6 +40,7 @@ class Reader:
     ids: int  # of the source's masks, without 0 and 255
     colours: Mapping[Colour, int] | None  # ids of RGB masks
     max_megapixels: float
+    reading: ImageReading = AS_IT_IS  # of the images
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,13 @@ class DecodedFiles:
     undrawn: str = ""  # why the outlines of the image make no mask; its labels count
     hash: int = 0  # see `difference_hash`
     problems: tuple[Problem, ...] = ()
+    facts: ImageFacts = EIGHT_BITS
 
 
 def decode_all(reader: Reader, copies: WorkingCopies, records: Sequence[SourceRecord]) -> list[DecodedFiles]:
     """The image and the mask of each record, decoded and compared, in the order of the records.
 
-    Writes the working copy of each large image without problems.
+    Writes the working copy of each large image of 8 bits without problems.
     """
     function = partial(_decode, reader, copies)
     return parallel_map(function, records, description="reading images and masks")
@@ -76,10 +79,11 @@ def _decode(reader: Reader, copies: WorkingCopies, record: SourceRecord) -> Deco
     file = reader.folder / record.image
     try:
         checked = safe_join(reader.folder, record.image)
-        image, size = read_shrunk_image(checked, copies.max_side, reader.max_megapixels)
+        examined = examine_image(checked, copies.max_side, reader.max_megapixels, reader.reading)
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     except (ValueError, OSError, MemoryError) as error:
         return DecodedFiles(problems=(_unreadable(file, "a readable image", error, record),))
+    image, size, facts = examined.image, examined.size, examined.facts
     problems: list[Problem] = []
     mask = read_source_mask(reader, record, size, problems)
     undrawn = ""
@@ -95,9 +99,10 @@ def _decode(reader: Reader, copies: WorkingCopies, record: SourceRecord) -> Deco
         advice = "Check the order and number of the classes (data.classes, classes.txt)."
         problems.append(Problem(_mask_file(reader, record), expected, got, advice, record.location))
     small = (image.shape[0], image.shape[1])
-    if copies.folder and small != size and not problems:
-        write_bytes(copy_path(copies.folder, record.name), encode_jpeg(image))
-    return DecodedFiles(sha256, size, small, ids, tiny, undrawn, difference_hash(image), tuple(problems))
+    if copies.folder and small != size and not problems and not facts.stored:
+        write_bytes(copy_path(copies.folder, record.name, smaller=True), encode_jpeg(image))
+    seen = difference_hash(image)
+    return DecodedFiles(sha256, size, small, ids, tiny, undrawn, seen, tuple(problems), facts)
 
 
 def tiny_ids(mask: Mask, max_side: int) -> tuple[int, ...]:

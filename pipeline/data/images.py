@@ -101,7 +101,8 @@ def image_size(path: Path) -> tuple[int, int]:
         return size
     with open_image(path, math.inf) as image:
         width, height = image.size
-        turned = orientation_of(image) >= 5  # these swap the sides
+        # These swap the sides; PIL says the upright size of a TIFF.
+        turned = image.format != "TIFF" and orientation_of(image) >= 5
     return (width, height) if turned else (height, width)
 
 

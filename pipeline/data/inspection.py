@@ -12,6 +12,8 @@ from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.base.problems import Problem
 from pipeline.data.classes import ClassMapping, choose_classes, unknown_labels, with_classes
 from pipeline.data.decode_check import TINY, DecodedFiles, Reader, WorkingCopies, decode_all, source_mask
+from pipeline.data.image_copies import write_copies
+from pipeline.data.image_facts import image_warnings, reading_params, set_reading, value_lines
 from pipeline.data.images import IGNORE, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
 from pipeline.data.mask_store import MaskWriter, mask_writer
@@ -48,6 +50,7 @@ class Inspection:
     warnings: tuple[str, ...]
     masks: GroundTruthSource | None = field(default=None, compare=False, repr=False)
     hashes: Mapping[str, int] = field(default_factory=dict, repr=False)  # see `difference_hash`, by name
+    values: tuple[str, ...] = ()  # what the images hold: bit depths, ranges
 
 
 def inspect_folder(
@@ -66,12 +69,16 @@ def inspect_folder(
     mapping, class_problems = choose_classes(parsed, data)
     records, dropped = with_classes(parsed, mapping)
     records = as_on_disk(path, records)
-    reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels)
+    reading = reading_params(data)
+    reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels, reading)
     files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
     decoded = list(zip(records, files, strict=True))
     decoded, file_problems = _readable(decoded, data)
     records = [record for record, _ in decoded]
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
+    facts = [files.facts for _, files in decoded]
+    training = [files.facts for record, files in decoded if splits.get(record.name) == "train"]
+    reading = set_reading(data, facts, training)
     problems = [
         *parsed.problems,
         *class_problems,
@@ -83,16 +90,22 @@ def inspect_folder(
         *_surprising_masks(parsed, decoded, mapping),
         *_undrawn(parsed, decoded),
         *_tiny_objects(parsed, decoded, mapping, data.max_side),
+        *image_warnings(path, [record.name for record in records], facts, reading),
     ]
     if any(problem.fatal for problem in problems):
         return _inspection(problems)
     samples = [_sample(record, files, mapping.classes, splits[record.name]) for record, files in decoded]
     samples.sort(key=lambda sample: sample.name)
+    manifest = Manifest(path.as_posix(), mapping.classes, tuple(samples), reading)
+    if copies is not None:
+        stored = {record.name for record, files in decoded if files.facts.stored}
+        write_copies(manifest, [sample for sample in samples if sample.name in stored], data, copies)
     return replace(
         _inspection(problems),
-        manifest=Manifest(path.as_posix(), mapping.classes, tuple(samples)),
+        manifest=manifest,
         masks=GroundTruthSource(reader, {record.name: record for record in records}, mapping.table()),
         hashes={record.name: files.hash for record, files in decoded},
+        values=tuple(value_lines(facts, reading)),
     )
 
 
@@ -212,7 +225,7 @@ def _tiny_objects(
 
 
 def _sample(record: SourceRecord, files: DecodedFiles, classes: Sequence[str], split: Split) -> Sample:
-    mask, shrunk = files.ids is not None, files.size != files.original_size
+    mask, copied = files.ids is not None, files.facts.stored or files.size != files.original_size
     return Sample(
         name=record.name,
         image=record.image,
@@ -223,6 +236,6 @@ def _sample(record: SourceRecord, files: DecodedFiles, classes: Sequence[str], s
         split=split,
         mask=mask,
         score=mask and record.score,
-        original_height=files.original_size[0] if shrunk else 0,
-        original_width=files.original_size[1] if shrunk else 0,
+        original_height=files.original_size[0] if copied else 0,
+        original_width=files.original_size[1] if copied else 0,
     )

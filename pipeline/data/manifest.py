@@ -41,6 +41,10 @@ class Sample:
         """Height and width of the image itself, in pixels, upright."""
         return (self.original_height, self.original_width) if self.has_copy else (self.height, self.width)
 
+    def copy_in(self, folder: Path) -> Path:
+        """Where the working copy lies in a folder of copies."""
+        return copy_path(folder, self.name, smaller=self.original_size != (self.height, self.width))
+
 
 FIELDS = tuple(field.name for field in fields(Sample))
 
@@ -63,7 +67,7 @@ class Manifest:
 
     def image(self, sample: Sample) -> ImageArray:
         """The image or its working copy, RGB uint8 (H, W, 3)."""
-        file = copy_path(paths.COPIES, sample) if sample.has_copy else self.original(sample)
+        file = sample.copy_in(paths.COPIES) if sample.has_copy else self.original(sample)
         # `prepare` has checked the image: however large it is, its size is known.
         return read_image(file, sample.height * sample.width / 1e6)
 
@@ -97,10 +101,9 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(raw["root"], tuple(raw["classes"]), samples, reading_of_json(raw.get("reading")))
 
 
-def copy_path(folder: Path, sample: Sample) -> Path:
-    """Where the working copy of `sample` lies in a folder of copies: JPEG if smaller, else lossless."""
-    same = sample.original_size == (sample.height, sample.width)
-    return safe_join(folder, sample.name + (".png" if same else ".jpg"))
+def copy_path(folder: Path, name: str, *, smaller: bool) -> Path:
+    """Where the working copy of the sample `name` lies in a folder of copies: JPEG if smaller, else PNG."""
+    return safe_join(folder, name + (".jpg" if smaller else ".png"))
 
 
 def _check_columns(file: Path, columns: dict[str, list[Any]], classes: int) -> None:

@@ -34,7 +34,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
-ValueRange = Annotated[tuple[Finite, Finite], Field(strict=False), AfterValidator(_check_rise)]
+GreyRange = Annotated[tuple[Finite, Finite], Field(strict=False), AfterValidator(_check_rise)]
 Bands = Annotated[Many[Count], AfterValidator(_check_bands)]
 Scales = Annotated[Many[Annotated[float, Field(gt=0, le=8)]], Field(min_length=1)]
 HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
@@ -60,7 +60,7 @@ class DataParams(Section):
     difficult: bool
     on_bad_image: Literal["error", "skip"]
     max_megapixels: Positive
-    intensity: Literal["auto", "image"] | ValueRange
+    intensity: Literal["auto", "image"] | GreyRange
     bands: Bands | None
     frame: Count | None
     val_share: Annotated[float, Field(gt=0, lt=1)]

@@ -9,6 +9,7 @@ from safetensors.torch import load_model
 from torch import Tensor, nn
 
 from pipeline.base.files import read_json, write_json
+from pipeline.data.pixels.reading import AS_IT_IS, ImageReading, reading_of_json
 from pipeline.engine.batch_norm_folding import fold_batch_norm, fold_frozen_batch_norm
 from pipeline.engine.normalise import MEAN, STD, Normalise
 from pipeline.engine.training_loop import freeze_batch_norm
@@ -24,6 +25,7 @@ class SegmentationConfig:
     long_side: int  # pixels that the longer side of an image had in training
     mean: tuple[float, ...] = MEAN  # of RGB in [0, 1], to subtract
     std: tuple[float, ...] = STD  # to divide by
+    reading: ImageReading = AS_IT_IS  # how files of more than 8 bits became images
 
 
 class SegmentationNet(nn.Module):
@@ -108,6 +110,7 @@ def load_segmentation_net(folder: Path) -> SegmentationNet:
     architecture = smp.MODEL_ARCHITECTURES_MAPPING[options.pop("_model_class").lower()]
     model: nn.Module = architecture(**options)
     load_model(model, folder / "model.safetensors")
-    net = SegmentationNet(model, SegmentationConfig(classes, raw["long_side"], mean, std)).eval()
+    reading = reading_of_json(raw.get("reading"))
+    net = SegmentationNet(model, SegmentationConfig(classes, raw["long_side"], mean, std, reading)).eval()
     fold_batch_norm(net)
     return net

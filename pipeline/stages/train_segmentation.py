@@ -28,7 +28,7 @@ def main(supervision: str) -> None:
     if not masked.samples:
         return skip_training(supervision)
     seed_everything(params.seed)
-    net = new_net(params, manifest.classes)
+    net = new_net(params, manifest)
     work = training_work(name, __file__, params, supervision)
     curve = train_segmentation(net, masked, params, work / "checkpoint.pt", name)
     save_segmentation_net(work / "model", net)

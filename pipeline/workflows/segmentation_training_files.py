@@ -25,11 +25,11 @@ def masked_samples(manifest: Manifest, supervision: str) -> MaskedSamples:
     return MaskedSamples(manifest, samples, masks, trusted)
 
 
-def new_net(params: Params, classes: tuple[str, ...]) -> SegmentationNet:
+def new_net(params: Params, manifest: Manifest) -> SegmentationNet:
     """The untrained model; its encoder starts from `segmentation.weights`."""
     return make_segmentation_net(
         params.segmentation,
-        SegmentationConfig(classes, params.data.long_side),
+        SegmentationConfig(manifest.classes, params.data.long_side, reading=manifest.reading),
         paths.CLASSIFIER / "model.safetensors",
         pretrained=params.segmentation_is_pretrained(),
     )

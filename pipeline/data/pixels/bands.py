@@ -62,4 +62,5 @@ def is_opacity(band: NDArray[Any]) -> bool:
 def _to_uint8(opacity: NDArray[Any]) -> NDArray[np.uint8]:
     if opacity.dtype == np.uint8:
         return opacity
-    return np.rint(np.clip(opacity / opacity.max(), 0, 1) * 255).astype(np.uint8)
+    share: NDArray[np.float64] = np.clip(opacity / opacity.max(), 0, 1)
+    return np.rint(share * 255).astype(np.uint8)

@@ -78,6 +78,16 @@ def as_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")  # which copies
 
 
+def is_8_bit(path: Path) -> bool:
+    """Whether every program that shows images shows this one: PIL opens it, and it has 8 bits a band."""
+    kind = _kind(path)
+    header = None if kind == "dicom" else _opened(path, kind, math.inf)
+    if header is None:
+        return False
+    with header as image:
+        return not is_deep(image, kind, path)
+
+
 def size_of_stored(path: Path) -> tuple[int, int] | None:
     """Height and width of a file that PIL does not open; None: PIL opens it, or it is broken."""
     kind = _kind(path)
@@ -114,7 +124,8 @@ def _by_pil(
     if deep or reading.bands is not None:
         return DecodedImage(_named(path, values_of, image, reading), notes)
     if kind == "tiff" and image.mode == "RGBA" and not is_opacity(np.asarray(image.getchannel("A"))):
-        return DecodedImage(image.convert("RGB"), ("fourth band",))
+        # Not by PIL, which divides the colours by it.
+        return _stored(path, kind, reading, max_megapixels)
     return DecodedImage(image, notes)
 
 

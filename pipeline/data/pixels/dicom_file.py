@@ -63,7 +63,7 @@ def _size(header: "Dataset") -> tuple[int, int]:
 def _pixels(path: Path, header: "Dataset", frame: int, size: tuple[int, int]) -> NDArray[Any]:
     """The stored values of a frame, (H, W) or (H, W, 3); colours are RGB."""
     from pydicom import dcmread
-    from pydicom.pixels import pixel_array
+    from pydicom.pixels.utils import pixel_array
     from pydicom.uid import ImplicitVRLittleEndian
 
     try:
@@ -79,7 +79,7 @@ def _pixels(path: Path, header: "Dataset", frame: int, size: tuple[int, int]) ->
 
 
 def _grey(header: "Dataset", pixels: NDArray[Any], kind: str) -> StoredValues:
-    from pydicom.pixels import apply_modality_lut
+    from pydicom.pixels.processing import apply_modality_lut
 
     if pixels.ndim != 2:
         raise UserError(f"expected one band for {kind}, got {pixels.shape}")
@@ -125,7 +125,7 @@ def _first_number(value: Any) -> float | None:
 
 
 def _colours(header: "Dataset", pixels: NDArray[Any], kind: str) -> StoredValues:
-    from pydicom.pixels import apply_color_lut
+    from pydicom.pixels.processing import apply_color_lut
 
     if kind == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, header)

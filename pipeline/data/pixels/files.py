@@ -20,7 +20,7 @@ TIFF = tuple(order + number for order in (b"II", b"MM") for number in (b"*\0", b
 HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 DICOM_SUFFIXES = (".dcm", ".dicom")
 HEAD = 132  # bytes
-BITS, SAMPLE_FORMAT = 258, 339  # TIFF's tags
+BITS, SAMPLE_FORMAT, ORIENTATION = 258, 339, 274  # TIFF's tags
 UNSIGNED = 1
 
 
@@ -41,17 +41,26 @@ def kind_of(path: Path, content: bytes | None = None) -> Kind:
 
 
 def is_deep(image: Image.Image, kind: Kind, path: Path) -> bool:
-    """Whether an opened image has more than 8 bits a band: PIL keeps the high bytes of some of them."""
+    """Whether PIL misreads an opened image: of more than 8 bits a band, it keeps the high byte."""
     if image.mode == "F" or image.mode.startswith("I"):
         return True
     if kind == "png":
         return _head(path)[24:25] == b"\x10"
     if kind == "tiff":
+        # PIL 13 maps uncompressed rows to memory, and mixes them up where EXIF swaps the sides.
+        if orientation_tag(image) >= 5 and any(tile[0] == "raw" for tile in image.tile):  # type: ignore[attr-defined]
+            return True
         tags = image.tag_v2  # type: ignore[attr-defined]
         return max(tags.get(BITS, (1,))) > 8 or any(
             f != UNSIGNED for f in tags.get(SAMPLE_FORMAT, (UNSIGNED,))
         )
     return False
+
+
+def orientation_tag(image: Image.Image) -> int:
+    """What an opened TIFF says, 1 to 8."""
+    number = image.tag_v2.get(ORIENTATION, 1)  # type: ignore[attr-defined]
+    return number if isinstance(number, int) and number in range(1, 9) else 1
 
 
 def read_stored(path: Path, kind: Kind, reading: ImageReading, max_megapixels: float) -> StoredValues:

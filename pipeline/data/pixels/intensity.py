@@ -70,7 +70,7 @@ def to_8_bits(stored: StoredValues, ranges: Sequence[ValueRange]) -> NDArray[np.
         ranges: of each band; the last one also serves the bands behind it.
     """
     values = stored.values
-    result = np.empty(values.shape, np.uint8)
+    result: NDArray[np.uint8] = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), ROWS):
         rows = slice(start, start + ROWS)
         result[rows] = _mapped(values[rows], ranges) if values.dtype != np.uint8 else values[rows]
@@ -78,7 +78,7 @@ def to_8_bits(stored: StoredValues, ranges: Sequence[ValueRange]) -> NDArray[np.
         np.subtract(255, result, out=result)
     if stored.valid is not None:
         result[~stored.valid] = 0
-    image = np.repeat(result, 3, axis=2) if result.shape[2] == 1 else result
+    image = np.repeat(result, 3, axis=2) if result.shape[-1] == 1 else result
     return image if stored.opacity is None else _on_white(image, stored.opacity)
 
 
@@ -89,7 +89,7 @@ def grey_levels(summary: ValueSummary, ranges: Sequence[ValueRange]) -> int:
     low, high = ranges[0]
     ends = np.interp([LOWEST, HIGHEST], LEVELS, summary.quantiles[0])
     first, last = np.clip((ends - low) / (high - low), 0, 1) * 255
-    return min(summary.distinct, 1 + round(last) - round(first))
+    return min(summary.distinct, 1 + round(float(last)) - round(float(first)))
 
 
 def clipped_share(summary: ValueSummary, ranges: Sequence[ValueRange]) -> float:

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from pipeline.errors import UserError
 
 BYTES = 12  # per pixel of `data.max_megapixels`: three bands of 32 bits
-LIBRARIES = ("tifffile", "pydicom", "PIL", "rasterio")  # that log to the terminal
+LOGGERS = (  # what reaches them would reach the terminal
+    *("tifffile", "PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.ImageFile", "rasterio"),
+    *("pydicom", "pydicom.pixels.utils", "pydicom.pixels.decoders.base"),
+)
 HUGE = 1e37  # floating-point numbers beyond it mean `no data`
 _LOCK = threading.Lock()
 _READERS: list[None] = []  # at work
@@ -111,7 +114,7 @@ def silenced() -> Iterator[None]:
         return record.thread != here
 
     with _no_warnings(), ExitStack() as stack:
-        for name in LIBRARIES:
+        for name in LOGGERS:
             logger = logging.getLogger(name)
             logger.addFilter(elsewhere)
             stack.callback(logger.removeFilter, elsewhere)

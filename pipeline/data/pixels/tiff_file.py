@@ -28,7 +28,7 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # Photometric
 OPACITY = (1, 2)  # ExtraSamples: with colours multiplied by it, or not
 REDUCED = 1 | 4  # NewSubfileType: a smaller copy, a mask
 NODATA = 42113  # GDAL's tag, a text
-ORIENTATION = 274
+TURNED = 274  # the tag of EXIF's orientation
 
 
 def read_tiff(path: Path, reading: ImageReading, max_megapixels: float) -> StoredValues:
@@ -80,7 +80,7 @@ def tiff_frames(path: Path) -> int:
     """How many images of one size the first series has."""
     with _opened(path) as file:
         series = _first_series(file)
-        return _grid(series, _first_page(series))[0].shape[0]
+        return len(_grid(series, _first_page(series))[0])
 
 
 @contextmanager
@@ -165,7 +165,8 @@ def _with_colours(values: NDArray[Any], table: NDArray[np.uint16]) -> NDArray[np
     """The colours of palette indices (H, W, 1), uint8 (H, W, 3); those of `table` (3, N) have 16 bits."""
     if values.shape[-1] != 1 or values.max(initial=0) >= table.shape[1]:
         raise UserError(f"expected one band of indices below {table.shape[1]}, got others")
-    return (table >> 8).astype(np.uint8).T[values[..., 0]]
+    colours: NDArray[np.uint8] = (table >> 8).astype(np.uint8).T[values[..., 0]]
+    return colours
 
 
 def _nodata(page: "TiffPage") -> list[float]:
@@ -188,6 +189,6 @@ def _passed_over(file: "TiffFile", series: "TiffPageSeries") -> tuple[Note, ...]
 
 
 def _orientation(page: "TiffPage") -> int:
-    tag = page.tags.get(ORIENTATION)
+    tag = page.tags.get(TURNED)
     number = int(tag.value) if tag and isinstance(tag.value, int) else 1
     return number if number in range(1, 9) else 1
