@@ -97,7 +97,7 @@ def _nothing(manifest: Manifest) -> Iterator[str]:
         if may_mean_nothing(name):
             yield (
                 f"{name!r} ({count} images) is a class: if it means that nothing is to be found, "
-                f"data.rename {{{name}: {NO_LABEL}}} makes it no label"
+                f"data.rename {{{name}: {NO_LABEL}}} (--rename {name}={NO_LABEL}) makes it no label"
             )
 
 

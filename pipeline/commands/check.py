@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from pipeline.base.files import write_bytes
 from pipeline.commands.advice import advise
 from pipeline.commands.estimate import estimate_bytes, estimate_seconds
-from pipeline.commands.folder import add_source, inspect_source, is_current, problem_lines
+from pipeline.commands.folder import (
+    add_data_options,
+    inspect_source,
+    is_current,
+    params_for_folder,
+    problem_lines,
+)
 from pipeline.commands.overview import co_occurrence, image_sizes, images_per_class, labels_per_image
 from pipeline.commands.params_file import with_values
 from pipeline.commands.parser import add_command
@@ -36,6 +42,7 @@ examples:
   camseg check data/raw
   camseg check ../images --picture classes.png
   camseg check VOCdevkit/VOC2012 --source voc
+  camseg check ../images --classes cat,dog --rename kitten=cat --rename good=background
 """
 
 
@@ -48,7 +55,7 @@ def add_parser(commands: Any) -> None:
         EXAMPLES,
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="the folder")
-    add_source(parser)
+    add_data_options(parser)
     parser.add_argument(
         "--picture", type=Path, metavar="FILE.png", help="draw the images of each class and pair of classes"
     )
@@ -59,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     path, picture = arguments.path, arguments.picture
     if not path.is_dir():
         raise UserError(f"{path}: expected a folder of images, got none. Check the path")
-    params = load_params()
+    params, preset = params_for_folder(arguments, load_params())
     source, inspection = inspect_source(path, params, arguments.source)
     manifest = inspection.manifest
     print(f"{path}: read as {source}\n")
@@ -67,9 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         print("values of the images\n" + "".join(f"  {line}\n" for line in inspection.values))
     if manifest:
         if not is_current(path, params):  # as `use` would set it up
-            params = with_values(
-                params, values_for_data(manifest, params) | quality_values(QUALITY, params, {})
-            )
+            fitting = values_for_data(manifest, params) | quality_values(QUALITY, params, preset)
+            params = with_values(params, {**fitting, **preset})
         print(describe_data(manifest, inspection.hashes, params), end="\n\n")
     if picture and manifest:
         write_picture(picture, manifest)

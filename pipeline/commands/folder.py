@@ -7,32 +7,80 @@ from typing import get_args
 
 from pipeline.base.parallel import worker_count
 from pipeline.commands.memory import memory_warning
+from pipeline.commands.params_file import read_preset, with_values
 from pipeline.data.corrections.inspection import Corrections
 from pipeline.data.inspection import Inspection, inspect_folder
 from pipeline.data.sources.parse import detect_source
+from pipeline.errors import UserError
 from pipeline.params import Params, Source
 
+LEFT_OUT = "null"  # the class of names that are left out, as in YAML
 
-def add_source(parser: argparse.ArgumentParser) -> None:
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Options that say how a folder is read."""
     parser.add_argument(
         "--source", choices=get_args(Source), help="the format of the folder (default: camseg finds it out)"
     )
+    classes = "take these classes, in this order (default: all); the option may come several times"
+    parser.add_argument("--classes", action="append", metavar="A,B,...", help=classes)
+    rename = (
+        "another name for a name in the data; background makes it no label, null leaves it out; "
+        "the option may come several times"
+    )
+    parser.add_argument("--rename", action="append", metavar="NAME=CLASS", help=rename)
+    parser.add_argument(
+        "--no-background",
+        action="store_true",
+        help="every pixel belongs to a class, as in maps of land cover or tissue",
+    )
+    preset = "YAML with some of the keys of params.yaml; its values replace the values of camseg"
+    parser.add_argument("--preset", type=Path, metavar="FILE", help=preset)
+
+
+def params_for_folder(arguments: argparse.Namespace, params: Params) -> tuple[Params, dict[str, object]]:
+    """The params that the folder is examined with, and the values of `--preset`.
+
+    data.classes, data.rename and data.background belong to the folder of data.path alone. A preset replaces
+    them, and options go before both.
+    """
+    preset = read_preset(arguments.preset, params) if arguments.preset else {}
+    values: dict[str, object] = {}
+    if not is_current(arguments.path, params):
+        values |= {"data.classes": None, "data.rename": {}, "data.background": True}
+    values |= {key: value for key, value in preset.items() if key.startswith("data.")}
+    if arguments.no_background:
+        values["data.background"] = False
+    if arguments.classes:
+        names = [name.strip() for text in arguments.classes for name in text.split(",")]
+        values["data.classes"] = [name for name in names if name]
+    chosen = with_values(params, values)
+    if arguments.rename:
+        renamed = chosen.data.rename | dict(map(_renaming, arguments.rename))
+        chosen = with_values(chosen, {"data.rename": renamed})
+    return chosen, preset
 
 
 def inspect_source(path: Path, params: Params, source: Source | None) -> tuple[Source, Inspection]:
     """The format of the folder, and the inspection that `prepare` would make.
 
     The format is `source`, else that in params.yaml if params.yaml names the folder, else the detected one.
-    data.classes and data.rename belong to the folder of data.path alone. Warns before the memory runs out.
+    Warns before the memory runs out.
     """
-    current, data = is_current(path, params), params.data
+    data = params.data
     if source is None:
+        current = is_current(path, params)
         source = data.source if current and data.source != "scenes" else detect_source(path)
-    if not current:
-        data = data.model_copy(update={"classes": None, "rename": {}})
     if warning := memory_warning(path, worker_count(), data.max_megapixels):
         print(f"warning: {warning}", file=sys.stderr)
     return source, inspect_folder(source, path, data, params.seed)
+
+
+def _renaming(text: str) -> tuple[str, str | None]:
+    name, equals, target = (part.strip() for part in text.partition("="))
+    if not (name and equals and target):
+        raise UserError(f"--rename: expected NAME=CLASS, got {text!r}")
+    return name, None if target == LEFT_OUT else target
 
 
 def is_current(path: Path, params: Params) -> bool:

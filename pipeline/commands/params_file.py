@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.base.files import write_text
 from pipeline.errors import UserError
-from pipeline.params import Params, parse_params, unknown_key
+from pipeline.params import Params, check_params, parse_params, unknown_key
 
 
 def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[object, object]]:
@@ -41,12 +41,16 @@ def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[o
 
 
 def with_values(params: Params, values: Mapping[str, object]) -> Params:
-    """`params` with new values by `section.key`, at any depth."""
+    """`params` with new values by `section.key`, at any depth.
+
+    Raises:
+        ParamsError: the new values are not valid.
+    """
     document = params.model_dump()
     for path, value in values.items():
         section, key = _find(document, path)
         section[key] = value
-    return Params.model_validate(document)
+    return check_params(document, Path("params.yaml"))
 
 
 def read_preset(file: Path, params: Params) -> dict[str, object]:

@@ -7,9 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.folder import add_source, inspect_source, is_current, problem_lines
+from pipeline.commands.folder import add_data_options, inspect_source, params_for_folder, problem_lines
 from pipeline.commands.overview import fitting_long_side
-from pipeline.commands.params_file import read_preset, update_params
+from pipeline.commands.params_file import update_params
 from pipeline.commands.parser import add_command
 from pipeline.data.manifest import Manifest
 from pipeline.errors import UserError
@@ -37,6 +37,7 @@ SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training
 ROUNDS = {"fast": 0, "balanced": 2, "best": 2}  # self-training rounds
 QUALITY, WEIGHTS = "balanced", "imagenet"  # defaults
 TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
+CHOSEN = ("data.classes", "data.rename")  # a preset has already had its say
 NAMED_WEIGHTS = ("imagenet", "none")  # all others are paths
 
 EXAMPLES = """
@@ -47,6 +48,7 @@ examples:
   camseg use ../images --weights ../weights/mobilenet_v2.safetensors
   camseg use ../images --weights none --encoder mobilenet_v2
   camseg use ../images --quality best
+  camseg use ../lvis --classes cat,dog,"teddy bear"
   camseg use data/voc/VOCdevkit/VOC2012 --encoder resnet50 --preset presets/voc2012.yaml
 """
 
@@ -68,17 +70,14 @@ def add_parser(commands: Any) -> None:
         "follow, each with new masks by the last model and a new model; best: also several scales and the "
         "CRF whenever a model predicts",
     )
-    preset = "YAML with some of the keys of params.yaml; its values replace the values of camseg"
-    parser.add_argument("--preset", type=Path, metavar="FILE", help=preset)
-    add_source(parser)
+    add_data_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the folder and change params.yaml; 2, and params.yaml is unchanged, if there are errors."""
     params_file = Path("params.yaml")
-    params = load_params(params_file)
+    params, preset = params_for_folder(arguments, load_params(params_file))
     encoder = choose_encoder(arguments.weights, arguments.encoder, params)
-    preset = read_preset(arguments.preset, params) if arguments.preset else {}
     source, inspection = inspect_source(arguments.path, params, arguments.source)
     manifest = inspection.manifest
     for line in problem_lines(inspection):
@@ -90,7 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
         "data.source": source,
         "data.path": portable(arguments.path),
         "data.classes": list(manifest.classes),  # so that the ids in masks never shift
-        "data.rename": params.data.rename if is_current(arguments.path, params) else {},
+        "data.background": params.data.background,
+        "data.rename": params.data.rename,
         **values_for_data(manifest, params, arguments.quality, arguments.weights),
         "classifier.encoder": encoder,
         "heatmaps.depths": fitting_depths(encoder),
@@ -98,7 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
     }
     if encoder != params.classifier.encoder or arguments.encoder:
         values["segmentation.encoder"] = encoder
-    changes = update_params(params_file, values | preset)
+    values = values | preset | {key: values[key] for key in CHOSEN}
+    changes = update_params(params_file, values)
     for key, (old, new) in changes.items():
         print(f"{key}: {old} -> {new}")
     print("params.yaml: changed" if changes else "params.yaml: nothing to change")

@@ -68,13 +68,36 @@ def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[ClassMapping
     return ClassMapping(classes, kept, parsed.names, unknown, background, ignored), problems
 
 
+def leave_out_unseen(
+    parsed: ParsedSource, data: DataParams
+) -> tuple[ClassMapping, list[SourceRecord], list[Problem]]:
+    """What `choose_classes` and `with_classes` return, with the problems of both.
+
+    Where `data.classes` is not set, classes that no image of train can show are left out.
+    """
+    mapping, problems = choose_classes(parsed, data)
+    records, dropped = with_classes(parsed, mapping)
+    trained = set(labels_of(record for record in records if record.split in (None, "train")))
+    unseen = [name for name in mapping.classes if name not in trained]
+    if data.classes is not None or not unseen or not trained:
+        return mapping, records, [*problems, *dropped]
+    counts = Counter(label for record in records for label in record.labels)
+    named = [f"{name!r} ({counts[name]} images elsewhere)" for name in unseen]
+    expected, advice = "an image of each class in train", "These classes are left out."
+    kept = tuple(name for name in mapping.classes if name in trained)
+    mapping, _ = choose_classes(parsed, data.model_copy(update={"classes": kept}))
+    records, dropped = with_classes(parsed, mapping)
+    warnings = warn_of(named, "without one", parsed.file, expected, advice)
+    return mapping, records, [*problems, *warnings, *dropped]
+
+
 def unknown_labels(parsed: ParsedSource, mapping: ClassMapping) -> list[Problem]:
     """A problem for each label that is unknown, with the class that it resembles."""
     expected = f"labels of the classes {listed(mapping.classes)}"
     advice = {}
     for label in mapping.unknown:  # once for each label: it is compared with every class
         close = get_close_matches(label, mapping.classes, 1)
-        otherwise = "Correct it, add it to the classes, or leave it out with data.rename."
+        otherwise = "Correct it, add it to the classes, or leave it out (data.rename, --rename NAME=null)."
         advice[label] = f"Did you mean {close[0]!r}?" if close else otherwise
     return [
         problem_at(record.location, expected, repr(label), advice[label])
@@ -113,7 +136,7 @@ def with_classes(parsed: ParsedSource, mapping: ClassMapping) -> tuple[list[Sour
 def _meanings(parsed: ParsedSource, background: Set[str], ignored: Set[str]) -> list[Problem]:
     """Warnings that count the labels that are no classes because of what their names say."""
     counts = Counter(label for record in parsed.records for label in record.labels)
-    advice = "If it is a class, give it another name in data.rename, or list it in data.classes."
+    advice = "If it is a class, give it another name (data.rename, --rename NAME=CLASS)."
     return [
         Problem(parsed.file, "names of classes", f"{listed(named)}: {meaning}", advice, fatal=False)
         for names, meaning in ((background, "no label"), (ignored, "no class, and 255 in masks"))
@@ -125,7 +148,8 @@ def _check_classes(file: Path, classes: Sequence[str], written: Sequence[str]) -
     """Repetitions count where they were `written`: `data.rename` merges names on purpose."""
     problems = []
     if not 1 <= len(classes) < IGNORE:
-        advice = "Give at least one image a label, or list the classes."
+        some = "Pick some of them: data.classes, or --classes A,B."
+        advice = some if classes else "Give at least one image a label, or list the classes."
         problems.append(Problem(file, f"1 to {IGNORE - 1} classes", str(len(classes)), advice))
     repeated = sorted({name for name in written if written.count(name) > 1})
     if repeated:

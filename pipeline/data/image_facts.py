@@ -16,7 +16,7 @@ from pipeline.data.pixels.intensity import (
     LOWEST,
     ValueSummary,
     clipped_share,
-    grey_levels,
+    used_levels,
     own_ranges,
     set_ranges,
     summary_of,
@@ -154,7 +154,7 @@ def _look(fact: ImageFacts, reading: ImageReading) -> str:
     if fact.summary is not None:
         ranges = reading.ranges or own_ranges(fact.summary)
         low, high = _ends(fact.summary, ranges[0])
-        if grey_levels(fact.summary, ranges) >= FEW_LEVELS:
+        if used_levels(fact.summary, ranges) >= FEW_LEVELS:
             outside = clipped_share(fact.summary, ranges) > CLIPPED
             return f"with more than {CLIPPED:.0%} of their values outside" if outside else ""
     if high < DARK:

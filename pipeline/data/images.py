@@ -95,6 +95,11 @@ def read_mask(
     return ids.astype(np.uint8)
 
 
+def read_stored(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Image.Image:
+    """Decode `path` upright, in the mode and with the values of the file: for masks."""
+    return decode_upright(path, max_megapixels)
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """Height and width in pixels, upright, without decoding the pixels where the format allows."""
     if size := size_of_stored(path):

@@ -10,21 +10,24 @@ from numpy.typing import NDArray
 
 from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.base.problems import Problem
-from pipeline.data.classes import ClassMapping, choose_classes, unknown_labels, with_classes
-from pipeline.data.decode_check import TINY, DecodedFiles, Reader, WorkingCopies, decode_all, source_mask
+from pipeline.data.background import background_problems, without_background
+from pipeline.data.classes import leave_out_unseen, unknown_labels
+from pipeline.data.decode_check import DecodedFiles, WorkingCopies, decode_all
 from pipeline.data.image_copies import write_copies
 from pipeline.data.image_facts import image_warnings, reading_params, set_reading, value_lines
-from pipeline.data.images import IGNORE, mask_png, resize_mask
+from pipeline.data.images import mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
+from pipeline.data.mask_problems import mask_problems
 from pipeline.data.mask_store import MaskWriter, mask_writer
-from pipeline.data.problem_lists import as_messages, warn_of
+from pipeline.data.mask_survey import DecodedRecord, read_all_masks
+from pipeline.data.problem_lists import as_messages
+from pipeline.data.source_masks import Reader, source_mask
 from pipeline.data.sources.parse import parse_source
-from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of
+from pipeline.data.sources.records import SourceRecord, labels_of
 from pipeline.data.sources.spelling import as_on_disk, with_likely_names
 from pipeline.data.val_split import choose_val
 from pipeline.params import DataParams, Source
 
-DecodedRecord = tuple[SourceRecord, DecodedFiles]
 MaskEntry = tuple[Sample, SourceRecord]
 ADD_IMAGES = {  # by the suffix of the file of labels
     ".csv": "Add a line for each image.",
@@ -66,13 +69,15 @@ def inspect_folder(
     parsed = parse_source(source, path, data)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
         return _inspection(parsed.problems)
-    mapping, class_problems = choose_classes(parsed, data)
-    records, dropped = with_classes(parsed, mapping)
+    mapping, records, class_problems = leave_out_unseen(parsed, data)
     records = as_on_disk(path, records)
     reading = reading_params(data)
-    reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels, reading)
+    reader = Reader(
+        path, len(mapping.names), parsed.colours, data.max_megapixels, data.mask_key, reading=reading
+    )
     files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
     decoded = list(zip(records, files, strict=True))
+    reader, decoded, undecided = read_all_masks(reader, parsed, decoded, mapping, data.masks)
     decoded, file_problems = _readable(decoded, data)
     records = [record for record, _ in decoded]
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
@@ -83,27 +88,27 @@ def inspect_folder(
         *parsed.problems,
         *class_problems,
         *unknown_labels(parsed, mapping),
-        *dropped,
         *split_problems,
         *_unseen_classes(parsed.file, records, mapping.classes, splits),
         *with_likely_names(path, file_problems),
-        *_surprising_masks(parsed, decoded, mapping),
-        *_undrawn(parsed, decoded),
-        *_tiny_objects(parsed, decoded, mapping, data.max_side),
+        *undecided,
+        *mask_problems(parsed, decoded, mapping, data.max_side),
+        *background_problems(parsed.file, decoded, data.background),
         *image_warnings(path, [record.name for record in records], facts, reading),
     ]
     if any(problem.fatal for problem in problems):
         return _inspection(problems)
     samples = [_sample(record, files, mapping.classes, splits[record.name]) for record, files in decoded]
     samples.sort(key=lambda sample: sample.name)
-    manifest = Manifest(path.as_posix(), mapping.classes, tuple(samples), reading)
+    manifest = Manifest(path.as_posix(), mapping.classes, tuple(samples), data.background, reading)
     if copies is not None:
         stored = {record.name for record, files in decoded if files.facts.stored}
         write_copies(manifest, [sample for sample in samples if sample.name in stored], data, copies)
+    table = mapping.table() if data.background else without_background(mapping.table())
     return replace(
         _inspection(problems),
         manifest=manifest,
-        masks=GroundTruthSource(reader, {record.name: record for record in records}, mapping.table()),
+        masks=GroundTruthSource(reader, {record.name: record for record in records}, table),
         hashes={record.name: files.hash for record, files in decoded},
         values=tuple(value_lines(facts, reading)),
     )
@@ -147,13 +152,14 @@ def _inspection(problems: Sequence[Problem]) -> Inspection:
 def _readable(
     decoded: Sequence[DecodedRecord], data: DataParams
 ) -> tuple[list[DecodedRecord], list[Problem]]:
-    """All records and problems; with `data.on_bad_image: skip`, records without problems, and warnings."""
+    """All records and problems; with `data.on_bad_image: skip`, readable images, and warnings."""
     problems = [problem for _, files in decoded for problem in files.problems]
     if data.on_bad_image == "error":
         return list(decoded), problems
     advice = "It is left out (data.on_bad_image)."
     warnings = [replace(problem, advice=advice, fatal=False) for problem in problems]
-    return [(record, files) for record, files in decoded if not files.problems], warnings
+    # A bad mask costs the mask, not the labels of its image.
+    return [(record, replace(files, problems=())) for record, files in decoded if files.sha256], warnings
 
 
 def _assign_splits(
@@ -184,44 +190,11 @@ def _unseen_classes(
     file: Path, records: Sequence[SourceRecord], classes: Sequence[str], splits: Mapping[str, Split]
 ) -> list[Problem]:
     seen = labels_of(record for record in records if splits[record.name] == "train")
-    expected, advice = "an image of each class in train", "Label one, or take the class out of the classes."
+    expected, advice = (
+        "an image of each class in train",
+        "Label one, or pick classes without it (data.classes, --classes).",
+    )
     return [Problem(file, expected, f"none of {name!r}", advice) for name in classes if name not in seen]
-
-
-def _surprising_masks(
-    parsed: ParsedSource, decoded: Sequence[DecodedRecord], mapping: ClassMapping
-) -> list[Problem]:
-    """A warning where masks show classes that their labels deny: often the ids are in another order."""
-    # A record with an unknown label is an error already.
-    unclear = {record.name for record in parsed.records if mapping.unknown & set(record.labels)}
-    names = []
-    for record, files in decoded:
-        sources = [mapping.names[i - 1] for i in files.ids or () if 1 <= i <= len(mapping.names)]
-        denied = {mapping.targets[name] for name in sources} - {None, *record.labels}
-        if denied and record.name not in unclear:
-            names.append(record.name)
-    expected = "masks with the classes of their labels only"
-    advice = "Check that the ids are in the order of the classes; scores use the masks as they are."
-    return warn_of(names, "with others", parsed.masks, expected, advice)
-
-
-def _undrawn(parsed: ParsedSource, decoded: Sequence[DecodedRecord]) -> list[Problem]:
-    """A warning on images whose outlines make no mask."""
-    names = [f"{record.name} ({files.undrawn})" for record, files in decoded if files.undrawn]
-    expected = "outlines that can be drawn in their image"
-    advice = "These images have no mask; their labels count."
-    return warn_of(names, "images with others", parsed.file, expected, advice)
-
-
-def _tiny_objects(
-    parsed: ParsedSource, decoded: Sequence[DecodedRecord], mapping: ClassMapping, max_side: int
-) -> list[Problem]:
-    """A warning where a class of an image nearly vanishes in its working copy."""
-    table = mapping.table()
-    names = [r.name for r, files in decoded if any(0 < table[i] < IGNORE for i in files.tiny)]
-    expected = f"at least {TINY} pixels of each class of an image at data.max_side {max_side}"
-    advice = "Raise data.max_side, or cut the images: the stages see no more than this."
-    return warn_of(names, "with fewer", parsed.masks, expected, advice)
 
 
 def _sample(record: SourceRecord, files: DecodedFiles, classes: Sequence[str], split: Split) -> Sample:

@@ -56,6 +56,7 @@ class Manifest:
     root: str  # folder of the images, relative to the project or absolute
     classes: tuple[str, ...]  # class index i has the id i + 1 in masks
     samples: tuple[Sample, ...]
+    background: bool = True  # False: every pixel belongs to a class, and no mask has the id 0
     reading: ImageReading = AS_IT_IS  # how the images became 8-bit RGB
 
     def split(self, split: Split) -> tuple[Sample, ...]:
@@ -80,7 +81,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `folder/manifest.json`: a column for each field of the samples, on a line of its own."""
     columns = {name: [getattr(sample, name) for sample in manifest.samples] for name in FIELDS}
     lines = ",\n".join(f"{json.dumps(name)}: {_compact(column)}" for name, column in columns.items())
-    top = {"root": manifest.root, "classes": manifest.classes, "reading": reading_to_json(manifest.reading)}
+    top = {
+        "root": manifest.root,
+        "classes": manifest.classes,
+        "background": manifest.background,
+        "reading": reading_to_json(manifest.reading),
+    }
     head = "{" + "".join(f"{json.dumps(key)}: {_compact(value)},\n" for key, value in top.items())
     write_text(folder / "manifest.json", f'{head}"samples": {{\n{lines}}}}}\n')
 
@@ -92,13 +98,18 @@ def read_manifest(folder: Path) -> Manifest:
         raise UserError(f"{folder}: there is no data set yet. Run `make repro` first")
     raw = read_json(file)
     columns = raw["samples"]
-    if not isinstance(columns, dict) or set(columns) != set(FIELDS):
+    if (
+        not isinstance(columns, dict)
+        or set(columns) != set(FIELDS)
+        or not {"background", "reading"} <= set(raw)
+    ):
         raise UserError(f"{file}: another version of camseg wrote it. Run `make repro`")
     columns["labels"] = map(tuple, columns["labels"])
     columns |= {name: _shared(columns[name]) for name in ("labels", "split", "height", "width")}
     _check_columns(file, columns, len(raw["classes"]))
     samples = tuple(map(Sample, *map(columns.pop, FIELDS)))
-    return Manifest(raw["root"], tuple(raw["classes"]), samples, reading_of_json(raw.get("reading")))
+    reading = reading_of_json(raw["reading"])
+    return Manifest(raw["root"], tuple(raw["classes"]), samples, raw["background"], reading)
 
 
 def copy_path(folder: Path, name: str, *, smaller: bool) -> Path:

@@ -52,8 +52,8 @@ def export_onnx(net: SegmentationNet, file: Path) -> float | None:
     """Write `net` to `file`, and compare the file with torch.
 
     The graph takes `images` float32 (N, 3, H, W), RGB in [0, 1], and gives `logits` float32 (N, L, H, W):
-    channel 0 is the background, channel i + 1 is class i. The metadata holds classes, working size, and
-    which values of images of more than 8 bits became 0 and 1.
+    channel 0 is the background, channel i + 1 is class i; in data without background channel i is class i.
+    The metadata holds classes, working size, and which values of images of more than 8 bits became 0 and 1.
 
     Returns:
         The largest difference of a logit between torch and onnxruntime; None if onnxruntime is not installed.
@@ -101,11 +101,13 @@ def to_onnx(padded: PaddedNet) -> bytes:
 
 def add_metadata(model: Any, net: SegmentationNet) -> None:
     """Add what a caller has to know to the metadata of an `onnx.ModelProto`."""
+    background = net.config.background
+    channels = f"channel {'0: background, i + 1' if background else 'i'}: class i"
     for key, value in {
         "classes": json.dumps(net.config.classes, ensure_ascii=False),
         "ids": "0: background, i + 1: class i",
         "images": "float32 (N, 3, H, W), RGB in [0, 1]; any H and W, the longer side near long_side",
-        "logits": "float32 (N, L, H, W), before the softmax",
+        "logits": f"float32 (N, L, H, W), before the softmax; {channels}",
         "long_side": str(net.config.long_side),
         "reading": json.dumps(reading_to_json(net.config.reading)),
     }.items():

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.data.images import ImageArray, Mask
+from pipeline.data.images import ImageArray, Mask, resize_mask
 from pipeline.data.manifest import Sample
 from pipeline.data.resize import image_tensor, resize
 from pipeline.data.training_examples import derive_seed
@@ -31,6 +31,7 @@ from pipeline.heatmaps.perturbation import (
 
 STEPS = 10  # of the insertion and deletion curves
 ERASED = 0.2  # of the pixels
+PAINTED = 512  # pixels of the longer side of images that are painted over, at most; painting takes long
 SEED = 0  # of the random weights and of the random parts
 
 
@@ -127,7 +128,14 @@ def diagnose_image(
 
 
 def background_logits(model: DiagnosedModel, image: ImageArray, mask: Mask) -> Tensor:
-    """Logits (C,) of an image with all its objects painted over, also those with the id 255."""
+    """Logits (C,) of an image with all its objects painted over, also those with the id 255.
+
+    Larger images are painted over at 512 pixels, or at the working resolution if that is larger.
+    """
+    side = max(PAINTED, model.long_side)
+    if max(mask.shape) > side:
+        image = (image_tensor(image, side) * 255).round().byte().permute(1, 2, 0).numpy()
+        mask = resize_mask(mask, (image.shape[0], image.shape[1]))
     return model.logits(inpaint(image, mask != 0))
 
 

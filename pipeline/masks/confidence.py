@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline.data.arrays import ClassIndices, Probabilities, StoredHeatmaps
 from pipeline.data.images import IGNORE, Mask
-from pipeline.masks.threshold import Normalisation, label_ids, normalised_scores, upsample
+from pipeline.masks.threshold import Normalisation, Threshold, label_ids, normalised_scores, upsample
 
 
 def mask_confidence(mask: Mask, probabilities: Probabilities, ids: Mask) -> float:
@@ -35,9 +35,10 @@ def heat_confidence(
     mask: Mask,
     stored: StoredHeatmaps,
     classes: ClassIndices,
-    threshold: float,
+    threshold: Threshold,
     normalise: Normalisation = normalised_scores,
 ) -> float:
     """`mask_confidence` by the probabilities that `normalise` makes of heatmaps and threshold."""
     heatmaps = upsample(stored, (mask.shape[0], mask.shape[1]))
-    return mask_confidence(mask, normalise(heatmaps, threshold), label_ids(heatmaps, classes))
+    ids = label_ids(heatmaps, classes, background=threshold is not None)
+    return mask_confidence(mask, normalise(heatmaps, threshold), ids)

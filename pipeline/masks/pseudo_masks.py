@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from pipeline.data.arrays import ClassIndices, Heatmaps, Probabilities
 from pipeline.data.images import IGNORE, ImageArray, Mask
 from pipeline.masks.crf import dense_crf
-from pipeline.masks.threshold import Normalisation, label_ids, normalised_scores, uncertain
+from pipeline.masks.threshold import (
+    Normalisation,
+    Threshold,
+    label_ids,
+    largest,
+    normalised_scores,
+    uncertain,
+)
 from pipeline.params import PseudoMaskParams
 
 
@@ -17,7 +22,7 @@ class PseudoMask:
 
     refined: Mask  # the heatmaps at the threshold after `pseudo_masks.refine`; a label everywhere
     mask: Mask  # refined, with 255 in the band: a model learns from this one
-    ids: Mask  # of [background, classes...], uint8 (P + 1,)
+    ids: Mask  # of [background, classes...], uint8 (P + 1,); (P,) in data without background
     probabilities: Probabilities  # of these ids before refinement, float32 (P + 1, H, W)
 
 
@@ -25,7 +30,7 @@ def make_pseudo_mask(
     image: ImageArray,
     heatmaps: Heatmaps,
     classes: ClassIndices,
-    threshold: float,
+    threshold: Threshold,
     params: PseudoMaskParams,
     normalise: Normalisation = normalised_scores,
 ) -> PseudoMask:
@@ -35,15 +40,16 @@ def make_pseudo_mask(
     a margin on them leaves next to nothing open.
 
     Args:
-        heatmaps: float32 (P, H, W) at the size of the image; P may be 0: then all is background.
+        heatmaps: float32 (P, H, W) at the size of the image; P may be 0: then all is background, or 255
+            where the data have none.
         classes: the image-level labels.
         params: refinement and band; `params.threshold` is not read (it may be `auto`).
         normalise: makes the probabilities for the CRF of the heatmaps and the threshold.
     """
-    ids = label_ids(heatmaps, classes)
+    ids = label_ids(heatmaps, classes, background=threshold is not None)
     probabilities = normalise(heatmaps, threshold)
-    by_crf = dense_crf(image, probabilities, params.crf) if params.refine == "crf" else probabilities
-    refined: Mask = ids[np.argmax(by_crf, axis=0)]
+    refine = params.refine == "crf" and len(ids) > 0
+    refined = largest(ids, dense_crf(image, probabilities, params.crf) if refine else probabilities)
     mask = refined.copy()
     mask[uncertain(heatmaps, threshold, params.band)] = IGNORE
     return PseudoMask(refined, mask, ids, probabilities)

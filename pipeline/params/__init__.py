@@ -1,6 +1,6 @@
 """`params.yaml` as frozen, validated values."""
 
-from pipeline.params.load import ParamsError, load_params, parse_params, unknown_key
+from pipeline.params.load import ParamsError, check_params, load_params, parse_params, unknown_key
 from pipeline.params.sections import (
     ClassifierParams,
     CrfParams,

@@ -38,9 +38,16 @@ def parse_params(text: str, path: Path) -> Params:
     """Validate `text`, which messages call `path`; raises as `load_params` does."""
     try:
         # DVC reads YAML 1.2 with ruamel; PyYAML would read 1e-3 as a string.
-        return Params.model_validate(YAML(typ="safe").load(text))
+        document = YAML(typ="safe").load(text)
     except YAMLError as error:
         raise ParamsError(f"{path}: cannot be read: {error}") from error
+    return check_params(document, path)
+
+
+def check_params(document: object, path: Path) -> Params:
+    """Validate what a YAML file holds; raises as `load_params` does."""
+    try:
+        return Params.model_validate(document)
     except ValidationError as error:
         problems = _problems(error)
         raise ParamsError(f"{path}: {len(problems)} problem(s):\n  " + "\n  ".join(problems)) from error

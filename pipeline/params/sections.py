@@ -57,7 +57,11 @@ class DataParams(Section):
     path: str
     classes: Many[str] | None
     rename: dict[str, str | None]
+    separator: str
     difficult: bool
+    masks: Literal["auto", "ids", "binary", "instances", "colours"]
+    mask_key: str | None
+    background: bool
     on_bad_image: Literal["error", "skip"]
     max_megapixels: Positive
     intensity: Literal["auto", "image"] | GreyRange

@@ -78,7 +78,8 @@ def train_tiles(
     pseudo_masks: dict[str, Mask] = {}
     for name in (method, *rounds):
         pseudo_masks |= captioned(f"pseudo-mask, {name}", paths.MASKS / name, sample)
-    masks = {f"{method} > {threshold:.2f}": threshold_tile(image, heatmaps[method], sample.labels, threshold)}
+    caption = f"{method}, largest" if threshold is None else f"{method} > {threshold:.2f}"
+    masks = {caption: threshold_tile(image, heatmaps[method], sample.labels, threshold)}
     masks |= captioned("corrected mask", paths.CORRECTED, sample) or pseudo_masks
     masks |= ground_truth_and_predictions(sample, predictions)
     return (Tile("image", image), *heat_tiles(image, heatmaps), *mask_tiles(image, masks))

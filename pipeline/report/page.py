@@ -26,6 +26,7 @@ from pipeline.report.summary import (
     scored_split,
     supervision_note,
     three,
+    two,
     weak_to_full,
 )
 
@@ -61,7 +62,7 @@ def render_page(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"score": three, "uri": data_uri, "svg": inline_svg}
+    environment.filters |= {"score": three, "two": two, "uri": data_uri, "svg": inline_svg}
     template = files("pipeline.report").joinpath("page.html").read_text(encoding="utf-8")
     split, palette = scored_split(results), voc_palette()[: len(manifest.classes) + 1]
     return environment.from_string(template).render(

@@ -71,13 +71,14 @@ def summary_table(results: Results, how: str) -> str:
     """The headline numbers as text, one a line; `how` the threshold was chosen, as for `render_page`."""
     method = default_method(results.methods, results.supervision)
     trained_on = default_masks(results.methods, results.supervision)
+    threshold = results.pseudo_masks[method]["threshold"]
     best = results.pseudo_masks[method]["heatmaps"]["threshold_best"]
     if best is not None:
         how = f"{how}; best for the ground truth: {best:.2f}"
     miou = results.pseudo_masks[trained_on]["pseudo_masks"]["miou"]
     rows = [
         ("classifier mAP, val", results.classifier["map"], ""),
-        (f"threshold, {method}", results.pseudo_masks[method]["threshold"], how),
+        (f"threshold, {method}", threshold, how if threshold is not None else "the data have no background"),
         (f"pseudo-mask mIoU, {trained_on}", miou, "training images"),
         *[(f"{m['split']} mIoU, {s}", m["miou"], _note(s, results)) for s, m in results.evaluation.items()],
         ("weak / full", weak_to_full(results), "mIoU of the weak model divided by that of the full model"),
@@ -89,6 +90,11 @@ def _note(supervision: str, results: Results) -> str:
     if not results.trained_on[supervision]:
         return "not trained: there were no masks"
     return f"trained on {supervision_note(results, supervision)}"
+
+
+def two(threshold: float | None) -> str:
+    """A threshold with two decimals; a dash where there is none."""
+    return "–" if threshold is None else f"{threshold:.2f}"  # noqa: RUF001
 
 
 def three(score: float | None) -> str:

@@ -9,7 +9,7 @@ from PIL import Image
 from pipeline.base.sizes import working_size
 from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.images import ImageArray, Mask, resize_mask
-from pipeline.masks.threshold import mask_at_threshold, upsample
+from pipeline.masks.threshold import Threshold, mask_at_threshold, upsample
 from pipeline.report.overlay import draw_heat, draw_mask
 
 LONG_SIDE = 320  # pixels; a page of 40 rows stays below 10 MB
@@ -44,7 +44,7 @@ def heat_tiles(image: ImageArray, heatmaps: Mapping[str, StoredHeatmaps]) -> lis
 
 
 def threshold_tile(
-    image: ImageArray, stored: StoredHeatmaps, labels: Sequence[int], threshold: float
+    image: ImageArray, stored: StoredHeatmaps, labels: Sequence[int], threshold: Threshold
 ) -> Mask:
     """The pseudo-mask of the P `labels` before its refinement, uint8 (H, W) as small as `image`."""
     heat = upsample(stored, (image.shape[0], image.shape[1]))

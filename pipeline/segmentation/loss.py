@@ -34,6 +34,17 @@ def balanced_cross_entropy(logits: Tensor, masks: Tensor, shift: float = 0.0) ->
     return torch.stack(means).mean() if means else logits.sum() * 0
 
 
+def known_cross_entropy(logits: Tensor, masks: Tensor) -> Tensor:
+    """Mean cross-entropy over the pixels that are not 255, a float32 scalar; 0 without such pixels.
+
+    Args:
+        logits: float32 (N, L, H, W).
+        masks: int64 (N, H, W), the index of a logit or 255.
+    """
+    known = (masks != IGNORE).sum().clamp(min=1)
+    return functional.cross_entropy(logits, masks, ignore_index=IGNORE, reduction="sum") / known
+
+
 def background_shift(pixels: NDArray[np.int64], prior: float) -> float:
     """The shift for the background's share of the masks: `prior * log(background / foreground)`.
 

@@ -13,12 +13,15 @@ from torch import Tensor
 from pipeline.data.images import IGNORE
 
 
-def correctable(labels: Sequence[int], count: int, *, trusted: bool) -> Tensor:
-    """Which of `count` ids the teacher may give an image, bool (L,): 0 and its labels, none if `trusted`."""
-    ids = torch.zeros(count, dtype=torch.bool)
+def correctable(labels: Sequence[int], classes: int, *, background: bool, trusted: bool) -> Tensor:
+    """Which logits the teacher may follow in an image, bool (L,): its labels and the background.
+
+    None if `trusted`. Without background there are as many logits as classes.
+    """
+    allowed = torch.zeros(classes + background, dtype=torch.bool)
     if not trusted:
-        ids[[0, *(label + 1 for label in labels)]] = True
-    return ids
+        allowed[[*range(background), *(label + background for label in labels)]] = True
+    return allowed
 
 
 def correct(masks: Tensor, logits: Tensor, allowed: Tensor, confidence: float) -> Tensor:

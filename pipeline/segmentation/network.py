@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import segmentation_models_pytorch as smp
 from safetensors.torch import load_model
@@ -23,13 +24,17 @@ class SegmentationConfig:
 
     classes: tuple[str, ...]  # id i + 1 is class i; 0 is background
     long_side: int  # pixels that the longer side of an image had in training
+    background: bool = True  # logit 0 is that of the background; False: logit i is that of class i
     mean: tuple[float, ...] = MEAN  # of RGB in [0, 1], to subtract
     std: tuple[float, ...] = STD  # to divide by
     reading: ImageReading = AS_IT_IS  # how files of more than 8 bits became images
 
 
 class SegmentationNet(nn.Module):
-    """Images float32 (N, 3, H, W) in [0, 1], sides multiples of 32 -> logits float32 (N, L, H, W)."""
+    """Images float32 (N, 3, H, W) in [0, 1], sides multiples of 32 -> logits float32 (N, L, H, W).
+
+    In data without background there are C logits, else L = C + 1.
+    """
 
     def __init__(self, model: nn.Module, config: SegmentationConfig, *, frozen_norm: bool = False) -> None:
         super().__init__()
@@ -64,7 +69,7 @@ def make_segmentation_net(
         WeightsError: unknown architecture or encoder, or weights that do not fit.
     """
     _check_decoder(params)
-    count = len(config.classes) + 1
+    count = len(config.classes) + config.background
     decoder = {f"decoder_{name}": value for name, value in params.decoder.items()}
     try:
         model = smp.create_model(
@@ -104,13 +109,15 @@ def save_segmentation_net(folder: Path, net: SegmentationNet) -> None:
 def load_segmentation_net(folder: Path) -> SegmentationNet:
     """The trained network of `folder`, on the CPU and for inference alone: its BatchNorm is folded."""
     raw = read_json(folder / "camseg.json")
-    classes, mean, std = (tuple(raw[key]) for key in ("classes", "mean", "std"))
+    values: dict[str, Any] = {
+        k: tuple(value) if isinstance(value, list) else value for k, value in raw.items()
+    }
+    values["reading"] = reading_of_json(raw.get("reading"))
     # Not by `segmentation_models_pytorch.from_pretrained(folder)`, which prints a line for each model.
     options = read_json(folder / "config.json")
     architecture = smp.MODEL_ARCHITECTURES_MAPPING[options.pop("_model_class").lower()]
     model: nn.Module = architecture(**options)
     load_model(model, folder / "model.safetensors")
-    reading = reading_of_json(raw.get("reading"))
-    net = SegmentationNet(model, SegmentationConfig(classes, raw["long_side"], mean, std, reading)).eval()
+    net = SegmentationNet(model, SegmentationConfig(**values)).eval()
     fold_batch_norm(net)
     return net

@@ -39,11 +39,15 @@ class BatchLogits:
     """Logits of a batch of images."""
 
     count: int  # N, of the images
+    background: bool  # whether logit 0 is that of the background
     by_scale: list[Tensor]  # float32 (N, L, h, w); (2 N, L, h, w) with the mirrored images behind the others
 
     @torch.inference_mode()
     def probabilities(self, index: int, size: tuple[int, int]) -> Tensor:
-        """Class probabilities float32 (L, *size) of one image: the mean over scales and flips."""
+        """Class probabilities float32 (L, *size) of one image: the mean over scales and flips.
+
+        L = C + 1 in all data: without background its probability is 0.
+        """
         means: list[Tensor] = []
         for logits in self.by_scale:
             views = logits[index :: self.count]
@@ -53,7 +57,8 @@ class BatchLogits:
             for view in resized[1:]:  # not all at once: probabilities of large images need much memory
                 mean += view.softmax(0)
             means.append(mean.div_(len(resized)))
-        return torch.stack(means).mean(0) if len(means) > 1 else means[0]
+        mean = torch.stack(means).mean(0) if len(means) > 1 else means[0]
+        return mean if self.background else torch.cat([torch.zeros_like(mean[:1]), mean])
 
 
 @torch.inference_mode()
@@ -69,7 +74,7 @@ def batch_logits(net: SegmentationNet, views: Sequence[Tensor], *, flip: bool) -
         shown = torch.cat([images, images.flip(-1)]) if flip else images
         with autocast(images.device):
             by_scale.append(_padded_logits(net, shown))
-    return BatchLogits(len(views[0]), by_scale)
+    return BatchLogits(len(views[0]), net.config.background, by_scale)
 
 
 def heatmaps_of(
@@ -78,7 +83,8 @@ def heatmaps_of(
     """How much each of `labels` outweighs the background: p_c / (p_c + p_background) * 255.
 
     It can take the place of heatmaps: above 127 a label is more probable than the background, and the largest
-    of the labels is the most probable. The classes that are not in `labels` do not take part.
+    of the labels is the most probable. The classes that are not in `labels` do not take part. In data without
+    background, p_c is divided by the sum over `labels`.
 
     Args:
         index: of the image in its batch.
@@ -89,7 +95,8 @@ def heatmaps_of(
     """
     probabilities = logits.probabilities(index, working)
     foreground = probabilities[[label + 1 for label in labels]]
-    share = foreground / (foreground + probabilities[:1]).clamp(min=SMALLEST)
+    rivals = foreground + probabilities[:1] if logits.background else foreground.sum(0, keepdim=True)
+    share = foreground / rivals.clamp(min=SMALLEST)
     small = resize(share, grid_size(*working))
     return np.asarray((small * 255).round().byte().cpu().numpy(), np.uint8)
 

@@ -45,7 +45,7 @@ def train_segmentation(
     taught = section.teacher.confidence < 1 and any(sample.name not in data.trusted for sample in samples)
     target: Callable[[Sample], TargetParts] = partial(load_mask, data.masks)
     if taught:
-        target = partial(mask_and_correctable, data.masks, data.trusted, len(data.manifest.classes) + 1)
+        target = partial(mask_and_correctable, data.masks, data.trusted, data.manifest.without_samples())
     stream = TrainingStream(
         data.manifest, samples, target, section.training, long_side=params.data.long_side, seed=params.seed
     )
@@ -60,6 +60,14 @@ def train_segmentation(
     )
 
 
-def mask_and_correctable(masks: Path, trusted: Collection[str], labels: int, sample: Sample) -> TargetParts:
+def mask_and_correctable(
+    masks: Path, trusted: Collection[str], manifest: Manifest, sample: Sample
+) -> TargetParts:
     """The mask of `sample` and what the teacher may make of it."""
-    return load_mask(masks, sample), correctable(sample.labels, labels, trusted=sample.name in trusted)
+    allowed = correctable(
+        sample.labels,
+        len(manifest.classes),
+        background=manifest.background,
+        trusted=sample.name in trusted,
+    )
+    return load_mask(masks, sample), allowed

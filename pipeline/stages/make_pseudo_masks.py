@@ -26,7 +26,8 @@ def main(method: str) -> None:
         corrected=paths.CORRECTED,
     )
     heat = thresholded_heatmaps(method, params, manifest)
-    print(f"{name}: threshold {heat.threshold:.2f} ({params.threshold})")
+    if heat.threshold is not None:
+        print(f"{name}: threshold {heat.threshold:.2f} ({params.threshold})")
     job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params)
     make_masks(name, method, job, manifest.split("train"))
 

@@ -2,14 +2,13 @@
 
 from pipeline import paths
 from pipeline.data.manifest import read_manifest
-from pipeline.masks.threshold import normalised_odds
 from pipeline.params import load_params, model_before
 from pipeline.stages.running import run_stage
 from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
 from pipeline.workflows.network_work_folder import network_work_folder
-from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_masks import make_masks
-from pipeline.workflows.self_training import THRESHOLD, predict_training_images
+from pipeline.workflows.self_training import predict_training_images, predicted_heat
 
 NAME = "self_train"
 
@@ -24,7 +23,7 @@ def main(masks: str) -> None:
         name, __file__, params=section, masking=masking, model=model, corrected=paths.CORRECTED
     )
     train = manifest.split("train")
-    predictions = ThresholdedHeat(work / "heat", THRESHOLD, normalised_odds)
+    predictions = predicted_heat(work / "heat", manifest)
     predict_training_images(model, manifest, [s for s in train if s.labels], section, predictions.folder)
     judge = thresholded_heatmaps(masks, masking, manifest)
     make_masks(

@@ -71,12 +71,13 @@ def diagnose_images(
 ) -> tuple[Logits, Logits, list[ImageDiagnosis]]:
     """Logits (N, C) of the images and of their backgrounds, and a diagnosis of each label.
 
-    The first `images` of each class are diagnosed in detail. Without ground truth, the background is NaN.
+    The first `images` of each class are diagnosed in detail. Without ground truth or in
+    data without background, the background is NaN, and no heatmap is compared with a mask.
 
     Args:
         folder: for unfinished work.
     """
-    compute = partial(_diagnose, model, detailed_labels(samples, images))
+    compute = partial(_diagnose, model, detailed_labels(samples, images), manifest.background)
     work = ImagePass("diagnose", manifest, (), 1, compute, keep_images=True)
     map_blocks(samples, work, lambda number: block_file(folder, number).exists(), partial(_write, folder))
     by_name = read_block_files(folder, samples)
@@ -109,9 +110,11 @@ def ground_truth_of(sample: Sample) -> Mask | None:
     return load_mask(paths.GROUND_TRUTH, sample) if sample.score else None
 
 
-def _diagnose(model: DiagnosedModel, detailed: dict[str, list[int]], batch: Batch) -> list[ImageResult]:
+def _diagnose(
+    model: DiagnosedModel, detailed: dict[str, list[int]], has_background: bool, batch: Batch
+) -> list[ImageResult]:
     (sample,), (image,) = batch.samples, batch.images
-    mask, logits = ground_truth_of(sample), model.logits(image)
+    mask, logits = ground_truth_of(sample) if has_background else None, model.logits(image)
     background = None if mask is None else background_logits(model, image, mask)
     diagnoses = diagnose_image(model, sample, image, mask, background, detailed[sample.name])
     return [

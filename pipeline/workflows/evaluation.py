@@ -19,7 +19,7 @@ from pipeline.evaluation.means import score_or_none
 from pipeline.params import Params
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.workflows.confidence import IMAGES
-from pipeline.workflows.confusion_file import write_confusion
+from pipeline.workflows.confusion_file import label_names, write_confusion
 from pipeline.workflows.prediction import prediction_pass
 
 
@@ -38,9 +38,9 @@ def evaluate(supervision: str, manifest: Manifest, params: Params, work: Path) -
             boundaries += boundary_counts(ground_truth, prediction, labels, params.evaluation.boundary)
             miou[sample.name] = score_or_none(mean_iou(image_confusion))
     folder = paths.REPORTS / "evaluation" / supervision
-    metrics = model_metrics(manifest.classes, confusion, boundaries)
+    metrics = model_metrics(manifest, confusion, boundaries)
     write_json(folder / "metrics.json", {"split": params.evaluation.split} | metrics)
-    write_confusion(folder / "confusion.csv", manifest.classes, confusion)
+    write_confusion(folder / "confusion.csv", manifest.classes, confusion, background=manifest.background)
     rows = [
         {"name": name, "confidence": round(confidence, 6), "miou": miou.get(name)}
         for name, confidence in confidences.items()
@@ -80,9 +80,11 @@ def predict_samples(
     return {sample.name: confidences[sample.name] for sample in samples}
 
 
-def model_metrics(classes: Sequence[str], confusion: Counts, boundaries: Counts) -> dict[str, object]:
+def model_metrics(manifest: Manifest, confusion: Counts, boundaries: Counts) -> dict[str, object]:
     """The scores of one model; null where nothing was scored."""
-    names, per_class = ("background", *classes), iou_per_class(confusion)
+    names, per_class = label_names(manifest.classes), iou_per_class(confusion)
+    if not manifest.background:
+        names, per_class = names[1:], per_class[1:]
     return {
         "miou": score_or_none(mean_iou(confusion)),
         "iou_per_class": {name: score_or_none(iou) for name, iou in zip(names, per_class, strict=True)},

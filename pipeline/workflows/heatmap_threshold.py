@@ -22,10 +22,14 @@ from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
 def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: Manifest) -> ThresholdedHeat:
     """The heatmaps that a supervision goes back to, with the threshold by `pseudo_masks.threshold`.
 
+    Data without background need no threshold.
+
     Raises:
         UserError: all heat has one level, or there is no corrected mask for `calibrated`.
     """
     heatmaps, samples = paths.HEATMAPS / method_of(supervision), manifest.split("train")
+    if not manifest.background:
+        return ThresholdedHeat(heatmaps, None)
     match params.threshold:
         case "auto":
             threshold = round(otsu(pooled_histogram(heatmaps, samples), POWER), 4)

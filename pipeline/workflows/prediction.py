@@ -71,8 +71,12 @@ def _confidence(mask: Mask, by_model: Tensor) -> float:
 
 
 def _refined(by_model: NDArray[np.float32], image: ImageArray, params: Params) -> NDArray[np.float32]:
-    """The CRF decides among the background and the ids that are most probable somewhere; others get 0."""
-    ids = np.union1d(0, by_model.argmax(0)).astype(np.uint8)
+    """The CRF decides among the background and the ids that are most probable somewhere; others get 0.
+
+    In data without background its probability is 0, and the CRF may not give it either.
+    """
+    probable = np.unique(by_model.argmax(0))
+    ids = np.union1d(0, probable) if by_model[0].any() else probable
     refined = np.zeros_like(by_model)
     refined[ids] = dense_crf(image, by_model[ids], params.pseudo_masks.crf)
     return refined

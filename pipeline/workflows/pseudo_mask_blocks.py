@@ -68,7 +68,7 @@ class MaskMaker:
         heatmaps = upsample(self.heat.read(sample), (image.shape[0], image.shape[1]))
         made = make_pseudo_mask(image, heatmaps, classes, job.heat.threshold, job.params, job.heat.normalise)
         row = MaskRow(0, self.confidence(sample, made), float((made.mask == IGNORE).mean()))
-        if not sample.score:
+        if not sample.score or not len(made.ids):
             return MadeMask(mask_png(made.mask), row)
         ground_truth = load_mask(paths.GROUND_TRUTH, sample)
         labels, threshold = len(job.manifest.classes) + 1, job.heat.threshold

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.manifest import Manifest
-from pipeline.masks.threshold import Normalisation, normalised_scores
+from pipeline.masks.threshold import Normalisation, Threshold, normalised_scores
 from pipeline.params import PseudoMaskParams
 
 
@@ -13,7 +13,7 @@ class ThresholdedHeat:
     """Heatmaps and the threshold that they compete with."""
 
     folder: Path  # of `HeatmapStore`
-    threshold: float  # from the params, or chosen
+    threshold: Threshold  # from the params, or chosen
     normalise: Normalisation = normalised_scores  # how heat and threshold become probabilities
 
 

@@ -18,7 +18,7 @@ from pipeline.evaluation.confusion import (
 )
 from pipeline.evaluation.means import score_or_none
 from pipeline.masks.pseudo_masks import PseudoMask
-from pipeline.masks.threshold import mask_at_threshold
+from pipeline.masks.threshold import Threshold, mask_at_threshold
 from pipeline.masks.threshold_sweep import THRESHOLDS, confusion_by_threshold
 from pipeline.workflows.confusion_file import write_confusion
 
@@ -46,13 +46,19 @@ def count_image(
     ground_truth: Mask,
     heatmaps: Heatmaps,
     classes: ClassIndices,
-    threshold: float,
+    threshold: Threshold,
     made: PseudoMask,
     labels: int,
 ) -> MaskCounts:
-    """The counts of one image's heatmaps (P, H, W), in use at `threshold`, and of its masks."""
+    """The counts of one image's heatmaps (P, H, W), in use at `threshold`, and of its masks.
+
+    Without background there is no threshold to vary, and `by_threshold` counts nothing.
+    """
+    by_threshold = no_counts(labels).by_threshold
+    if threshold is not None:
+        by_threshold = confusion_by_threshold(ground_truth, heatmaps, classes, labels)
     return MaskCounts(
-        confusion_by_threshold(ground_truth, heatmaps, classes, labels),
+        by_threshold,
         confusion_matrix(ground_truth, mask_at_threshold(heatmaps, classes, threshold), labels),
         confusion_matrix(ground_truth, made.refined, labels),
         pseudo_mask_counts(ground_truth, made.mask, labels),
@@ -60,7 +66,7 @@ def count_image(
 
 
 def write_mask_scores(
-    counts: MaskCounts, threshold: float, classes: tuple[str, ...], folder: Path, *, scored: bool
+    counts: MaskCounts, threshold: Threshold, classes: tuple[str, ...], folder: Path, *, scored: bool
 ) -> dict[str, object]:
     """Write the threshold sweep and the confusion; returns the metrics.
 
@@ -70,27 +76,27 @@ def write_mask_scores(
         scored: whether an image has ground truth.
     """
     curve = np.array([mean_iou(confusion) for confusion in counts.by_threshold])
-    write_confusion(folder / "confusion.csv", classes, counts.refined)
+    write_confusion(folder / "confusion.csv", classes, counts.refined, background=threshold is not None)
     points = [
         {"threshold": round(float(threshold), 2), "miou": score_or_none(miou)}
         for threshold, miou in zip(THRESHOLDS, curve, strict=True)
-        if scored
+        if scored and counts.by_threshold.any()
     ]
     write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
     return mask_metrics(threshold, curve, counts)
 
 
-def mask_metrics(threshold: float, curve: ClassScores, counts: MaskCounts) -> dict[str, object]:
+def mask_metrics(threshold: Threshold, curve: ClassScores, counts: MaskCounts) -> dict[str, object]:
     """The metrics of one method; the scores are null where no training image has ground truth."""
-    scored = bool(counts.seed.any())
-    best = int(np.nanargmax(curve)) if scored else 0
+    swept = bool(counts.by_threshold.any())
+    best = int(np.nanargmax(curve)) if swept else 0
     published = score_pseudo_masks(counts.mask)
     return {
         "threshold": threshold,
         "heatmaps": {
             "threshold_chosen": threshold,
             "miou_chosen": score_or_none(mean_iou(counts.seed)),
-            "threshold_best": round(float(THRESHOLDS[best]), 2) if scored else None,
+            "threshold_best": round(float(THRESHOLDS[best]), 2) if swept else None,
             "miou_best": score_or_none(curve[best]),
         },
         "pseudo_masks": {

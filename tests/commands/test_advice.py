@@ -160,7 +160,7 @@ def test_classes_that_may_mean_that_nothing_is_to_be_found() -> None:
     sentences = advice(("crack", "good"), sample("a", (0,)), sample("b", (1,)), sample("c", (1,)))
     assert sentences == [
         "'good' (2 images) is a class: if it means that nothing is to be found, "
-        "data.rename {good: background} makes it no label"
+        "data.rename {good: background} (--rename good=background) makes it no label"
     ]
 
 

@@ -22,13 +22,34 @@ def break_some(folder: Path) -> None:
 def test_bad_images_are_errors_or_left_out(image_folder: ImageFolder) -> None:
     folder = image_folder()
     break_some(folder)
-    assert len(inspect("csv", folder).errors) == 4
+    assert len(inspect("csv", folder).errors) == 2
     inspection = inspect("csv", folder, on_bad_image="skip")
     assert inspection.errors == ()
-    assert sorted(labels(inspection)) == [f"photo-{i:02d}" for i in range(4, 12)]
-    for name in ("photo-00.jpg", "photo-01.jpg", "photo-02.png", "photo-03.png"):
+    assert sorted(labels(inspection)) == [f"photo-{i:02d}" for i in range(2, 12)]
+    for name in ("photo-00.jpg", "photo-01.jpg"):
         (line,) = [line for line in inspection.warnings if name in line]
         assert line.endswith("It is left out (data.on_bad_image).")
+
+
+def test_a_bad_mask_costs_the_mask_and_not_the_label(image_folder: ImageFolder) -> None:
+    folder = image_folder()
+    (folder / "masks" / "photo-02.png").write_bytes(b"no image")
+    write_image_file(folder / "masks" / "photo-03.png", np.zeros((99, 98), np.uint8))  # larger than its image
+    inspection = inspect("csv", folder)
+    (line,) = [line for line in inspection.warnings if "2 images with others" in line]
+    assert "photo-02 (cannot be read" in line
+    assert "photo-03 (drawn for 99 x 98 pixels (height x width), the image has 48 x 72)" in line
+    assert inspection.manifest is not None
+    masked = {sample.name for sample in inspection.manifest.samples if sample.mask}
+    assert masked == {f"photo-{i:02d}" for i in range(12) if i not in (2, 3)}
+
+
+def test_masks_of_which_none_can_be_read_are_an_error(image_folder: ImageFolder) -> None:
+    folder = image_folder()
+    for file in (folder / "masks").iterdir():
+        file.write_bytes(b"")
+    (error,) = inspect("csv", folder).errors
+    assert "in the size of their images, got none in 12" in error
 
 
 def test_nothing_left_is_an_error(image_folder: ImageFolder) -> None:
@@ -57,5 +78,7 @@ def test_a_mask_that_is_a_link_to_elsewhere_is_refused(image_folder: ImageFolder
     mask = folder / "masks" / "photo-00.png"
     mask.rename(tmp_path / "secret.png")
     mask.symlink_to(tmp_path / "secret.png")
-    (error,) = inspect("csv", folder).errors
-    assert "leaves the folder" in error
+    inspection = inspect("csv", folder)
+    assert inspection.manifest is not None
+    assert not inspection.manifest.samples[0].mask
+    assert any("leaves the folder" in line for line in inspection.warnings)

@@ -55,8 +55,8 @@ def test_everything_wrong_is_listed_at_once(image_folder: ImageFolder) -> None:
     edit(
         folder,
         ("photo-01.jpg,square", "photo-01.jpg,sqare"),
-        ("photo-02.jpg,triangle,train", "photo-02.jpg,triangle,training"),
-        ("photo-03.jpg", "../photo-03.jpg"),
+        ("photo-02.jpg,triangle,train", "photo-02.jpg,triangle,exercise"),
+        ("photo-03.jpg", "../gone/3.jpg"),
         ("photo-09.jpg,disc,train", "photo-09.jpg,disc;disc,train"),
         ("photo-10.jpg", "photo-00.png"),
     )
@@ -73,17 +73,15 @@ def test_everything_wrong_is_listed_at_once(image_folder: ImageFolder) -> None:
     inspection = inspect(folder, classes=("disc", "square", "triangle"))
     expected = [
         ("labels.csv, line 3: ", "got 'sqare'", "Did you mean 'square'?"),
-        ("labels.csv, line 4: ", "train, val or test", "'training'"),
-        ("labels.csv, line 5: ", "below images/", "'../photo-03.jpg'"),
+        ("labels.csv, line 4: ", "train, val or test", "'exercise'"),
+        ("labels.csv, line 5: ", "below images/", "'../gone/3.jpg'"),
         ("labels.csv, line 12: ", "once", "'photo-00.png' after 'photo-00.jpg' in line 2"),
         ("photo-12.jpg (labels.csv, line 14)", "no such file"),
         ("labels.csv, line 15: ", "an empty cell"),
         ("labels.csv, line 16: ", "3 cells, got 5"),
         ("photo-04.jpg (labels.csv, line 6)", "cannot be read"),
-        ("photo-05.png (labels.csv, line 7)", "cannot be read"),
-        ("photo-06.png (labels.csv, line 8)", "48 x 72 pixels (height x width) of 'photo-06', got 10 x 20"),
         ("photo-07.png (labels.csv, line 9)", "0..3 or 255, got 4, 61"),
-        ("photo-08.png (labels.csv, line 10)", "mode RGB"),
+        ("photo-08.png (labels.csv, line 10)", "0..3 or 255, got 7"),
     ]
     for parts in expected:
         assert any(all(part in line for part in parts) for line in inspection.errors), (
@@ -93,17 +91,19 @@ def test_everything_wrong_is_listed_at_once(image_folder: ImageFolder) -> None:
     assert len(inspection.errors) == len(expected)
     assert inspection.manifest is None
     warned = "\n".join(inspection.warnings)
+    assert "photo-05 (cannot be read" in warned
+    assert "photo-06 (drawn for 10 x 20 pixels" in warned
     assert "line 11: expected each label once, got 'disc;disc'" in warned
     assert "2 unnamed: photo-03.jpg, photo-10.jpg" in warned
     assert "2 others: photo-03.png, photo-10.png" in warned
-    assert len(inspection.warnings) == 3
+    assert len(inspection.warnings) == 4
 
 
 def test_missing_folder_and_files_are_named(tmp_path: Path, image_folder: ImageFolder) -> None:
     assert "nowhere: expected a folder" in only(inspect(tmp_path / "nowhere").errors)
     folder = image_folder()
     shutil.rmtree(folder / "images")
-    assert "expected a folder with images/" in only(inspect(folder).errors)
+    assert len([line for line in inspect(folder).errors if "no such file" in line]) == 12
     folder = image_folder("other")
     (folder / "labels.csv").unlink()
     assert "labels.csv: expected a table of the labels, got no such file" in inspect(folder).errors[0]
@@ -112,9 +112,10 @@ def test_missing_folder_and_files_are_named(tmp_path: Path, image_folder: ImageF
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"photo,label\n", "line 1: expected one column `image`, got the columns ['photo', 'label']"),
+        (b"a,label\n", "line 1: expected one column `image`, got the columns ['a', 'label']"),
+        (b"photo,b\n", "line 1: expected one column `labels`, got the columns ['photo', 'b']"),
         (b"image,labels,labels\n", "line 1: expected one column `labels`"),
-        (b"image;labels\nx.jpg;disc\n", "line 1: expected one column `image`"),
+        (b"image;remark\nx.jpg;disc\n", "line 1: expected one column `labels`"),
         (b"", "line 1: expected one column `image`"),
         (b"image,labels\n", "at least one image"),
         (b"image,labels\n\xe4.jpg,disc\n", "expected a CSV file in UTF-8"),
@@ -281,7 +282,7 @@ def test_folders_below_images_are_part_of_the_name(tmp_path: Path) -> None:
     assert (first.name, first.image, first.mask) == ("b/c/photo-00", "images/b/c/photo-00.jpg", True)
 
 
-@pytest.mark.parametrize("image", ["/etc/passwd", "../labels.csv", "a/../photo-00.jpg", "link/photo.jpg"])
+@pytest.mark.parametrize("image", ["/etc/passwd", "../labels.csv", "a/../b/0.jpg", "link/photo.jpg"])
 def test_images_elsewhere_are_refused(image_folder: ImageFolder, tmp_path: Path, image: str) -> None:
     folder = image_folder()
     (tmp_path / "elsewhere").mkdir()
@@ -316,7 +317,7 @@ def test_accents_of_file_names_count_the_same_in_one_letter_or_two(image_folder:
         assert (folder / sample.image).is_file()
 
 
-@pytest.mark.parametrize("written", ["PHOTO-00.jpg", "photo-00", "images/photo-00.jpg", "x\\photo-00.JPG"])
+@pytest.mark.parametrize("written", ["PHOTO-00.jpg", "x\\photo-00.JPG"])
 def test_a_file_that_may_be_meant_is_named(image_folder: ImageFolder, written: str) -> None:
     folder = image_folder()
     edit(folder, ("photo-00.jpg", written), ("photo-01.jpg", "gone.jpg"))
@@ -324,13 +325,6 @@ def test_a_file_that_may_be_meant_is_named(image_folder: ImageFolder, written: s
     assert f"images/{written} (labels.csv, line 2): " in one
     assert one.endswith("got no such file. There is images/photo-00.jpg: write it like this.")
     assert two.endswith("got no such file. Put it there, or delete its line in labels.csv.")
-
-
-@pytest.mark.parametrize("mark", [";", "\t"])
-def test_tables_without_commas(image_folder: ImageFolder, mark: str) -> None:
-    folder = image_folder()
-    (folder / "labels.csv").write_text(f"image{mark}labels\nphoto-00.jpg{mark}disc\n")
-    assert inspect(folder).errors[0].endswith("Save the table with commas between its cells.")
 
 
 def test_files_that_a_mac_leaves_are_not_worth_a_word(image_folder: ImageFolder) -> None:

@@ -6,7 +6,7 @@ import pytest
 from pipeline.data.pixels.intensity import (
     MOST_VALUES,
     clipped_share,
-    grey_levels,
+    used_levels,
     own_ranges,
     set_ranges,
     summary_of,
@@ -112,7 +112,7 @@ def test_images_without_any_value_are_black() -> None:
     empty = stored(np.full((5, 6), np.nan, np.float32), valid=np.zeros((5, 6, 1), bool))
     summary = summary_of(empty)
     assert not to_8_bits(empty, own_ranges(summary)).any()
-    assert grey_levels(summary, [(0, 1)]) == 0
+    assert used_levels(summary, [(0, 1)]) == 0
     flat = summary_of(stored(np.full((5, 6), 7, np.uint16)))
     assert own_ranges(flat) == ((7, 8),)
 
@@ -132,9 +132,9 @@ def test_a_window_of_all_files_is_the_range() -> None:
 
 def test_levels_and_clipped_values() -> None:
     ramp = summary_of(stored(np.arange(10000, dtype=np.uint16).reshape(100, 100)))
-    assert grey_levels(ramp, [(0, 10000)]) in (255, 256)
-    assert grey_levels(ramp, [(0, 100000)]) == pytest.approx(26, abs=1)
+    assert used_levels(ramp, [(0, 10000)]) in (255, 256)
+    assert used_levels(ramp, [(0, 100000)]) == pytest.approx(26, abs=1)
     assert clipped_share(ramp, [(0, 10000)]) == 0
     assert clipped_share(ramp, [(2500, 9000)]) == pytest.approx(0.35, abs=0.12)
     few = summary_of(stored(np.tile(np.array([0, 4095], np.uint16), (10, 10))))
-    assert grey_levels(few, [(0, 4095)]) == 2
+    assert used_levels(few, [(0, 4095)]) == 2

@@ -71,7 +71,7 @@ def test_a_name_of_a_voc_list_that_is_no_file_hides_no_other(tmp_path: Path) -> 
     assert [record.name for record in parsed.records] == ["a"]
     first, second = map(str, parsed.problems)
     assert "train.txt, line 1: expected an image below JPEGImages/" in first
-    assert "Annotations/..xml: expected XML" in second
+    assert "Annotations/..xml: expected an annotation" in second
 
 
 def test_a_broken_quote_of_labels_csv_hides_no_other_line(tmp_path: Path) -> None:
@@ -86,8 +86,9 @@ def test_a_broken_quote_of_labels_csv_hides_no_other_line(tmp_path: Path) -> Non
         "e.jpg,cat",
     ]
     (tmp_path / "labels.csv").write_text("\n".join(lines))
-    records, problems = csv_folder.read_records(tmp_path)
-    assert [(record.name, record.labels) for record in records] == [("b", ("cat",)), ("c", ("dog",))]
+    parsed = csv_folder.read_folder(tmp_path, data_params())
+    assert [(record.name, record.labels) for record in parsed.records] == [("b", ("cat",)), ("c", ("dog",))]
+    problems = [problem for problem in parsed.problems if problem.fatal]
     # The quote in line 6 is never closed: nothing after it can be told apart.
     assert [str(p).split(": ")[0].rpartition(", ")[2] for p in problems] == ["line 2", "line 4", "line 6"]
     assert all("expected a line of CSV" in str(problem) for problem in problems)

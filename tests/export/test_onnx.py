@@ -1,6 +1,7 @@
 """The ONNX file in onnxruntime against the network in torch."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,11 @@ def test_metadata_says_what_a_caller_has_to_know(tmp_path: Path) -> None:
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(metadata["classes"]) == ["cat", "été"]
     assert metadata["long_side"] == "64"
-    assert metadata["logits"] == "float32 (N, L, H, W), before the softmax"
+    logits = "float32 (N, L, H, W), before the softmax; channel "
+    assert metadata["logits"] == f"{logits}0: background, i + 1: class i"
+    export_onnx(SegmentationNet(torch.nn.Conv2d(3, 2, 1), replace(CONFIG, background=False)).eval(), file)
+    metadata = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
+    assert metadata["logits"] == f"{logits}i: class i"
     assert [output.name for output in model.graph.output] == ["logits"]
     (images,) = model.graph.input
     shape = [dim.dim_value or dim.dim_param for dim in images.type.tensor_type.shape.dim]

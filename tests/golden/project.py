@@ -211,8 +211,8 @@ class Stub(SegmentationModel):
         )
         self.classification_head = None
         with torch.no_grad():
-            self.segmentation_head[0].weight.copy_(torch.tensor(HEAD)[:, :, None, None])
-            self.segmentation_head[0].bias.copy_(torch.tensor(HEAD_BIAS))
+            self.segmentation_head[0].weight.copy_(torch.tensor(HEAD[-classes:])[:, :, None, None])
+            self.segmentation_head[0].bias.copy_(torch.tensor(HEAD_BIAS[-classes:]))
 
 
 class TakeStrideFour(nn.Module):

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from pipeline.data.manifest import Sample
 from pipeline.evaluation.diagnosis import ImageDiagnosis
 from pipeline.heatmaps.diagnosed_model import (
+    PAINTED,
     DiagnosedModel,
     background_logits,
     diagnose_image,
     make_diagnosed_model,
 )
+from pipeline.heatmaps.perturbation import inpaint
 
 RED, BLUE = 0, 1  # classes: the first network's logit 0 grows with red, its logit 1 with blue
 
@@ -93,6 +95,26 @@ def test_the_background_is_what_no_object_and_nothing_unscored_covers(model: Dia
     expected = model.logits(bare)
     assert torch.allclose(background_logits(model, image, mask), expected, atol=0.3)
     assert torch.equal(background_logits(model, bare, np.zeros_like(mask)), expected)
+
+
+def test_a_large_image_is_painted_over_at_a_smaller_size(
+    model: DiagnosedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, mask = (array.repeat(30, 0).repeat(30, 1) for array in red_disc_on_water())
+    sizes = []
+
+    def recorded(small: np.ndarray, part: np.ndarray) -> np.ndarray:
+        sizes.append((small.shape[:2], part.shape))
+        return inpaint(small, part)
+
+    monkeypatch.setattr("pipeline.heatmaps.diagnosed_model.inpaint", recorded)
+    logits = background_logits(model, image, mask)
+    bare = np.zeros_like(image)
+    bare[..., 2] = 200
+    assert torch.allclose(logits, model.logits(bare), atol=0.3)
+    ((small, part),) = sizes
+    assert small == part
+    assert max(small) == PAINTED < max(mask.shape)
 
 
 def test_random_weights_change_the_heat_of_both_twins(model: DiagnosedModel) -> None:

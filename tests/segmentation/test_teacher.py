@@ -20,9 +20,10 @@ PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
 def test_ids_that_an_image_may_have() -> None:
-    assert correctable([1], 4, trusted=False).tolist() == [True, False, True, False]
-    assert correctable([], 3, trusted=False).tolist() == [True, False, False]
-    assert correctable([1], 4, trusted=True).tolist() == [False] * 4
+    assert correctable([1], 3, background=True, trusted=False).tolist() == [True, False, True, False]
+    assert correctable([], 2, background=True, trusted=False).tolist() == [True, False, False]
+    assert correctable([1], 3, background=False, trusted=False).tolist() == [False, True, False]
+    assert correctable([1], 3, background=True, trusted=True).tolist() == [False] * 4
 
 
 def test_only_sure_and_allowed_labels_are_taken() -> None:

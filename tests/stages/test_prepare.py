@@ -112,7 +112,7 @@ def test_broken_folder_stops_the_stage_with_all_errors(
 ) -> None:
     folder = image_folder("data/photos")
     (folder / "images" / "photo-01.jpg").unlink()
-    (folder / "masks" / "photo-02.png").write_bytes(b"")
+    (folder / "images" / "photo-02.jpg").write_bytes(b"")
     change("source: scenes", "source: csv")
     change("path: data/raw", "path: data/photos")
     with pytest.raises(SystemExit) as ended, stage("prepare"):
@@ -121,5 +121,5 @@ def test_broken_folder_stops_the_stage_with_all_errors(
     output = capsys.readouterr().err
     assert "prepare: failed: data/photos: 2 error(s):" in output
     assert "photo-01.jpg" in output
-    assert "photo-02.png" in output
+    assert "photo-02.jpg" in output
     assert not Path("data/prepared/manifest.json").exists()

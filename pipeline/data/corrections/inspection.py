@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.problems import Problem, listed
-from pipeline.data.decode_check import Reader, read_source_mask
 from pipeline.data.images import IGNORE, Mask, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.names import means_background, means_ignore
 from pipeline.data.problem_lists import BadEntry, as_messages, collected, problem_at
+from pipeline.data.source_masks import Reader, read_source_mask
 from pipeline.data.sources.listing import ends, locate
 from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
 
@@ -54,6 +54,7 @@ def inspect_corrections(
     reader = Reader(parsed.file, len(parsed.names), parsed.colours, max_megapixels)
     table = _table(parsed.names, manifest.classes)
     ordered = np.arange(256, dtype=np.uint8)  # the last is 255, for UNKNOWN too
+    ordered[0] = 0 if manifest.background else IGNORE
     ordered[1 : len(manifest.classes) + 1] = [order.index(name) + 1 for name in manifest.classes]
     for record, sample in _match(parsed.records, manifest, problems):
         mask = _read_mask(reader, record, sample, problems)

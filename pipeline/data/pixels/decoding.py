@@ -15,7 +15,7 @@ from pipeline.data.pixels.files import (
     is_deep,
     kind_of,
     read_deep_png,
-    read_stored,
+    read_values,
     stored_size,
     values_of,
 )
@@ -144,7 +144,7 @@ def _frame_count(image: Image.Image) -> int:
 
 
 def _stored(path: Path, kind: Kind, reading: ImageReading, max_megapixels: float) -> DecodedImage:
-    stored = _named(path, read_stored, path, kind, reading, max_megapixels)
+    stored = _named(path, read_values, path, kind, reading, max_megapixels)
     return DecodedImage(stored, stored.notes)
 
 

@@ -63,7 +63,7 @@ def orientation_tag(image: Image.Image) -> int:
     return number if isinstance(number, int) and number in range(1, 9) else 1
 
 
-def read_stored(path: Path, kind: Kind, reading: ImageReading, max_megapixels: float) -> StoredValues:
+def read_values(path: Path, kind: Kind, reading: ImageReading, max_megapixels: float) -> StoredValues:
     """The values of a TIFF or DICOM file.
 
     Raises:

@@ -82,7 +82,7 @@ def to_8_bits(stored: StoredValues, ranges: Sequence[ValueRange]) -> NDArray[np.
     return image if stored.opacity is None else _on_white(image, stored.opacity)
 
 
-def grey_levels(summary: ValueSummary, ranges: Sequence[ValueRange]) -> int:
+def used_levels(summary: ValueSummary, ranges: Sequence[ValueRange]) -> int:
     """About how many of the 256 levels the middle 99.8 % of an image's values take in its first band."""
     if not summary.counts[0]:
         return 0

@@ -18,11 +18,13 @@ from pipeline.data.sources.records import (
 )
 from pipeline.data.sources.splits import split_of
 
+TRUE = ("1", "true")  # `outside`: the shape is not in this image
+
 
 def read_folder(folder: Path) -> ParsedSource:
     """The labels of an image are those of its tags and shapes; the classes are in the order of the project.
 
-    The splits are the subsets, where they are named so. Images without any label are background.
+    The splits are the subsets, where they are named so. Images without any shape or tag are background.
     """
     problems: list[Problem] = []
     roots: dict[Path, Element] = {}
@@ -31,19 +33,25 @@ def read_folder(folder: Path) -> ParsedSource:
             roots[file] = _read_annotations(folder, file)
     images = images_below(folder, problems)
     known, by_end = frozenset(images), ends(images)
-    records = []
+    records, unclear = [], []
     for file, root in roots.items():
         for position, element in enumerate(root.iter("image")):
             location, name = Location(file, f"image {position + 1}"), element.get("name", "")
             with collected(problems):
                 exact = next((path for path in (f"images/{name}", name) if path in known), None)
                 image = exact or find_image(folder, name, by_end, location)
-                labels = task_labels([child.get("label", "") for child in element])
+                shown = [child for child in element if child.get("outside") not in TRUE]
+                labels = task_labels([child.get("label", "") for child in shown])
                 split = split_of(element.get("subset", ""))
-                records.append(SourceRecord(stem(image), image, labels, location, split))
+                if shown and not labels:
+                    unclear.append(image)
+                else:
+                    records.append(SourceRecord(stem(image), image, labels, location, split))
     used = labels_of(records)
     order = [class_name(text_of(x, "name")) for r in roots.values() for x in r.iterfind("meta//labels/label")]
     names = dict.fromkeys([*(name for name in order if name in used), *used])
+    advice = "They are left out, since they show something. Give their shapes labels, or delete the shapes."
+    problems += warn_of(unclear, "without", folder, "a label in the shapes of each image", advice)
     untagged = [record.name for record in records if not record.labels]
     problems += warn_of(untagged, "without", folder, "a label in each image", "They count as background.")
     return parsed_source(folder, records, problems, tuple(names))

@@ -1,6 +1,8 @@
 """Text, JSON and XML files of strangers: read within bounds; nothing in them is run or fetched."""
 
+import codecs
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from pipeline.data.sources.records import class_name
 CLASS_LIST = "classes.txt"  # names in the order of the ids of masks
 MOST_BYTES = 2_000_000_000  # of a JSON file; as Python values it takes several times as much memory
 MOST_OTHER_BYTES = 500_000_000
+DECLARATION = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]{1,40})["'][^>]*\?>""")
 
 
 class _NoDoctype(TreeBuilder):
@@ -27,7 +30,13 @@ class _NoDoctype(TreeBuilder):
 def read_text_file(folder: Path, file: Path, expected: str, advice: str = "Save it as UTF-8 text.") -> str:
     """The UTF-8 text of a file in `folder`, without byte order mark. Raises `BadEntry`."""
     with _reported(file, expected, advice):
-        return _read_bytes(folder, file).decode("utf-8-sig")
+        return decode_text(_read_bytes(folder, file))
+
+
+def decode_text(content: bytes) -> str:
+    """The text of UTF-8, or of UTF-16 with a byte order mark, as Windows writes it. Raises `ValueError`."""
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if utf16 else "utf-8-sig")
 
 
 def listed_classes(folder: Path) -> list[str]:
@@ -40,15 +49,21 @@ def listed_classes(folder: Path) -> list[str]:
 def read_json_file(folder: Path, file: Path) -> Any:
     """The value of a JSON file; NaN and infinity are refused. Raises `BadEntry`."""
     with _reported(file, "JSON in UTF-8"):
-        text = _read_bytes(folder, file, MOST_BYTES).decode("utf-8-sig")
+        text = decode_text(_read_bytes(folder, file, MOST_BYTES))
         return json.loads(text, parse_constant=_refuse)
 
 
 def read_xml_file(folder: Path, file: Path) -> Element:
-    """The root of an XML file. Raises `BadEntry`."""
-    with _reported(file, "XML"):
+    """The root of an XML file in UTF-8, or in the encoding that its first line names. Raises `BadEntry`."""
+    with _reported(file, "XML", "Export it again, in UTF-8."):
         parser = XMLParser(target=_NoDoctype())
-        parser.feed(_read_bytes(folder, file))
+        content = _read_bytes(folder, file)
+        declared = DECLARATION.match(content)
+        if declared and not declared.group(1).lower().startswith(b"utf"):
+            # The parser itself knows no encodings of several bytes, such as GBK.
+            parser.feed(content[declared.end() :].decode(declared.group(1).decode()))
+        else:
+            parser.feed(content)
         root: Element = parser.close()
         return root
 

@@ -1,6 +1,8 @@
 """The `labelstudio` source: a JSON or JSON-MIN export with choices or labelled regions, beside its images."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +24,65 @@ CHOICES = ("choice", "choices", "label", "labels")  # controls of JSON-MIN whose
 TaskEntry = tuple[Location, Mapping[str, Any]]
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What the annotation of a task says."""
+
+    names: tuple[str, ...]
+    unread: tuple[
+        str, ...
+    ]  # kinds of its results that hold no names: ratings, texts, regions without a label
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether somebody answered, and no name can be read: the image need not be background."""
+        return bool(self.unread) and not self.names
+
+
 def read_folder(folder: Path) -> ParsedSource:
     """A record for each task with an annotation; of several, the last one that was not cancelled counts.
 
     A task names its image by an address or a path of another machine: the file with the longest common end
-    counts. Labels are the choices and the names of regions; no choice means: no label.
+    counts. Labels are the choices, the names of regions and the last names of taxonomies; no choice means: no
+    label. Of several tasks of one image, the last one counts.
     """
     problems: list[Problem] = []
     tasks = read_tasks(folder, json_files(folder), problems)
     by_end = ends(images_below(folder, problems))
-    records, undone = [], []
+    records: dict[str, SourceRecord] = {}
+    again, undone, unclear = list[str](), list[str](), list[str]()
+    unread = Counter[str]()
     for location, task in tasks:
-        reference, choices = reference_of(task), _choices(task)
-        if choices is None:
-            undone.append(reference)
+        reference, answer = reference_of(task), _answer(task)
+        unread.update(answer.unread if answer else ())
+        if answer is None or answer.is_unclear:
+            (unclear if answer else undone).append(reference)
             continue
         with collected(problems):
             image = find_image(folder, reference, by_end, location)
-            records.append(SourceRecord(stem(image), image, task_labels(choices), location))
+            again += [image] if image in records else []
+            records[image] = SourceRecord(stem(image), image, answer.names, location)
+    problems += _left_out(folder, undone, unclear)
+    problems += warn_of(again, "again", folder, "one task for each image", "The last one counts.")
+    if unread:
+        got = f"others: {listed([f'{kind} ({count})' for kind, count in unread.most_common()])}"
+        advice = "They are ignored: they hold no names of classes."
+        problems.append(Problem(folder, "choices, labels and taxonomies", got, advice, fatal=False))
+    return parsed_source(folder, list(records.values()), problems)
+
+
+def _left_out(folder: Path, undone: Sequence[str], unclear: Sequence[str]) -> list[Problem]:
+    """Warnings on tasks that are no records."""
     advice = (
         "They are left out. JSON-MIN names choices as their control: if that is none of "
         f"{', '.join(CHOICES)}, export as JSON."
     )
-    problems += warn_of(undone, "without", folder, "an annotation in each task", advice)
-    return parsed_source(folder, records, problems)
+    expected = "a choice, a label or a taxonomy in each annotation"
+    no_names = "They are left out, since they need not be background. Delete their other results if they are."
+    return [
+        *warn_of(undone, "without", folder, "an annotation in each task", advice),
+        *warn_of(unclear, "with other results", folder, expected, no_names),
+    ]
 
 
 def find_image(folder: Path, reference: str, by_end: dict[str, list[str]], location: Location) -> str:
@@ -65,8 +102,12 @@ def task_labels(choices: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_tasks(folder: Path, files: Sequence[Path], problems: list[Problem]) -> list[TaskEntry]:
-    """The tasks of JSON files in the folder that name an image, with their locations."""
+    """The tasks of JSON files in the folder that name an image, with their locations.
+
+    A file of something else is named; it is an error where there are no tasks at all.
+    """
     tasks: list[TaskEntry] = []
+    others: list[Problem] = []
     for file in files:
         with collected(problems):
             value = read_json_file(folder, file)
@@ -76,7 +117,10 @@ def read_tasks(folder: Path, files: Sequence[Path], problems: list[Problem]) -> 
                     tasks.append((location, entry))
                 else:
                     advice = "Export the project as JSON or JSON-MIN."
-                    problems.append(problem_at(location, "a task with an image", "something else", advice))
+                    problem = problem_at(location, "a task with an image", "something else", advice)
+                    (problems if isinstance(value, list) else others).append(problem)
+    left_out = "It is left out."
+    problems += [replace(p, advice=left_out, fatal=False) for p in others] if tasks else others
     return tasks
 
 
@@ -90,16 +134,28 @@ def reference_of(task: Mapping[str, Any]) -> str:
     return [*named, *(value for value in texts.values() if "/" in value), ""][0]
 
 
-def _choices(task: Mapping[str, Any]) -> list[str] | None:
-    """The names chosen; None: nobody has looked at the task."""
-    if "data" not in task:  # JSON-MIN: {"image": ..., "choice": "cat" or {"choices": ["cat", "dog"]}}
-        # Columns of the data stand beside the controls, so that a bare name counts under these keys alone.
-        values = [value for key, value in task.items() if key in CHOICES or _is_annotated(value)]
-        return [name for value in values for name in _names(value)] if values else None
+def _answer(task: Mapping[str, Any]) -> _Answer | None:
+    """What the annotation says; None: nobody has looked at the task."""
+    if "data" not in task:
+        return _answer_of_min(task)
     results = annotation_of(task)
     if results is None:
         return None
-    return [name for result in results for name in _names(result.get("value"))]
+    values = [(str(result.get("type", "a result"))[:40], result.get("value")) for result in results]
+    unread = tuple(kind for kind, value in values if not _is_read(value))
+    return _Answer(task_labels([name for _, value in values for name in _names(value)]), unread)
+
+
+def _answer_of_min(task: Mapping[str, Any]) -> _Answer | None:
+    """Of JSON-MIN: {"image": ..., "choice": "cat" or {"choices": ["cat", "dog"]}}.
+
+    Columns of the data stand beside the controls, so that a bare name counts under the keys `CHOICES` alone.
+    """
+    read = {key: value for key, value in task.items() if _is_read(value)}
+    unread = tuple(key[:40] for key, value in task.items() if _is_result(value) and key not in read)
+    read |= {key: value for key, value in task.items() if key in CHOICES and not _is_result(value)}
+    names = task_labels([name for value in read.values() for name in _names(value)])
+    return _Answer(names, unread) if read or unread else None
 
 
 def annotation_of(task: Mapping[str, Any]) -> list[dict[str, Any]] | None:
@@ -113,23 +169,35 @@ def annotation_of(task: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     return [result for result in done[-1]["result"] if isinstance(result, dict)]
 
 
-def _is_annotated(value: object) -> bool:
+def _is_result(value: object) -> bool:
+    """Whether JSON-MIN writes what a control says so: an object, or a list of them."""
+    entries = value if isinstance(value, list) else [value]
+    return any(isinstance(entry, dict) for entry in entries)
+
+
+def _is_read(value: object) -> bool:
     """Whether this is `{choices: [cat]}`, or regions such as `[{rectanglelabels: [cat]}]`."""
     entries = value if isinstance(value, list) else [value]
-    return any(isinstance(entry, dict) and _named(entry) for entry in entries)
+    return any(isinstance(entry, dict) and _named(entry) is not None for entry in entries)
 
 
 def _names(value: object) -> list[str]:
-    """The names in `cat`, in `[cat, dog]`, or in a value that `_is_annotated`."""
+    """The names in `cat`, in `[cat, dog]`, or in a value that `_is_read`."""
     names: list[str] = []
     for entry in value if isinstance(value, list) else [value]:
         if isinstance(entry, dict):
-            names += _named(entry)
+            names += _named(entry) or []
         elif isinstance(entry, str):
             names.append(entry)
     return names
 
 
-def _named(entry: Mapping[str, Any]) -> list[str]:
-    lists = [names for key, names in entry.items() if key.endswith(("choices", "labels"))]
-    return [name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)]
+def _named(entry: Mapping[str, Any]) -> list[str] | None:
+    """The names of an object; of a path of a taxonomy, the last one. None: it has no place for names."""
+    lists = [
+        names
+        for key, names in entry.items()
+        if key.endswith(("choices", "labels", "taxonomy")) and isinstance(names, list)
+    ]
+    ends = [name[-1] if isinstance(name, list) and name else name for names in lists for name in names]
+    return [name for name in ends if isinstance(name, str)] if lists else None

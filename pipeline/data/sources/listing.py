@@ -17,10 +17,14 @@ DEEPEST = 8  # folders that are compared
 UPLOADED = re.compile(r"[0-9a-f]{8}-")  # Label Studio puts it before the name of an uploaded file
 
 
-def images_below(folder: Path, problems: list[Problem]) -> list[str]:
-    """Files with the suffix of an image, relative to `folder`, sorted; links that leave it are problems."""
+def images_below(folder: Path, problems: list[Problem], more: tuple[str, ...] = ()) -> list[str]:
+    """Files with the suffix of an image, relative to `folder`, sorted; links that leave it are problems.
+
+    Args:
+        more: other suffixes, small letters with a dot.
+    """
     images = []
-    for name in sorted(_walk(folder)):
+    for name in sorted(_walk(folder, SUFFIXES + more)):
         file = folder / name
         try:
             safe_join(folder, name)
@@ -76,11 +80,11 @@ def _possible_ends(reference: str) -> Iterable[str]:
             yield normalize("NFC", "/".join(parts[start:]))
 
 
-def _walk(folder: Path) -> Iterable[str]:
+def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterable[str]:
     """Images and links to folders; links are not followed."""
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
-        names = [name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith(HIDDEN)]
+        names = [name for name in files if name.lower().endswith(suffixes) and not name.startswith(HIDDEN)]
         links = [name for name in folders if (Path(root) / name).is_symlink()]
         for name in (*names, *links):
             yield (Path(root) / name).relative_to(folder).as_posix()

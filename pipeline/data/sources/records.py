@@ -23,6 +23,14 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class ClassMask:
+    """A file that shows where one class is, by whatever is not its background."""
+
+    class_id: int  # of the source's classes from 1
+    file: str  # relative to the folder
+
+
+@dataclass(frozen=True)
 class SourceRecord:
     """What a source says of one image."""
 
@@ -32,7 +40,8 @@ class SourceRecord:
     location: Location
     split: Split | None = None  # None: the source has no split
     score: bool = True  # the mask may be used for scores
-    mask: str | tuple[Shape, ...] | None = None  # a file relative to the folder (may be missing), or outlines
+    # A file relative to the folder (may be missing), outlines, or a file for each class.
+    mask: str | tuple[Shape | ClassMask, ...] | None = None
     size: tuple[int, int] | None = None  # height, width that outlines are drawn for; None: those of the image
     group: str | None = None  # images of one source (a patient, a slide): a drawn split keeps them together
     more: bool = False  # the image shows objects that are no labels: without labels it is no background

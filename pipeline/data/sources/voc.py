@@ -1,12 +1,13 @@
 """The `voc` source: a year folder of a VOCdevkit, or an export in its form."""
 
-from collections.abc import Container, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Mapping, Sequence, Set
 from pathlib import Path
 
 from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
 from pipeline.data.names import may_be_class, means_background
-from pipeline.data.problem_lists import BadEntry, collected, problem_at
+from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.documents import read_text_file, read_xml_file, text_of
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_colours import read_colours, read_labelmap
@@ -46,10 +47,14 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     records = []
     entries, list_problems = _read_lists(folder, images)
     problems += list_problems
+    background, left_out = _without_annotation(folder, entries, images, problems)
     for name, (split, location) in entries.items():
         image = images.get(name, f"JPEGImages/{name}.jpg")
         with collected(problems):
-            records.append(_read_record(folder, name, image, split, location, data.difficult))
+            if name in background:
+                records.append(SourceRecord(name, image, (), location, split, mask=_mask(folder, name)))
+            elif name not in left_out:
+                records.append(_read_record(folder, name, image, split, location, data.difficult))
     used = labels_of(records)
     names = _names(folder, used, data)
     colours = read_colours(folder, names, problems)
@@ -118,14 +123,45 @@ def _read_record(
 ) -> SourceRecord:
     file = folder / "Annotations" / f"{name}.xml"
     check_image(folder, f"{name}.xml", location, "Annotations/")
+    if not file.exists():
+        expected = "an annotation of each image, or a list of the images in ImageSets/Main"
+        advice = "Write one without objects if the image shows background only, or list all images."
+        raise BadEntry(Problem(file, expected, "no such file", advice))
     objects = read_xml_file(folder, file).findall("object")
     kept = [o for o in objects if difficult or text_of(o, "difficult") != "1"]
     labels = tuple(dict.fromkeys(class_name(text_of(o, "name")) for o in kept))
     if "" in labels:
         raise BadEntry(Problem(file, "a name in each object", "none", "Name it, or delete the object."))
-    mask = next((f"{kind}/{name}.png" for kind in MASKS if (folder / kind / f"{name}.png").exists()), None)
     more = len(kept) < len(objects)
-    return SourceRecord(name, image, labels, Location(file), split, mask=mask, more=more)
+    return SourceRecord(name, image, labels, Location(file), split, mask=_mask(folder, name), more=more)
+
+
+def _mask(folder: Path, name: str) -> str | None:
+    return next((f"{kind}/{name}.png" for kind in MASKS if (folder / kind / f"{name}.png").exists()), None)
+
+
+def _without_annotation(
+    folder: Path,
+    entries: Mapping[str, tuple[Split | None, Location]],
+    images: Container[str],
+    problems: list[Problem],
+) -> tuple[Set[str], Set[str]]:
+    """The listed images without an XML file that count as background, and those that are left out.
+
+    Tools write no file for an image without objects. A list without any file is one of unlabelled images.
+    """
+    missing: dict[Path, list[str]] = defaultdict(list)
+    counts = Counter(location.file for _, location in entries.values())
+    for name, (_, location) in entries.items():
+        if name in images and location.at and not (folder / "Annotations" / f"{name}.xml").exists():
+            missing[location.file].append(name)
+    left_out = {name for file, names in missing.items() if len(names) == counts[file] for name in names}
+    background = [name for names in missing.values() for name in names if name not in left_out]
+    expected, kind = "an XML file of each listed image", "without one"
+    problems += warn_of(background, kind, folder / "Annotations", expected, "They count as background.")
+    advice = "They are left out: no image of their list has one."
+    problems += warn_of(sorted(left_out), kind, folder / "Annotations", expected, advice)
+    return set(background), left_out
 
 
 def _names(folder: Path, labels: Sequence[str], data: DataParams) -> tuple[str, ...]:

@@ -1,0 +1,144 @@
+"""The values of a mask as its file has them, and how often each occurs; what they mean is decided later."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.data.images import ImageError, read_stored
+from pipeline.formats.array_files import ArrayError, read_mat, read_npy
+
+KEPT = 256  # values that are kept of a mask, the most frequent ones
+RGB = np.array([2**16, 2**8, 1], np.int64)  # (red, green, blue) @ RGB: the code of a colour
+
+Values = NDArray[np.integer[Any]]  # grey levels, indices, or codes of colours
+
+
+@dataclass(frozen=True)
+class RawMask:
+    """The pixels of a mask as its file has them."""
+
+    values: Values  # (H, W): grey levels or indices of a palette; codes of colours, if `coloured`
+    coloured: bool = False
+    palette: Values | None = None  # the code of the colour of each index
+
+
+@dataclass(frozen=True)
+class MaskValues:
+    """The values in a mask, and the pixels of each."""
+
+    values: Values  # (n,) rising, at most `KEPT`
+    counts: NDArray[np.int64]  # (n,) pixels
+    coloured: bool = False
+    palette: Values | None = None  # (n,) the codes of the colours of indices
+    complete: bool = True  # there are no other values
+
+
+def read_raw_mask(path: Path, max_megapixels: float, key: str | None = None) -> RawMask:
+    """Decode the pixels of a mask: of an image file, a .npy or a .mat.
+
+    Args:
+        key: name of the array in a .mat, where several fit.
+    """
+    most = max_megapixels * 1e6
+    try:
+        match path.suffix.lower():
+            case ".npy":
+                return _of_array(read_npy(path, most))
+            case ".mat":
+                return _of_array(read_mat(path, most, key))
+    except ArrayError as error:
+        raise ImageError(f"{path}: {error}") from error
+    return _of_image(path, read_stored(path, max_megapixels))
+
+
+def count_values(raw: RawMask) -> MaskValues:
+    """The values of a mask; of many values the most frequent ones."""
+    values, counts = _distinct(raw.values)
+    complete = len(values) <= KEPT
+    if not complete:
+        chosen = np.sort(np.argsort(-counts, kind="stable")[:KEPT])
+        values, counts = values[chosen], counts[chosen]
+    palette = None if raw.palette is None else raw.palette[np.minimum(values, len(raw.palette) - 1)]
+    return MaskValues(values, counts, raw.coloured, palette, complete)
+
+
+def resize_raw(raw: RawMask, size: tuple[int, int]) -> RawMask:
+    """The mask at `size` (height, width): the value of the nearest pixel."""
+    if raw.values.shape == size:
+        return raw
+    pixels = raw.values if raw.values.dtype == np.uint8 else raw.values.astype(np.int32)
+    small = Image.fromarray(pixels).resize(size[::-1], Image.Resampling.NEAREST)  # PIL: width first
+    return RawMask(np.asarray(small), raw.coloured, raw.palette)
+
+
+def colour_codes(colours: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """The code of each colour: (..., 3) -> int64 (...)."""
+    return colours.astype(np.int64) @ RGB
+
+
+def split_colours(codes: Values) -> NDArray[np.int64]:
+    """Red, green and blue of each code: (n,) -> int64 (n, 3)."""
+    return np.stack([codes >> 16 & 255, codes >> 8 & 255, codes & 255], axis=1).astype(np.int64)
+
+
+def colour_of(code: int) -> tuple[int, int, int]:
+    """Red, green and blue of a code."""
+    return code >> 16 & 255, code >> 8 & 255, code & 255
+
+
+def _distinct(values: Values) -> tuple[Values, NDArray[np.int64]]:
+    """Distinct values, rising, and the pixels of each. Runs are looked at: masks consist of areas."""
+    if values.dtype == np.uint8:
+        counts = np.array(Image.fromarray(values).histogram(), np.int64)
+        found = np.flatnonzero(counts)
+        return found, counts[found]
+    flat = values.ravel()
+    starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
+    found, kinds = np.unique(flat[starts], return_inverse=True)
+    lengths = np.diff(starts, append=flat.size)
+    return found, np.bincount(kinds, lengths, len(found)).astype(np.int64)
+
+
+def _of_image(path: Path, image: Image.Image) -> RawMask:
+    if image.mode == "P":
+        palette = np.zeros((256, 3), np.uint8)
+        colours = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)[:256]
+        palette[: len(colours)] = colours
+        return RawMask(np.asarray(image), palette=colour_codes(palette))
+    if image.mode in ("LA", "PA", "RGBA"):  # where a mask is transparent, nothing is drawn
+        rgba = np.asarray(image.convert("RGBA"))
+        return _of_array(np.where(rgba[:, :, 3:] > 0, rgba[:, :, :3], 0).astype(np.uint8))
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
+        image = image.convert("RGB")
+    try:
+        return _of_array(np.asarray(image))
+    except ArrayError as error:
+        raise ImageError(f"{path}: {error}") from error
+
+
+def _of_array(array: NDArray[np.generic]) -> RawMask:
+    if not array.size:
+        raise ArrayError("expected pixels, got none")
+    if array.dtype.kind == "f":
+        array = _whole(array)
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8)
+    if array.dtype != np.uint8 and (array.min() < -(2**31) or array.max() >= 2**31):
+        raise ArrayError(f"expected whole numbers below 2147483648, got {array.max()}")
+    numbers: Values = array.astype(np.uint8 if array.dtype == np.uint8 else np.int64)
+    if numbers.ndim == 2:
+        return RawMask(numbers)
+    if numbers.min() < 0 or numbers.max() > 255:
+        raise ArrayError(f"expected colours of 0..255, got {numbers.min()}..{numbers.max()}")
+    return RawMask(colour_codes(numbers), coloured=True)
+
+
+def _whole(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    numbers = array.astype(np.float64)
+    if not np.isfinite(numbers).all() or (numbers != np.floor(numbers)).any():
+        raise ArrayError("expected whole numbers, got fractions. Save the mask as ids (0, 1, ...)")
+    return numbers

@@ -1,0 +1,152 @@
+"""Tables of labels as other programs write them: read as they are meant, and it is said how."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.data.inspection import Inspection
+from pipeline.data.sources.csv_labels import choose_separator
+from tests.data.folders import add_images, inspect, labels, samples
+
+IMAGES = tuple(f"images/{name}.jpg" for name in "abcdef")
+EXPECTED = {"a": ("cat",), "b": ("dog",), "c": ("cat", "dog"), "d": (), "e": ("cat",), "f": ("dog",)}
+
+
+def inspect_table(
+    folder: Path, content: str | bytes, name: str = "labels.csv", **changes: object
+) -> Inspection:
+    add_images(folder, *IMAGES)
+    raw = content.encode() if isinstance(content, str) else content
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(raw)
+    return inspect("csv", folder, **changes)
+
+
+def said(inspection: Inspection, *parts: str) -> bool:
+    return any(all(part in line for part in parts) for line in inspection.warnings)
+
+
+PLAIN = "image,labels\na.jpg,cat\nb.jpg,dog\nc.jpg,cat;dog\nd.jpg,\ne.jpg,cat\nf.jpg,dog\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN.replace("\n", "\r").encode(),
+        PLAIN.encode("utf-16"),
+        b"\xff\xfe" + PLAIN.encode("utf-16-le"),
+        b"\xfe\xff" + PLAIN.encode("utf-16-be"),
+    ],
+)
+def test_ends_of_lines_and_encodings_of_excel(tmp_path: Path, content: bytes) -> None:
+    assert labels(inspect_table(tmp_path, content)) == EXPECTED
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
+def test_other_signs_between_cells_are_said(tmp_path: Path, mark: str, name: str) -> None:
+    text = PLAIN.replace("cat;dog", '"cat;dog"').replace(",", mark)
+    inspection = inspect_table(tmp_path, text)
+    assert labels(inspection) == EXPECTED
+    assert said(inspection, "labels.csv: expected commas between the cells", name)
+
+
+TABLES = {
+    "train.csv": "image_id,class a,cat b,dog c,cat c,dog d, e,cat f,dog",
+    "data.csv": "filename,label,xmin a.jpg,cat,1 b.jpg,dog,2 c.jpg,cat,3 c.jpg,dog,4 d.jpg,,"
+    " e.jpg,cat,5 f.jpg,dog,6",
+    "labels.csv": "id,cat,dog,age a,1,0,7 b,0,1,8 c,1,1,9 d,0,0,6 e,1,0,5 f,0,1,4",
+    "one-hot.csv": ",Image_Name,CAT,dog 0,x/a.jpg,1.0,0.0 1,x/b.jpg,,1.0 2,c,1.0,1.0 3,d,, 4,e,1.0, 5,f,,1.0",
+    "project.csv": "image,choice /data/upload/1/0a1b2c3d-a.jpg,cat /x/b.jpg,dog"
+    ' c.jpg,"{""choices"":[""cat"",""dog""]}" d.jpg, e.jpg,cat f.jpg,dog',
+    "sub/labels.csv": "image,labels C:\\photos\\a.jpg,cat /x/images/b.jpg,dog ./c.jpg,\"['cat','dog']\""
+    " http://x.org/d.jpg,[] e.jpg,cat f,dog",
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_columns_as_others_call_them(tmp_path: Path, name: str) -> None:
+    found = {
+        key: tuple(label.lower() for label in value)
+        for key, value in labels(inspect_table(tmp_path, TABLES[name].replace(" ", "\n"), name)).items()
+    }
+    assert found == EXPECTED
+
+
+def test_how_a_table_was_read_is_said(tmp_path: Path) -> None:
+    inspection = inspect_table(tmp_path, "id,cat,dog,age\na,1,0,7\nb,0,1,8\nc,1,1,9\nd,0,0,6\n")
+    assert said(inspection, "images in `id`, a class each in cat, dog; not read: age", "If this is wrong")
+
+
+def test_images_lie_anywhere_below(tmp_path: Path) -> None:
+    add_images(tmp_path, "train/x/a.jpg", "train/b.jpg", "test/c.jpg", "test/a/d.jpg")
+    (tmp_path / "labels.csv").write_text(
+        "image,labels,group\nx/a.jpg,cat,p1\nb,cat,\nc.jpg,dog,p2\na/d,dog,p2\n"
+    )
+    (tmp_path / "train" / "e.jpg").write_bytes((tmp_path / "train" / "b.jpg").read_bytes())
+    from pipeline.data.sources.parse import parse_source
+    from tests.image_folder import data_params
+
+    parsed = parse_source("csv", tmp_path, data_params())
+    found = {r.image: (r.labels, r.split, r.group) for r in parsed.records}
+    assert found == {
+        "train/x/a.jpg": (("cat",), "train", "p1"),
+        "train/b.jpg": (("cat",), "train", None),
+        "test/c.jpg": (("dog",), "test", "p2"),
+        "test/a/d.jpg": (("dog",), "test", "p2"),
+    }
+    assert any("1 unnamed: train/e.jpg" in str(problem) for problem in parsed.problems)
+
+
+def test_an_image_that_may_be_two_files_is_a_problem(tmp_path: Path) -> None:
+    add_images(tmp_path, "one/a.jpg", "two/a.jpg")
+    (tmp_path / "labels.csv").write_text("image,labels\na.jpg,cat\n")
+    assert "expected one image for 'a.jpg', got 2: one/a.jpg, two/a.jpg" in inspect("csv", tmp_path).errors[0]
+
+
+def test_tables_of_splits(tmp_path: Path) -> None:
+    add_images(tmp_path, *IMAGES)
+    (tmp_path / "train.csv").write_text("file,class\na.jpg,cat\nb.jpg,dog\nc.jpg,cat\n")
+    (tmp_path / "val.csv").write_text("file,class\nd.jpg,cat\n")
+    (tmp_path / "sample_submission.csv").write_text("file,class\ne.jpg,cat\n")
+    splits = {name: sample.split for name, sample in samples(inspect("csv", tmp_path)).items()}
+    assert splits == {"a": "train", "b": "train", "c": "train", "d": "val"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "separator"),
+    [
+        (["cat|dog", "cat"], "|"),
+        (["haze primary", "clear primary", "haze", "clear", "primary"], " "),
+        ([f"{a} {b}" for a in "abcd" for b in "efgh"], " "),
+        (["cat, dog", "cat", "dog"], ","),
+        (["cat/dog", "cat", "dog", "nan"], "/"),
+        (["great dane", "german shepherd", "pug"], ";"),
+        (["great dane;pug", "cat|dog"], ";"),
+        (["cat", "dog"], ";"),
+        (['["cat", "dog"]', "cat"], ";"),
+    ],
+)
+def test_what_stands_between_labels(cells: list[str], separator: str) -> None:
+    assert choose_separator(cells, "auto") == separator
+
+
+def test_a_separator_that_was_found_is_said_and_may_be_set(tmp_path: Path) -> None:
+    table = PLAIN.replace(";", " ")
+    found = inspect_table(tmp_path, table)
+    assert labels(found) == EXPECTED
+    assert said(found, "' ' between names", "`--separator none`")
+    whole = inspect("csv", tmp_path, separator="none")
+    assert not said(whole, "between names")
+    assert labels(inspect_table(tmp_path, PLAIN.replace(";", "-"), separator="-")) == EXPECTED
+
+
+def test_names_made_of_other_names_are_said(tmp_path: Path) -> None:
+    inspection = inspect_table(tmp_path, PLAIN.replace(";", "-").replace("e.jpg,cat", "e.jpg,cat-dog"))
+    assert said(inspection, "1 others: cat-dog", "--separator TEXT")
+
+
+def test_an_image_of_two_splits_is_a_problem(tmp_path: Path) -> None:
+    inspection = inspect_table(
+        tmp_path, "image,label,split\na.jpg,cat,train\na.jpg,dog,Validation\nb.jpg,cat,test\n"
+    )
+    assert "line 3: expected each image in one split, got train in line 2, val here" in inspection.errors[0]
