@@ -16,10 +16,10 @@ from pipeline.data.pixels.intensity import (
     LOWEST,
     ValueSummary,
     clipped_share,
-    used_levels,
     own_ranges,
     set_ranges,
     summary_of,
+    used_levels,
 )
 from pipeline.data.pixels.reading import ImageReading, ValueRange
 from pipeline.data.pixels.stored import Note, StoredValues

@@ -6,11 +6,11 @@ import pytest
 from pipeline.data.pixels.intensity import (
     MOST_VALUES,
     clipped_share,
-    used_levels,
     own_ranges,
     set_ranges,
     summary_of,
     to_8_bits,
+    used_levels,
 )
 from pipeline.data.pixels.stored import StoredValues, valid_of
 
