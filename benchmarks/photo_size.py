@@ -30,7 +30,7 @@ from pipeline.data.images import encode_jpeg, read_image, resize_mask, write_mas
 from pipeline.data.inspection import inspect_folder, write_ground_truth
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import load_mask
-from pipeline.data.sources.parse import detect_source
+from pipeline.data.sources.detect import detect_source
 from pipeline.params import load_params
 from pipeline.segmentation.network import SegmentationConfig, make_segmentation_net, save_segmentation_net
 

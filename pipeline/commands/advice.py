@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from shlex import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,9 +96,10 @@ def _nothing(manifest: Manifest) -> Iterator[str]:
     counts = np.sum(list(images_per_class(manifest).values()), axis=0)
     for name, count in zip(manifest.classes, counts, strict=True):
         if may_mean_nothing(name):
+            option = f"--rename {quote(f'{name}={NO_LABEL}')}"  # as a shell reads it
             yield (
                 f"{name!r} ({count} images) is a class: if it means that nothing is to be found, "
-                f"data.rename {{{name}: {NO_LABEL}}} (--rename {name}={NO_LABEL}) makes it no label"
+                f"data.rename {{{name!r}: {NO_LABEL}}} ({option}) makes it no label"
             )
 
 

@@ -10,7 +10,7 @@ from pipeline.commands.memory import memory_warning
 from pipeline.commands.params_file import read_preset, with_values
 from pipeline.data.corrections.inspection import Corrections
 from pipeline.data.inspection import Inspection, inspect_folder
-from pipeline.data.sources.parse import detect_source
+from pipeline.data.sources.detect import detect_source
 from pipeline.errors import UserError
 from pipeline.params import Params, Source
 

@@ -12,10 +12,12 @@ from tqdm import tqdm
 
 from pipeline.base.files import safe_join, write_text
 from pipeline.base.parallel import read_ahead
+from pipeline.base.problems import printable
 from pipeline.base.work_folder import file_digest
 from pipeline.commands.outputs import distinct_names
 from pipeline.commands.segmentation_model import default_model, load_model
 from pipeline.commands.unfinished import MASKS, OVERLAYS, find_unfinished, finish, take_over
+from pipeline.data.folder_contents import is_like_image, readable_name
 from pipeline.data.images import (
     SUFFIXES,
     ImageArray,
@@ -29,7 +31,7 @@ from pipeline.data.images import (
     write_mask,
 )
 from pipeline.data.pixels.reading import ImageReading
-from pipeline.data.sources.listing import HIDDEN
+from pipeline.data.sources.listing import HIDDEN, is_text
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.errors import UserError
 from pipeline.export.cvat import colour_table
@@ -57,6 +59,9 @@ def predict_images(arguments: argparse.Namespace) -> int:
         "overlay": arguments.overlay,
     }
     unfinished = find_unfinished(out, settings)
+    others = unread_files(arguments.images, out)
+    for reason in others:
+        print(f"skipped: {reason}", file=sys.stderr)
     images = name_images(arguments.images, out)
     net = to_channels_last(load_model(folder), pick_device())
     classes = net.config.classes
@@ -93,8 +98,9 @@ def predict_images(arguments: argparse.Namespace) -> int:
     if rows:
         write_text(out / "labelmap.txt", colour_table(range(1, len(classes) + 1), classes))
     finish(out)
-    print(f"{rows} image(s) predicted in {out}, {len(images) - rows} skipped")
-    return 1 if rows < len(images) else 0
+    skipped = len(images) - rows + len(others)
+    print(f"{rows} image(s) predicted in {out}, {skipped} skipped")
+    return 1 if skipped else 0
 
 
 def write_prediction_images(
@@ -143,6 +149,8 @@ def name_images(arguments: Sequence[Path], out: Path) -> dict[str, Path]:
     names, files = [], []
     for argument in arguments:
         for file in find_images(argument, out) if argument.is_dir() else [argument]:
+            if not _has_text_name(file) or is_like_image(file.name):
+                continue  # see `unread_files`
             relative = file.relative_to(argument) if argument.is_dir() else Path(file.name)
             names.append(relative.with_suffix("").as_posix() if relative.name else "image")
             files.append(file)
@@ -151,19 +159,39 @@ def name_images(arguments: Sequence[Path], out: Path) -> dict[str, Path]:
 
 def find_images(folder: Path, out: Path) -> list[Path]:
     """The image files of a folder and its sub-folders, sorted; without hidden ones and those in `out`."""
-    written, root = out.resolve(), folder.resolve()
-    names = [path.relative_to(folder) for path in sorted(folder.rglob("*"))]
-    files = [
-        folder / name
-        for name in names
-        if name.suffix.lower() in SUFFIXES
-        and not any(part.startswith(HIDDEN) for part in name.parts)
-        and not (root / name).is_relative_to(written)
-        and not (folder / name).is_dir()
-    ]
+    files = [f for f in _files_below(folder, out) if f.suffix.lower() in SUFFIXES and _has_text_name(f)]
     if not files:
         raise UserError(f"{folder}: expected images ({', '.join(SUFFIXES)}), got none. Check the folder")
     return files
+
+
+def unread_files(arguments: Sequence[Path], out: Path) -> list[str]:
+    """Files that are not predicted, each with the reason: they look like images, or have no text as name."""
+    files = [f for a in arguments for f in (_files_below(a, out) if a.is_dir() else [a])]
+    lines = []
+    for file in files:
+        name = readable_name(file)
+        if not _has_text_name(file):
+            lines.append(f"{name}: expected a name in UTF-8. Rename it")
+        elif is_like_image(file.name):
+            lines.append(f"{name}: not a kind of image that is read. Save it as PNG, JPEG or TIFF")
+    return [printable(line) for line in lines]
+
+
+def _files_below(folder: Path, out: Path) -> list[Path]:
+    written, root = out.resolve(), folder.resolve()
+    names = [path.relative_to(folder) for path in sorted(folder.rglob("*"))]
+    return [
+        folder / name
+        for name in names
+        if not any(part.startswith(HIDDEN) for part in name.parts)
+        and not (root / name).is_relative_to(written)
+        and not (folder / name).is_dir()
+    ]
+
+
+def _has_text_name(file: Path) -> bool:
+    return is_text(file.as_posix())
 
 
 def area_shares(mask: Mask, labels: int) -> list[str]:

@@ -13,6 +13,7 @@ from pipeline.base.problems import Problem
 from pipeline.data.background import background_problems, without_background
 from pipeline.data.classes import leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import DecodedFiles, WorkingCopies, decode_all
+from pipeline.data.folder_contents import check_contents
 from pipeline.data.image_copies import write_copies
 from pipeline.data.image_facts import image_warnings, reading_params, set_reading, value_lines
 from pipeline.data.images import mask_png, resize_mask
@@ -67,8 +68,9 @@ def inspect_folder(
     every record has a split). Records without a split are in `train`.
     """
     parsed = parse_source(source, path, data)
+    contents = check_contents(path, parsed.records)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
-        return _inspection(parsed.problems)
+        return _inspection([*parsed.problems, *contents])
     mapping, records, class_problems = leave_out_unseen(parsed, data)
     records = as_on_disk(path, records)
     reading = reading_params(data)
@@ -86,6 +88,7 @@ def inspect_folder(
     reading = set_reading(data, facts, training)
     problems = [
         *parsed.problems,
+        *contents,
         *class_problems,
         *unknown_labels(parsed, mapping),
         *split_problems,

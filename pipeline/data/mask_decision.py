@@ -17,7 +17,7 @@ from pipeline.data.mask_levels import (
     shades_of_grey,
     sum_values,
 )
-from pipeline.data.mask_values import MaskValues, colour_of
+from pipeline.data.mask_values import MaskValues, Values, colour_of
 from pipeline.formats.palette import Colour
 
 NONE = Levels((), ())
@@ -68,7 +68,7 @@ def decide(masks: SetOfMasks, setting: MaskKind) -> MaskEncoding | Undecided:
         if decided_colours is None and not shades:
             unnamed = unnamed_colours(coloured, masks.table) if masks.table else colour_levels(coloured)
             return _undecided(coloured, unnamed, grey=False)
-        files = [_as_grey(f) if shades and f.coloured else f for f in files]
+        files = [as_grey(f) if shades and f.coloured else f for f in files]
         colours = decided_colours or NONE
     encoding = _decide_grey(replace(masks, files=[f for f in files if not f.coloured]), setting)
     if isinstance(encoding, Undecided):
@@ -95,16 +95,19 @@ def _as_coloured(file: MaskValues) -> MaskValues:
     """The colours of indices; several may have one colour."""
     if file.palette is None:
         return file
-    values, kinds = np.unique(file.palette, return_inverse=True)
-    counts = np.bincount(kinds, file.counts, len(values)).astype(np.int64)
-    return MaskValues(values, counts, coloured=True)
+    return _renumbered(file, file.palette, coloured=True)
 
 
-def _as_grey(file: MaskValues) -> MaskValues:
+def as_grey(file: MaskValues) -> MaskValues:
     """The greens of grey colours."""
-    values, kinds = np.unique(file.values >> 8 & 255, return_inverse=True)
-    counts = np.bincount(kinds, file.counts, len(values)).astype(np.int64)
-    return MaskValues(values, counts, complete=file.complete)
+    return _renumbered(file, file.values >> 8 & 255, coloured=False)
+
+
+def _renumbered(file: MaskValues, numbers: Values, coloured: bool) -> MaskValues:
+    """Other numbers in the place of the values; several may become one."""
+    values, kinds = np.unique(numbers, return_inverse=True)
+    sums = [np.bincount(kinds, w, len(values)).astype(np.int64) for w in (file.counts, file.solid)]
+    return MaskValues(values, sums[0], sums[1], coloured, complete=file.complete)
 
 
 def _decide_grey(masks: SetOfMasks, setting: MaskKind) -> MaskEncoding | Undecided:
@@ -140,7 +143,7 @@ def _guess(
         extra = {IGNORE} & values
         return _levels(found, [*range(1, count + 2), *extra], [0, *masks.objects, *extra], "ids")
     levels = grey_levels(found, count + 2)
-    if is_binary(found, count == 1):
+    if is_binary(found):
         return _binary(masks, found)
     if _numbered(masks.files, found) and (count == 1 or _one_label_each(masks)):
         return _objects(masks, "instances", (0, 1))

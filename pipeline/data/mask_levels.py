@@ -12,7 +12,7 @@ FEW = 8  # distinct values: more come from interpolation or compression, or are 
 WHITE = 255
 SAME = 2  # grey levels that a value differs by from a more frequent one and still means the same
 EXACT = 254  # colours: more come from interpolation or compression
-EDGES = 0.2  # of the pixels of an object: its soft edges, at most
+AREA = 0.02  # of the pixels of a level: those in the inside of areas, at least
 RARE = 0.05  # of the pixels of a level: values between two levels that are this rare are their edge
 STRAY = 5e-5  # share of all pixels: what is rarer is no level
 MOST = 254  # levels
@@ -24,7 +24,7 @@ class SetValues:
 
     values: Values  # (n,) rising: grey levels, or codes of colours
     pixels: NDArray[np.int64]  # (n,)
-    masks: NDArray[np.int64]  # (n,) that hold the value
+    solid: NDArray[np.int64]  # (n,) pixels among neighbours of the same value
 
     def share(self, value: int) -> float:
         """The share of all pixels."""
@@ -38,30 +38,33 @@ def sum_values(files: Sequence[MaskValues]) -> SetValues:
         return SetValues(nothing, nothing, nothing)
     every = np.concatenate([f.values for f in files])
     counts = np.concatenate([f.counts for f in files])
+    solid = np.concatenate([f.solid for f in files])
     values, kinds = np.unique(every, return_inverse=True)
-    pixels = np.bincount(kinds, counts, len(values)).astype(np.int64)
-    return SetValues(values, pixels, np.bincount(kinds, minlength=len(values)))
+    sums = [np.bincount(kinds, weights, len(values)).astype(np.int64) for weights in (counts, solid)]
+    return SetValues(values, *sums)
 
 
 def grey_levels(found: SetValues, exact: int = FEW) -> list[int]:
-    """The grey levels that were drawn, rising: all, up to `exact` values, else the peaks."""
+    """The grey levels that were drawn, rising: the lowest, the highest, and those that fill areas.
+
+    Of more than `exact` values, only the peaks.
+    """
     order = np.argsort(-found.pixels, kind="stable")
     largest, few = int(found.values.max()), len(found.values) <= max(FEW, exact)
     reach = SAME if few else max(1, largest // 8)
     levels: list[int] = []
     for place in order[:MOST]:
         value = int(found.values[place])
-        if all(abs(value - level) > reach for level in levels) and (few or _is_peak(found, value, largest)):
+        end = few and value in (largest, int(found.values.min()))
+        drawn = end or _fills_areas(found, value, 0 if few else largest // 64)
+        apart = all(abs(value - level) > reach for level in levels)
+        if apart and drawn and (few or _is_peak(found, value, largest)):
             levels.append(value)
     return sorted(levels)
 
 
-def is_binary(found: SetValues, one_object: bool) -> bool:
-    """Whether nearly all values are near the lowest or the highest one: an object with soft edges.
-
-    Args:
-        one_object: there is one class; else a rare value in the middle may be a class.
-    """
+def is_binary(found: SetValues) -> bool:
+    """Whether all areas have the lowest or the highest value: an object, maybe with soft edges."""
     largest = int(found.values.max())
     if len(found.values) == 2:
         return True
@@ -69,11 +72,10 @@ def is_binary(found: SetValues, one_object: bool) -> bool:
         return False
     near_high = found.values >= largest - largest // 8
     between = (found.values > largest // 8) & ~near_high
-    high, middle = found.pixels[near_high].sum(), found.pixels[between].sum()
-    if one_object and between.any() and middle <= EDGES * high:
-        return True
-    soft = between.any() or near_high.sum() > SAME  # else small values are ids or numbers of objects
-    return len(found.values) > FEW and bool(soft and middle <= high) and len(grey_levels(found)) <= 2
+    if not between.any() and near_high.sum() <= SAME:  # small values are ids or numbers of objects
+        return False
+    inside = found.solid[found.values > largest // 8].sum()
+    return bool(2 * found.solid[near_high].sum() >= inside) and len(grey_levels(found)) <= 2
 
 
 def colour_levels(found: SetValues) -> list[int]:
@@ -85,6 +87,8 @@ def colour_levels(found: SetValues) -> list[int]:
     for place in order[: 4 * MOST]:
         if found.pixels[place] < STRAY * total and not few:
             break
+        if not few and found.solid[place] < AREA * found.pixels[place]:
+            continue
         if few or not _is_edge(points, found.pixels, int(place), chosen, len(found.values) <= EXACT):
             chosen.append(int(place))
     return [int(found.values[place]) for place in chosen[: MOST + 1]]
@@ -95,6 +99,11 @@ def shades_of_grey(found: SetValues) -> bool:
     points = split_colours(found.values)
     grey = np.ptp(points, axis=1) <= FEW
     return bool(found.pixels[~grey].sum() <= found.pixels.sum() / 1000)
+
+
+def _fills_areas(found: SetValues, value: int, reach: int) -> bool:
+    near = np.abs(found.values - value) <= reach
+    return bool(found.solid[near].sum() >= AREA * found.pixels[near].sum())
 
 
 def _is_peak(found: SetValues, value: int, largest: int) -> bool:
@@ -111,10 +120,10 @@ def _is_edge(
     points: NDArray[np.int64], pixels: NDArray[np.int64], place: int, chosen: Sequence[int], exact: bool
 ) -> bool:
     """Whether a rare colour lies beside a more frequent one, or between two of them."""
-    ends = [other for other in chosen if pixels[place] < RARE * pixels[other]]
     point = points[place]
-    if not exact and any(np.abs(points[other] - point).max() <= 3 * FEW for other in ends):
+    if not exact and any(np.abs(points[other] - point).max() <= 3 * FEW for other in chosen):
         return True
+    ends = [other for other in chosen if pixels[place] < RARE * pixels[other]]
     for i, one in enumerate(ends):
         for other in ends[:i]:
             line = points[other] - points[one]

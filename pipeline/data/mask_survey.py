@@ -117,8 +117,9 @@ def _with_ids(reader: Reader, record: SourceRecord, content: DecodedFiles) -> De
         advice = "Check the order and number of the classes (data.classes, classes.txt)."
         problem = Problem(mask_file(reader, record), expected, got, advice, record.location)
         return replace(content, surveyed=None, problems=(*content.problems, problem))
-    small = _count(reader, record, content.surveyed.small)
-    tiny = tuple(i for i in counts if small.get(i, 0) < TINY) if content.surveyed.small else ()
+    shrunk = content.surveyed.small
+    small = _count(reader, record, shrunk) if shrunk else {}
+    tiny = tuple(i for i in counts if small.get(i, 0) < TINY) if shrunk else ()
     ids = tuple(sorted(counts))
     return replace(content, surveyed=None, ids=ids, pixels=tuple(counts[i] for i in ids), tiny=tiny)
 

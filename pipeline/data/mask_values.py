@@ -32,6 +32,7 @@ class MaskValues:
 
     values: Values  # (n,) rising, at most `KEPT`
     counts: NDArray[np.int64]  # (n,) pixels
+    solid: NDArray[np.int64]  # (n,) pixels whose four neighbours have the same value: none in soft edges
     coloured: bool = False
     palette: Values | None = None  # (n,) the codes of the colours of indices
     complete: bool = True  # there are no other values
@@ -63,7 +64,8 @@ def count_values(raw: RawMask) -> MaskValues:
         chosen = np.sort(np.argsort(-counts, kind="stable")[:KEPT])
         values, counts = values[chosen], counts[chosen]
     palette = None if raw.palette is None else raw.palette[np.minimum(values, len(raw.palette) - 1)]
-    return MaskValues(values, counts, raw.coloured, palette, complete)
+    solid = _solid(raw.values, values) if len(values) > 2 else counts
+    return MaskValues(values, counts, solid, raw.coloured, palette, complete)
 
 
 def resize_raw(raw: RawMask, size: tuple[int, int]) -> RawMask:
@@ -101,6 +103,19 @@ def _distinct(values: Values) -> tuple[Values, NDArray[np.int64]]:
     found, kinds = np.unique(flat[starts], return_inverse=True)
     lengths = np.diff(starts, append=flat.size)
     return found, np.bincount(kinds, lengths, len(found)).astype(np.int64)
+
+
+def _solid(pixels: Values, values: Values) -> NDArray[np.int64]:
+    """The pixels of each of `values` whose four neighbours have the same value."""
+    centre = pixels[1:-1, 1:-1]
+    same = (centre == pixels[:-2, 1:-1]) & (centre == pixels[2:, 1:-1])
+    same &= (centre == pixels[1:-1, :-2]) & (centre == pixels[1:-1, 2:])
+    found = centre[same]
+    if not found.size:
+        return np.zeros(len(values), np.int64)
+    inner, counts = _distinct(found[None])
+    places = np.minimum(np.searchsorted(inner, values), len(inner) - 1)
+    return np.where(inner[places] == values, counts[places], 0)
 
 
 def _of_image(path: Path, image: Image.Image) -> RawMask:

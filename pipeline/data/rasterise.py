@@ -42,7 +42,8 @@ def rasterise_outline(outline: object, size: tuple[int, int]) -> Region:
     """The pixels of one outline.
 
     Args:
-        outline: polygons [[x, y, ...], ...], run lengths {"size": [H, W], "counts": text or list}, or a brush
+        outline: polygons [[x, y, ...], ...], a polygon {"shares": [x, y, ...]} in shares of the width and the
+            height, run lengths {"size": [H, W], "counts": text or list}, or a brush
             {"format": "rle", "rle": [byte, ...]}.
     """
     match outline:
@@ -52,6 +53,9 @@ def rasterise_outline(outline: object, size: tuple[int, int]) -> Region:
             if (whole_number(height), whole_number(width)) != size:
                 raise OutlineError(f"expected an RLE of size {list(size)}, got {[height, width]}")
             return draw_runs(counts, size)
+        case {"shares": [*values]}:
+            sides = (size[1], size[0])  # x first
+            return draw_polygons([[value * sides[i % 2] for i, value in enumerate(values)]], size)
         case [list(), *_]:
             return draw_polygons(outline, size)
     raise OutlineError("expected polygons [[x, y, ...], ...] or an RLE with size and counts, got neither")

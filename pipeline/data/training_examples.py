@@ -84,7 +84,7 @@ def joint_transform(params: TrainingParams, long_side: int) -> Callable[..., Any
     crop, jitter = crop_side(params, long_side), params.colour_jitter
     transform: Callable[..., Any] = v2.Compose(
         [
-            v2.ScaleJitter((long_side, long_side), scale_range=params.scale, antialias=True),
+            _ScaleJitter((long_side, long_side), scale_range=params.scale, antialias=True),
             v2.RandomCrop(crop, pad_if_needed=True, fill={tv_tensors.Image: GREY, tv_tensors.Mask: IGNORE}),
             v2.RandomHorizontalFlip(),
             v2.ColorJitter(brightness=jitter, contrast=jitter, saturation=jitter),
@@ -94,6 +94,14 @@ def joint_transform(params: TrainingParams, long_side: int) -> Callable[..., Any
         ]
     )
     return transform
+
+
+class _ScaleJitter(v2.ScaleJitter):  # type: ignore[misc]  # torchvision has no types
+    """torchvision's, with sides of at least one pixel: those of a thin image would become 0."""
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        params: dict[str, Any] = super().make_params(flat_inputs)
+        return params | {"size": tuple(max(1, side) for side in params["size"])}
 
 
 def derive_seed(*parts: int) -> int:

@@ -38,7 +38,9 @@ GreyRange = Annotated[tuple[Finite, Finite], Field(strict=False), AfterValidator
 Bands = Annotated[Many[Count], AfterValidator(_check_bands)]
 Scales = Annotated[Many[Annotated[float, Field(gt=0, le=8)]], Field(min_length=1)]
 HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
-Source = Literal["csv", "imagefolder", "coco", "voc", "labelstudio", "cvat"]  # kinds of folders
+Source = Literal[  # kinds of folders
+    "csv", "imagefolder", "coco", "voc", "labelstudio", "cvat", "yolo", "labelme", "via", "mvtec", "masks"
+]  # fmt: skip
 
 
 class Section(BaseModel):

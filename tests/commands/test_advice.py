@@ -157,11 +157,14 @@ def test_spellings() -> None:
 
 
 def test_classes_that_may_mean_that_nothing_is_to_be_found() -> None:
-    sentences = advice(("crack", "good"), sample("a", (0,)), sample("b", (1,)), sample("c", (1,)))
+    samples = sample("a", (0,)), sample("b", (1,)), sample("c", (1,))
+    sentences = advice(("crack", "good"), *samples)
     assert sentences == [
         "'good' (2 images) is a class: if it means that nothing is to be found, "
-        "data.rename {good: background} (--rename good=background) makes it no label"
+        "data.rename {'good': background} (--rename good=background) makes it no label"
     ]
+    (sentence,) = advice(("crack", "No Finding"), *samples)
+    assert "(--rename 'No Finding=background')" in sentence  # as a shell reads it
 
 
 def test_sizes() -> None:

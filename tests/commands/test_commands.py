@@ -349,7 +349,7 @@ def test_capital_letters_of_folders_make_no_classes(
     assert main(["check", str(tmp_path / "images")]) == 1
     output = capsys.readouterr().out
     assert "read as csv" in output
-    assert "expected a folder with images/ in it" in output
+    assert "images/Labels.csv: expected a split val, got none" in output
 
 
 def test_use_writes_nothing_if_there_are_errors(

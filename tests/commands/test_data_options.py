@@ -28,14 +28,14 @@ def make_classes(folder: Path, *names: str) -> str:
 
 
 def make_many_categories(folder: Path, count: int) -> str:
-    """COCO boxes and outlines: image i shows category i modulo `count`, and all others."""
+    """COCO outlines: every other category in each image; the fourth and the seventh have their own place."""
     add_images(folder / "images", *(f"{i}.jpg" for i in range(COUNT)))
-    square = [[1, 1, 4, 1, 4, 4, 1, 4]]
+    squares = [[[1, 1, 4, 1, 4, 4, 1, 4]], [[5, 1, 7, 1, 7, 4, 5, 4]]]
     document = {
         "images": [{"id": i, "file_name": f"{i}.jpg"} for i in range(COUNT)],
         "categories": [{"id": i, "name": f"thing {i}"} for i in range(count)],
         "annotations": [
-            {"image_id": i, "category_id": j, "segmentation": square}
+            {"image_id": i, "category_id": j, "segmentation": squares[j not in (4, 7)]}
             for i in range(COUNT)
             for j in range(count)
             if j % 2 == i % 2
@@ -72,6 +72,14 @@ def test_names_are_changed_before_the_examination(tmp_path: Path, capsys: pytest
     # Of the same folder, the names in params.yaml stay.
     assert main(["use", folder, "--rename", "frame=cat", "--weights", "none"]) == 0
     assert load_params().data.rename == {"kitten": "cat", "good": "background", "frame": "cat"}
+
+
+def test_names_that_are_numbers_stay_text_in_the_params(tmp_path: Path) -> None:
+    folder = make_classes(tmp_path / "scans", "0", "1")
+    assert main(["use", folder, "--rename", "0=background", "--weights", "none"]) == 0
+    assert load_params().data.rename == {"0": "background"}
+    assert load_params().data.classes == ("1",)
+    assert main(["check", folder]) == 0
 
 
 @pytest.mark.parametrize("text", ["cat", "=cat", "cat=", ""])

@@ -10,10 +10,13 @@ import pytest
 
 from pipeline.data.corrections.inspection import inspect_corrections
 from pipeline.data.corrections.read import read_corrections
-from pipeline.data.images import read_mask
+from pipeline.data.images import read_mask, write_mask
 from pipeline.data.inspection import Inspection, write_ground_truth
+from pipeline.data.manifest import Split
+from pipeline.data.sources.detect import detect_source
 from pipeline.data.sources.identifiers import Identifiers, whole_number
-from pipeline.data.sources.parse import detect_source
+from pipeline.export.coco import export_coco
+from pipeline.export.items import ExportItem
 from tests.data.folders import SIZE, add_images, inspect, labels, samples, write_json
 
 COUNT = 6  # images; the first half shows cats, the other dogs
@@ -309,6 +312,47 @@ def test_other_json_is_named_and_does_not_decide(other: str, tmp_path: Path) -> 
     assert detect_source(tmp_path) == "coco"
     assert of_images(inspection) == RIGHT
     assert any(f"1 others: {other}. They are left out" in line for line in inspection.warnings)
+
+
+def test_captions_are_named_and_left_out(tmp_path: Path) -> None:
+    write_json(tmp_path / "captions_train.json", {"images": [], "annotations": []})
+    inspection = read(tmp_path, document())
+    assert of_images(inspection) == RIGHT
+    assert any("1 others: captions_train.json. They are left out" in line for line in inspection.warnings)
+    (tmp_path / "instances.json").rename(tmp_path / "person_keypoints_all.json")
+    (tmp_path / "captions_train.json").unlink()
+    assert of_images(inspect("coco", tmp_path)) == RIGHT
+
+
+def test_what_camseg_exports_can_be_read(tmp_path: Path) -> None:
+    """Open pixels are outlines called `ignore`, and no class."""
+    names = [f"{i}" for i in range(COUNT)]
+    add_images(tmp_path / "photos", *(f"{name}.jpg" for name in names))
+    masks = {name: np.random.default_rng(i).choice([0, 1, 2, 255], SIZE) for i, name in enumerate(names)}
+    items = []
+    for i, name in enumerate(names):
+        write_mask(tmp_path / "made" / f"{name}.png", masks[name].astype(np.uint8))
+        split: Split = "val" if i > 3 else "train"
+        image, made = tmp_path / "photos" / f"{name}.jpg", tmp_path / "made"
+        items.append(
+            ExportItem(name, image, made, *SIZE, split, (0, 1), 0.5, corrected=False, mask_size=SIZE)
+        )
+    export_coco(items, NAMES, tmp_path / "out")
+    inspection = inspect("coco", tmp_path / "out")
+    assert inspection.manifest is not None
+    assert inspection.manifest.classes == NAMES
+    assert [s.split for s in inspection.manifest.samples] == ["train"] * 4 + ["val"] * 2
+    assert drawn(inspection, tmp_path / "full") == {name: mask.tolist() for name, mask in masks.items()}
+    assert not any("crowds" in line for line in inspection.warnings)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '[{"annotations": [], "data": {"image": "0.jpg"}}]', "3", "{"])
+def test_json_without_an_object_of_lists_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(content)
+    inspection = read(tmp_path, document())
+    assert detect_source(tmp_path) == "coco"
+    assert of_images(inspection) == RIGHT
+    assert any("1 others: a.json. They are left out" in line for line in inspection.warnings)
 
 
 def test_json_of_something_else_makes_no_coco_folder(tmp_path: Path) -> None:

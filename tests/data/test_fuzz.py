@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from pipeline.base import files
 from pipeline.data.inspection import Inspection, write_ground_truth
-from pipeline.data.sources.parse import detect_source
+from pipeline.data.sources.detect import detect_source
 from pipeline.params import Source
 from tests.data.folders import inspect, make_coco, make_voc, write_list
 from tests.data.test_sources import CVAT, VOC, add_images, make_labelstudio
@@ -70,6 +70,41 @@ TOKENS = st.sampled_from(
         b"9" * 5000,
         b"<!DOCTYPE a>",
         b"1e999",
+        b' encoding="GBK"',
+        b"\xff\xfe",
+        b' outside="1"',
+    ]
+)
+# What tools write where camseg expects a number, an outline, a name or a flag.
+ODD = st.sampled_from(
+    [
+        *(
+            "1",
+            1.0,
+            " 7 ",
+            "1.0",
+            True,
+            None,
+            "",
+            -1,
+            10**30,
+            0.5,
+            "ignore",
+            "background",
+            "nan",
+            "é",
+            "e\u0301",
+        ),
+        *([[]], [[1, 1]], [[1, 1, 2, 2]], [[0, 0, 9e9, 0, 1, 1]], [[0, 0, 3, 0, 3, 3], [1]], [[["a", "b"]]]),
+        {"size": ["6", 8.0], "counts": [48]},
+        {"size": [6, 8], "counts": "0"},
+        {"taxonomy": [["Animal", "Dog"], [], [3], "x"]},
+        {"rating": 3},
+        [{"choices": []}],
+        "images\\a.jpg",
+        "%2e%2e/secret.jpg",
+        "C:\\secret.jpg",
+        "/data/dog.jpg?x=../secret.jpg",
     ]
 )
 
@@ -217,7 +252,7 @@ def test_json_with_other_values(source: Source, data: st.DataObject) -> None:
         document = json.loads(file.read_text())
         for _ in range(data.draw(st.integers(1, 3))):
             path = data.draw(st.sampled_from(paths_of(document)))
-            document = replaced(document, path, data.draw(VALUES))
+            document = replaced(document, path, data.draw(VALUES | ODD))
         file.write_text(json.dumps(document))
         examine(source, folder)
 
@@ -241,6 +276,47 @@ def test_names_of_other_files(source: Source, data: st.DataObject) -> None:
         other = data.draw(NAMES).encode("utf-8", "replace").decode()
         (folder / name).write_text(text.replace(known[source], other))
         examine(source, folder)
+
+
+@FUZZ
+@given(data=st.data())
+def test_coco_with_other_ids_flags_and_sizes(data: st.DataObject) -> None:
+    """The values of one kind, all of them: what a tool writes, it writes everywhere."""
+    with fresh("coco") as folder:
+        file = folder / FOLDERS["coco"][1][0]
+        document = json.loads(file.read_text())
+        key = data.draw(
+            st.sampled_from(["id", "image_id", "category_id", "iscrowd", "height", "segmentation"])
+        )
+        odd = data.draw(st.lists(ODD, min_size=1, max_size=3))
+        entries = [entry for part in document.values() for entry in part if key in entry]
+        for index, entry in enumerate(entries):
+            entry[key] = data.draw(st.sampled_from([*odd, entry[key], str(entry[key])])) if index else odd[0]
+        file.write_text(json.dumps(document))
+        examine("coco", folder)
+
+
+@FUZZ
+@given(data=st.data())
+def test_other_json_beside_an_export(data: st.DataObject) -> None:
+    source: Source = data.draw(st.sampled_from(["coco", "labelstudio"]))
+    with fresh(source) as folder:
+        name = data.draw(
+            st.sampled_from(["a.json", ".hidden.json", ".git/a.json", "z/b.json", "captions_a.json"])
+        )
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(data.draw(VALUES | ODD)))
+        examine(source, folder)
+
+
+@FUZZ
+@given(data=st.data())
+def test_voc_with_files_that_are_gone(data: st.DataObject) -> None:
+    with fresh("voc") as folder:
+        files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
+        for file in data.draw(st.lists(st.sampled_from(files), min_size=1, max_size=6, unique=True)):
+            file.unlink()
+        examine("voc", folder)
 
 
 @FUZZ

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipeline.data.images import read_mask, write_mask
 from pipeline.data.inspection import write_ground_truth
-from pipeline.data.sources.parse import detect_source
+from pipeline.data.sources.detect import detect_source
 from tests.data.folders import (
     SIZE,
     add_images,

@@ -10,10 +10,10 @@ from pipeline.data.corrections.labelstudio_results import read_brushes
 from pipeline.data.names import after_background, means_background
 from pipeline.data.problem_lists import BadEntry
 from pipeline.data.sources import coco
+from pipeline.data.sources.detect import head
 from pipeline.data.sources.documents import listed_classes
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_colours import read_labelmap
-from pipeline.data.sources.parse import head
 from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
 
 Format = Literal["png", "voc", "coco", "cvat", "labelstudio"]

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import IGNORE
 from pipeline.data.manifest import Split
+from pipeline.data.names import may_be_class
 from pipeline.data.problem_lists import BadEntry, collected, warn_of
 from pipeline.data.sources.coco_document import (
     CocoAnnotation,
@@ -39,24 +40,22 @@ class _Folder:
 
 
 def read_folder(folder: Path, data: DataParams) -> ParsedSource:
-    """The records of all instances files in the folder."""
+    """The records of all instances files in the folder; other JSON files are named."""
     files = json_files(folder)
-    others = [file for file in files if lacks_lists(folder, file)]
-    if len(others) < len(files):
-        files = [file for file in files if file not in others]
-    parsed = read_files(folder, files, data)
-    advice = "They are left out, since they have none of COCO's lists."
-    names = [file.relative_to(folder).as_posix() for file in others]
-    warnings = warn_of(names, "others", folder, "instances in each JSON file", advice)
-    return parsed if files == others else replace(parsed, problems=(*parsed.problems, *warnings))
+    instances = [file for file in files if not lacks_lists(folder, file)] or files
+    parsed = read_files(folder, instances, data)
+    others = [file.relative_to(folder).as_posix() for file in _visible(folder) if file not in instances]
+    expected = "instances in each JSON file"
+    warnings = warn_of(others, "others", folder, expected, "They are left out.")
+    return replace(parsed, problems=(*parsed.problems, *warnings))
 
 
 def read_files(folder: Path, files: Sequence[Path], data: DataParams | None = None) -> ParsedSource:
     """The records of instances files in the folder; labels are the categories of an image's annotations.
 
     Masks come from the segmentations, where each annotation of an image has one; crowds are 255, unless a
-    class has nothing else. The split is that of the file's name or folder (instances_val2017.json,
-    valid/_annotations.coco.json).
+    class has nothing else. The split is that of the image, else that of the file's name or folder
+    (instances_val2017.json, valid/_annotations.coco.json).
 
     Args:
         data: the classes that are picked come first, since masks hold no more than 254.
@@ -70,30 +69,27 @@ def read_files(folder: Path, files: Sequence[Path], data: DataParams | None = No
         advice = "Put the instances JSON there, or in annotations/."
         problems.append(Problem(folder, "an instances JSON", "none", advice))
     names, needed = _names(documents, data)
-    drawn = needed < IGNORE
-    if not drawn and any(document.outlined for document in documents):
+    if needed >= IGNORE and any(document.outlined for document in documents):
+        expected = f"masks of up to {IGNORE - 1} categories"
         advice = "Masks are left out: 8 bits hold no more. Labels are read. Pick classes to have masks."
-        problems.append(
-            Problem(folder, f"masks of up to {IGNORE - 1} categories", str(needed), advice, fatal=False)
-        )
-    images = images_below(folder, [])
-    ids = {name: min(i, IGNORE) for i, name in enumerate(names, 1)}
+        problems.append(Problem(folder, expected, str(needed), advice, fatal=False))
     only_crowds, warnings = _crowds(folder, documents)
-    all_of_it = _Folder(folder, frozenset(images), ends(images), ids, drawn, only_crowds)
-    records: list[SourceRecord] = []
-    for document in documents:
-        for position in range(len(document.images)):
-            with collected(problems):
-                records.append(_read_record(all_of_it, document, position))
+    images, ids = images_below(folder, []), {name: min(i, IGNORE) for i, name in enumerate(names, 1)}
+    whole = _Folder(folder, frozenset(images), ends(images), ids, needed < IGNORE, only_crowds)
+    records = [record for document in documents for record in _read_records(whole, document, problems)]
     file = files[0] if len(files) == 1 else folder
     return parsed_source(file, records, [*problems, *warnings], names)
 
 
 def json_files(folder: Path) -> list[Path]:
-    """JSON files in the folder or one level down; captions, keypoints and hidden ones are left out."""
+    """JSON files in the folder or one level down; captions and the like only where there are no others."""
+    files = _visible(folder)
+    return [file for file in files if not file.name.startswith(OTHER_FILES)] or files
+
+
+def _visible(folder: Path) -> list[Path]:
     files = sorted({*folder.glob("*.json"), *folder.glob("*/*.json")})
-    seen = [f for f in files if not any(p.startswith(HIDDEN) for p in f.relative_to(folder).parts)]
-    return [file for file in seen if not file.name.startswith(OTHER_FILES)]
+    return [f for f in files if not any(p.startswith(HIDDEN) for p in f.relative_to(folder).parts)]
 
 
 def _names(documents: Sequence[Document], data: DataParams | None) -> tuple[tuple[str, ...], int]:
@@ -114,8 +110,9 @@ def _crowds(folder: Path, documents: Sequence[Document]) -> tuple[Set[str], list
     CVAT writes all that is drawn with its brush as crowds.
     """
     annotations = [a for d in documents for of_image in d.annotations.values() for a in of_image if a.outline]
-    counts = Counter(a.name for a in annotations if a.name)
-    crowds = Counter(a.name for a in annotations if a.name and a.crowd)
+    annotations = [a for a in annotations if a.name is not None and may_be_class(a.name)]
+    counts = Counter(str(a.name) for a in annotations)
+    crowds = Counter(str(a.name) for a in annotations if a.crowd)
     only = {name for name, count in crowds.items() if count == counts[name]}
     many = {name for name, count in crowds.items() if count > MANY * counts[name]} - only
     expected = "objects that are no crowds (iscrowd: 0)"
@@ -131,10 +128,18 @@ def _crowds(folder: Path, documents: Sequence[Document]) -> tuple[Set[str], list
     ]
 
 
+def _read_records(folder: _Folder, document: Document, problems: list[Problem]) -> list[SourceRecord]:
+    records: list[SourceRecord] = []
+    for position in range(len(document.images)):
+        with collected(problems):
+            records.append(_read_record(folder, document, position))
+    return records
+
+
 def _read_record(folder: _Folder, document: Document, position: int) -> SourceRecord:
     location, entry = document.images[position]
     annotations = document.annotations.get(position, ())
-    split = _split(folder.path, document.file)
+    split = split_of(str(entry.get("split", ""))) or _split(folder.path, document.file)
     image = _find(folder, document.file, image_reference(entry), split, location)
     labels = tuple(dict.fromkeys(a.name for a in annotations if a.name is not None))
     if any(annotation.name is None for annotation in annotations):

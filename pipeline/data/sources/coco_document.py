@@ -20,6 +20,7 @@ NEEDED = {
     "annotations": "image_id and category_id",
     "categories": "id and name",
 }
+HEAD = 4096  # bytes, for the first letter
 ADVICE = "Export the file again."
 
 
@@ -45,15 +46,18 @@ class Document:
 
 
 def lacks_lists(folder: Path, file: Path) -> bool:
-    """Whether a JSON file names none of COCO's three lists: it is the file of something else."""
+    """Whether a JSON file is empty, a list, or without COCO's lists: the file of something else."""
     try:
         if file.is_symlink() or not file.resolve().is_relative_to(folder.resolve()):
             return False
+        if not file.stat().st_size:  # it cannot be mapped
+            return True
         with file.open("rb") as content, mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            return text[:1] not in (b"\xfe", b"\xff") and not any(
-                text.find(f'"{part}"'.encode()) >= 0 for part in PARTS
-            )
-    except (OSError, ValueError):  # an empty file cannot be mapped
+            start = text[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+            if start in (b"\xfe", b"\xff"):  # UTF-16: it has to be read
+                return False
+            return start == b"[" or all(text.find(f'"{part}"'.encode()) < 0 for part in PARTS)
+    except (OSError, ValueError):
         return False
 
 
@@ -150,9 +154,13 @@ def _repetitions(entries: Sequence[CocoEntry], again: Sequence[tuple[int, int]])
 
 def _annotated_twice(file: Path, annotations: Sequence[CocoEntry]) -> list[Problem]:
     """A warning on ids of annotations that come again: nothing points at them, so all of them count."""
-    placed = [(entry["id"], location) for location, entry in annotations if is_identifier(entry.get("id"))]
-    again = [placed[i] for i, _ in Identifiers(value for value, _ in placed).again]
-    named = [f"{value!r} ({location.at})" for value, location in again]
+    seen = set[object]()
+    named: list[str] = []
+    for location, entry in annotations:
+        value = entry.get("id")
+        if is_identifier(value):
+            named += [f"{value!r} ({location.at})"] if value in seen else []
+            seen.add(value)
     return warn_of(named, "again", file, "each id of an annotation once", "All of them count.")
 
 

@@ -49,6 +49,10 @@ class ImageFinder:
         check_image(self.folder, cell, location, self.base)
         return exact
 
+    def knows(self, cell: str) -> bool:
+        """Whether the cell of a table may mean an image of the folder."""
+        return self.base + cell in self.known or bool(self._candidates(cell))
+
     def _candidates(self, cell: str) -> Sequence[str]:
         """By the longest end of the path, else the same without suffix, else as a whole number."""
         if not cell:

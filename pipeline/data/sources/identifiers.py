@@ -38,8 +38,11 @@ class Identifiers:
 
     def find(self, value: object) -> int | None:
         """The position of the id that `value` means; None if there is none, or several."""
+        exact = self.first.get(_exact(value))
+        if exact is not None:
+            return exact
         alike = self.alike.get(_by_value(value), ())
-        return self.first.get(_exact(value), alike[0] if len(alike) == 1 else None)
+        return alike[0] if len(alike) == 1 else None
 
     def in_order(self) -> list[int]:
         """The positions in the order of the ids: numbers, then text."""

@@ -9,6 +9,7 @@ from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import warn_of
 from pipeline.data.sources.folder_names import is_kind_of_file
 from pipeline.data.sources.listing import images_below
+from pipeline.data.sources.mask_pairs import ARRAYS, is_with_masks, pair_masks
 from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
@@ -30,13 +31,17 @@ class _Layout:
 def read_folder(folder: Path) -> ParsedSource:
     """A record for each image below `folder`/CLASS/ or `folder`/SPLIT/CLASS/, at any depth.
 
-    The classes are the sorted names of the folders.
+    The classes are the sorted names of the folders. Masks may lie beside the images.
     """
     problems: list[Problem] = []
-    images = images_below(folder, problems)
+    files = images_below(folder, problems, more=ARRAYS)
+    pairs = pair_masks(files)
+    masks = pairs.masks if is_with_masks(files) else {}
+    no_images = {*masks.values(), *(pairs.unclear if masks else ())}
+    images = [name for name in files if name not in no_images and not name.lower().endswith(ARRAYS)]
     layout = _layout(images)
     places = {name: _place(name, layout) for name in images}
-    records = [_record(folder, name, *place) for name, place in places.items() if place]
+    records = [_record(folder, name, masks.get(name), *place) for name, place in places.items() if place]
     loose = [name for name, place in places.items() if not place]
     expected = "images in the folders of their classes only"
     problems += warn_of(loose, "beside them", folder, expected, "They are left out.")
@@ -84,8 +89,12 @@ def _place(name: str, layout: _Layout) -> tuple[str, Split | None] | None:
     return (rest[0], split) if rest else None
 
 
-def _record(folder: Path, name: str, class_folder: str, split: Split | None) -> SourceRecord:
-    return SourceRecord(stem(name), name, (class_name(class_folder),), Location(folder / name), split)
+def _record(
+    folder: Path, name: str, mask: str | None, class_folder: str, split: Split | None
+) -> SourceRecord:
+    return SourceRecord(
+        stem(name), name, (class_name(class_folder),), Location(folder / name), split, mask=mask
+    )
 
 
 def _surprising_names(

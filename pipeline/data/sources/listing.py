@@ -40,6 +40,11 @@ def images_below(folder: Path, problems: list[Problem], more: tuple[str, ...] = 
     return images
 
 
+def is_text(name: str) -> bool:
+    """Whether the bytes of a file's name are UTF-8."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def ends(names: Iterable[str]) -> dict[str, list[str]]:
     """The files of each end of their paths: `a/b/c.jpg` is found as `c.jpg`, `b/c.jpg` and `a/b/c.jpg`.
 
@@ -81,10 +86,11 @@ def _possible_ends(reference: str) -> Iterable[str]:
 
 
 def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterable[str]:
-    """Images and links to folders; links are not followed."""
+    """Images and links to folders; links are not followed, and names that are no text left out."""
     for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
-        names = [name for name in files if name.lower().endswith(suffixes) and not name.startswith(HIDDEN)]
+        folders[:] = [name for name in folders if not name.startswith(HIDDEN) and is_text(name)]
+        visible = [name for name in files if not name.startswith(HIDDEN) and is_text(name)]
+        names = [name for name in visible if name.lower().endswith(suffixes)]
         links = [name for name in folders if (Path(root) / name).is_symlink()]
         for name in (*names, *links):
             yield (Path(root) / name).relative_to(folder).as_posix()

@@ -11,7 +11,7 @@ from pipeline.data.sources.folder_names import IMAGE_FOLDERS, MASK_FOLDERS, is_i
 
 ARRAYS = (".npy", ".mat")  # files of masks that are no pictures
 KINDS = {"mask": MASK_FOLDERS, "image": IMAGE_FOLDERS | {"sat"}}
-HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")  # of `CameraSeg`
+HUMP = re.compile(r"(?<=[a-z])(?=[A-Z]|annot$)")  # of `CameraSeg`, `trainannot`
 
 
 def _word_pattern(words: Iterable[str]) -> re.Pattern[str]:
@@ -85,20 +85,20 @@ def _is_below_masks(path: PurePosixPath) -> bool:
 def _mask_keys(name: str) -> Iterable[tuple[str, str]]:
     """Folder and stem that the image of a mask may have, the likeliest first."""
     path = PurePosixPath(name)
-    above = _folder_key(path, "mask")
+    above = folder_key(path, "mask")
     for stem in dict.fromkeys((path.stem, _without_word("mask", path.stem))):
         yield above, _key(stem)
 
 
 def _image_keys(name: str) -> Iterable[tuple[str, str]]:
     path = PurePosixPath(name)
-    folders = {_folder_key(path, kind) for kind in (None, "image")}
+    folders = {folder_key(path, kind) for kind in (None, "image")}
     return {
         (above, _key(stem)) for stem in (path.stem, _without_word("image", path.stem)) for above in folders
     }
 
 
-def _folder_key(path: PurePosixPath, kind: str | None) -> str:
+def folder_key(path: PurePosixPath, kind: str | None) -> str:
     """The folders above a file, without what in their names says which kind of files lie there."""
     parts = [part for part in path.parts[:-1] if not is_image_folder(part) and not is_mask_folder(part)]
     return _key("/".join(filter(None, (_without_word(kind, part) if kind else part for part in parts))))

@@ -1,0 +1,113 @@
+"""What else lies in a folder of data: files that are not read, and files that DVC cannot take."""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from pipeline.base.problems import Problem, listed
+from pipeline.data.images import SUFFIXES
+from pipeline.data.problem_lists import warn_of
+from pipeline.data.sources.listing import HIDDEN, is_text
+from pipeline.data.sources.mask_pairs import ARRAYS
+from pipeline.data.sources.records import SourceRecord
+
+LONGEST = 230  # bytes of a name: masks, models and files in the making have longer ones
+NOT_WALKED = (".git", ".hg", ".dvc")  # DVC leaves them out
+LIKE_IMAGES = (
+    *(".jp2", ".j2k", ".jpx", ".jxl", ".svg", ".psd", ".pdf", ".eps", ".ai", ".xcf"),
+    *(".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".exr", ".hdr", ".tga", ".pcx"),
+    *(".ico", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".fits"),
+    *(".czi", ".lif", ".svs", ".ndpi", ".h5", ".hdf5", ".npz", ".mp4", ".avi", ".mov", ".mkv", ".webm"),
+)
+WRITTEN = (  # files of annotations and of their descriptions
+    *(".csv", ".tsv", ".json", ".xml", ".txt", ".yaml", ".yml", ".names", ".data", ".cache", ".toml", ".cfg"),
+    *(".md", ".rst", ".html", ".htm", ".py", ".ipynb", ".sh", ".log", ".db", ".ini", ".dvc", ".bib", ".doc"),
+)
+PLAIN = ("readme", "license", "licence", "copying", "makefile", "authors", "changelog", "citation")
+
+
+def check_contents(folder: Path, records: Sequence[SourceRecord]) -> list[Problem]:
+    """Errors for what DVC or the stages cannot take, and warnings that count files that nothing reads."""
+    problems: list[Problem] = []
+    unread: list[str] = []
+    used = {file for record in records for file in (record.image, record.mask) if isinstance(file, str)}
+    for file in _walk(folder):
+        problem = _unusable(file)
+        name = readable_name(file.relative_to(folder))
+        if problem:
+            problems.append(problem)
+        elif name not in used and is_unread(name):
+            unread.append(name)
+    problems += [_too_long(folder / r.image) for r in records if _is_too_long(r.image)]
+    return problems + _said(folder, unread)
+
+
+def is_unread(name: str) -> bool:
+    """Whether a file is of a kind that camseg does not read, and no text beside data sets."""
+    path = PurePosixPath(name)
+    hidden = any(part.startswith(HIDDEN) for part in path.parts)
+    known = (*SUFFIXES, *ARRAYS, *WRITTEN)
+    return not hidden and not name.lower().endswith(known) and path.stem.lower() not in PLAIN
+
+
+def is_like_image(name: str) -> bool:
+    """Whether a file looks like an image that camseg does not read."""
+    return is_unread(name) and name.lower().endswith(LIKE_IMAGES)
+
+
+def readable_name(name: Path) -> str:
+    """The name with forward slashes; bytes that are no UTF-8 stand as `\\xe9`."""
+    return os.fsencode(name.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """All files, also hidden ones, and links, which are not followed."""
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in NOT_WALKED)
+        links = [name for name in folders if (Path(root) / name).is_symlink()]
+        unreadable = [name for name in folders if not is_text(name)]
+        folders[:] = [name for name in folders if is_text(name)]
+        for name in sorted((*files, *links, *unreadable)):
+            yield Path(root) / name
+
+
+def _unusable(file: Path) -> Problem | None:
+    """The error of a file that the pipeline cannot take, or that stops DVC."""
+    shown = Path(readable_name(file))
+    if not is_text(file.name):
+        advice = "Rename it: only such names can be written to the manifest."
+        return Problem(shown, "a name in UTF-8", "other bytes", advice)
+    if file.name == ".dvcignore":
+        advice = "Move or remove it, or give a folder below it: DVC takes none inside of data."
+        return Problem(shown, "no .dvcignore in the folder of the data", "one", advice)
+    if file.is_symlink() and not file.exists():
+        return Problem(shown, "a file", "a link to nothing", "Remove it, or put the file there.")
+    if not file.is_dir() and not stat.S_ISREG(file.stat().st_mode):
+        advice = "Remove it: DVC would wait for it or fail."
+        return Problem(shown, "files and folders alone", "a pipe, a socket or a device", advice)
+    return None
+
+
+def _is_too_long(image: str) -> bool:
+    return any(len(part.encode("utf-8", "replace")) > LONGEST for part in PurePosixPath(image).parts)
+
+
+def _too_long(file: Path) -> Problem:
+    longest = max(len(part.encode("utf-8", "replace")) for part in file.parts)
+    advice = "Give it a shorter name: masks and predictions are called like it."
+    return Problem(file, f"a name of at most {LONGEST} bytes", f"{longest}", advice)
+
+
+def _said(folder: Path, unread: Sequence[str]) -> list[Problem]:
+    """Warnings on files that look like images, and on others."""
+    like = [name for name in unread if is_like_image(name)]
+    others = [name for name in unread if not is_like_image(name)]
+    kinds = Counter(PurePosixPath(name).suffix.lower() or "without suffix" for name in others)
+    counts = listed([f"{count} {kind}" for kind, count in sorted(kinds.items())])
+    advice = "They are left out. Save them as PNG, JPEG or TIFF to use them."
+    return [
+        *warn_of(like, "that look like images", folder, "images of kinds that are read", advice),
+        *warn_of(others, f"others ({counts})", folder, "files that are read", "They are left out."),
+    ]

@@ -1,0 +1,63 @@
+"""XML of VOC's kind in any folder, as labelImg and others write it: part of the `voc` source."""
+
+from pathlib import Path, PurePosixPath
+
+from pipeline.base.problems import Location, Problem
+from pipeline.data.problem_lists import BadEntry, collected, warn_of
+from pipeline.data.sources.documents import read_xml_file, text_of
+from pipeline.data.sources.labelstudio import find_image
+from pipeline.data.sources.listing import HIDDEN, ends, images_below
+from pipeline.data.sources.mask_pairs import folder_key
+from pipeline.data.sources.records import ParsedSource, SourceRecord, class_name, parsed_source, stem
+from pipeline.data.sources.splits import split_of_path
+
+
+def read_any_folders(folder: Path, difficult: bool) -> ParsedSource:
+    """A record for each XML file `annotation`; images without one are background.
+
+    The image has the stem of the XML file, beside it or in a folder such as images/ beside annotations/; else
+    it is the one that the file names.
+    """
+    problems: list[Problem] = []
+    images = images_below(folder, problems)
+    by_key = {_key(folder, folder / name): name for name in images}
+    by_end = ends(images)
+    records = []
+    for file in annotation_files(folder):
+        with collected(problems):
+            root = read_xml_file(folder, file)
+            if root.tag != "annotation":
+                advice = "Delete it, or name the --source of another format."
+                raise BadEntry(Problem(file, "an element `annotation`", repr(root.tag), advice))
+            name = text_of(root, "filename") or file.stem
+            image = by_key.get(_key(folder, file)) or find_image(folder, name, by_end, Location(file))
+            kept = [o for o in root.findall("object") if difficult or text_of(o, "difficult") != "1"]
+            labels = tuple(dict.fromkeys(class_name(text_of(o, "name")) for o in kept))
+            if "" in labels:
+                advice = "Name it, or delete the object."
+                raise BadEntry(Problem(file, "a name in each object", "none", advice))
+            more = len(kept) < len(root.findall("object"))
+            split = split_of_path(image)
+            records.append(SourceRecord(stem(image), image, labels, Location(file), split, more=more))
+    used = {record.image for record in records}
+    bare = [name for name in images if name not in used]
+    records += [SourceRecord(stem(n), n, (), Location(folder / n), split_of_path(n)) for n in bare]
+    advice = "They count as background. If nobody looked at them, take them out of the folder."
+    problems += warn_of(bare, "without one", folder, "an XML file for each image", advice)
+    return parsed_source(folder, records, problems)
+
+
+def has_year(folder: Path) -> bool:
+    """Whether the folder or one below it is the year of a VOCdevkit."""
+    return any(path.is_dir() for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}JPEGImages"))
+
+
+def annotation_files(folder: Path) -> list[Path]:
+    """XML files of the folder and those below, without hidden ones and links."""
+    files = [file for file in sorted(folder.rglob("*.xml")) if file.is_file() and not file.is_symlink()]
+    return [f for f in files if not any(part.startswith(HIDDEN) for part in f.relative_to(folder).parts)]
+
+
+def _key(folder: Path, file: Path) -> tuple[str, str]:
+    path = PurePosixPath(file.relative_to(folder).as_posix())
+    return folder_key(path, None), path.stem

@@ -1,0 +1,97 @@
+"""The `masks` source: images and their masks and nothing else; labels are the classes in the masks."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from pipeline.base.problems import Location, Problem, listed
+from pipeline.data.mask_labels import labels_in_masks
+from pipeline.data.names import after_background, may_be_class
+from pipeline.data.problem_lists import BadEntry, collected, warn_of
+from pipeline.data.sources.documents import CLASS_LIST, listed_classes
+from pipeline.data.sources.folder_names import is_image_folder, is_kind_of_file
+from pipeline.data.sources.listing import images_below
+from pipeline.data.sources.mask_colours import read_colours, read_labelmap
+from pipeline.data.sources.mask_pairs import ARRAYS, MaskPairs, pair_masks
+from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
+from pipeline.data.sources.splits import split_of, split_of_path
+from pipeline.params import DataParams
+
+ONE_CLASS = "object"  # where masks say where something is, and nothing says what
+
+
+def read_folder(folder: Path, data: DataParams) -> ParsedSource:
+    """A record for each image with a mask that can be read; labels are the classes in the mask.
+
+    The names of the classes are the lines of classes.txt, else the names of a table of colours, else
+    `data.classes`. Without all of them, the values of the masks name the classes.
+    """
+    problems: list[Problem] = []
+    pairs = pair_masks(images_below(folder, problems, more=ARRAYS))
+    names = _names(folder, data, problems)
+    colours = read_colours(folder, names, problems)
+    images = sorted(pairs.masks)
+    if not images:
+        advice = "Put images in images/ and their masks, with the same stems, in masks/."
+        raise BadEntry(Problem(folder, "images with masks", "none", advice))
+    found = labels_in_masks(folder, [pairs.masks[image] for image in images], names, colours, data)
+    if not names:
+        names = (ONE_CLASS,) if len(found.values) == 1 else found.values
+        problems.append(_said_of_names(folder, names))
+    named = _names_of_samples(images)
+    records, bad = [], []
+    for image, ids in zip(images, found.ids, strict=True):
+        mask = pairs.masks[image]
+        if ids is None:
+            bad.append(mask)
+            continue
+        labels = tuple(names[i - 1] for i in ids if i <= len(names) and may_be_class(names[i - 1]))
+        split = split_of_path(image)
+        records.append(SourceRecord(named[image], image, labels, Location(folder / mask), split, mask=mask))
+    advice = "Their images are left out: nothing says what they show."
+    problems += warn_of(bad, "others", folder, "masks that can be read", advice)
+    problems += _left_over(folder, pairs)
+    shown = {label for record in records for label in record.labels}
+    classes = tuple(name for name in names if name in shown)
+    return ParsedSource(folder, tuple(records), names, classes, tuple(problems), folder, colours)
+
+
+def _said_of_names(folder: Path, names: Sequence[str]) -> Problem:
+    """The warning on names that nobody gave."""
+    if len(names) == 1:
+        advice = f"What the masks show is one class, {ONE_CLASS!r}; --rename {ONE_CLASS}=NAME names it."
+    else:
+        advice = "Their values are their names. Write the names to this file, one per line, from id 1 on."
+    return Problem(folder / CLASS_LIST, "the names of the classes", "no such file", advice, fatal=False)
+
+
+def _names_of_samples(images: Sequence[str]) -> dict[str, str]:
+    """The names of the samples: the path without suffix, with it where two are the same."""
+    stems = [stem(image) for image in images]
+    again = {name for name in stems if stems.count(name) > 1} if len(set(stems)) < len(stems) else set()
+    return {image: image if name in again else name for image, name in zip(images, stems, strict=True)}
+
+
+def _names(folder: Path, data: DataParams, problems: list[Problem]) -> tuple[str, ...]:
+    if (folder / CLASS_LIST).exists():
+        with collected(problems):
+            return tuple(after_background(listed_classes(folder)))
+    table = [name for name in read_labelmap(folder, []) if may_be_class(name)]
+    return tuple(table or (data.classes or () if not data.rename else ()))
+
+
+def _left_over(folder: Path, pairs: MaskPairs) -> list[Problem]:
+    """Warnings on images without a mask, on masks without an image, and on folders that may be classes."""
+    folders = {part for image in pairs.masks for part in PurePosixPath(image).parts[:-1]}
+    parents = {PurePosixPath(image).parent.name for image in pairs.masks} - {""}
+    classes = sorted(n for n in parents if not is_kind_of_file(n) and not split_of(n))
+    beside = len(classes) > 1 and not any(map(is_image_folder, folders))
+    advice = "They are left out: nothing says what they show."
+    other = "They are left out; name masks like their image."
+    problems = [
+        *warn_of(pairs.without, "without one", folder, "a mask for each image", advice),
+        *warn_of(pairs.unclear, "others", folder, "one mask for each image", other),
+    ]
+    if beside:
+        got, advice = f"folders {listed(classes)}", "If they are the classes, give --source imagefolder."
+        problems.append(Problem(folder, "classes in the masks alone", got, advice, fatal=False))
+    return problems

@@ -1,0 +1,173 @@
+"""Images with masks and nothing else, in the layouts of public data sets."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from pipeline.data.images import read_mask
+from pipeline.data.inspection import Inspection, write_ground_truth
+from pipeline.data.sources.detect import detect_source
+from pipeline.data.sources.mask_pairs import is_with_masks, pair_masks
+from tests.data.folders import SIZE, add_images, inspect, labels, samples
+from tests.image_folder import write_image_file
+
+LEFT = np.arange(SIZE[1]) < 4  # columns
+DRAWN = np.broadcast_to(LEFT, SIZE)
+
+
+def masks(inspection: Inspection, folder: Path) -> dict[str, np.ndarray]:
+    write_ground_truth(inspection, folder)
+    files = sorted(folder.rglob("*.png"))
+    return {file.relative_to(folder).with_suffix("").as_posix(): read_mask(file) for file in files}
+
+
+def add_mask(file: Path, objects: bool = True, value: int = 255) -> None:
+    write_image_file(file, (DRAWN * value * objects).astype(np.uint8))
+
+
+PAIRS = [
+    ("images/{}.jpg", "masks/{}.png"),
+    ("image/{}.jpg", "groundTruth/{}.png"),
+    ("{}.jpg", "{}_mask.png"),
+    ("{}.jpg", "{}_gt.png"),
+    ("{}.jpg", "{}-label.png"),
+    ("x/{}.jpg", "x/{}_annotation.png"),
+    ("{}_sat.jpg", "{}_mask.png"),
+    ("image_{}.jpg", "mask_{}.png"),
+    ("train/images/{}.jpg", "train/masks/{}.png"),
+    ("images/val/{}.jpg", "labels/val/{}_seg.png"),
+    ("train/{}.jpg", "train_masks/{}_mask.png"),
+    ("train_images/{}.jpg", "train_masks/{}.png"),
+    ("test/{}.jpg", "testannot/{}.png"),
+    ("CameraRGB/{}.png", "CameraSeg/{}.png"),
+    ("{}/img.jpg", "{}/label.png"),
+    ("Original/{}.tif", "Ground Truth/{}.tif"),
+]
+
+
+@pytest.mark.parametrize(("image", "mask"), PAIRS)
+def test_pairs_of_public_data_sets(image: str, mask: str) -> None:
+    names = ("01", "benign (2)", "b_3")
+    files = [pattern.format(name) for name in names for pattern in (image, mask)]
+    pairs = pair_masks(files)
+    assert pairs.masks == {image.format(name): mask.format(name) for name in names}
+    assert (pairs.without, pairs.unclear) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["with_mask/1.jpg", "without_mask/1.jpg"],
+        ["mask/1.jpg", "no_mask/1.jpg"],
+        ["cat/label.jpg", "dog/label.jpg"],
+        ["cat/1.jpg", "dog/1_seg.png"],
+        [],
+    ],
+)
+def test_names_that_make_no_pairs(files: list[str]) -> None:
+    assert not is_with_masks(files)
+
+
+@pytest.mark.parametrize(("image", "mask"), PAIRS[:3])
+def test_one_class(tmp_path: Path, image: str, mask: str) -> None:
+    folder = tmp_path / "data"
+    for i, name in enumerate("abcdef"):
+        add_images(folder, image.format(name))
+        add_mask(folder / mask.format(name), objects=i < 4)
+    assert detect_source(folder) == "masks"
+    inspection = inspect("masks", folder)
+    found = labels(inspection)
+    names = [image.format(name).removesuffix(".jpg") for name in "abcdef"]
+    assert [found[name] for name in names] == [("object",)] * 4 + [()] * 2
+    assert any("one class, 'object'; --rename object=NAME" in line for line in inspection.warnings)
+    drawn = masks(inspection, tmp_path / "full")
+    np.testing.assert_array_equal(drawn[names[0]], DRAWN)
+    renamed = inspect("masks", folder, rename={"object": "crack"})
+    assert set(labels(renamed).values()) == {("crack",), ()}
+
+
+def test_tiles_of_ids_with_and_without_names(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for tile in (1, 2):
+        add_images(folder, *(f"Tile {tile}/images/{i}.jpg" for i in range(6)))
+        for i in range(6):
+            ids = np.zeros(SIZE, np.uint8)
+            ids[:, :4], ids[0, 0] = i % 5, 5
+            write_image_file(folder / f"Tile {tile}/masks/{i}.png", ids)
+    assert detect_source(folder) == "masks"
+    inspection = inspect("masks", folder)
+    assert labels(inspection)["Tile 1/images/2"] == ("2", "5")
+    assert any("classes.txt: expected the names of the classes" in line for line in inspection.warnings)
+    (folder / "classes.txt").write_text("background\na\nwater\nb\nroad\nhouse\n")
+    assert labels(inspect("masks", folder))["Tile 2/images/2"] == ("water", "house")
+    by_params = inspect("masks", folder, rename={"water": "lake"})
+    assert labels(by_params)["Tile 2/images/2"] == ("lake", "house")
+
+
+def test_colours_are_asked_for_their_names(tmp_path: Path) -> None:
+    colours = {"water": (226, 169, 41), "road": (110, 193, 228), "land": (132, 41, 246)}
+    add_images(tmp_path, *(f"Tile {tile}/images/{i}.jpg" for tile in (1, 2) for i in range(6)))
+    for tile in (1, 2):
+        for i in range(6):
+            mask = np.zeros((*SIZE, 3), np.uint8)
+            mask[:] = list(colours.values())[i % 3]
+            mask[:, :2] = colours["land"]
+            write_image_file(tmp_path / f"Tile {tile}/masks/{i}.png", mask)
+    errors = inspect("masks", tmp_path).errors
+    assert any("226,169,41" in line and "colours.txt" in line for line in errors)
+    lines = [f"{name}:{','.join(map(str, colour))}" for name, colour in colours.items()]
+    (tmp_path / "colours.txt").write_text("\n".join(lines))
+    found = labels(inspect("masks", tmp_path))
+    assert found["Tile 1/images/0"] == ("water", "land")
+    assert found["Tile 2/images/2"] == ("land",)
+
+
+def test_matlab_files_of_one_class(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for i in range(6):
+        add_images(folder, f"image/{i}.jpg")
+        (folder / "groundTruth").mkdir(exist_ok=True)
+        values = (1 + DRAWN * (i < 4)).astype(np.uint8)
+        content = {"groundTruth": {"Segmentation": values, "Boundaries": DRAWN.astype(bool)}}
+        savemat(folder / "groundTruth" / f"{i}.mat", content)
+    assert detect_source(folder) == "masks"
+    inspection = inspect("masks", folder)
+    assert [labels(inspection)[f"image/{i}"] for i in range(6)] == [("object",)] * 4 + [()] * 2
+    np.testing.assert_array_equal(masks(inspection, tmp_path / "full")["image/0"], DRAWN)
+
+
+def test_splits_and_what_is_left_out(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for i in range(4):
+            add_images(tmp_path, f"{split}/images/{i}.jpg")
+            add_mask(tmp_path / f"{split}/masks/{i}.png", objects=i > 0)
+    add_images(tmp_path, "test/images/1.jpg")
+    add_mask(tmp_path / "val/masks/gone.png")
+    (tmp_path / "val/masks/3.png").write_bytes(b"no image")
+    inspection = inspect("masks", tmp_path)
+    assert {name: s.split for name, s in samples(inspection).items()} == {
+        f"{split}/images/{i}": split
+        for split in ("train", "val")
+        for i in range(4)
+        if (split, i) != ("val", 3)
+    }
+    said = "\n".join(inspection.warnings)
+    assert "1 without one: test/images/1.jpg. They are left out" in said
+    assert "1 others: val/masks/gone.png" in said
+    assert "1 others: val/masks/3.png. Their images are left out" in said
+
+
+def test_folders_of_classes_with_masks_beside_the_images(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for kind in ("benign", "malignant"):
+        for i in range(4):
+            add_images(folder, f"{kind}/{kind} ({i}).png")
+            add_mask(folder / f"{kind}/{kind} ({i})_mask.png")
+    assert detect_source(folder) == "masks"
+    warning = "folders benign, malignant. If they are the classes, give --source imagefolder."
+    assert any(warning in line for line in inspect("masks", folder).warnings)
+    inspection = inspect("imagefolder", folder)
+    assert labels(inspection)["malignant/malignant (1)"] == ("malignant",)
+    np.testing.assert_array_equal(masks(inspection, tmp_path / "full")["malignant/malignant (1)"], DRAWN * 2)
