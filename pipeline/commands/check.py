@@ -23,6 +23,7 @@ from pipeline.commands.overview import co_occurrence, image_sizes, images_per_cl
 from pipeline.commands.params_file import with_values
 from pipeline.commands.parser import add_command
 from pipeline.commands.tables import duration, table
+from pipeline.commands.understood import understood
 from pipeline.commands.use import QUALITY, quality_values, values_for_data
 from pipeline.data.manifest import Manifest, Split
 from pipeline.errors import UserError
@@ -84,6 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"problems: {len(inspection.errors)} error(s), {len(inspection.warnings)} warning(s)")
     for line in problem_lines(inspection):
         print(f"  {line}")
+    if manifest:
+        print(f"\n{understood(manifest, inspection)}")
     return 1 if inspection.errors else 0
 
 

@@ -20,7 +20,7 @@ from pipeline.data.images import mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
 from pipeline.data.mask_problems import mask_problems
 from pipeline.data.mask_store import MaskWriter, mask_writer
-from pipeline.data.mask_survey import DecodedRecord, read_all_masks
+from pipeline.data.mask_survey import DecodedRecord, MaskSurvey, read_all_masks
 from pipeline.data.problem_lists import as_messages
 from pipeline.data.source_masks import Reader, source_mask
 from pipeline.data.sources.parse import parse_source
@@ -53,6 +53,7 @@ class Inspection:
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     masks: GroundTruthSource | None = field(default=None, compare=False, repr=False)
+    survey: MaskSurvey = field(default_factory=MaskSurvey)
     hashes: Mapping[str, int] = field(default_factory=dict, repr=False)  # see `difference_hash`, by name
     values: tuple[str, ...] = ()  # what the images hold: bit depths, ranges
 
@@ -79,7 +80,7 @@ def inspect_folder(
     )
     files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
     decoded = list(zip(records, files, strict=True))
-    reader, decoded, undecided = read_all_masks(reader, parsed, decoded, mapping, data.masks)
+    reader, decoded, survey, undecided = read_all_masks(reader, parsed, decoded, mapping, data.masks)
     decoded, file_problems = _readable(decoded, data)
     records = [record for record, _ in decoded]
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
@@ -100,7 +101,7 @@ def inspect_folder(
         *image_warnings(path, [record.name for record in records], facts, reading),
     ]
     if any(problem.fatal for problem in problems):
-        return _inspection(problems)
+        return replace(_inspection(problems), survey=survey)
     samples = [_sample(record, files, mapping.classes, splits[record.name]) for record, files in decoded]
     samples.sort(key=lambda sample: sample.name)
     manifest = Manifest(path.as_posix(), mapping.classes, tuple(samples), data.background, reading)
@@ -112,6 +113,7 @@ def inspect_folder(
         _inspection(problems),
         manifest=manifest,
         masks=GroundTruthSource(reader, {record.name: record for record in records}, table),
+        survey=survey,
         hashes={record.name: files.hash for record, files in decoded},
         values=tuple(value_lines(facts, reading)),
     )
