@@ -82,6 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     source, inspection = inspect_source(path, params, arguments.source)
     manifest = inspection.manifest
     print(f"{path}: read as {source}\n")
+    if inspection.values and not manifest:
+        print("values of the images\n" + "".join(f"  {line}\n" for line in inspection.values))
     if manifest:
         if not is_current(path, params):  # as `use` would set it up
             fitting = values_for_data(manifest, params) | quality_values(QUALITY, params, preset)

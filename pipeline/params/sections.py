@@ -1,42 +1,24 @@
 """The sections of `params.yaml`, one class each: the type and the limits of every value."""
 
-import re
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.params.supervision import SelfTrained, Supervision
-
-
-def _check_order(pair: tuple[float, float]) -> tuple[float, float]:
-    if pair[0] > pair[1]:
-        raise ValueError("expected [smallest, largest]")
-    return pair
-
-
-def _check_pattern(text: str) -> str:
-    try:
-        groups = re.compile(text).groups
-    except re.error as error:
-        raise ValueError(f"expected a regular expression: {error}") from error
-    if not groups:
-        raise ValueError("expected a regular expression with (...) around the name of the group")
-    return text
-
-
-T = TypeVar("T")
-# YAML has lists, and these are tuples; what is in them is as strict as everything else.
-Many = Annotated[tuple[T, ...], Field(strict=False)]
-Range = Annotated[tuple[T, T], Field(strict=False), AfterValidator(_check_order)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Scales = Annotated[Many[Annotated[float, Field(gt=0, le=8)]], Field(min_length=1)]
-HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
-Source = Literal[  # kinds of folders
-    "csv", "imagefolder", "coco", "voc", "labelstudio", "cvat", "yolo", "labelme", "via", "mvtec", "masks"
-]  # fmt: skip
+from pipeline.params.values import (
+    Bands,
+    Count,
+    GreyRange,
+    HeatmapMethod,
+    Many,
+    NotNegative,
+    Pattern,
+    Positive,
+    Range,
+    Scales,
+    Share,
+    Source,
+)
 
 
 class Section(BaseModel):
@@ -62,8 +44,11 @@ class DataParams(Section):
     background: bool
     on_bad_image: Literal["error", "skip"]
     max_megapixels: Positive
+    intensity: Literal["auto", "image"] | GreyRange
+    bands: Bands | None
+    frame: Count | None
     val_share: Annotated[float, Field(gt=0, lt=1)]
-    group_by: Annotated[str, AfterValidator(_check_pattern)] | None
+    group_by: Pattern | None
     long_side: Annotated[int, Field(ge=32)]
     max_side: Annotated[int, Field(ge=32)]
 
