@@ -22,7 +22,7 @@ from pipeline.errors import UserError
 from pipeline.formats.palette import Colour, ids_of_colours, voc_colours, voc_palette
 
 IGNORE = 255
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".jpe", ".jif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 # Only these: for other formats, PIL starts programs (EPS) or fetches further files.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_MEGAPIXELS = 100.0  # of an image that nobody has looked at yet
