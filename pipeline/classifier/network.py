@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from pipeline.base.files import read_json, write_bytes, write_json
+from pipeline.data.pixels.reading import AS_IT_IS, ImageReading, reading_of_json
 from pipeline.engine.batch_norm_folding import fold_frozen_batch_norm
 from pipeline.engine.normalise import Normalise
 from pipeline.engine.training_loop import freeze_batch_norm
@@ -22,6 +23,7 @@ class ClassifierConfig:
     encoder: str
     output_stride: int
     classes: tuple[str, ...]
+    reading: ImageReading = AS_IT_IS  # how files of more than 8 bits became images
 
 
 class Classifier(nn.Module):
@@ -61,10 +63,12 @@ class Classifier(nn.Module):
         return self
 
 
-def make_classifier(params: ClassifierParams, classes: tuple[str, ...]) -> Classifier:
+def make_classifier(
+    params: ClassifierParams, classes: tuple[str, ...], reading: ImageReading = AS_IT_IS
+) -> Classifier:
     """The untrained network that `params` describe."""
     frozen = params.batch_norm == "frozen" or (params.batch_norm == "auto" and params.weights != "none")
-    config = ClassifierConfig(params.encoder, params.output_stride, classes)
+    config = ClassifierConfig(params.encoder, params.output_stride, classes, reading)
     return Classifier(config, params.weights, frozen_norm=frozen)
 
 
@@ -78,6 +82,7 @@ def save_classifier(folder: Path, net: Classifier) -> None:
 def load_classifier(folder: Path) -> Classifier:
     """The trained network of `folder`, in eval mode on the CPU."""
     raw = read_json(folder / "config.json")
-    net = Classifier(ClassifierConfig(**{**raw, "classes": tuple(raw["classes"])}))
+    changed = {"classes": tuple(raw["classes"]), "reading": reading_of_json(raw.get("reading"))}
+    net = Classifier(ClassifierConfig(**{**raw, **changed}))
     net.load_state_dict(load_file(folder / "model.safetensors"))
     return net.eval()

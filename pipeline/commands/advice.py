@@ -17,6 +17,7 @@ from pipeline.data.names import NO_LABEL, may_mean_nothing
 SHOWN = 5  # pairs
 ALIKE = ("across the splits, which makes scores too good", "within a split", "and have other labels")
 RARER = 5  # times: a misspelling has this many times fewer images than the right spelling
+FEW = 50  # images of a class in train: fewer teach little
 UNEVEN = 10  # times: a rare class has this many times fewer images than the largest class
 
 
@@ -34,6 +35,8 @@ def advise(manifest: Manifest, hashes: Mapping[str, int], long_side: int, output
         *_nothing(manifest),
         *_small(manifest, long_side, output_stride),
         *_uneven(manifest),
+        *_few(manifest),
+        *_everywhere(manifest),
     ]
     return [printable(sentence) for sentence in sentences]
 
@@ -115,6 +118,22 @@ def _small(manifest: Manifest, long_side: int, output_stride: int) -> Iterator[s
     enlarged = [s.name for s in manifest.samples if max(s.height, s.width) * 4 < long_side]
     if enlarged:
         yield f"{len(enlarged)} image(s) are enlarged more than four times: {listed(enlarged)}"
+
+
+def _everywhere(manifest: Manifest) -> Iterator[str]:
+    """Classes that all training images have: nothing tells them apart from the background."""
+    train = manifest.split("train")
+    counts = images_per_class(manifest)["train"]
+    for name, count in zip(manifest.classes, counts, strict=True):
+        if train and count == len(train):
+            yield f"no image of train is without {name!r}: add images without it, with an empty label"
+
+
+def _few(manifest: Manifest) -> Iterator[str]:
+    counts = images_per_class(manifest)["train"]
+    few = [f"{name} ({count})" for name, count in zip(manifest.classes, counts, strict=True) if count < FEW]
+    if few:
+        yield f"classes with fewer than {FEW} images in train: {listed(few)}; heatmaps of them will be rough"
 
 
 def _uneven(manifest: Manifest) -> Iterator[str]:

@@ -24,6 +24,7 @@ from pipeline.commands.overview import co_occurrence, image_sizes, images_per_cl
 from pipeline.commands.params_file import with_values
 from pipeline.commands.parser import add_command
 from pipeline.commands.tables import duration, table
+from pipeline.commands.understood import understood
 from pipeline.commands.use import QUALITY, quality_values, values_for_data
 from pipeline.data.manifest import Manifest, Split
 from pipeline.data.sources.csv_records import OWN_TABLE
@@ -81,6 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     source, inspection = inspect_source(path, params, arguments.source)
     manifest = inspection.manifest
     print(f"{path}: read as {source}\n")
+    if inspection.values:
+        print("values of the images\n" + "".join(f"  {line}\n" for line in inspection.values))
     if manifest:
         if not is_current(path, params):  # as `use` would set it up
             fitting = values_for_data(manifest, params) | quality_values(QUALITY, params, preset)
@@ -93,6 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"problems: {len(inspection.errors)} error(s), {len(inspection.warnings)} warning(s)")
     for line in problem_lines(inspection):
         print(f"  {line}")
+    if manifest:
+        print(f"\n{understood(manifest, inspection)}")
     return 1 if inspection.errors else 0
 
 

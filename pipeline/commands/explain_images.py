@@ -45,7 +45,7 @@ def explain_images(arguments: argparse.Namespace) -> int:
     skipped = 0
     for path, folder in zip(tqdm(images, "explain", unit="image"), folders, strict=True):
         try:
-            image = read_image(path)
+            image = read_image(path, reading=classifier.reading)
         except (ImageError, OSError) as error:
             tqdm.write(f"skipped: {error}", file=sys.stderr)
             skipped += 1

@@ -96,6 +96,7 @@ def read_items(manifest: Manifest, source: MaskSource) -> list[ExportItem]:
             confidence=round(confidence.confidence, 4),
             corrected=confidence.corrected,
             mask_size=(sample.height, sample.width),
+            reading=manifest.reading,
         )
         for sample, confidence in zip(samples, confidences, strict=True)
     ]

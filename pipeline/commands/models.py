@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from pipeline.classifier.network import load_classifier
+from pipeline.data.pixels.reading import AS_IT_IS, ImageReading
 from pipeline.engine.normalise import Normalise
 from pipeline.engine.weights import read_tensors
 from pipeline.errors import UserError
@@ -28,6 +29,7 @@ class LoadedClassifier:
     classes: tuple[str, ...]
     long_side: int  # pixels of its images
     multi_label: bool  # an image may show several classes
+    reading: ImageReading = AS_IT_IS  # of the images that it was trained on
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities (N, C) of logits (N, C): sigmoid for `multi_label`, else softmax."""
@@ -67,7 +69,8 @@ def _pipeline(folder: Path) -> LoadedClassifier:
             "--model torchvision:resnet50, --model timm:NAME"
         )
     net = load_classifier(folder)
-    return LoadedClassifier(net, net, net.config.classes, load_params().data.long_side, True)
+    long_side = load_params().data.long_side
+    return LoadedClassifier(net, net, net.config.classes, long_side, True, net.config.reading)
 
 
 def _torchvision(name: str, weights: str) -> nn.Module:

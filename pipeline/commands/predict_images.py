@@ -30,6 +30,7 @@ from pipeline.data.images import (
     write_image,
     write_mask,
 )
+from pipeline.data.pixels.reading import ImageReading
 from pipeline.data.sources.listing import HIDDEN, is_text
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.errors import UserError
@@ -71,7 +72,13 @@ def predict_images(arguments: argparse.Namespace) -> int:
     # Tiles are cut from the image itself.
     max_side = None if arguments.tile else params.data.max_side
     decoded = read_ahead(
-        partial(try_read, max_side=max_side, max_megapixels=params.data.max_megapixels), todo
+        partial(
+            try_read,
+            max_side=max_side,
+            max_megapixels=params.data.max_megapixels,
+            reading=net.config.reading,
+        ),
+        todo,
     )
     predict_one = partial(make_mask, net=net, params=params, tile=arguments.tile)
     rows = 0
@@ -124,10 +131,12 @@ def make_mask(image: ImageArray, net: SegmentationNet, params: Params, tile: boo
     return predict(net, image, params)
 
 
-def try_read(path: Path, max_side: int | None, max_megapixels: float) -> SizedImage | Exception:
+def try_read(
+    path: Path, max_side: int | None, max_megapixels: float, reading: ImageReading
+) -> SizedImage | Exception:
     """The image, its longer side at most `max_side`, or the error that says what is wrong with the file."""
     try:
-        return read_shrunk_image(path, max_side, max_megapixels)
+        return read_shrunk_image(path, max_side, max_megapixels, reading)
     except (ImageError, OSError) as error:
         return error
 

@@ -11,6 +11,7 @@ from pipeline.commands.folder import add_data_options, inspect_source, params_fo
 from pipeline.commands.overview import fitting_long_side
 from pipeline.commands.params_file import update_params
 from pipeline.commands.parser import add_command
+from pipeline.commands.understood import understood
 from pipeline.data.manifest import Manifest
 from pipeline.errors import UserError
 from pipeline.params import FULL, Params, TrainingParams, default_method, load_params, round_name
@@ -85,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     if manifest is None:
         print(f"camseg: params.yaml is unchanged: {len(inspection.errors)} error(s)", file=sys.stderr)
         return 2
+    print(understood(manifest, inspection))
     values: dict[str, object] = {
         "data.source": source,
         "data.path": portable(arguments.path),

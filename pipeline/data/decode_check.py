@@ -10,7 +10,8 @@ from pipeline.base.files import safe_join, write_bytes
 from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem
 from pipeline.data.duplicates import difference_hash
-from pipeline.data.images import encode_jpeg, read_shrunk_image
+from pipeline.data.image_facts import EIGHT_BITS, ImageFacts, examine_image
+from pipeline.data.images import encode_jpeg
 from pipeline.data.manifest import copy_path
 from pipeline.data.source_masks import Reader, Surveyed, mask_file, survey_mask, unreadable
 from pipeline.data.sources.records import SourceRecord
@@ -38,12 +39,13 @@ class DecodedFiles:
     undrawn: str = ""  # why there is no mask though the source names one; its labels count
     hash: int = 0  # see `difference_hash`
     problems: tuple[Problem, ...] = ()
+    facts: ImageFacts = EIGHT_BITS
 
 
 def decode_all(reader: Reader, copies: WorkingCopies, records: Sequence[SourceRecord]) -> list[DecodedFiles]:
     """The image and the mask of each record, decoded and compared, in the order of the records.
 
-    Writes the working copy of each large image without problems.
+    Writes the working copy of each large image of 8 bits without problems.
     """
     function = partial(_decode, reader, copies)
     return parallel_map(function, records, description="reading images and masks")
@@ -53,16 +55,25 @@ def _decode(reader: Reader, copies: WorkingCopies, record: SourceRecord) -> Deco
     file = reader.folder / record.image
     try:
         checked = safe_join(reader.folder, record.image)
-        image, size = read_shrunk_image(checked, copies.max_side, reader.max_megapixels)
+        examined = examine_image(checked, copies.max_side, reader.max_megapixels, reader.reading)
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     except (ValueError, OSError, MemoryError) as error:
         return DecodedFiles(problems=(unreadable(file, "a readable image", error, record),))
+    image, size, facts = examined.image, examined.size, examined.facts
     small = (image.shape[0], image.shape[1])
     surveyed, undrawn = None, ""
     try:
         surveyed = survey_mask(reader, record, size, copies.max_side)
     except (ValueError, OSError, MemoryError) as error:  # labels are what counts
         undrawn = str(error).removeprefix(f"{mask_file(reader, record)}: ").rstrip(".")
-    if copies.folder and small != size:
-        write_bytes(copy_path(copies.folder, record.name), encode_jpeg(image))
-    return DecodedFiles(sha256, size, small, surveyed=surveyed, undrawn=undrawn, hash=difference_hash(image))
+    if copies.folder and small != size and not facts.stored:
+        write_bytes(copy_path(copies.folder, record.name, smaller=True), encode_jpeg(image))
+    return DecodedFiles(
+        sha256,
+        size,
+        small,
+        surveyed=surveyed,
+        undrawn=undrawn,
+        hash=difference_hash(image),
+        facts=facts,
+    )

@@ -16,23 +16,9 @@ from pipeline.data.sources.records import SourceRecord
 LONGEST = 230  # bytes of a name: masks, models and files in the making have longer ones
 NOT_WALKED = (".git", ".hg", ".dvc")  # DVC leaves them out
 LIKE_IMAGES = (
-    *(
-        ".heic",
-        ".heif",
-        ".avif",
-        ".jp2",
-        ".j2k",
-        ".jpx",
-        ".jxl",
-        ".svg",
-        ".psd",
-        ".pdf",
-        ".eps",
-        ".ai",
-        ".xcf",
-    ),
+    *(".jp2", ".j2k", ".jpx", ".jxl", ".svg", ".psd", ".pdf", ".eps", ".ai", ".xcf"),
     *(".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".exr", ".hdr", ".tga", ".pcx"),
-    *(".ico", ".ppm", ".pgm", ".pnm", ".dcm", ".dicom", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".fits"),
+    *(".ico", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".fits"),
     *(".czi", ".lif", ".svs", ".ndpi", ".h5", ".hdf5", ".npz", ".mp4", ".avi", ".mov", ".mkv", ".webm"),
 )
 WRITTEN = (  # files of annotations and of their descriptions

@@ -7,70 +7,67 @@ levels, and returns None for a broken file. The content of a file tells its form
 
 import io
 import math
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from pipeline.base.files import write_bytes
 from pipeline.base.sizes import bounded_size
-from pipeline.errors import UserError
+from pipeline.data.pixels.decoding import as_rgb, decode, size_of_stored, to_rgb
+from pipeline.data.pixels.files import kind_of
+from pipeline.data.pixels.opening import MAX_MEGAPIXELS, decode_upright, open_image, orientation_of
+from pipeline.data.pixels.opening import ImageError as ImageError
+from pipeline.data.pixels.reading import AS_IT_IS, ImageReading
 from pipeline.formats.palette import Colour, ids_of_colours, voc_colours, voc_palette
 
 IGNORE = 255
-SUFFIXES = (".jpg", ".jpeg", ".jfif", ".jpe", ".jif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-# Only these: for other formats, PIL starts programs (EPS) or fetches further files.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-MAX_MEGAPIXELS = 100.0  # of an image that nobody has looked at yet
-WHITE = (255, 255, 255, 255)  # the page below transparent parts
-_LOCK = threading.Lock()
-_LIFTED: list[int | None] = []  # PIL's limit on pixels, once for each reader at work
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".jpe", ".jif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
+    *(".avif", ".heic", ".heif", ".ppm", ".pgm", ".pnm", ".dcm", ".dicom"),
+)
 
 ImageArray = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W)
 
 
-class ImageError(UserError):
-    """A file that is no readable image or mask; the message names it."""
+def read_image(
+    path: Path, max_megapixels: float = MAX_MEGAPIXELS, reading: ImageReading = AS_IT_IS
+) -> ImageArray:
+    """Decode `path` as RGB uint8 (H, W, 3), upright, on white where it is transparent.
 
-
-def read_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> ImageArray:
-    """Decode `path` as RGB uint8 (H, W, 3), upright; the first frame, on white where it is transparent."""
-    return np.asarray(_rgb(path, max_megapixels))
+    Args:
+        reading: which frame and bands, and how values of more than 8 bits become 8 bits.
+    """
+    return np.asarray(to_rgb(decode(path, max_megapixels, reading).pixels, reading))
 
 
 def read_shrunk_image(
-    path: Path, max_side: int | None, max_megapixels: float = MAX_MEGAPIXELS
+    path: Path,
+    max_side: int | None,
+    max_megapixels: float = MAX_MEGAPIXELS,
+    reading: ImageReading = AS_IT_IS,
 ) -> tuple[ImageArray, tuple[int, int]]:
     """What `read_image` returns, with the longer side at most `max_side` pixels, and the file's own (H, W).
 
-    None: as large as it is. Bilinear with antialiasing, in whole numbers: the same bytes on every machine.
+    None: as large as it is.
     """
-    image = _rgb(path, max_megapixels)
+    image = to_rgb(decode(path, max_megapixels, reading).pixels, reading)
+    return shrink(image, max_side), (image.height, image.width)
+
+
+def shrink(image: Image.Image, max_side: int | None) -> ImageArray:
+    """The image with its longer side at most `max_side` pixels, uint8 (H, W, 3).
+
+    Bilinear with antialiasing, in whole numbers: the same bytes on every machine.
+    """
     size = (image.height, image.width)
     height, width = bounded_size(*size, max_side or max(size))
     if (height, width) != size:
         image = image.resize((width, height), Image.Resampling.BILINEAR)  # PIL: width first
-    return np.asarray(image), size
-
-
-def _rgb(path: Path, max_megapixels: float) -> Image.Image:
-    image = _upright(path, max_megapixels)
-    if image.mode == "F":
-        got = "floating-point numbers"
-        raise ImageError(f"{path}: expected 8 or 16 bits a channel, got {got}. Save it as PNG.")
-    if image.mode.startswith("I"):
-        # 16-bit grey: the high byte, where PIL's own conversion would clip all above 255 to white.
-        values = np.clip(np.asarray(image).astype(np.int64), 0, 2**16 - 1)
-        image = Image.fromarray((values >> 8).astype(np.uint8))
-    if image.has_transparency_data:  # the colours of transparent parts are arbitrary
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
-    return _as_rgb(image)
+    return np.asarray(image)
 
 
 def read_mask(
@@ -86,10 +83,10 @@ def read_mask(
     Args:
         content: of the file, where it lies in another one; messages still name `path`.
     """
-    image = _upright(path, max_megapixels, content)
+    image = decode_upright(path, max_megapixels, content)
     opaque = image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255)
     if image.mode == "RGB" or opaque:
-        return _ids_of_colours(path, np.asarray(_as_rgb(image)), colours)
+        return _ids_of_colours(path, np.asarray(as_rgb(image)), colours)
     if image.mode not in ("P", "L", "1", "I") and not image.mode.startswith("I;16"):
         raise ImageError(f"{path}: expected a mask of one channel with class ids, got mode {image.mode}")
     ids = np.asarray(image)
@@ -100,14 +97,17 @@ def read_mask(
 
 def read_stored(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Image.Image:
     """Decode `path` upright, in the mode and with the values of the file: for masks."""
-    return _upright(path, max_megapixels)
+    return decode_upright(path, max_megapixels)
 
 
 def image_size(path: Path) -> tuple[int, int]:
     """Height and width in pixels, upright, without decoding the pixels where the format allows."""
-    with _open(path, math.inf) as image:
+    if size := size_of_stored(path):
+        return size
+    with open_image(path, math.inf) as image:
         width, height = image.size
-        turned = _orientation(image) >= 5  # these swap the sides
+        # These swap the sides; PIL says the upright size of a TIFF.
+        turned = image.format != "TIFF" and orientation_of(image) >= 5
     return (width, height) if turned else (height, width)
 
 
@@ -147,64 +147,10 @@ def encode_jpeg(image: ImageArray) -> bytes:
 
 def image_format(path: Path) -> tuple[str, bool]:
     """The format of the content (`JPEG`, `PNG`, ...), and whether EXIF turns or mirrors the image."""
-    with _open(path, math.inf) as image:  # decodes nothing
-        return str(image.format), _orientation(image) != 1
-
-
-def _as_rgb(image: Image.Image) -> Image.Image:
-    return image if image.mode == "RGB" else image.convert("RGB")  # which copies
-
-
-def _open(path: Path, max_megapixels: float, content: bytes | None = None) -> Image.Image:
-    try:
-        with _without_limit():
-            image = Image.open(path if content is None else io.BytesIO(content), formats=FORMATS)
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file") from error
-    except Exception as error:  # PIL's readers of broken files raise whatever they come across
-        raise ImageError(f"{path}: cannot be read as an image: {error}") from error
-    width, height = image.size
-    if width * height / 1e6 > max_megapixels:
-        image.close()
-        raise ImageError(
-            f"{path}: expected at most {max_megapixels:g} megapixels, got {height} x {width}. Make it "
-            "smaller, or raise data.max_megapixels in params.yaml."
-        )
-    return image
-
-
-@contextmanager
-def _without_limit() -> Iterator[None]:
-    """Lift PIL's limit on pixels, that of the whole process; the last reader puts it back."""
-    with _LOCK:
-        _LIFTED.append(_LIFTED[0] if _LIFTED else Image.MAX_IMAGE_PIXELS)
-        Image.MAX_IMAGE_PIXELS = None
-    try:
-        yield
-    finally:
-        with _LOCK:
-            limit = _LIFTED.pop()
-            if not _LIFTED:
-                Image.MAX_IMAGE_PIXELS = limit
-
-
-def _upright(path: Path, max_megapixels: float, content: bytes | None = None) -> Image.Image:
-    with _open(path, max_megapixels, content) as image:
-        try:
-            with _without_limit():
-                image.load()
-            return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
-        except Exception as error:  # as above; decoders also run out of data in many ways
-            raise ImageError(f"{path}: cannot be read as an image: {error}") from error
-
-
-def _orientation(image: Image.Image) -> int:
-    """EXIF's orientation, 1 to 8; 1, as stored, where EXIF has none that can be read."""
-    try:
-        orientation = image.getexif().get(0x0112, 1)
-    except SyntaxError:  # PIL's error for broken EXIF data
-        return 1
-    return orientation if orientation in range(1, 9) else 1
+    if size_of_stored(path):
+        return kind_of(path).upper(), False
+    with open_image(path, math.inf) as image:  # decodes nothing
+        return str(image.format), orientation_of(image) != 1
 
 
 def _ids_of_colours(path: Path, image: ImageArray, colours: Mapping[Colour, int] | None) -> Mask:

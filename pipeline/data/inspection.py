@@ -14,11 +14,13 @@ from pipeline.data.background import background_problems, without_background
 from pipeline.data.classes import leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import DecodedFiles, WorkingCopies, decode_all
 from pipeline.data.folder_contents import check_contents
+from pipeline.data.image_copies import write_copies
+from pipeline.data.image_facts import image_warnings, reading_params, set_reading, value_lines
 from pipeline.data.images import mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
 from pipeline.data.mask_problems import mask_problems
 from pipeline.data.mask_store import MaskWriter, mask_writer
-from pipeline.data.mask_survey import DecodedRecord, read_all_masks
+from pipeline.data.mask_survey import DecodedRecord, MaskSurvey, read_all_masks
 from pipeline.data.problem_lists import as_messages
 from pipeline.data.source_masks import Reader, source_mask
 from pipeline.data.sources.parse import parse_source
@@ -51,7 +53,9 @@ class Inspection:
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     masks: GroundTruthSource | None = field(default=None, compare=False, repr=False)
+    survey: MaskSurvey = field(default_factory=MaskSurvey)
     hashes: Mapping[str, int] = field(default_factory=dict, repr=False)  # see `difference_hash`, by name
+    values: tuple[str, ...] = ()  # what the images hold: bit depths, ranges
 
 
 def inspect_folder(
@@ -70,13 +74,19 @@ def inspect_folder(
         return _inspection([*parsed.problems, *contents])
     mapping, records, class_problems = leave_out_unseen(parsed, data)
     records = as_on_disk(path, records)
-    reader = Reader(path, len(mapping.names), parsed.colours, data.max_megapixels, data.mask_key)
+    reading = reading_params(data)
+    reader = Reader(
+        path, len(mapping.names), parsed.colours, data.max_megapixels, data.mask_key, reading=reading
+    )
     files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
     decoded = list(zip(records, files, strict=True))
-    reader, decoded, undecided = read_all_masks(reader, parsed, decoded, mapping, data.masks)
+    reader, decoded, survey, undecided = read_all_masks(reader, parsed, decoded, mapping, data.masks)
     decoded, file_problems = _readable(decoded, data)
     records = [record for record, _ in decoded]
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
+    facts = [files.facts for _, files in decoded]
+    training = [files.facts for record, files in decoded if splits.get(record.name) == "train"]
+    reading = set_reading(data, facts, training)
     problems = [
         *parsed.problems,
         *contents,
@@ -88,17 +98,24 @@ def inspect_folder(
         *undecided,
         *mask_problems(parsed, decoded, mapping, data.max_side),
         *background_problems(parsed.file, decoded, data.background),
+        *image_warnings(path, [record.name for record in records], facts, reading),
     ]
     if any(problem.fatal for problem in problems):
-        return _inspection(problems)
+        return replace(_inspection(problems), survey=survey)
     samples = [_sample(record, files, mapping.classes, splits[record.name]) for record, files in decoded]
     samples.sort(key=lambda sample: sample.name)
+    manifest = Manifest(path.as_posix(), mapping.classes, tuple(samples), data.background, reading)
+    if copies is not None:
+        stored = {record.name for record, files in decoded if files.facts.stored}
+        write_copies(manifest, [sample for sample in samples if sample.name in stored], data, copies)
     table = mapping.table() if data.background else without_background(mapping.table())
     return replace(
         _inspection(problems),
-        manifest=Manifest(path.as_posix(), mapping.classes, tuple(samples), data.background),
+        manifest=manifest,
         masks=GroundTruthSource(reader, {record.name: record for record in records}, table),
+        survey=survey,
         hashes={record.name: files.hash for record, files in decoded},
+        values=tuple(value_lines(facts, reading)),
     )
 
 
@@ -186,7 +203,7 @@ def _unseen_classes(
 
 
 def _sample(record: SourceRecord, files: DecodedFiles, classes: Sequence[str], split: Split) -> Sample:
-    mask, shrunk = files.ids is not None, files.size != files.original_size
+    mask, copied = files.ids is not None, files.facts.stored or files.size != files.original_size
     return Sample(
         name=record.name,
         image=record.image,
@@ -197,6 +214,6 @@ def _sample(record: SourceRecord, files: DecodedFiles, classes: Sequence[str], s
         split=split,
         mask=mask,
         score=mask and record.score,
-        original_height=files.original_size[0] if shrunk else 0,
-        original_width=files.original_size[1] if shrunk else 0,
+        original_height=files.original_size[0] if copied else 0,
+        original_width=files.original_size[1] if copied else 0,
     )

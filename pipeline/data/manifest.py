@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from pipeline import paths
 from pipeline.base.files import check_inside, read_json, safe_join, write_text
 from pipeline.data.images import ImageArray, read_image
+from pipeline.data.pixels.reading import AS_IT_IS, ImageReading, reading_of_json, reading_to_json
 from pipeline.errors import UserError
 
 Split = Literal["train", "val", "test"]
@@ -32,13 +33,17 @@ class Sample:
 
     @property
     def has_copy(self) -> bool:
-        """Whether the stages read a smaller copy of the image, the size of `data.max_side`."""
+        """Whether the stages read an 8-bit copy of the image, at most the size of `data.max_side`."""
         return self.original_height > 0
 
     @property
     def original_size(self) -> tuple[int, int]:
         """Height and width of the image itself, in pixels, upright."""
         return (self.original_height, self.original_width) if self.has_copy else (self.height, self.width)
+
+    def copy_in(self, folder: Path) -> Path:
+        """Where the working copy lies in a folder of copies."""
+        return copy_path(folder, self.name, smaller=self.original_size != (self.height, self.width))
 
 
 FIELDS = tuple(field.name for field in fields(Sample))
@@ -52,6 +57,7 @@ class Manifest:
     classes: tuple[str, ...]  # class index i has the id i + 1 in masks
     samples: tuple[Sample, ...]
     background: bool = True  # False: every pixel belongs to a class, and no mask has the id 0
+    reading: ImageReading = AS_IT_IS  # how the images became 8-bit RGB
 
     def split(self, split: Split) -> tuple[Sample, ...]:
         return tuple(sample for sample in self.samples if sample.split == split)
@@ -62,7 +68,7 @@ class Manifest:
 
     def image(self, sample: Sample) -> ImageArray:
         """The image or its working copy, RGB uint8 (H, W, 3)."""
-        file = copy_path(paths.COPIES, sample.name) if sample.has_copy else self.original(sample)
+        file = sample.copy_in(paths.COPIES) if sample.has_copy else self.original(sample)
         # `prepare` has checked the image: however large it is, its size is known.
         return read_image(file, sample.height * sample.width / 1e6)
 
@@ -75,11 +81,14 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `folder/manifest.json`: a column for each field of the samples, on a line of its own."""
     columns = {name: [getattr(sample, name) for sample in manifest.samples] for name in FIELDS}
     lines = ",\n".join(f"{json.dumps(name)}: {_compact(column)}" for name, column in columns.items())
-    head = (
-        f'{{"root": {_compact(manifest.root)},\n"classes": {_compact(manifest.classes)},\n'
-        f'"background": {_compact(manifest.background)},\n"samples": {{'
-    )
-    write_text(folder / "manifest.json", f"{head}\n{lines}}}}}\n")
+    top = {
+        "root": manifest.root,
+        "classes": manifest.classes,
+        "background": manifest.background,
+        "reading": reading_to_json(manifest.reading),
+    }
+    head = "{" + "".join(f"{json.dumps(key)}: {_compact(value)},\n" for key, value in top.items())
+    write_text(folder / "manifest.json", f'{head}"samples": {{\n{lines}}}}}\n')
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -89,18 +98,23 @@ def read_manifest(folder: Path) -> Manifest:
         raise UserError(f"{folder}: there is no data set yet. Run `make repro` first")
     raw = read_json(file)
     columns = raw["samples"]
-    if not isinstance(columns, dict) or set(columns) != set(FIELDS) or "background" not in raw:
+    if (
+        not isinstance(columns, dict)
+        or set(columns) != set(FIELDS)
+        or not {"background", "reading"} <= set(raw)
+    ):
         raise UserError(f"{file}: another version of camseg wrote it. Run `make repro`")
     columns["labels"] = map(tuple, columns["labels"])
     columns |= {name: _shared(columns[name]) for name in ("labels", "split", "height", "width")}
     _check_columns(file, columns, len(raw["classes"]))
     samples = tuple(map(Sample, *map(columns.pop, FIELDS)))
-    return Manifest(raw["root"], tuple(raw["classes"]), samples, raw["background"])
+    reading = reading_of_json(raw["reading"])
+    return Manifest(raw["root"], tuple(raw["classes"]), samples, raw["background"], reading)
 
 
-def copy_path(folder: Path, name: str) -> Path:
-    """Where the working copy of the sample `name` lies in a folder of copies."""
-    return safe_join(folder, f"{name}.jpg")
+def copy_path(folder: Path, name: str, *, smaller: bool) -> Path:
+    """Where the working copy of the sample `name` lies in a folder of copies: JPEG if smaller, else PNG."""
+    return safe_join(folder, name + (".jpg" if smaller else ".png"))
 
 
 def _check_columns(file: Path, columns: dict[str, list[Any]], classes: int) -> None:

@@ -1,7 +1,7 @@
 """What the masks of a set hold, once the values of all of them are known."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -13,13 +13,25 @@ from pipeline.data.decode_check import DecodedFiles
 from pipeline.data.images import IGNORE, id_counts
 from pipeline.data.mask_decision import SetOfMasks, Undecided, decide
 from pipeline.data.mask_encoding import UNKNOWN, MaskKind, ids_of_values
+from pipeline.data.mask_text import describe_encoding
 from pipeline.data.mask_values import MaskValues
 from pipeline.data.source_masks import Reader, is_drawn, mask_file, source_mask
 from pipeline.data.sources.records import ClassMask, ParsedSource, SourceRecord
+from pipeline.formats.palette import Colour
 
+BACKGROUND, OPEN = "(background)", "(not counted)"
 TINY = 16  # pixels of a class: an object may be lost
 
 DecodedRecord = tuple[SourceRecord, DecodedFiles]
+
+
+@dataclass(frozen=True)
+class MaskSurvey:
+    """What the masks of a folder hold."""
+
+    encoding: str = ""  # how they are read, in words; empty without a file of a mask
+    pixels: Mapping[str, int] = field(default_factory=dict)  # by class; BACKGROUND and OPEN too
+    unnamed: tuple[tuple[Colour, float], ...] = ()  # colours that need names, with their shares
 
 
 def read_all_masks(
@@ -28,13 +40,28 @@ def read_all_masks(
     decoded: Sequence[DecodedRecord],
     mapping: ClassMapping,
     setting: MaskKind,
-) -> tuple[Reader, list[DecodedRecord], list[Problem]]:
+) -> tuple[Reader, list[DecodedRecord], MaskSurvey, list[Problem]]:
     """The reader with the encoding of the masks, what is in them, and an error where they are undecided."""
     decided = _decide_encoding(reader, parsed, decoded, mapping, setting)
     if isinstance(decided, Undecided):
-        return reader, list(decoded), [_unnamed(parsed, decided)]
+        survey = MaskSurvey(unnamed=tuple(zip(decided.levels, decided.shares, strict=True)))
+        return reader, list(decoded), survey, [_unnamed(parsed, decided)]
     contents = _read_ids(decided, decoded)
-    return decided, [(record, content) for (record, _), content in zip(decoded, contents, strict=True)], []
+    read = [(record, content) for (record, _), content in zip(decoded, contents, strict=True)]
+    files = any(content.ids is not None and not is_drawn(record) for record, content in read)
+    words = describe_encoding(decided.encoding, mapping.names) if files and decided.encoding else ""
+    return decided, read, MaskSurvey(words, _pixels(read, mapping)), []
+
+
+def _pixels(decoded: Sequence[DecodedRecord], mapping: ClassMapping) -> dict[str, int]:
+    """The pixels of the background, of each class and of none in all masks."""
+    names, table = [BACKGROUND, *mapping.classes], mapping.table()
+    counts = dict.fromkeys([*names, OPEN], 0)
+    for _, content in decoded:
+        for i, pixels in zip(content.ids or (), content.pixels, strict=True):
+            target = int(table[i])
+            counts[OPEN if target == IGNORE else names[target]] += pixels
+    return counts
 
 
 def _unnamed(parsed: ParsedSource, undecided: Undecided) -> Problem:

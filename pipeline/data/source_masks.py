@@ -12,6 +12,7 @@ from pipeline.base.sizes import bounded_size
 from pipeline.data.images import IGNORE, ImageError, Mask, read_mask
 from pipeline.data.mask_encoding import MaskEncoding, decode_mask
 from pipeline.data.mask_values import MaskValues, RawMask, count_values, read_raw_mask, resize_raw
+from pipeline.data.pixels.reading import AS_IT_IS, ImageReading
 from pipeline.data.rasterise import rasterise
 from pipeline.data.sources.records import ClassMask, Shape, SourceRecord
 from pipeline.data.sources.spelling import MISSING
@@ -31,6 +32,7 @@ class Reader:
     mask_key: str | None = None  # of arrays in .mat files
     encoding: MaskEncoding | None = None  # None: ids, or colours of `colours`
     own: Mapping[str, int] = field(default_factory=dict)  # by name of the record, the id of its only label
+    reading: ImageReading = AS_IT_IS  # of the images
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from pipeline.data.images import (
 )
 from pipeline.data.manifest import Split
 from pipeline.data.mask_store import mask_path, mask_png_of
+from pipeline.data.pixels.decoding import is_8_bit
+from pipeline.data.pixels.reading import AS_IT_IS, ImageReading
 from pipeline.errors import UserError
 
 OPEN = "ignore"  # the label of open pixels, in formats that know labels only
@@ -42,6 +44,7 @@ class ExportItem:
     confidence: float  # of the mask, in [0, 1]
     corrected: bool  # a person made the mask: there is nothing left to correct
     mask_size: tuple[int, int]  # height and width of the mask in pixels
+    reading: ImageReading = AS_IT_IS  # how the image becomes 8-bit RGB
 
 
 def read_masks(
@@ -113,8 +116,8 @@ def check_line(text: str, what: str, *, forbidden: str = "") -> None:
 def copy_image(item: ExportItem, folder: Path, *, jpeg: bool = False) -> str:
     """Copy the image to `folder/NAME.SUFFIX`; its path relative to `folder`, with `/`.
 
-    An image that EXIF turns is written again, upright, as JPEG: masks are upright, and some readers ignore
-    EXIF. With `jpeg`, every image that is no JPEG becomes one.
+    An image that EXIF turns, or that has more than 8 bits, is written again as an upright JPEG: masks are
+    upright, and some readers ignore EXIF. With `jpeg`, every image that is no JPEG becomes one.
 
     Raises:
         UserError: the image is unreadable, has another size than its mask, or its name leaves `folder`.
@@ -126,9 +129,11 @@ def copy_image(item: ExportItem, folder: Path, *, jpeg: bool = False) -> str:
             "It has changed: run `make repro` again."
         )
     kind, turned = image_format(item.image)
-    encode = turned or (jpeg and kind not in JPEGS)
+    encode = turned or (jpeg and kind not in JPEGS) or not is_8_bit(item.image)
     file = item.name + (".jpg" if encode or jpeg else item.image.suffix)
-    content = encode_jpeg(read_image(item.image, math.inf)) if encode else item.image.read_bytes()
+    content = (
+        encode_jpeg(read_image(item.image, math.inf, item.reading)) if encode else item.image.read_bytes()
+    )
     write_bytes(safe_join(folder, file), content)
     return file
 

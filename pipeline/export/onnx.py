@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.base.files import write_bytes
+from pipeline.data.pixels.reading import reading_to_json
 from pipeline.errors import UserError
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.prediction import MULTIPLE
@@ -52,7 +53,7 @@ def export_onnx(net: SegmentationNet, file: Path) -> float | None:
 
     The graph takes `images` float32 (N, 3, H, W), RGB in [0, 1], and gives `logits` float32 (N, L, H, W):
     channel 0 is the background, channel i + 1 is class i; in data without background channel i is class i.
-    The metadata holds classes and working size.
+    The metadata holds classes, working size, and which values of images of more than 8 bits became 0 and 1.
 
     Returns:
         The largest difference of a logit between torch and onnxruntime; None if onnxruntime is not installed.
@@ -108,6 +109,7 @@ def add_metadata(model: Any, net: SegmentationNet) -> None:
         "images": "float32 (N, 3, H, W), RGB in [0, 1]; any H and W, the longer side near long_side",
         "logits": f"float32 (N, L, H, W), before the softmax; {channels}",
         "long_side": str(net.config.long_side),
+        "reading": json.dumps(reading_to_json(net.config.reading)),
     }.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value

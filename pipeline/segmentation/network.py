@@ -10,6 +10,7 @@ from safetensors.torch import load_model
 from torch import Tensor, nn
 
 from pipeline.base.files import read_json, write_json
+from pipeline.data.pixels.reading import AS_IT_IS, ImageReading, reading_of_json
 from pipeline.engine.batch_norm_folding import fold_batch_norm, fold_frozen_batch_norm
 from pipeline.engine.normalise import MEAN, STD, Normalise
 from pipeline.engine.training_loop import freeze_batch_norm
@@ -26,6 +27,7 @@ class SegmentationConfig:
     background: bool = True  # logit 0 is that of the background; False: logit i is that of class i
     mean: tuple[float, ...] = MEAN  # of RGB in [0, 1], to subtract
     std: tuple[float, ...] = STD  # to divide by
+    reading: ImageReading = AS_IT_IS  # how files of more than 8 bits became images
 
 
 class SegmentationNet(nn.Module):
@@ -110,6 +112,7 @@ def load_segmentation_net(folder: Path) -> SegmentationNet:
     values: dict[str, Any] = {
         k: tuple(value) if isinstance(value, list) else value for k, value in raw.items()
     }
+    values["reading"] = reading_of_json(raw.get("reading"))
     # Not by `segmentation_models_pytorch.from_pretrained(folder)`, which prints a line for each model.
     options = read_json(folder / "config.json")
     architecture = smp.MODEL_ARCHITECTURES_MAPPING[options.pop("_model_class").lower()]

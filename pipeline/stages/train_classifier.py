@@ -21,7 +21,7 @@ def main() -> None:
     params = load_params()
     manifest, long_side = read_manifest(paths.PREPARED), params.data.long_side
     seed_everything(params.seed)
-    net = make_classifier(params.classifier, manifest.classes)
+    net = make_classifier(params.classifier, manifest.classes, manifest.reading)
     work = network_work_folder(
         NAME, __file__, seed=params.seed, long_side=long_side, params=params.classifier, masks=paths.ATTENTION
     )

@@ -29,7 +29,9 @@ def new_net(params: Params, manifest: Manifest) -> SegmentationNet:
     """The untrained model; its encoder starts from `segmentation.weights`."""
     return make_segmentation_net(
         params.segmentation,
-        SegmentationConfig(manifest.classes, params.data.long_side, manifest.background),
+        SegmentationConfig(
+            manifest.classes, params.data.long_side, manifest.background, reading=manifest.reading
+        ),
         paths.CLASSIFIER / "model.safetensors",
         pretrained=params.segmentation_is_pretrained(),
     )

@@ -24,7 +24,8 @@ def sample(
 
 def advice(classes: tuple[str, ...], *samples: Sample, hashes: dict[str, int] | None = None) -> list[str]:
     all_hashes = {s.name: 0 for s in samples} | (hashes or {})
-    return advise(Manifest("", classes, samples), all_hashes, long_side=128, output_stride=32)
+    sentences = advise(Manifest("", classes, samples), all_hashes, long_side=128, output_stride=32)
+    return [line for line in sentences if "fewer than 50" not in line and "is without" not in line]
 
 
 def alike(hashes: list[int]) -> list[tuple[int, int]]:
@@ -182,3 +183,20 @@ def test_imbalance() -> None:
         "classes with less than a tenth of the images of cat (11) in train: dog (1)"
     ]
     assert advice(("cat", "dog"), *samples[1:], sample("b", (1,))) == []
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_class_of_all_training_images_is_named(others: int) -> None:
+    samples = [sample(f"a{i}", (0,)) for i in range(60)]
+    samples += [sample("v", (), "val"), *(sample(f"b{i}", ()) for i in range(others))]
+    sentences = advise(Manifest("", ("crack",), tuple(samples)), {s.name: 0 for s in samples}, 128, 32)
+    expected = "no image of train is without 'crack': add images without it, with an empty label"
+    assert sentences == ([] if others else [expected])
+
+
+def test_classes_of_few_images_are_named() -> None:
+    samples = [sample(f"a{i}", (0,) if i < 50 else (1,)) for i in range(99)]
+    sentences = advise(Manifest("", ("cat", "dog"), tuple(samples)), {s.name: 0 for s in samples}, 128, 32)
+    assert sentences == [
+        "classes with fewer than 50 images in train: dog (49); heatmaps of them will be rough"
+    ]

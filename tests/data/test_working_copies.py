@@ -14,7 +14,6 @@ from torch.nn import functional
 from pipeline import paths
 from pipeline.data.images import encode_jpeg, id_counts, read_image, read_shrunk_image, resize_mask
 from pipeline.data.inspection import inspect_folder, write_ground_truth
-from pipeline.data.manifest import copy_path
 from pipeline.data.mask_store import load_mask
 from tests.image_folder import data_params, write_image_file
 
@@ -100,7 +99,7 @@ def test_large_images_get_a_copy_and_small_ones_stay_where_they_are(
         if max(size) <= 70:
             assert (sample.original_height, sample.original_width) == (0, 0)
             np.testing.assert_array_equal(manifest.image(sample), own)
-            assert not copy_path(paths.COPIES, sample.name).exists()
+            assert not sample.copy_in(paths.COPIES).exists()
         else:
             assert max(sample.height, sample.width) == 70
             assert written.pop(f"{sample.name}.jpg") == encode_jpeg(shrunk)
@@ -140,6 +139,7 @@ def test_an_image_that_is_left_out_gets_no_copy(image_folder: ImageFolder, tmp_p
 def test_classes_that_nearly_vanish_are_named(image_folder: ImageFolder) -> None:
     folder = image_folder("photos")
     image, mask = np.zeros((480, 720, 3), np.uint8), np.zeros((480, 720), np.uint8)
+    image[:, 360:] = 200
     mask[:100] = 2
     mask[:20, :20] = 1  # 4 pixels after it shrinks by 10
     write_image_file(folder / "images/photo-00.jpg", image)

@@ -1,0 +1,162 @@
+"""The one way from a file to pixels: 8-bit images by PIL, everything else as values."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from pipeline.data.pixels.bands import is_opacity
+from pipeline.data.pixels.files import (
+    Kind,
+    is_deep,
+    kind_of,
+    read_deep_png,
+    read_values,
+    stored_size,
+    values_of,
+)
+from pipeline.data.pixels.intensity import own_ranges, summary_of, to_8_bits
+from pipeline.data.pixels.opening import ImageError, decode_upright, open_image, orientation_of
+from pipeline.data.pixels.reading import ImageReading
+from pipeline.data.pixels.stored import Note, StoredValues, choose_frame, silenced
+from pipeline.data.pixels.tiff_file import tiff_frames
+from pipeline.errors import UserError
+
+WHITE = (255, 255, 255, 255)  # the page below transparent parts
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """The pixels of a file, upright, and what of the file was passed over."""
+
+    pixels: Image.Image | StoredValues  # an image of 8 bits, or values that have to be mapped to 8 bits
+    notes: tuple[Note, ...] = ()
+
+
+def decode(path: Path, max_megapixels: float, reading: ImageReading) -> DecodedImage:
+    """The pixels of `path`.
+
+    Raises:
+        ImageError: it cannot be read, is too large, or a frame or bands have to be chosen.
+    """
+    with silenced():
+        return _decode(path, max_megapixels, reading)
+
+
+def _decode(path: Path, max_megapixels: float, reading: ImageReading) -> DecodedImage:
+    kind = _kind(path)
+    header = None if kind == "dicom" else _opened(path, kind, max_megapixels)
+    if header is None:
+        return _stored(path, kind, reading, max_megapixels)
+    with header as image:
+        deep, frames = _named(path, is_deep, image, kind, path), _frame_count(image)
+        if kind == "png" and deep:
+            return DecodedImage(_named(path, _deep_png, image, path, reading, max_megapixels))
+    if kind == "tiff" and (deep or reading.picks or (frames > 1 and _named(path, tiff_frames, path) > 1)):
+        return _stored(path, kind, reading, max_megapixels)
+    return _by_pil(path, kind, reading, max_megapixels, frames, deep=deep)
+
+
+def to_rgb(pixels: Image.Image | StoredValues, reading: ImageReading) -> Image.Image:
+    """The RGB image of decoded pixels."""
+    if isinstance(pixels, StoredValues):
+        ranges = reading.ranges or own_ranges(summary_of(pixels))
+        return Image.fromarray(to_8_bits(pixels, ranges))
+    if pixels.has_transparency_data:  # the colours of transparent parts are arbitrary
+        pixels = pixels.convert("RGBA")
+        pixels = Image.alpha_composite(Image.new("RGBA", pixels.size, WHITE), pixels)
+    return as_rgb(pixels)
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """The image in RGB, the same object if it is."""
+    return image if image.mode == "RGB" else image.convert("RGB")  # which copies
+
+
+def is_8_bit(path: Path) -> bool:
+    """Whether every program that shows images shows this one: PIL opens it, and it has 8 bits a band."""
+    kind = _kind(path)
+    header = None if kind == "dicom" else _opened(path, kind, math.inf)
+    if header is None:
+        return False
+    with header as image:
+        return not is_deep(image, kind, path)
+
+
+def size_of_stored(path: Path) -> tuple[int, int] | None:
+    """Height and width of a file that PIL does not open; None: PIL opens it, or it is broken."""
+    kind = _kind(path)
+    if kind == "tiff" and (header := _opened(path, kind, math.inf)):
+        header.close()
+        return None
+    return _named(path, stored_size, path, kind) if kind in ("tiff", "dicom") else None
+
+
+def _kind(path: Path) -> Kind:
+    try:
+        return kind_of(path)
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such file") from error
+
+
+def _opened(path: Path, kind: Kind, max_megapixels: float) -> Image.Image | None:
+    """The header by PIL; None: a TIFF that PIL cannot open."""
+    if kind != "tiff":
+        return open_image(path, max_megapixels)
+    try:
+        return open_image(path, math.inf)  # readers look at the size
+    except ImageError:
+        return None
+
+
+def _by_pil(
+    path: Path, kind: Kind, reading: ImageReading, max_megapixels: float, frames: int, *, deep: bool
+) -> DecodedImage:
+    film = frames > 1 and kind != "tiff"  # other pages of a TIFF are smaller copies
+    frame = _named(path, choose_frame, frames, reading.frame or 1) if film else 0
+    image = decode_upright(path, max_megapixels, frame=frame + 1)
+    notes: tuple[Note, ...] = ("frames",) if film and reading.frame is None else ()
+    if deep or reading.bands is not None:
+        return DecodedImage(_named(path, values_of, image, reading), notes)
+    if kind == "tiff" and image.mode == "RGBA" and not is_opacity(np.asarray(image.getchannel("A"))):
+        # Not by PIL, which divides the colours by it.
+        return _stored(path, kind, reading, max_megapixels)
+    return DecodedImage(image, notes)
+
+
+def _deep_png(image: Image.Image, path: Path, reading: ImageReading, max_megapixels: float) -> StoredValues:
+    size, orientation = (image.height, image.width), orientation_of(image)
+    return read_deep_png(path, reading, orientation, size, max_megapixels)
+
+
+def _frame_count(image: Image.Image) -> int:
+    if image.format == "MPO":  # a photo of a phone, with smaller ones behind it
+        return 1
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # of a broken film; its first frame may be whole
+        return 1
+
+
+def _stored(path: Path, kind: Kind, reading: ImageReading, max_megapixels: float) -> DecodedImage:
+    stored = _named(path, read_values, path, kind, reading, max_megapixels)
+    return DecodedImage(stored, stored.notes)
+
+
+def _named(path: Path, read: Callable[..., T], *arguments: object) -> T:
+    """`read(*arguments)`, its errors with the name of the file."""
+    try:
+        return read(*arguments)
+    except ImageError:
+        raise
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such file") from error
+    except UserError as error:
+        raise ImageError(f"{path}: {error}") from error
+    except Exception as error:  # libraries raise whatever they come across in broken files
+        raise ImageError(f"{path}: cannot be read as an image: {error}") from error
