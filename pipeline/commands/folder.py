@@ -29,6 +29,11 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "the option may come several times"
     )
     parser.add_argument("--rename", action="append", metavar="NAME=CLASS", help=rename)
+    separator = (
+        "what stands between the labels of a cell of labels.csv; none: a cell is one label (default: `;`, or "
+        "found out)"
+    )
+    parser.add_argument("--separator", metavar="TEXT", help=separator)
     parser.add_argument(
         "--no-background",
         action="store_true",
@@ -41,14 +46,17 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 def params_for_folder(arguments: argparse.Namespace, params: Params) -> tuple[Params, dict[str, object]]:
     """The params that the folder is examined with, and the values of `--preset`.
 
-    data.classes, data.rename and data.background belong to the folder of data.path alone. A preset replaces
-    them, and options go before both.
+    data.classes, data.rename, data.separator and data.background belong to the folder of data.path alone. A
+    preset replaces them, and options go before both.
     """
     preset = read_preset(arguments.preset, params) if arguments.preset else {}
     values: dict[str, object] = {}
     if not is_current(arguments.path, params):
         values |= {"data.classes": None, "data.rename": {}, "data.background": True}
+        values["data.separator"] = "auto"
     values |= {key: value for key, value in preset.items() if key.startswith("data.")}
+    if arguments.separator:
+        values["data.separator"] = arguments.separator
     if arguments.no_background:
         values["data.background"] = False
     if arguments.classes:

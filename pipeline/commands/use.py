@@ -38,7 +38,7 @@ SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training
 ROUNDS = {"fast": 0, "balanced": 2, "best": 2}  # self-training rounds
 QUALITY, WEIGHTS = "balanced", "imagenet"  # defaults
 TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
-CHOSEN = ("data.classes", "data.rename")  # a preset has already had its say
+CHOSEN = ("data.classes", "data.rename", "data.separator")  # a preset has already had its say
 NAMED_WEIGHTS = ("imagenet", "none")  # all others are paths
 
 EXAMPLES = """
@@ -93,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         "data.classes": list(manifest.classes),  # so that the ids in masks never shift
         "data.background": params.data.background,
         "data.rename": params.data.rename,
+        "data.separator": params.data.separator,
         **values_for_data(manifest, params, arguments.quality, arguments.weights),
         "classifier.encoder": encoder,
         "heatmaps.depths": fitting_depths(encoder),
