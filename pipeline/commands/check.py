@@ -19,6 +19,7 @@ from pipeline.commands.folder import (
     params_for_folder,
     problem_lines,
 )
+from pipeline.commands.labels_table import start_labels
 from pipeline.commands.overview import co_occurrence, image_sizes, images_per_class, labels_per_image
 from pipeline.commands.params_file import with_values
 from pipeline.commands.parser import add_command
@@ -26,6 +27,7 @@ from pipeline.commands.tables import duration, table
 from pipeline.commands.understood import understood
 from pipeline.commands.use import QUALITY, quality_values, values_for_data
 from pipeline.data.manifest import Manifest, Split
+from pipeline.data.sources.csv_records import OWN_TABLE
 from pipeline.data.sources.mask_colours import COLOURS, UNNAMED
 from pipeline.errors import UserError
 from pipeline.formats.palette import Colour
@@ -39,16 +41,20 @@ LARGEST_MATRIX = 12  # classes; beyond it the most frequent pairs are listed
 EXAMPLES = """
 This command changes nothing, unless an option --write-... asks for a file to fill in. PATH is one of these
 folders (docs/data.md shows each of them):
-  images/ and labels.csv
+  images and a table of their labels, such as labels.csv
   a folder of images for each class
+  images and their masks
   a COCO instances file with its images
-  a year of a VOCdevkit
-  an export of Label Studio or CVAT with its images
+  a year of a VOCdevkit, or XML of its kind beside the images
+  an export of Label Studio, CVAT, LabelMe or VIA with its images
+  images and text files of YOLO
+  a product of MVTec
 
 examples:
   camseg check data/raw
   camseg check ../images --picture classes.png
   camseg check VOCdevkit/VOC2012 --source voc
+  camseg check ../images --write-labels
   camseg check ../images --classes cat,dog --rename kitten=cat --rename good=background
 """
 
@@ -63,6 +69,8 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="the folder")
     add_data_options(parser)
+    start = "write labels.csv with a line for each image, to be filled in, and do nothing else"
+    parser.add_argument("--write-labels", action="store_true", help=start)
     parser.add_argument(
         "--write-colours",
         action="store_true",
@@ -78,6 +86,9 @@ def run(arguments: argparse.Namespace) -> int:
     path, picture = arguments.path, arguments.picture
     if not path.is_dir():
         raise UserError(f"{path}: expected a folder of images, got none. Check the path")
+    if arguments.write_labels:
+        print(f"{path / OWN_TABLE}: {start_labels(path)} images. Write their labels, then check again")
+        return 0
     params, preset = params_for_folder(arguments, load_params())
     source, inspection = inspect_source(path, params, arguments.source)
     manifest = inspection.manifest

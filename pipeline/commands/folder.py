@@ -17,6 +17,7 @@ from pipeline.params import Params, Source
 OF_THE_FOLDER: dict[str, object] = {  # what says how one folder is read, and its value for other folders
     "data.classes": None,
     "data.rename": {},
+    "data.separator": "auto",
     "data.background": True,
     "data.masks": "auto",
     "data.mask_key": None,
@@ -37,6 +38,11 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "the option may come several times"
     )
     parser.add_argument("--rename", action="append", metavar="NAME=CLASS", help=rename)
+    separator = (
+        "what stands between the labels of a cell of labels.csv; none: a cell is one label (default: `;`, or "
+        "found out)"
+    )
+    parser.add_argument("--separator", metavar="TEXT", help=separator)
     parser.add_argument(
         "--no-background",
         action="store_true",
@@ -66,7 +72,12 @@ def params_for_folder(arguments: argparse.Namespace, params: Params) -> tuple[Pa
     if not is_current(arguments.path, params):
         values |= OF_THE_FOLDER
     values |= {key: value for key, value in preset.items() if key.startswith("data.")}
-    options = {"masks": arguments.masks, "mask_key": arguments.mat_key, "group_by": arguments.group_by}
+    options = {
+        "separator": arguments.separator,
+        "masks": arguments.masks,
+        "mask_key": arguments.mat_key,
+        "group_by": arguments.group_by,
+    }
     values |= {f"data.{key}": value for key, value in options.items() if value is not None}
     if arguments.no_background:
         values["data.background"] = False

@@ -98,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         "data.path": portable(arguments.path),
         "data.classes": list(manifest.classes),  # so that the ids in masks never shift
         "data.rename": params.data.rename,
+        "data.separator": params.data.separator,
         "data.background": params.data.background,
         "data.masks": params.data.masks,
         "data.mask_key": params.data.mask_key,
