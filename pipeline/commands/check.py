@@ -1,7 +1,7 @@
 """`camseg check`: shows what a folder holds, what is wrong with it, and what a run will cost."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from pipeline.commands.parser import add_command
 from pipeline.commands.tables import duration, table
 from pipeline.commands.understood import understood
 from pipeline.commands.use import QUALITY, quality_values, values_for_data
+from pipeline.data.inspection import Inspection
 from pipeline.data.manifest import Manifest, Split
 from pipeline.data.sources.csv_records import OWN_TABLE
 from pipeline.data.sources.mask_colours import COLOURS, UNNAMED
@@ -99,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not is_current(path, params):  # as `use` would set it up
             fitting = values_for_data(manifest, params) | quality_values(QUALITY, params, preset)
             params = with_values(params, {**fitting, **preset})
-        print(describe_data(manifest, inspection.hashes, params), end="\n\n")
+        print(describe_data(manifest, inspection, params), end="\n\n")
     if picture and manifest:
         write_picture(picture, manifest)
     elif picture:
@@ -128,9 +129,11 @@ def write_colours(folder: Path, unnamed: Sequence[tuple[Colour, float]]) -> str:
     return f"{file}: written. Replace {UNNAMED}1, {UNNAMED}2, ... by names, and check again"
 
 
-def describe_data(manifest: Manifest, hashes: Mapping[str, int], params: Params) -> str:
+def describe_data(manifest: Manifest, inspection: Inspection, params: Params) -> str:
     """The data set and the cost of a run as tables, then what may be a mistake."""
-    advice = advise(manifest, hashes, params.data.long_side, params.classifier.output_stride) or ["nothing"]
+    looks = inspection.hashes, inspection.thumbnails
+    sentences = advise(manifest, *looks, params.data.long_side, params.classifier.output_stride)
+    advice = sentences or ["nothing"]
     sizes = [[side, *spread] for side, spread in image_sizes(manifest).items()]
     parts = [
         _classes(manifest),

@@ -57,6 +57,7 @@ class Inspection:
     groups: int = 0  # of images that no drawn split parts
     survey: MaskSurvey = field(default_factory=MaskSurvey)
     hashes: Mapping[str, int] = field(default_factory=dict, repr=False)  # see `difference_hash`, by name
+    thumbnails: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # see `thumbnail`, by name
     values: tuple[str, ...] = ()  # what the images hold: bit depths, ranges
 
 
@@ -120,6 +121,7 @@ def inspect_folder(
         groups=count_groups(records),
         survey=survey,
         hashes={record.name: files.hash for record, files in decoded},
+        thumbnails={record.name: files.thumbnail for record, files in decoded},
         values=tuple(value_lines(facts, reading)),
     )
 
