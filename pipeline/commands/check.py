@@ -23,6 +23,7 @@ from pipeline.commands.labels_table import start_labels
 from pipeline.commands.overview import co_occurrence, image_sizes, images_per_class, labels_per_image
 from pipeline.commands.params_file import with_values
 from pipeline.commands.parser import add_command
+from pipeline.commands.samples import choose_samples, draw_sample
 from pipeline.commands.tables import duration, table
 from pipeline.commands.understood import understood
 from pipeline.commands.use import QUALITY, quality_values, values_for_data
@@ -77,8 +78,12 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="start colours.txt in the folder where the colours or values of its masks need names",
     )
+    drawn = "draw the images of each class and pair of classes, and six samples with their masks"
     parser.add_argument(
-        "--picture", type=Path, metavar="FILE.png", help="draw the images of each class and pair of classes"
+        "--picture",
+        type=Path,
+        metavar="FILE.png",
+        help=drawn,
     )
 
 
@@ -102,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
             params = with_values(params, {**fitting, **preset})
         print(describe_data(manifest, inspection, params), end="\n\n")
     if picture and manifest:
-        write_picture(picture, manifest)
+        write_picture(picture, manifest, inspection, params)
     elif picture:
         print(f"{picture}: not drawn, since the data has errors\n")
     print(f"problems: {len(inspection.errors)} error(s), {len(inspection.warnings)} warning(s)")
@@ -146,13 +151,18 @@ def describe_data(manifest: Manifest, inspection: Inspection, params: Params) ->
     return "\n\n".join(parts)
 
 
-def write_picture(file: Path, manifest: Manifest) -> None:
-    """Draw the images of each class and of each pair of classes."""
+def write_picture(file: Path, manifest: Manifest, inspection: Inspection, params: Params) -> None:
+    """Draw the images of each class and of each pair of classes, and samples with their masks laid over."""
     from pipeline.commands.class_chart import draw_overview  # here, since matplotlib takes a second to load
     from pipeline.report.plots import to_png
 
     counts = {str(split): images for split, images in _counts(manifest).items()}
-    write_bytes(file, to_png(draw_overview(manifest.classes, counts, co_occurrence(manifest))))
+    samples = [
+        (sample.name, draw_sample(manifest, inspection, sample, params.data.max_megapixels))
+        for sample in choose_samples(manifest, params.seed)
+    ]
+    figure = draw_overview(manifest.classes, counts, co_occurrence(manifest), samples)
+    write_bytes(file, to_png(figure))
 
 
 def _counts(manifest: Manifest) -> dict[Split, NDArray[np.int64]]:
