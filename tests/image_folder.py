@@ -83,6 +83,7 @@ def data_params(**changes: object) -> DataParams:
         "bands": None,
         "frame": None,
         "val_share": 0.2,
+        "group_by": None,
         "long_side": 64,
         "max_side": 1024,
     }

@@ -1,7 +1,7 @@
 """`camseg check`: shows what a folder holds, what is wrong with it, and what a run will cost."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pipeline.commands.folder import (
     params_for_folder,
     problem_lines,
 )
+from pipeline.commands.labels_table import start_labels
 from pipeline.commands.overview import co_occurrence, image_sizes, images_per_class, labels_per_image
 from pipeline.commands.params_file import with_values
 from pipeline.commands.parser import add_command
@@ -26,23 +27,34 @@ from pipeline.commands.tables import duration, table
 from pipeline.commands.understood import understood
 from pipeline.commands.use import QUALITY, quality_values, values_for_data
 from pipeline.data.manifest import Manifest, Split
+from pipeline.data.sources.csv_records import OWN_TABLE
+from pipeline.data.sources.mask_colours import COLOURS, UNNAMED
 from pipeline.errors import UserError
+from pipeline.formats.palette import Colour
 from pipeline.params import Params, load_params
 
+COLOUR_HELP = """\
+# A line for each colour of the masks: name:red,green,blue (a grey level three times).
+# Replace each ?N by the name of a class, by background, or by ignore for pixels that do not count."""
 LARGEST_MATRIX = 12  # classes; beyond it the most frequent pairs are listed
 
 EXAMPLES = """
-This command changes nothing. PATH is one of these folders (docs/data.md shows each of them):
-  images/ and labels.csv
+This command changes nothing, unless an option --write-... asks for a file to fill in. PATH is one of these
+folders (docs/data.md shows each of them):
+  images and a table of their labels, such as labels.csv
   a folder of images for each class
+  images and their masks
   a COCO instances file with its images
-  a year of a VOCdevkit
-  an export of Label Studio or CVAT with its images
+  a year of a VOCdevkit, or XML of its kind beside the images
+  an export of Label Studio, CVAT, LabelMe or VIA with its images
+  images and text files of YOLO
+  a product of MVTec
 
 examples:
   camseg check data/raw
   camseg check ../images --picture classes.png
   camseg check VOCdevkit/VOC2012 --source voc
+  camseg check ../images --write-labels
   camseg check ../images --classes cat,dog --rename kitten=cat --rename good=background
 """
 
@@ -57,6 +69,13 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="the folder")
     add_data_options(parser)
+    start = "write labels.csv with a line for each image, to be filled in, and do nothing else"
+    parser.add_argument("--write-labels", action="store_true", help=start)
+    parser.add_argument(
+        "--write-colours",
+        action="store_true",
+        help="start colours.txt in the folder where the colours or values of its masks need names",
+    )
     parser.add_argument(
         "--picture", type=Path, metavar="FILE.png", help="draw the images of each class and pair of classes"
     )
@@ -67,11 +86,14 @@ def run(arguments: argparse.Namespace) -> int:
     path, picture = arguments.path, arguments.picture
     if not path.is_dir():
         raise UserError(f"{path}: expected a folder of images, got none. Check the path")
+    if arguments.write_labels:
+        print(f"{path / OWN_TABLE}: {start_labels(path)} images. Write their labels, then check again")
+        return 0
     params, preset = params_for_folder(arguments, load_params())
     source, inspection = inspect_source(path, params, arguments.source)
     manifest = inspection.manifest
     print(f"{path}: read as {source}\n")
-    if inspection.values:
+    if inspection.values and not manifest:
         print("values of the images\n" + "".join(f"  {line}\n" for line in inspection.values))
     if manifest:
         if not is_current(path, params):  # as `use` would set it up
@@ -87,7 +109,23 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"  {line}")
     if manifest:
         print(f"\n{understood(manifest, inspection)}")
+    if arguments.write_colours:
+        print(write_colours(path, inspection.survey.unnamed))
     return 1 if inspection.errors else 0
+
+
+def write_colours(folder: Path, unnamed: Sequence[tuple[Colour, float]]) -> str:
+    """Start colours.txt with the colours that need names; returns what was done."""
+    file = folder / COLOURS
+    if file.exists():
+        raise UserError(f"{file}: there is one already. Correct it, or move it away")
+    if not unnamed:
+        return f"{file}: not written, since the masks need no names"
+    lines = [COLOUR_HELP]
+    for number, (colour, share) in enumerate(unnamed, 1):
+        lines += [f"# {share:.2%} of the pixels", f"{UNNAMED}{number}:{','.join(map(str, colour))}"]
+    write_bytes(file, ("\n".join(lines) + "\n").encode())
+    return f"{file}: written. Replace {UNNAMED}1, {UNNAMED}2, ... by names, and check again"
 
 
 def describe_data(manifest: Manifest, hashes: Mapping[str, int], params: Params) -> str:

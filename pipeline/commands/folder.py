@@ -14,6 +14,15 @@ from pipeline.data.sources.detect import detect_source
 from pipeline.errors import UserError
 from pipeline.params import Params, Source
 
+OF_THE_FOLDER: dict[str, object] = {  # what says how one folder is read, and its value for other folders
+    "data.classes": None,
+    "data.rename": {},
+    "data.separator": "auto",
+    "data.background": True,
+    "data.masks": "auto",
+    "data.mask_key": None,
+    "data.group_by": None,
+}
 LEFT_OUT = "null"  # the class of names that are left out, as in YAML
 
 
@@ -29,11 +38,25 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "the option may come several times"
     )
     parser.add_argument("--rename", action="append", metavar="NAME=CLASS", help=rename)
+    separator = (
+        "what stands between the labels of a cell of labels.csv; none: a cell is one label (default: `;`, or "
+        "found out)"
+    )
+    parser.add_argument("--separator", metavar="TEXT", help=separator)
     parser.add_argument(
         "--no-background",
         action="store_true",
         help="every pixel belongs to a class, as in maps of land cover or tissue",
     )
+    masks = "what the values of masks mean (default: camseg finds it out, and says it)"
+    parser.add_argument("--masks", choices=("ids", "binary", "instances", "colours"), help=masks)
+    mat_key = "array in masks of .mat, where several fit, as groundTruth.Segmentation"
+    parser.add_argument("--mat-key", metavar="NAME", help=mat_key)
+    group_by = (
+        "regular expression on the names of images; its first (...) is the group (a patient, a slide, a cut "
+        "photo), which a drawn split keeps together"
+    )
+    parser.add_argument("--group-by", metavar="REGEX", help=group_by)
     preset = "YAML with some of the keys of params.yaml; its values replace the values of camseg"
     parser.add_argument("--preset", type=Path, metavar="FILE", help=preset)
 
@@ -41,14 +64,21 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 def params_for_folder(arguments: argparse.Namespace, params: Params) -> tuple[Params, dict[str, object]]:
     """The params that the folder is examined with, and the values of `--preset`.
 
-    data.classes, data.rename and data.background belong to the folder of data.path alone. A preset replaces
-    them, and options go before both.
+    Values of `OF_THE_FOLDER` belong to the folder of data.path alone. A preset replaces them, and options go
+    before both.
     """
     preset = read_preset(arguments.preset, params) if arguments.preset else {}
     values: dict[str, object] = {}
     if not is_current(arguments.path, params):
-        values |= {"data.classes": None, "data.rename": {}, "data.background": True}
+        values |= OF_THE_FOLDER
     values |= {key: value for key, value in preset.items() if key.startswith("data.")}
+    options = {
+        "separator": arguments.separator,
+        "masks": arguments.masks,
+        "mask_key": arguments.mat_key,
+        "group_by": arguments.group_by,
+    }
+    values |= {f"data.{key}": value for key, value in options.items() if value is not None}
     if arguments.no_background:
         values["data.background"] = False
     if arguments.classes:

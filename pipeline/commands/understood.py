@@ -25,6 +25,8 @@ def understood(manifest: Manifest, inspection: Inspection) -> str:
         f"images of each class: {listed(classes)}; {unlabelled} without a label",
         f"masks: {masked} of {len(samples)} images"
         + (f", {survey.encoding}" if survey.encoding else ", drawn from outlines" if masked else ""),
+        *(f"values: {line}" for line in inspection.values),
+        f"groups: {inspection.groups or 'none'}",
         f"left out or worth a word: {len(inspection.warnings)} warning(s) in the list of problems",
     ]
     text = "\n".join(["what camseg understood", *(f"  {printable(line)}" for line in lines)])

@@ -7,7 +7,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.folder import add_data_options, inspect_source, params_for_folder, problem_lines
+from pipeline.commands.folder import (
+    OF_THE_FOLDER,
+    add_data_options,
+    inspect_source,
+    params_for_folder,
+    problem_lines,
+)
 from pipeline.commands.overview import fitting_long_side
 from pipeline.commands.params_file import update_params
 from pipeline.commands.parser import add_command
@@ -38,7 +44,7 @@ SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training
 ROUNDS = {"fast": 0, "balanced": 2, "best": 2}  # self-training rounds
 QUALITY, WEIGHTS = "balanced", "imagenet"  # defaults
 TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
-CHOSEN = ("data.classes", "data.rename")  # a preset has already had its say
+CHOSEN = tuple(OF_THE_FOLDER)  # a preset has already had its say
 NAMED_WEIGHTS = ("imagenet", "none")  # all others are paths
 
 EXAMPLES = """
@@ -91,8 +97,12 @@ def run(arguments: argparse.Namespace) -> int:
         "data.source": source,
         "data.path": portable(arguments.path),
         "data.classes": list(manifest.classes),  # so that the ids in masks never shift
-        "data.background": params.data.background,
         "data.rename": params.data.rename,
+        "data.separator": params.data.separator,
+        "data.background": params.data.background,
+        "data.masks": params.data.masks,
+        "data.mask_key": params.data.mask_key,
+        "data.group_by": params.data.group_by,
         **values_for_data(manifest, params, arguments.quality, arguments.weights),
         "classifier.encoder": encoder,
         "heatmaps.depths": fitting_depths(encoder),

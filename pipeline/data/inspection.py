@@ -14,6 +14,7 @@ from pipeline.data.background import background_problems, without_background
 from pipeline.data.classes import leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import DecodedFiles, WorkingCopies, decode_all
 from pipeline.data.folder_contents import check_contents
+from pipeline.data.groups import count_groups, group_problems, with_groups
 from pipeline.data.image_copies import write_copies
 from pipeline.data.image_facts import image_warnings, reading_params, set_reading, value_lines
 from pipeline.data.images import mask_png, resize_mask
@@ -53,6 +54,7 @@ class Inspection:
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     masks: GroundTruthSource | None = field(default=None, compare=False, repr=False)
+    groups: int = 0  # of images that no drawn split parts
     survey: MaskSurvey = field(default_factory=MaskSurvey)
     hashes: Mapping[str, int] = field(default_factory=dict, repr=False)  # see `difference_hash`, by name
     values: tuple[str, ...] = ()  # what the images hold: bit depths, ranges
@@ -71,9 +73,10 @@ def inspect_folder(
     parsed = parse_source(source, path, data)
     contents = check_contents(path, parsed.records)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
-        return _inspection([*parsed.problems, *contents])
+        survey = MaskSurvey(unnamed=parsed.unnamed)
+        return replace(_inspection([*parsed.problems, *contents]), survey=survey)
     mapping, records, class_problems = leave_out_unseen(parsed, data)
-    records = as_on_disk(path, records)
+    records = with_groups(as_on_disk(path, records), data.group_by)
     reading = reading_params(data)
     reader = Reader(
         path, len(mapping.names), parsed.colours, data.max_megapixels, data.mask_key, reading=reading
@@ -95,6 +98,7 @@ def inspect_folder(
         *split_problems,
         *_unseen_classes(parsed.file, records, mapping.classes, splits),
         *with_likely_names(path, file_problems),
+        *group_problems(parsed, records, splits, data.group_by),
         *undecided,
         *mask_problems(parsed, decoded, mapping, data.max_side),
         *background_problems(parsed.file, decoded, data.background),
@@ -113,6 +117,7 @@ def inspect_folder(
         _inspection(problems),
         manifest=manifest,
         masks=GroundTruthSource(reader, {record.name: record for record in records}, table),
+        groups=count_groups(records),
         survey=survey,
         hashes={record.name: files.hash for record, files in decoded},
         values=tuple(value_lines(facts, reading)),
@@ -180,9 +185,13 @@ def _assign_splits(
         got, advice = f"{len(unsaid)} without one", "They are used for training."
         return splits, [Problem(file, "a split in each line", got, advice, fatal=False)] if unsaid else []
     train = [record for record in records if record.split == "train"]
-    candidates, kept = (unsaid, train) if unsaid else (train, [])
+    candidates = unsaid or train
+    placed = {record.group for record in records if record.split is not None} if unsaid else set()
+    kept = [r for r in train if unsaid] + [r for r in candidates if r.group and r.group in placed]
+    candidates = [r for r in candidates if not r.group or r.group not in placed]
     labels = {record.name: record.labels for record in candidates}
-    val = choose_val(labels, share, seed, [record.labels for record in kept])
+    groups = {record.name: record.group for record in candidates if record.group is not None}
+    val = choose_val(labels, share, seed, [record.labels for record in kept], groups)
     if not val:
         got = "none, and too few images to set some aside"
         return splits, [Problem(file, "a split val", got, "Add images.")]

@@ -23,6 +23,15 @@ HALF = 0.5  # share of the pixels: the value 1 of masks of 1 and 2 is the backgr
 NUMBERS = 4  # objects in a mask, at least once, where values count them
 
 
+class UnnamedColours(BadEntry):
+    """Masks whose colours, or values, need names."""
+
+    def __init__(self, problem: Problem, encoding: MaskEncoding | Undecided) -> None:
+        super().__init__(problem)
+        levels, shares = (encoding.levels, encoding.shares) if isinstance(encoding, Undecided) else ((), ())
+        self.unnamed = tuple(zip(levels, shares, strict=True))
+
+
 @dataclass(frozen=True)
 class MaskLabels:
     """The classes that masks show."""
@@ -58,7 +67,7 @@ def labels_in_masks(
         advice = (
             "Name them in colours.txt: `camseg check FOLDER --write-colours` starts it. Or write labels.csv."
         )
-        raise BadEntry(Problem(folder, "masks whose values have names", got, advice))
+        raise UnnamedColours(Problem(folder, "masks whose values have names", got, advice), encoding)
     ids = [None if values is None else _objects(encoding, values) for values in found]
     return MaskLabels(tuple(_text(encoding, i) for i in objects), tuple(ids))
 

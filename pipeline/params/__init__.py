@@ -8,14 +8,12 @@ from pipeline.params.sections import (
     ErasingParams,
     EvaluationParams,
     GainParams,
-    HeatmapMethod,
     HeatmapParams,
     PseudoMaskParams,
     ScenesParams,
     Section,
     SegmentationParams,
     SelfTrainingParams,
-    Source,
     TeacherParams,
     TrainingParams,
     WalkParams,
@@ -31,4 +29,5 @@ from pipeline.params.supervision import (
     model_before,
     round_name,
 )
+from pipeline.params.values import HeatmapMethod, Source
 from pipeline.params.whole import Params

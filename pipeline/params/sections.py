@@ -1,46 +1,24 @@
 """The sections of `params.yaml`, one class each: the type and the limits of every value."""
 
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.params.supervision import SelfTrained, Supervision
-
-
-def _check_order(pair: tuple[float, float]) -> tuple[float, float]:
-    if pair[0] > pair[1]:
-        raise ValueError("expected [smallest, largest]")
-    return pair
-
-
-def _check_rise(ends: tuple[float, float]) -> tuple[float, float]:
-    if not ends[0] < ends[1]:
-        raise ValueError("expected [low, high], low below high")
-    return ends
-
-
-def _check_bands(bands: tuple[int, ...]) -> tuple[int, ...]:
-    if len(bands) not in (1, 3):
-        raise ValueError(f"expected three bands or one, got {len(bands)}")
-    return bands
-
-
-T = TypeVar("T")
-# YAML has lists, and these are tuples; what is in them is as strict as everything else.
-Many = Annotated[tuple[T, ...], Field(strict=False)]
-Range = Annotated[tuple[T, T], Field(strict=False), AfterValidator(_check_order)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-GreyRange = Annotated[tuple[Finite, Finite], Field(strict=False), AfterValidator(_check_rise)]
-Bands = Annotated[Many[Count], AfterValidator(_check_bands)]
-Scales = Annotated[Many[Annotated[float, Field(gt=0, le=8)]], Field(min_length=1)]
-HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
-Source = Literal[  # kinds of folders
-    "csv", "imagefolder", "coco", "voc", "labelstudio", "cvat", "yolo", "labelme", "via", "mvtec", "masks"
-]  # fmt: skip
+from pipeline.params.values import (
+    Bands,
+    Count,
+    GreyRange,
+    HeatmapMethod,
+    Many,
+    NotNegative,
+    Pattern,
+    Positive,
+    Range,
+    Scales,
+    Share,
+    Source,
+)
 
 
 class Section(BaseModel):
@@ -70,6 +48,7 @@ class DataParams(Section):
     bands: Bands | None
     frame: Count | None
     val_share: Annotated[float, Field(gt=0, lt=1)]
+    group_by: Pattern | None
     long_side: Annotated[int, Field(ge=32)]
     max_side: Annotated[int, Field(ge=32)]
 

@@ -23,7 +23,9 @@ from pipeline.data.inspection import Inspection, write_ground_truth
 from pipeline.data.sources.detect import detect_source
 from pipeline.params import Source
 from tests.data.folders import inspect, make_coco, make_voc, write_list
+from tests.data.test_mask_folders import add_mask
 from tests.data.test_sources import CVAT, VOC, add_images, make_labelstudio
+from tests.data.test_tool_formats import make_labelme, make_via, make_yolo
 from tests.image_folder import make_image_folder
 
 COUNT = int(os.environ.get("CAMSEG_FUZZ", "25"))
@@ -126,12 +128,25 @@ def make_cvat(folder: Path) -> None:
     (folder / "annotations.xml").write_text(CVAT)
 
 
+def make_mask_folder(folder: Path) -> None:
+    for name in "abcd":
+        add_images(folder, f"images/{name}.jpg")
+        add_mask(folder / "masks" / f"{name}.png", value=1)
+    (folder / "classes.txt").write_text("cat\n")
+    (folder / "train.txt").write_text("a\nb\n")
+    (folder / "val.txt").write_text("c.jpg\nimages/d.jpg\n")
+
+
 FOLDERS: dict[Source, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "csv": (make_csv, ("labels.csv", "classes.txt", "labelmap.txt")),
     "coco": (make_coco, ("annotations/instances.json",)),
     "voc": (make_voc_year, ("Annotations/a.xml", "ImageSets/Segmentation/train.txt")),
     "labelstudio": (make_labelstudio, ("export.json",)),
     "cvat": (make_cvat, ("annotations.xml",)),
+    "yolo": (make_yolo, ("data.yaml", "labels/train/a.txt", "labels/val/b.txt")),
+    "labelme": (make_labelme, ("a.json", "b.json")),
+    "via": (make_via, ("via.json",)),
+    "masks": (make_mask_folder, ("classes.txt", "masks/a.png", "train.txt")),
 }
 
 
@@ -243,7 +258,7 @@ def test_random_bytes(source: Source, content: bytes) -> None:
         examine(source, folder)
 
 
-@pytest.mark.parametrize("source", ["coco", "labelstudio"])
+@pytest.mark.parametrize("source", ["coco", "labelstudio", "labelme", "via"])
 @FUZZ
 @given(data=st.data())
 def test_json_with_other_values(source: Source, data: st.DataObject) -> None:
@@ -257,7 +272,7 @@ def test_json_with_other_values(source: Source, data: st.DataObject) -> None:
         examine(source, folder)
 
 
-@pytest.mark.parametrize("source", ["csv", "voc", "cvat", "coco", "labelstudio"])
+@pytest.mark.parametrize("source", ["csv", "voc", "cvat", "coco", "labelstudio", "labelme", "via"])
 @FUZZ
 @given(data=st.data())
 def test_names_of_other_files(source: Source, data: st.DataObject) -> None:
@@ -268,6 +283,8 @@ def test_names_of_other_files(source: Source, data: st.DataObject) -> None:
         "cvat": "x/b.jpg",
         "coco": "dog.jpg",
         "labelstudio": "later.jpg",
+        "labelme": "a.jpg",
+        "via": "a.jpg",
     }
     with fresh(source) as folder:
         name = FOLDERS[source][1][1 if source == "voc" else 0]

@@ -1,7 +1,7 @@
 """The kind of a folder, by the names and the first bytes of the files in it."""
 
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pipeline.data.problem_lists import BadEntry
 from pipeline.data.sources import coco, via, yolo
@@ -12,6 +12,7 @@ from pipeline.data.sources.csv_records import OWN_TABLE, tables_of
 from pipeline.data.sources.csv_table import read_table
 from pipeline.data.sources.documents import decode_text
 from pipeline.data.sources.folder_names import is_kind_of_file
+from pipeline.data.sources.imagefolder import class_folders
 from pipeline.data.sources.labelimg import annotation_files, has_year
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_pairs import ARRAYS, is_with_masks
@@ -84,8 +85,7 @@ def _by_images(folder: Path, images: list[str]) -> Source:
         return "csv"
     if is_with_masks(images):
         return "masks"
-    folders = {part for name in images for part in PurePosixPath(name).parts[:-1]}
-    return "csv" if all(map(is_kind_of_file, folders)) else "imagefolder"
+    return "csv" if all(map(is_kind_of_file, class_folders(images))) else "imagefolder"
 
 
 def _names_images(folder: Path, file: Path, images: list[str]) -> bool:

@@ -52,6 +52,12 @@ def read_folder(folder: Path) -> ParsedSource:
     return replace(parsed, problems=(*parsed.problems, *_surprising_names(folder, parsed, layout, images)))
 
 
+def class_folders(images: Sequence[str]) -> set[str]:
+    """The names of the folders that would be the classes of `images`."""
+    layout = _layout(images)
+    return {place[0] for name in images if (place := _place(name, layout))}
+
+
 def _layout(images: Sequence[str]) -> _Layout:
     """How the folders are read: those named as splits are splits if folders of classes lie in them."""
     folders = [PurePosixPath(name).parts[:-1] for name in images if "/" in name]

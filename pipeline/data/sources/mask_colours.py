@@ -12,7 +12,9 @@ from pipeline.data.sources.records import class_name
 from pipeline.formats.label_map import parse_label_map
 from pipeline.formats.palette import Colour
 
-FILES = ("labelmap.txt", "colours.txt")
+COLOURS = "colours.txt"
+FILES = ("labelmap.txt", COLOURS)
+UNNAMED = "?"  # names begin so that nobody has replaced
 
 
 def read_labelmap(folder: Path, problems: list[Problem]) -> dict[str, Colour]:
@@ -28,6 +30,9 @@ def read_labelmap(folder: Path, problems: list[Problem]) -> dict[str, Colour]:
         text = read_text_file(folder, file, "lines `name:red,green,blue`")
         for number, line, entry in parse_label_map(text):
             name, colour = (class_name(entry[0]), entry[1]) if entry else ("", None)
+            if name.startswith(UNNAMED):
+                location, advice = Location(file, f"line {number}"), "Write a class, background or ignore."
+                problems.append(problem_at(location, "the name of a colour", repr(name), advice))
             if colour is None or name in table or colour in table.values():
                 expected = "`name:red,green,blue`, each name and colour once"
                 location = Location(file, f"line {number}")

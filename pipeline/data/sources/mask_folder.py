@@ -50,6 +50,11 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     advice = "Their images are left out: nothing says what they show."
     problems += warn_of(bad, "others", folder, "masks that can be read", advice)
     problems += _left_over(folder, pairs)
+    tables = sorted(file.name for file in folder.glob("*.csv"))
+    advice = (
+        "They are not read: call the column of the images `image` and that of the labels `labels` to use one."
+    )
+    problems += warn_of(tables, "others", folder, "tables with images and labels", advice)
     shown = {label for record in records for label in record.labels}
     classes = tuple(name for name in names if name in shown)
     return ParsedSource(folder, tuple(records), names, classes, tuple(problems), folder, colours)

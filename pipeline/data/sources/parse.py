@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.base.problems import Problem
+from pipeline.data.mask_labels import UnnamedColours
 from pipeline.data.problem_lists import BadEntry
 from pipeline.data.sources import (
     coco,
@@ -30,6 +31,8 @@ def parse_source(source: Source, folder: Path, data: DataParams) -> ParsedSource
             advice = "Give the folder that holds the images and their labels."
             raise BadEntry(Problem(folder, "a folder", "no such folder", advice))
         return with_listed_splits(folder, _read(source, folder, data))
+    except UnnamedColours as error:
+        return ParsedSource(folder, problems=error.problems, unnamed=error.unnamed)
     except BadEntry as error:
         return ParsedSource(folder, problems=error.problems)
 

@@ -61,6 +61,7 @@ class ParsedSource:
     problems: tuple[Problem, ...] = ()
     masks: Path = Path("masks")  # folder of the masks, for messages
     colours: Mapping[Colour, int] | None = None  # ids of RGB masks
+    unnamed: tuple[tuple[Colour, float], ...] = ()  # colours of masks that need names, and their shares
 
 
 def class_name(text: str) -> str:

@@ -1,0 +1,88 @@
+"""The kind of a folder: no guess ends in one class for everything without a word."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.data.sources.detect import detect_source
+from tests.data.folders import add_images, inspect, labels, make_coco, write_json
+
+
+def bare(*names: str) -> Callable[[Path], None]:
+    return lambda folder: add_images(folder, *names)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        bare("a.jpg", "b.jpg"),
+        bare("images/a.jpg", "images/sub/b.jpg"),
+        bare("Photos/a.jpg", "Photos/b.jpg"),
+        bare("data/raw/a.jpg", "data/raw/b.jpg"),
+        bare("train/a.jpg", "train/b.jpg", "test/c.jpg"),
+        bare("train/images/a.jpg", "val/images/b.jpg"),
+        bare("JPG/a.jpg"),
+    ],
+)
+def test_images_without_labels_are_no_class(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path)
+    assert detect_source(tmp_path) == "csv"
+    (error, *_) = inspect("csv", tmp_path).errors
+    assert "labels.csv: expected a table of the labels, got no such file" in error
+    assert "--write-labels" in error
+
+
+def test_the_table_of_label_studio_is_read(tmp_path: Path) -> None:
+    add_images(tmp_path, *(f"photos/{name}.jpg" for name in "abcd"))
+    lines = [
+        f"/data/upload/3/0a1b2c3{i}-{name}.jpg,{i},{'cat' if i % 2 else 'dog'}"
+        for i, name in enumerate("abcd")
+    ]
+    (tmp_path / "project.csv").write_text("\n".join(["image,id,choice", *lines]))
+    assert detect_source(tmp_path) == "csv"
+    assert labels(inspect("csv", tmp_path))["photos/b"] == ("cat",)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+def test_json_in_the_encodings_of_windows(tmp_path: Path, encoding: str) -> None:
+    add_images(tmp_path, *(f"photos/{name}.jpg" for name in "ab"))
+    tasks = ", ".join(f'{{"image": "/x/{name}.jpg", "choice": "cat"}}' for name in "ab")
+    (tmp_path / "export.json").write_text(f"[{tasks}]", encoding=encoding)
+    assert detect_source(tmp_path) == "labelstudio"
+    assert labels(inspect("labelstudio", tmp_path)) == {"photos/a": ("cat",), "photos/b": ("cat",)}
+
+
+@pytest.mark.parametrize("name", ["dataset-metadata.json", ".ipynb_checkpoints/x.json", "package.json"])
+def test_other_json_decides_on_nothing(tmp_path: Path, name: str) -> None:
+    add_images(tmp_path, *(f"{kind}/{i}.jpg" for kind in ("cat", "dog") for i in range(2)))
+    write_json(tmp_path / name, {"title": "cats", "id": "me/cats"})
+    assert detect_source(tmp_path) == "imagefolder"
+
+
+def test_a_table_without_the_images_decides_on_nothing(tmp_path: Path) -> None:
+    add_images(tmp_path, *(f"{kind}/{i}.jpg" for kind in ("cat", "dog") for i in range(2)))
+    (tmp_path / "people.csv").write_text("name,class\nAnn,1\nBob,2\n")
+    assert detect_source(tmp_path) == "imagefolder"
+
+
+def test_lists_of_files_are_the_splits(tmp_path: Path) -> None:
+    add_images(tmp_path, *(f"{kind}/{i}.jpg" for kind in ("cat", "dog") for i in range(4)))
+    (tmp_path / "train.txt").write_text("cat/0.jpg 0\n./dog/0.jpg 1\ncat/1\n/x/dog/1.jpg\n")
+    (tmp_path / "val.txt").write_text("cat/2.jpg\ndog\\2.jpg\ncat/1\n")
+    inspection = inspect("imagefolder", tmp_path)
+    assert inspection.manifest is not None
+    assert {s.name: s.split for s in inspection.manifest.samples} == {
+        **dict.fromkeys(("cat/0", "cat/1", "dog/0", "dog/1"), "train"),
+        **dict.fromkeys(("cat/2", "dog/2"), "val"),
+    }
+    said = "\n".join(inspection.warnings)
+    assert "2 in none of train.txt, val.txt: cat/3, dog/3. They are left out" in said
+    assert "1 in several of train.txt, val.txt: cat/1. The first counts" in said
+
+
+def test_coco_beside_labels_of_yolo_is_coco(tmp_path: Path) -> None:
+    make_coco(tmp_path)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "both.txt").write_text("0 0.5 0.5 1 1\n")
+    assert detect_source(tmp_path) == "coco"
