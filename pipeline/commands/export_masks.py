@@ -1,6 +1,7 @@
 """Writes the masks for `camseg export`, each with its confidence."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipeline.data.mask_store import has_mask
 from pipeline.errors import UserError
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
+from pipeline.export.geotiff import without_rasterio
 from pipeline.export.items import ExportItem, write_confidence
 from pipeline.export.labelstudio_tasks import export_labelstudio
 from pipeline.export.order import correction_order
@@ -56,6 +58,8 @@ def write_format(
     """Write `items` to `folder`; `name` says in Label Studio where the masks come from."""
     if format == "labelstudio":
         return export_labelstudio(items, classes, folder, f"camseg {name}")
+    if format == "png" and (line := without_rasterio(item.image for item in items)):
+        print(line, file=sys.stderr)
     export = {"voc": export_voc, "coco": export_coco, "cvat": export_cvat, "png": export_png}[format]
     return export(items, classes, folder)
 

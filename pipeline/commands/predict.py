@@ -10,6 +10,7 @@ EXAMPLES = """
 Images that cannot be read are named and skipped. The other images get:
 
 FOLDER/masks/        a mask for each image: 8-bit palette PNG of the image's size, 0 background, ids from 1
+FOLDER/geotiff/      the masks of georeferenced images (GeoTIFF) with their georeference; needs rasterio
 FOLDER/overlays/     with --overlay: the masks drawn over the images as the model sees them
 FOLDER/areas.csv     the share of the background and of each class in each image's pixels
 FOLDER/labelmap.txt  the colour of each class, in the order of the ids

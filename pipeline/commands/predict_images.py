@@ -16,7 +16,7 @@ from pipeline.base.problems import printable
 from pipeline.base.work_folder import file_digest
 from pipeline.commands.outputs import distinct_names
 from pipeline.commands.segmentation_model import default_model, load_model
-from pipeline.commands.unfinished import MASKS, OVERLAYS, find_unfinished, finish, take_over
+from pipeline.commands.unfinished import GEOTIFFS, MASKS, OVERLAYS, find_unfinished, finish, take_over
 from pipeline.data.folder_contents import is_like_image, readable_name
 from pipeline.data.images import (
     SUFFIXES,
@@ -35,6 +35,7 @@ from pipeline.data.sources.listing import HIDDEN, is_text
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.errors import UserError
 from pipeline.export.cvat import colour_table
+from pipeline.export.geotiff import without_rasterio, write_geotiff
 from pipeline.params import Params, load_params
 from pipeline.report.overlay import draw_mask
 from pipeline.segmentation.network import SegmentationNet
@@ -63,6 +64,8 @@ def predict_images(arguments: argparse.Namespace) -> int:
     for reason in others:
         print(f"skipped: {reason}", file=sys.stderr)
     images = name_images(arguments.images, out)
+    if line := without_rasterio(images.values()):
+        print(line, file=sys.stderr)
     net = to_channels_last(load_model(folder), pick_device())
     classes = net.config.classes
     done = take_over(out, settings, images, unfinished)
@@ -90,7 +93,7 @@ def predict_images(arguments: argparse.Namespace) -> int:
             if name in done:
                 mask: Mask | None = read_mask(out / MASKS / f"{name}.png", max_megapixels=math.inf)
             else:
-                mask = write_prediction_images(out, name, next(decoded), predict_one, arguments.overlay)
+                mask = write_prediction_images(out, name, path, next(decoded), predict_one, arguments.overlay)
             if mask is not None:
                 areas.writerow([path, f"{name}.png", *area_shares(mask, len(classes) + 1)])
                 file.flush()  # a killed run keeps its rows
@@ -106,6 +109,7 @@ def predict_images(arguments: argparse.Namespace) -> int:
 def write_prediction_images(
     out: Path,
     name: str,
+    path: Path,
     decoded: SizedImage | Exception,
     predict_one: Callable[[ImageArray], Mask],
     overlay: bool,
@@ -119,6 +123,7 @@ def write_prediction_images(
     if overlay:
         write_image(safe_join(out / OVERLAYS, f"{name}.png"), draw_mask(image, mask))
     mask = resize_mask(mask, size)
+    write_geotiff(safe_join(out / GEOTIFFS, f"{name}.tif"), mask, path)
     write_mask(safe_join(out / MASKS, f"{name}.png"), mask)  # last: an image with a mask counts as done
     return mask
 

@@ -11,6 +11,7 @@ from pipeline.errors import UserError
 NOTE = "unfinished.json"  # beside the masks until all of them are there
 MASKS = "masks"
 OVERLAYS = "overlays"
+GEOTIFFS = "geotiff"
 
 Signatures = Mapping[str, Any]  # by name of the mask: changes when the file of the image changes
 
@@ -52,8 +53,8 @@ def take_over(
         part.unlink()
     for name, signature in unfinished.items():
         if now.get(name) != signature:
-            for folder in (MASKS, OVERLAYS):
-                safe_join(out / folder, f"{name}.png").unlink(missing_ok=True)
+            for folder, suffix in ((MASKS, "png"), (OVERLAYS, "png"), (GEOTIFFS, "tif")):
+                safe_join(out / folder, f"{name}.{suffix}").unlink(missing_ok=True)
     write_json(out / NOTE, {"settings": settings, "images": now})
     return frozenset(name for name in now if (out / MASKS / f"{name}.png").is_file())
 

@@ -7,9 +7,11 @@ import torch
 
 from pipeline.classifier.classifier_training import multi_hot
 from pipeline.classifier.network import Classifier, ClassifierConfig, load_classifier, save_classifier
+from pipeline.data.pixels.reading import ImageReading
 from pipeline.engine.batch_norm_folding import NormConv2d
 
-CONFIG = ClassifierConfig("tu-resnet10t", 32, ("a", "b", "c"))
+READING = ImageReading(bands=(4, 3, 2), ranges=((-5.5, 4095.0),))
+CONFIG = ClassifierConfig("tu-resnet10t", 32, ("a", "b", "c"), READING)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from pipeline.__main__ import main
 from pipeline.commands.segmentation_model import load_model
 from pipeline.data.images import read_image, read_mask, resize_mask
+from pipeline.data.pixels.reading import ImageReading
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from tests.image_folder import write_image_file
 from tests.segmentation.nets import RedIsOne, half_red
@@ -241,3 +243,30 @@ def test_hidden_files_are_no_images() -> None:
     write_image_file(Path("images/.trash/old.png"), half_red(24, 40))
     assert main(["predict", "images", "--out", "out"]) == 0
     assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}
+
+
+def test_images_of_16_bits_are_read_as_the_model_learnt_them(
+    net: RedIsOne, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = ImageReading(bands=(3, 1, 2), ranges=((0, 4095),))
+    loaded = SegmentationNet(net, SegmentationConfig(CLASSES, 64, reading=reading)).eval()
+    monkeypatch.setattr("pipeline.commands.predict_images.load_model", lambda folder: loaded)
+    values = np.roll(half_red(24, 40).astype(np.uint16) * 16, -1, axis=2)  # red is the third band
+    tifffile.imwrite("deep.tif", values, photometric="rgb")
+    assert main(["predict", "deep.tif", "--out", "out"]) == 0
+    mask = read_mask(Path("out/masks/deep.png"))
+    assert (mask[:, :8] == 1).all()
+    assert (mask[:, 12:] == 0).all()
+
+
+def test_images_with_a_georeference_get_masks_with_it() -> None:
+    rasterio = pytest.importorskip("rasterio")
+    place = rasterio.transform.Affine(10, 0, 500000, 0, -10, 4600000)
+    options = {"width": 40, "height": 24, "count": 3, "dtype": "uint8", "photometric": "RGB"}
+    with rasterio.open("map.tif", "w", driver="GTiff", crs="EPSG:32633", transform=place, **options) as file:
+        file.write(np.moveaxis(half_red(24, 40), -1, 0))
+    assert main(["predict", "map.tif", "--out", "out"]) == 0
+    assert written() == {"areas.csv", "labelmap.txt", "masks/map.png", "geotiff/map.tif"}
+    with rasterio.open("out/geotiff/map.tif") as file:
+        assert file.transform == place
+        np.testing.assert_array_equal(file.read(1), read_mask(Path("out/masks/map.png")))

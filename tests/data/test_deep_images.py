@@ -15,6 +15,7 @@ import tifffile
 from PIL import Image
 
 from pipeline.data.images import ImageError, image_format, image_size, read_image
+from pipeline.data.pixels import files
 from pipeline.data.pixels.decoding import decode, is_8_bit
 from pipeline.data.pixels.opening import decode_upright
 from pipeline.data.pixels.reading import ImageReading
@@ -279,3 +280,28 @@ def test_formats_are_named(tmp_path: Path) -> None:
         "TIFF",
         False,
     )
+
+
+@pytest.mark.parametrize("suffix", ["heic", "avif"])
+def test_photos_of_phones(tmp_path: Path, suffix: str) -> None:
+    array = np.full((64, 96, 3), (200, 100, 50), np.uint8)
+    array[:, 48:] = 20
+    file = tmp_path / f"a.{suffix}"
+    if suffix == "heic":
+        heif = pytest.importorskip("pillow_heif")
+        heif.from_pillow(Image.fromarray(array)).save(file)
+    else:
+        Image.fromarray(array).save(file)
+    np.testing.assert_allclose(read_image(file)[32, [10, 80]], array[32, [10, 80]], atol=12)
+    assert image_size(file) == (64, 96)
+
+
+def test_without_pillow_heif_the_message_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
+    with pytest.raises(ImageError, match=r"a\.heic: cannot be read"):
+        read_image(tmp_path / "a.heic")
+    monkeypatch.setattr(files, "find_spec", lambda _: None)
+    with pytest.raises(ImageError, match=r"a\.heic: is a HEIC image: pip install pillow-heif"):
+        read_image(tmp_path / "a.heic")

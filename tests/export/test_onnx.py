@@ -54,6 +54,7 @@ def test_metadata_says_what_a_caller_has_to_know(tmp_path: Path) -> None:
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(metadata["classes"]) == ["cat", "été"]
     assert metadata["long_side"] == "64"
+    assert json.loads(metadata["reading"]) == {"bands": None, "frame": None, "ranges": None}
     logits = "float32 (N, L, H, W), before the softmax; channel "
     assert metadata["logits"] == f"{logits}0: background, i + 1: class i"
     export_onnx(SegmentationNet(torch.nn.Conv2d(3, 2, 1), replace(CONFIG, background=False)).eval(), file)

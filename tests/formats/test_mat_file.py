@@ -61,7 +61,7 @@ def test_text_complex_and_sparse_matrices_are_passed_over() -> None:
 
 
 def test_the_order_of_bytes_is_that_of_the_file() -> None:
-    # By hand: a 2 x 3 matrix of class uint16 with the values 1 to 6, column by column, most significant first.
+    # By hand: a 2 x 3 matrix of class uint16 with the values 1 to 6, column by column, high bytes first.
     matrix = (
         struct.pack(">IIII", 6, 8, 11, 0)
         + struct.pack(">IIii", 5, 8, 2, 3)
@@ -73,7 +73,7 @@ def test_the_order_of_bytes_is_that_of_the_file() -> None:
 
 
 def test_other_versions_are_named() -> None:
-    with pytest.raises(ArrayError, match="is of MATLAB 7.3"):
+    with pytest.raises(ArrayError, match=r"is of MATLAB 7\.3"):
         read(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
     with pytest.raises(ArrayError, match="is no file of MATLAB 5 to 7"):
         read(written({"mask": PICTURE}, format="4"))

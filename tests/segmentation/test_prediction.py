@@ -8,6 +8,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
+from pipeline.data.pixels.reading import ImageReading
 from pipeline.data.resize import image_tensor, resize
 from pipeline.engine.batch_norm_folding import NormConv2d
 from pipeline.engine.weights import WeightsError
@@ -28,7 +29,8 @@ from pipeline.segmentation.prediction import (
 )
 from tests.segmentation.nets import RedIsOne, half_red
 
-CONFIG = SegmentationConfig(("a", "b"), 64)
+READING = ImageReading(frame=2, ranges=((-5.5, 4095.0), (0, 1), (2, 3)))
+CONFIG = SegmentationConfig(("a", "b"), 64, reading=READING)
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (37, 61), (130, 201), (7, 90), (301, 20)])

@@ -83,6 +83,6 @@ def orientation_of(image: Image.Image) -> int:
     """EXIF's orientation, 1 to 8; 1, as stored, where EXIF has none that can be read."""
     try:
         orientation = image.getexif().get(0x0112, 1)
-    except SyntaxError:  # PIL's error for broken EXIF data
+    except Exception:  # broken EXIF data, or a PNG whose pixels come first and end too early
         return 1
     return orientation if orientation in range(1, 9) else 1

@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 
 BYTES = 12  # per pixel of `data.max_megapixels`: three bands of 32 bits
 LOGGERS = (  # what reaches them would reach the terminal
-    *("tifffile", "PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.ImageFile", "rasterio"),
+    *("tifffile", "imagecodecs", "PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.ImageFile", "rasterio"),
     *("pydicom", "pydicom.pixels.utils", "pydicom.pixels.decoders.base"),
 )
 HUGE = 1e37  # floating-point numbers beyond it mean `no data`

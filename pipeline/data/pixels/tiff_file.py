@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # PhotometricInterpretation
 OPACITY = (1, 2)  # ExtraSamples: with colours multiplied by it, or not
 REDUCED = 1 | 4  # NewSubfileType: a smaller copy, a mask
+GEOREFERENCE = (33550, 33922, 34264)  # GeoTIFF's tags: scale, tie points, transformation
 NODATA = 42113  # GDAL's tag, a text
 TURNED = 274  # the tag of EXIF's orientation
 
@@ -74,6 +75,19 @@ def tiff_size(path: Path) -> tuple[int, int]:
         page = _first_page(_first_series(file))
         size = (page.imagelength, page.imagewidth)
         return size[::-1] if _orientation(page) >= 5 else size
+
+
+def is_georeferenced(path: Path) -> bool:
+    """Whether a file is a GeoTIFF that says where it lies, and is stored upright; False if it is broken."""
+    try:
+        with path.open("rb") as file:
+            if file.read(2) not in (b"II", b"MM"):
+                return False
+        with _opened(path) as tiff:
+            page = _first_page(_first_series(tiff))
+            return _orientation(page) == 1 and any(tag in page.tags for tag in GEOREFERENCE)
+    except Exception:  # the reader of the image names the file
+        return False
 
 
 def tiff_frames(path: Path) -> int:
