@@ -33,7 +33,7 @@ def draw_overview(
         height = max(3.4, side)
         figure = Figure((side + 5.6, height + SAMPLES), layout="constrained")
         grid = figure.add_gridspec(2, 1, height_ratios=(height, SAMPLES))
-        above, below = (figure.add_subfigure(part) for part in grid)
+        above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
         _draw_samples(below, classes, samples)
         bars, cells = above.subplots(1, 2, width_ratios=(5.6, side))
         start = np.zeros(len(classes), np.int64)
