@@ -107,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("benchmarks.fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=10, help="that one input may take")
+    parser.add_argument("--seconds", type=float, default=10, help="of CPU time that one input may take")
     parser.add_argument("--memory", type=float, default=4, help="GB of a process")
     parser.add_argument("--out", type=Path, default=Path("reports/benchmarks/fuzz"))
     given = parser.parse_args()
@@ -192,18 +192,18 @@ def break_json(content: bytes, rng: Generator) -> bytes:
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Raise `TooSlowError` in the block after so many seconds."""
+    """Raise `TooSlowError` in the block after so many seconds of CPU time."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise TooSlowError(f"not ended after {seconds} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def labels(source: Source) -> Kind:

@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.base.files import recreate_dir, write_json
 from pipeline.base.parallel import in_blocks
-from pipeline.data.duplicates import near_duplicates
+from pipeline.data.duplicates import SIDE, look_alikes
 from pipeline.data.images import mask_png
 from pipeline.data.manifest import Manifest, Sample, Split, read_manifest, write_manifest
 from pipeline.data.mask_store import load_mask, mask_writer
@@ -104,7 +104,8 @@ def duplicates(count: int, _folder: Path) -> None:
     """Find the copies among images."""
     values = np.random.default_rng(0).integers(0, 2**64, count, np.uint64)
     values[::COPIES] = values[1::COPIES][: len(values[::COPIES])]
-    for _ in near_duplicates([int(value) for value in values]):
+    small = bytes(SIDE * SIDE)
+    for _ in look_alikes([int(value) for value in values], [small] * count):
         pass
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.base.problems import listed, printable
 from pipeline.base.sizes import working_size
 from pipeline.commands.overview import images_per_class
-from pipeline.data.duplicates import near_duplicates
+from pipeline.data.duplicates import look_alikes
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.names import NO_LABEL, may_mean_nothing
 
@@ -21,16 +21,23 @@ FEW = 50  # images of a class in train: fewer teach little
 UNEVEN = 10  # times: a rare class has this many times fewer images than the largest class
 
 
-def advise(manifest: Manifest, hashes: Mapping[str, int], long_side: int, output_stride: int) -> list[str]:
+def advise(
+    manifest: Manifest,
+    hashes: Mapping[str, int],
+    thumbnails: Mapping[str, bytes],
+    long_side: int,
+    output_stride: int,
+) -> list[str]:
     """A sentence for each possible mistake.
 
     Args:
         hashes: the `difference_hash` of each sample, by name.
+        thumbnails: the `thumbnail` of each sample, by name.
         long_side: the working size in pixels.
         output_stride: pixels per cell of the classifier's feature map.
     """
     sentences = [
-        *_duplicates(manifest, hashes),
+        *_duplicates(manifest, hashes, thumbnails),
         *_spellings(manifest),
         *_nothing(manifest),
         *_small(manifest, long_side, output_stride),
@@ -51,14 +58,17 @@ def one_edit_apart(one: str, other: str) -> bool:
     return short != long and rest == long[same + 1 :]
 
 
-def _duplicates(manifest: Manifest, hashes: Mapping[str, int]) -> Iterator[str]:
+def _duplicates(
+    manifest: Manifest, hashes: Mapping[str, int], thumbnails: Mapping[str, bytes]
+) -> Iterator[str]:
     """Copies within a split count twice; copies across splits make scores too good."""
     samples = manifest.samples
     splits = _codes([sample.split for sample in samples])
     labels = _codes([sample.labels for sample in samples])
     counts = np.zeros(3, np.int64)
     shown: list[list[str]] = [[], [], []]
-    for pairs in near_duplicates([hashes[sample.name] for sample in samples]):
+    names = [sample.name for sample in samples]
+    for pairs in look_alikes([hashes[name] for name in names], [thumbnails[name] for name in names]):
         across, apart = (codes[pairs[:, 0]] != codes[pairs[:, 1]] for codes in (splits, labels))
         for kind, chosen in enumerate((across, ~across, apart)):
             counts[kind] += chosen.sum()

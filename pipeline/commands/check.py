@@ -1,7 +1,7 @@
 """`camseg check`: shows what a folder holds, what is wrong with it, and what a run will cost."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ from pipeline.commands.labels_table import start_labels
 from pipeline.commands.overview import co_occurrence, image_sizes, images_per_class, labels_per_image
 from pipeline.commands.params_file import with_values
 from pipeline.commands.parser import add_command
+from pipeline.commands.samples import choose_samples, draw_sample
 from pipeline.commands.tables import duration, table
 from pipeline.commands.understood import understood
 from pipeline.commands.use import QUALITY, quality_values, values_for_data
+from pipeline.data.inspection import Inspection
 from pipeline.data.manifest import Manifest, Split
 from pipeline.data.sources.csv_records import OWN_TABLE
 from pipeline.data.sources.mask_colours import COLOURS, UNNAMED
@@ -76,8 +78,12 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="start colours.txt in the folder where the colours or values of its masks need names",
     )
+    drawn = "draw the images of each class and pair of classes, and six samples with their masks"
     parser.add_argument(
-        "--picture", type=Path, metavar="FILE.png", help="draw the images of each class and pair of classes"
+        "--picture",
+        type=Path,
+        metavar="FILE.png",
+        help=drawn,
     )
 
 
@@ -99,9 +105,9 @@ def run(arguments: argparse.Namespace) -> int:
         if not is_current(path, params):  # as `use` would set it up
             fitting = values_for_data(manifest, params) | quality_values(QUALITY, params, preset)
             params = with_values(params, {**fitting, **preset})
-        print(describe_data(manifest, inspection.hashes, params), end="\n\n")
+        print(describe_data(manifest, inspection, params), end="\n\n")
     if picture and manifest:
-        write_picture(picture, manifest)
+        write_picture(picture, manifest, inspection, params)
     elif picture:
         print(f"{picture}: not drawn, since the data has errors\n")
     print(f"problems: {len(inspection.errors)} error(s), {len(inspection.warnings)} warning(s)")
@@ -128,9 +134,11 @@ def write_colours(folder: Path, unnamed: Sequence[tuple[Colour, float]]) -> str:
     return f"{file}: written. Replace {UNNAMED}1, {UNNAMED}2, ... by names, and check again"
 
 
-def describe_data(manifest: Manifest, hashes: Mapping[str, int], params: Params) -> str:
+def describe_data(manifest: Manifest, inspection: Inspection, params: Params) -> str:
     """The data set and the cost of a run as tables, then what may be a mistake."""
-    advice = advise(manifest, hashes, params.data.long_side, params.classifier.output_stride) or ["nothing"]
+    looks = inspection.hashes, inspection.thumbnails
+    sentences = advise(manifest, *looks, params.data.long_side, params.classifier.output_stride)
+    advice = sentences or ["nothing"]
     sizes = [[side, *spread] for side, spread in image_sizes(manifest).items()]
     parts = [
         _classes(manifest),
@@ -143,13 +151,18 @@ def describe_data(manifest: Manifest, hashes: Mapping[str, int], params: Params)
     return "\n\n".join(parts)
 
 
-def write_picture(file: Path, manifest: Manifest) -> None:
-    """Draw the images of each class and of each pair of classes."""
+def write_picture(file: Path, manifest: Manifest, inspection: Inspection, params: Params) -> None:
+    """Draw the images of each class and of each pair of classes, and samples with their masks laid over."""
     from pipeline.commands.class_chart import draw_overview  # here, since matplotlib takes a second to load
     from pipeline.report.plots import to_png
 
     counts = {str(split): images for split, images in _counts(manifest).items()}
-    write_bytes(file, to_png(draw_overview(manifest.classes, counts, co_occurrence(manifest))))
+    samples = [
+        (sample.name, draw_sample(manifest, inspection, sample, params.data.max_megapixels))
+        for sample in choose_samples(manifest, params.seed)
+    ]
+    figure = draw_overview(manifest.classes, counts, co_occurrence(manifest), samples)
+    write_bytes(file, to_png(figure))
 
 
 def _counts(manifest: Manifest) -> dict[Split, NDArray[np.int64]]:

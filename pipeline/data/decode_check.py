@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.base.files import safe_join, write_bytes
 from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem
-from pipeline.data.duplicates import difference_hash
+from pipeline.data.duplicates import difference_hash, thumbnail
 from pipeline.data.image_facts import EIGHT_BITS, ImageFacts, examine_image
 from pipeline.data.images import encode_jpeg
 from pipeline.data.manifest import copy_path
@@ -38,6 +38,7 @@ class DecodedFiles:
     tiny: tuple[int, ...] = ()  # ids of few pixels in the working copy
     undrawn: str = ""  # why there is no mask though the source names one; its labels count
     hash: int = 0  # see `difference_hash`
+    thumbnail: bytes = b""  # see `thumbnail`
     problems: tuple[Problem, ...] = ()
     facts: ImageFacts = EIGHT_BITS
 
@@ -75,5 +76,6 @@ def _decode(reader: Reader, copies: WorkingCopies, record: SourceRecord) -> Deco
         surveyed=surveyed,
         undrawn=undrawn,
         hash=difference_hash(image),
+        thumbnail=thumbnail(image),
         facts=facts,
     )

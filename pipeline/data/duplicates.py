@@ -1,4 +1,4 @@
-"""Finds images that look the same, by a hash of 64 bits."""
+"""Finds images that look the same: by a hash of 64 bits, and then by small copies of the images."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,6 +12,11 @@ NEAR = 3  # bits that copies in other sizes, formats and qualities differ by, at
 FLAT = 8  # bits set or unset at least: flat images all look alike to this hash
 PARTS = np.arange(0, 64, 16, dtype=np.uint64)  # where each of four parts of a hash begins
 PART = np.uint64(2**16 - 1)
+SIDE = 16  # of a small copy
+# Copies differ by less than this sum, different tiles of one road by twice as much.
+NOISE = 0.7  # grey levels
+SHIFT = 0.06  # of the mean difference of neighbours
+AT_ONCE = 2**10  # pairs whose small copies are compared
 MOST = 2**18  # pairs held at once
 
 Pairs = NDArray[np.int64]  # (n, 2): positions
@@ -27,6 +32,33 @@ def difference_hash(image: ImageArray) -> int:
     values = np.asarray(grey).astype(np.int16)
     bits = values[:, 1:] > values[:, :-1]
     return int.from_bytes(np.packbits(bits).tobytes())
+
+
+def thumbnail(image: ImageArray) -> bytes:
+    """`SIDE` x `SIDE` grey values, the means of equal parts of the image."""
+    grey = Image.fromarray(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+    return grey.tobytes()
+
+
+def look_alikes(hashes: Sequence[int], thumbnails: Sequence[bytes]) -> Iterator[Pairs]:
+    """The pairs of `near_duplicates` whose small copies show the same; of a fixed set-up, most do not."""
+    small = np.frombuffer(b"".join(thumbnails), np.uint8).reshape(-1, SIDE, SIDE)
+    for pairs in near_duplicates(hashes):
+        for start in range(0, len(pairs), AT_ONCE):
+            part = pairs[start : start + AT_ONCE]
+            yield part[_show_the_same(small[part[:, 0]], small[part[:, 1]])]
+
+
+def _show_the_same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether copies (n, SIDE, SIDE) differ by no more than other sizes and compression do: bool (n,).
+
+    Other sizes shift edges, so more of them may differ where neighbours do; brightness does not count.
+    """
+    pairs = np.stack([one, other]).astype(np.float32)
+    pairs -= pairs.mean((2, 3), keepdims=True)
+    edges = sum(np.abs(np.diff(pairs, axis=axis)).mean((2, 3)) for axis in (2, 3))
+    difference = np.abs(pairs[0] - pairs[1]).mean((1, 2))
+    return np.asarray(difference <= NOISE + SHIFT * np.min(edges, axis=0))
 
 
 def near_duplicates(hashes: Sequence[int]) -> Iterator[Pairs]:

@@ -17,7 +17,7 @@ from pipeline.data.folder_contents import check_contents
 from pipeline.data.groups import count_groups, group_problems, with_groups
 from pipeline.data.image_copies import write_copies
 from pipeline.data.image_facts import image_warnings, reading_params, set_reading, value_lines
-from pipeline.data.images import mask_png, resize_mask
+from pipeline.data.images import Mask, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample, Split
 from pipeline.data.mask_problems import mask_problems
 from pipeline.data.mask_store import MaskWriter, mask_writer
@@ -57,6 +57,7 @@ class Inspection:
     groups: int = 0  # of images that no drawn split parts
     survey: MaskSurvey = field(default_factory=MaskSurvey)
     hashes: Mapping[str, int] = field(default_factory=dict, repr=False)  # see `difference_hash`, by name
+    thumbnails: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # see `thumbnail`, by name
     values: tuple[str, ...] = ()  # what the images hold: bit depths, ranges
 
 
@@ -120,6 +121,7 @@ def inspect_folder(
         groups=count_groups(records),
         survey=survey,
         hashes={record.name: files.hash for record, files in decoded},
+        thumbnails={record.name: files.thumbnail for record, files in decoded},
         values=tuple(value_lines(facts, reading)),
     )
 
@@ -134,25 +136,24 @@ def write_ground_truth(inspection: Inspection, folder: Path) -> None:
     samples = [sample for sample in inspection.manifest.samples if sample.mask]
     entries = [(sample, inspection.masks.records[sample.name]) for sample in samples]
     writer = mask_writer(folder, len(entries))
-    function = partial(_write_block, inspection.masks.reader, inspection.masks.table, writer)
+    function = partial(_write_block, replace(inspection.masks, records={}), writer)
     parallel_map(function, list(enumerate(in_blocks(entries))), description="writing ground-truth masks")
     writer.finish()
 
 
 def _write_block(
-    reader: Reader, table: NDArray[np.uint8], writer: MaskWriter, block: tuple[int, Sequence[MaskEntry]]
+    masks: GroundTruthSource, writer: MaskWriter, block: tuple[int, Sequence[MaskEntry]]
 ) -> None:
     number, entries = block
-    writer.write(number, {sample.name: _ground_truth_png(reader, table, sample, r) for sample, r in entries})
+    writer.write(number, {s.name: mask_png(read_ground_truth(masks, s, record)) for s, record in entries})
 
 
-def _ground_truth_png(
-    reader: Reader, table: NDArray[np.uint8], sample: Sample, record: SourceRecord
-) -> bytes:
-    mask = source_mask(reader, record, sample.original_size)
+def read_ground_truth(masks: GroundTruthSource, sample: Sample, record: SourceRecord) -> Mask:
+    """The mask of a sample with the ids of the data set, uint8 (H, W), at the size of its working copy."""
+    mask = source_mask(masks.reader, record, sample.original_size)
     if mask is None:
         raise FileNotFoundError(f"{record.mask}: the mask is gone since it was read")
-    return mask_png(resize_mask(table[mask], (sample.height, sample.width)))
+    return resize_mask(masks.table[mask], (sample.height, sample.width))
 
 
 def _inspection(problems: Sequence[Problem]) -> Inspection:

@@ -1,7 +1,7 @@
 """What is wrong with the masks of a folder, and where masks and labels contradict each other."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from pipeline.base.problems import Problem, listed
 from pipeline.data.classes import ClassMapping
@@ -17,14 +17,17 @@ def mask_problems(
     parsed: ParsedSource, decoded: Sequence[DecodedRecord], mapping: ClassMapping, max_side: int
 ) -> list[Problem]:
     """The problems of all masks; those that name classes come first."""
+    table = mapping.table()
     # A record with an unknown label is an error already.
     unclear = {record.name for record in parsed.records if mapping.unknown & set(record.labels)}
     clear = [(record, files) for record, files in decoded if record.name not in unclear]
     shown = [(record, _shown(files.ids or (), mapping)) for record, files in clear if files.ids is not None]
-    labels = [(record.name, record.labels, classes) for record, classes in shown]
+    masked = [(record.name, record.labels, classes) for record, classes in shown]
+    # Pixels that do not count may be what a label means.
+    whole = {r.name for r, files in clear if files.ids is not None and IGNORE not in table[list(files.ids)]}
     return [
-        *_never_drawn(parsed, labels),
-        *_denied(parsed, labels),
+        *_never_drawn(parsed, masked, whole),
+        *_denied(parsed, masked),
         *_undrawn(parsed, decoded),
         *_tiny_objects(parsed, decoded, mapping, max_side),
     ]
@@ -39,7 +42,7 @@ def _shown(ids: Sequence[int], mapping: ClassMapping) -> set[str]:
 Masked = Sequence[tuple[str, tuple[str, ...], set[str]]]  # name, labels, and classes in the mask
 
 
-def _never_drawn(parsed: ParsedSource, masked: Masked) -> Iterator[Problem]:
+def _never_drawn(parsed: ParsedSource, masked: Masked, whole: Set[str]) -> Iterator[Problem]:
     """Labels that masks do not bear out: an error where they show no class at all."""
     labelled = Counter(label for _, labels, _ in masked for label in labels)
     drawn = Counter(name for _, _, shown in masked for name in shown)
@@ -55,7 +58,9 @@ def _never_drawn(parsed: ParsedSource, masked: Masked) -> Iterator[Problem]:
     missing = [
         f"{name} ({listed(sorted(undrawn))})"
         for name, labels, shown in masked
-        if shown <= set(labels) and (undrawn := {label for label in labels if drawn[label]} - shown)
+        if name in whole
+        and shown <= set(labels)
+        and (undrawn := {label for label in labels if drawn[label]} - shown)
     ]
     if len(missing) > max(A_FEW, SHARE * len(masked)):
         expected = "masks with all labels of their images"

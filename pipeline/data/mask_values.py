@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.data.images import ImageError, read_stored
-from pipeline.formats.array_files import ArrayError, read_mat, read_npy
+from pipeline.formats.array_files import read_mat, read_npy
+from pipeline.formats.mat_file import ArrayError
 
 KEPT = 256  # values that are kept of a mask, the most frequent ones
 RGB = np.array([2**16, 2**8, 1], np.int64)  # (red, green, blue) @ RGB: the code of a colour

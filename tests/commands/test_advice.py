@@ -1,5 +1,6 @@
 """What is worth a look: copies, spellings, sizes and imbalance."""
 
+import io
 import tracemalloc
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from pipeline.commands.advice import advise, one_edit_apart
 from pipeline.data import duplicates
-from pipeline.data.duplicates import difference_hash, near_duplicates
+from pipeline.data.duplicates import SIDE, difference_hash, look_alikes, near_duplicates, thumbnail
 from pipeline.data.manifest import Manifest, Sample, Split
 
 HASHES = st.lists(st.integers(0, 2**64 - 1) | st.sampled_from([2**32 - 1, 2**32 - 2, 2**31]), max_size=12)
@@ -24,8 +25,15 @@ def sample(
 
 def advice(classes: tuple[str, ...], *samples: Sample, hashes: dict[str, int] | None = None) -> list[str]:
     all_hashes = {s.name: 0 for s in samples} | (hashes or {})
-    sentences = advise(Manifest("", classes, samples), all_hashes, long_side=128, output_stride=32)
+    same = dict.fromkeys(all_hashes, bytes(SIDE * SIDE))
+    sentences = advise(Manifest("", classes, samples), all_hashes, same, long_side=128, output_stride=32)
     return [line for line in sentences if "fewer than 50" not in line and "is without" not in line]
+
+
+def untold(classes: tuple[str, ...], samples: list[Sample]) -> list[str]:
+    """All sentences on images that differ."""
+    small = {s.name: bytes(SIDE * SIDE) for s in samples}
+    return advise(Manifest("", classes, tuple(samples)), dict.fromkeys(small, 0), small, 128, 32)
 
 
 def alike(hashes: list[int]) -> list[tuple[int, int]]:
@@ -189,14 +197,32 @@ def test_imbalance() -> None:
 def test_a_class_of_all_training_images_is_named(others: int) -> None:
     samples = [sample(f"a{i}", (0,)) for i in range(60)]
     samples += [sample("v", (), "val"), *(sample(f"b{i}", ()) for i in range(others))]
-    sentences = advise(Manifest("", ("crack",), tuple(samples)), {s.name: 0 for s in samples}, 128, 32)
+    sentences = untold(("crack",), samples)
     expected = "no image of train is without 'crack': add images without it, with an empty label"
     assert sentences == ([] if others else [expected])
 
 
 def test_classes_of_few_images_are_named() -> None:
     samples = [sample(f"a{i}", (0,) if i < 50 else (1,)) for i in range(99)]
-    sentences = advise(Manifest("", ("cat", "dog"), tuple(samples)), {s.name: 0 for s in samples}, 128, 32)
-    assert sentences == [
+    assert untold(("cat", "dog"), samples) == [
         "classes with fewer than 50 images in train: dog (49); heatmaps of them will be rough"
     ]
+
+
+def fixed_set_up(seed: int) -> np.ndarray:
+    """The same light and the same place, and something else on it."""
+    light = 120 + 60 * np.sin(np.arange(96) / 12)[None, :] + np.linspace(0, 30, 80)[:, None]
+    coarse = np.random.default_rng(seed).normal(0, 6, (20, 24))
+    return np.dstack([np.clip(light + np.kron(coarse, np.ones((4, 4))), 0, 255)] * 3).astype(np.uint8)
+
+
+def test_a_fixed_set_up_makes_no_copies_but_copies_are_found() -> None:
+    images = [fixed_set_up(seed) for seed in range(30)]
+    first = Image.fromarray(images[0])
+    file = io.BytesIO()
+    first.resize((48, 40)).save(file, "JPEG", quality=60)
+    images += [np.asarray(first.resize((150, 120))), np.asarray(Image.open(file))]
+    hashes, small = [difference_hash(image) for image in images], [thumbnail(image) for image in images]
+    assert len(alike(hashes)) > 100  # the light alone decides the bits
+    found = [pair for part in look_alikes(hashes, small) for pair in part.tolist()]
+    assert found == [[0, 30], [0, 31], [30, 31]]

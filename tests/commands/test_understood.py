@@ -8,6 +8,9 @@ import pytest
 from PIL import Image
 
 from pipeline.__main__ import main
+from pipeline.commands.samples import choose_samples
+from pipeline.data.images import read_image
+from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.sources.mask_colours import COLOURS
 from tests.data.test_mask_encoding import ONE, TWO, Save, coloured, grey, make_set
 from tests.image_folder import write_image_file
@@ -128,3 +131,35 @@ def test_labels_that_masks_do_not_bear_out(project: Path, capsys: pytest.Capture
     assert main(["check", "photos"]) == 0
     output = capsys.readouterr().out
     assert "expected masks with all labels of their images, got 4 without one of them: a0 (cat)" in output
+
+
+def test_samples_of_each_class_come_first(project: Path) -> None:
+    samples = [
+        Sample(f"a{i}", f"a{i}.png", "", 8, 8, (int(i == 31),), "train", i % 2 == 1, False) for i in range(40)
+    ]
+    manifest = Manifest("", ("cat", "dog"), tuple(samples))
+    chosen = choose_samples(manifest, 3)
+    assert len(chosen) == 6
+    assert {sample.labels for sample in chosen[:2]} == {(0,), (1,)}
+    assert all(sample.mask for sample in chosen)
+    assert chosen == choose_samples(manifest, 3) != choose_samples(manifest, 4)
+
+
+@pytest.mark.parametrize("masks", [True, False])
+def test_the_picture_shows_samples(masks: bool, project: Path) -> None:
+    make_set(Path("photos"), TWO, ["cat", "dog"], grey(0, 128, 255))
+    if not masks:
+        shutil.rmtree("photos/masks")
+    assert main(["check", "photos", "--picture", "out.png"]) == 0
+    pixels = read_image(Path("out.png"))
+    assert len(pixels) > 700
+    red = (pixels[:-60] == (128, 0, 0)).all(axis=2).sum()  # outlines of the first class, above the key
+    assert (red > 100) == masks
+
+
+def test_open_pixels_may_be_what_a_label_means(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    masks = make_set(Path("photos"), TWO, ["cat", "dog"], grey(0, 1, 2))
+    for name in ("a0", "a3", "a7", "a1"):
+        write_image_file(Path("photos/masks", f"{name}.png"), np.where(masks[name] == 1, 255, masks[name]))
+    assert main(["check", "photos"]) == 0
+    assert "without one of them" not in capsys.readouterr().out
