@@ -40,8 +40,10 @@ def insertion_curve(net: nn.Module, image: Tensor, index: int, heatmap: Tensor, 
     Arguments and source as for `deletion_curve`; the higher the curve, the better.
     """
     sigma = BLUR * max(image.shape[-2:])
-    size = 2 * round(2 * sigma) + 1
-    blurred = transforms.gaussian_blur(image, [size, size], [sigma, sigma])
+    height, width = image.shape[-2:]
+    # The image is mirrored at its border: of a thin one, there is no more to mirror than it has.
+    sizes = [min(2 * round(2 * sigma), 2 * (side - 1)) + 1 for side in (width, height)]
+    blurred = transforms.gaussian_blur(image, sizes, [sigma, sigma])
     return _probabilities(net, _mixtures(blurred, image, heatmap, steps), index)
 
 

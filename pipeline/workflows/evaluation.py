@@ -81,12 +81,15 @@ def predict_samples(
 
 
 def model_metrics(manifest: Manifest, confusion: Counts, boundaries: Counts) -> dict[str, object]:
-    """The scores of one model; null where nothing was scored."""
+    """The scores of one model; null where nothing was scored.
+
+    The mIoU is null too where no scored mask shows a class: it would be that of the background alone.
+    """
     names, per_class = label_names(manifest.classes), iou_per_class(confusion)
     if not manifest.background:
         names, per_class = names[1:], per_class[1:]
     return {
-        "miou": score_or_none(mean_iou(confusion)),
+        "miou": score_or_none(mean_iou(confusion)) if confusion[1:].any() else None,
         "iou_per_class": {name: score_or_none(iou) for name, iou in zip(names, per_class, strict=True)},
         "boundary_iou": score_or_none(boundary_iou(boundaries)),
     }

@@ -37,6 +37,14 @@ def sigmoid(logit: float) -> float:
     return 1 / (1 + math.exp(-logit))
 
 
+@pytest.mark.parametrize("size", [(1, 64), (64, 2), (1, 1)])
+def test_insertion_into_thin_images(size: tuple[int, int]) -> None:
+    image = torch.rand(3, *size, generator=torch.Generator().manual_seed(0))
+    curve = insertion_curve(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), image, 1, image[0], 4)
+    assert curve.shape == (5,)
+    assert torch.isfinite(curve).all()
+
+
 def test_deletion_by_hand() -> None:
     image, right, wrong = example()
     # Mean red is 0.5: the left half goes from 1 to 0.5 within the first half of the steps.

@@ -17,7 +17,7 @@ from pipeline.engine import mapping
 from pipeline.params import load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from pipeline.stages import evaluate
-from pipeline.workflows.evaluation import evaluated_samples
+from pipeline.workflows.evaluation import evaluated_samples, model_metrics
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 SPLITS: dict[str, Split] = {"a": "train", "b": "val", "c": "test", "d": "test"}
@@ -102,3 +102,12 @@ def test_an_interrupted_evaluation_goes_on_block_by_block(monkeypatch: pytest.Mo
     assert names == ["d"]
     assert {file: file.read_bytes() for folder in folders for file in folder.iterdir()} == expected
     assert not list(Path(".work").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("confusion", "miou"),  # rows: ground truth
+    [([[9, 0], [0, 0]], None), ([[7, 2], [0, 0]], None), ([[10, 0], [2, 2]], (10 / 12 + 2 / 4) / 2)],
+)
+def test_masks_without_any_class_give_no_miou(confusion: list[list[int]], miou: float | None) -> None:
+    metrics = model_metrics(Manifest("", ("tumour",), ()), np.array(confusion), np.zeros((2, 2), np.int64))
+    assert metrics["miou"] == (None if miou is None else pytest.approx(miou, abs=1e-6))
