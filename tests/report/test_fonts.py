@@ -30,5 +30,6 @@ def test_what_no_font_has_ends_the_search() -> None:
 
 
 def test_the_overview_draws_every_character() -> None:
-    figure = draw_overview([f"a{WATCH}"], {"train": np.array([1])}, np.array([[1]]))
+    samples = [(f"b{WATCH}", np.zeros((8, 12, 3), np.uint8))]
+    figure = draw_overview([f"a{WATCH}"], {"train": np.array([1])}, np.array([[1]]), samples)
     assert to_png(figure)  # a missing character would warn, and warnings are errors here

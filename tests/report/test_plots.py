@@ -91,8 +91,9 @@ def test_same_bytes_again() -> None:
 
 def test_numbers_of_the_overview_stand_out_from_their_cells() -> None:
     together = np.array([[9, 8, 1], [8, 10, 0], [1, 0, 3]])
-    figure = draw_overview(["a", "b", "c"], {"train": together.diagonal()}, together)
-    cells = figure.axes[1]
+    samples = [("image a", np.zeros((8, 12, 3), np.uint8))]
+    figure = draw_overview(["a", "b", "c"], {"train": together.diagonal()}, together, samples)
+    cells = next(axes for axes in figure.axes if axes.get_title() == "Images with both classes")
     (image,) = cells.images
     for text in cells.texts:
         column, row = (round(float(value)) for value in text.get_position())
