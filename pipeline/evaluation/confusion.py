@@ -24,6 +24,7 @@ class PseudoMaskScores:
 
     miou: float  # over the labelled pixels; read it beside the coverage, leaving pixels open flatters it
     precision: float
+    recall: float
     coverage: float
 
 
@@ -85,13 +86,16 @@ def score_pseudo_masks(counts: Counts) -> PseudoMaskScores:
     * precision: of the pixels labelled with a foreground class, the share that truly is of that class; the
       mean over the foreground classes that are labelled anywhere. The background is left out since it is
       large and easy. Classes weigh the same, as in the mIoU, so that a large class hides no small one.
+    * recall: of the pixels that truly are of a foreground class, the share labelled with it; the mean over
+      the foreground classes that the ground truth shows. Open pixels are missed.
     * coverage: labelled pixels / scored pixels.
     """
     labelled = counts[:, :-1]
     precision = divide(np.diag(labelled), labelled.sum(axis=0))[1:]
+    recall = divide(np.diag(labelled), counts.sum(axis=1))[1:]
     scored = counts.sum()
     coverage = float(labelled.sum() / scored) if scored else float("nan")
-    return PseudoMaskScores(mean_iou(labelled), mean_present(precision), coverage)
+    return PseudoMaskScores(mean_iou(labelled), mean_present(precision), mean_present(recall), coverage)
 
 
 def divide(part: Counts, whole: Counts) -> ClassScores:
