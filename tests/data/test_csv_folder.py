@@ -317,7 +317,17 @@ def test_accents_of_file_names_count_the_same_in_one_letter_or_two(image_folder:
         assert (folder / sample.image).is_file()
 
 
-@pytest.mark.parametrize("written", ["PHOTO-00.jpg", "x\\photo-00.JPG"])
+@pytest.mark.parametrize("written", ["PHOTO-00.jpg", "x\\photo-00.JPG", "Photo-00"])
+def test_a_name_in_another_case_is_found_and_said(image_folder: ImageFolder, written: str) -> None:
+    folder = image_folder()
+    edit(folder, ("photo-00.jpg", written))
+    inspection = inspect(folder)
+    assert inspection.errors == ()
+    said = f"got 1 in another case or without suffix: {written} (images/photo-00.jpg). They are taken"
+    assert any(said in line for line in inspection.warnings)
+
+
+@pytest.mark.parametrize("written", ["photo-00.webp", "x\\Photo-00.tif"])
 def test_a_file_that_may_be_meant_is_named(image_folder: ImageFolder, written: str) -> None:
     folder = image_folder()
     edit(folder, ("photo-00.jpg", written), ("photo-01.jpg", "gone.jpg"))
