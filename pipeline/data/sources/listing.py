@@ -4,6 +4,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from urllib.parse import unquote
@@ -67,10 +68,8 @@ class FileFinder:
 
     def __init__(self, names: Sequence[str]) -> None:
         """Args: names: files relative to their folder."""
+        self.names = names
         self.by_end = ends(names)
-        small = {name: name.casefold() for name in names}
-        self._in_any_case = _ends_of(small)
-        self._stems = _ends_of({name: str(PurePosixPath(s).with_suffix("")) for name, s in small.items()})
         self._respelt: dict[str, str] = {}
 
     def find(self, reference: str) -> Sequence[str]:
@@ -79,10 +78,17 @@ class FileFinder:
         if found:
             return found
         small = reference.casefold()
-        found = locate(small, self._in_any_case) or locate(small, self._stems)
+        found = next((f for by_end in self._readings if (f := locate(small, by_end))), ())
         if len(found) == 1:
             self._respelt[reference] = found[0]
         return found
+
+    @cached_property
+    def _readings(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """The files by the ends of their small names, with suffix and without; most folders need neither."""
+        small = {name: name.casefold() for name in self.names}
+        stems = {name: str(PurePosixPath(s).with_suffix("")) for name, s in small.items()}
+        return _ends_of(small), _ends_of(stems)
 
     def said(self, folder: Path) -> list[Problem]:
         """The warning on names that were found in another case or without suffix."""
