@@ -36,9 +36,19 @@ NOTES: Mapping[Note, tuple[str, str, str]] = {
         "Set data.frame to the number of the one that is meant, or save the frames as files of their own.",
     ),
     "fourth band": (
-        "a fourth band that is opacity",
-        "whose fourth band has the values of light, and is left out",
-        "Set data.bands to choose the three bands that are read.",
+        "a last band that is opacity",
+        "whose last band has the values of light, and is left out",
+        "Set data.bands to choose the bands that are read.",
+    ),
+    "flat opacity": (
+        "opacity that shows which parts are seen",
+        "whose opacity is the same everywhere; their colours are read without it",
+        "If nothing is meant to be seen in them, take them out.",
+    ),
+    "mixed opacity": (
+        "opacity that is 0 or full nearly everywhere",
+        "whose opacity has other values in most pixels, and lies on white",
+        "If their last band is no opacity, set data.bands to the others, as [1, 2, 3].",
     ),
     "more bands": (
         "three bands or one",

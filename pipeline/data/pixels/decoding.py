@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from pipeline.data.pixels.bands import is_opacity
+from pipeline.data.pixels.bands import all_or_nothing, is_flat, is_opacity
 from pipeline.data.pixels.files import (
     Kind,
     is_deep,
@@ -27,6 +27,7 @@ from pipeline.data.pixels.tiff_file import tiff_frames
 from pipeline.errors import UserError
 
 WHITE = (255, 255, 255, 255)  # the page below transparent parts
+MIXED = 0.5  # share of an opacity that is all or nothing: below it, the band may be no opacity
 T = TypeVar("T")
 
 
@@ -126,7 +127,18 @@ def _by_pil(
     if kind == "tiff" and image.mode == "RGBA" and not is_opacity(np.asarray(image.getchannel("A"))):
         # Not by PIL, which divides the colours by it.
         return _stored(path, kind, reading, max_megapixels)
-    return DecodedImage(image, notes)
+    return _with_opacity(image, notes) if image.has_transparency_data else DecodedImage(image, notes)
+
+
+def _with_opacity(image: Image.Image, notes: tuple[Note, ...]) -> DecodedImage:
+    """An image of a format that defines opacity; without it where it is flat and hides something."""
+    rgba = image.convert("RGBA")
+    opacity = np.asarray(rgba.getchannel("A"))
+    if is_flat(opacity):
+        colours = rgba.convert("RGB")
+        seen = any(low < high for low, high in colours.getextrema())
+        return DecodedImage(colours, (*notes, "flat opacity")) if seen else DecodedImage(image, notes)
+    return DecodedImage(image, (*notes, "mixed opacity") if all_or_nothing(opacity) < MIXED else notes)
 
 
 def _deep_png(image: Image.Image, path: Path, reading: ImageReading, max_megapixels: float) -> StoredValues:

@@ -44,7 +44,8 @@ def read_tiff(path: Path, reading: ImageReading, max_megapixels: float) -> Store
         page = _first_page(series)
         photometric = int(page.photometric)
         if photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR):
-            raise UserError(f"expected grey, RGB or a palette, got {page.photometric!s}. Save it as RGB.")
+            kind = getattr(page.photometric, "name", photometric)
+            raise UserError(f"expected grey, RGB or a palette, got {kind}. Save it as RGB.")
         values = _frame_values(series, page, reading.frame, max_megapixels)
         if photometric == PALETTE and page.colormap is not None:
             values = _with_colours(values, page.colormap)
