@@ -226,7 +226,7 @@ def test_grey_and_opacity_of_a_tiff(
     shown = read_image(tiff(tmp_path / "a.tif", pair, extrasamples=[extra], **options))
     assert (shown[GREY <= 2000] == 255).all()
     assert shown[GREY > 2000].std() > 20
-    with pytest.raises(ImageError, match=r"a\.tif: .*got 2 bands\. .*number of one of them"):
+    with pytest.raises(ImageError, match=r"b\.tif: .*got 2 bands\. .*number of one of them"):
         read_image(tiff(tmp_path / "b.tif", pair, extrasamples=[0], **options))
 
 
