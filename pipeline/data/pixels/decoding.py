@@ -16,6 +16,7 @@ from pipeline.data.pixels.files import (
     kind_of,
     read_deep_png,
     read_values,
+    stored_pixel_bytes,
     stored_size,
     values_of,
 )
@@ -98,6 +99,15 @@ def size_of_stored(path: Path) -> tuple[int, int] | None:
     return _named(path, stored_size, path, kind) if kind in ("tiff", "dicom") else None
 
 
+def pixel_bytes(path: Path) -> int:
+    """Bytes of a pixel as the file stores it, with all bands, from the header."""
+    kind = _kind(path)
+    if kind in ("tiff", "dicom"):
+        return _named(path, stored_pixel_bytes, path, kind)
+    with open_image(path, math.inf) as image:
+        return len(image.getbands()) * (2 if is_deep(image, kind, path) else 1)
+
+
 def _kind(path: Path) -> Kind:
     try:
         return kind_of(path)
@@ -132,7 +142,7 @@ def _by_pil(
 
 def _with_opacity(image: Image.Image, notes: tuple[Note, ...]) -> DecodedImage:
     """An image of a format that defines opacity; without it where it is flat and hides something."""
-    rgba = image.convert("RGBA")
+    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
     opacity = np.asarray(rgba.getchannel("A"))
     if is_flat(opacity):
         colours = rgba.convert("RGB")

@@ -78,6 +78,16 @@ def tiff_size(path: Path) -> tuple[int, int]:
         return size[::-1] if _orientation(page) >= 5 else size
 
 
+def tiff_pixel_bytes(path: Path) -> int:
+    """Bytes of a pixel with all of its bands, from the header."""
+    with _opened(path) as file:
+        return _pixel_bytes(_first_page(_first_series(file)))
+
+
+def _pixel_bytes(page: "TiffPage") -> int:
+    return int(page.samplesperpixel) * max(1, -(-page.bitspersample // 8))
+
+
 def is_georeferenced(path: Path) -> bool:
     """Whether a file is a GeoTIFF that says where it lies, and is stored upright; False if it is broken."""
     try:
@@ -144,10 +154,9 @@ def _frame_values(
     if set(page.axes) - set("YXSC"):
         raise UserError(f"expected one image, got the axes {page.axes} of {page.shape}. Save it as a file.")
     number = choose_frame(len(grid), frame)
-    pixel_bytes = page.samplesperpixel * max(1, -(-page.bitspersample // 8))
     whole = len(series) != count  # the pages follow each other without headers
     pages = count if whole else grid.shape[1]
-    check_size(page.imagelength, page.imagewidth, pixel_bytes * pages, max_megapixels)
+    check_size(page.imagelength, page.imagewidth, _pixel_bytes(page) * pages, max_megapixels)
     if whole:
         stack = series.asarray().reshape(count, *page.shape)
         parts = [stack[i] for i in grid[number]]
