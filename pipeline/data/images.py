@@ -26,22 +26,8 @@ from pipeline.formats.palette import Colour, ids_of_colours, voc_colours, voc_pa
 
 IGNORE = 255
 SUFFIXES = (
-    *(
-        ".jpg",
-        ".jpeg",
-        ".jfif",
-        ".jpe",
-        ".jif",
-        ".pjpeg",
-        ".pjp",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".gif",
-    ),
-    *(".avif", ".heic", ".heif", ".ppm", ".pgm", ".pnm", ".dcm", ".dicom"),
+    *(".jpg", ".jpeg", ".jfif", ".jpe", ".jif", ".pjpeg", ".pjp", ".png", ".webp", ".bmp", ".gif"),
+    *(".tif", ".tiff", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".pnm", ".dcm", ".dicom"),
 )
 
 ImageArray = NDArray[np.uint8]  # (H, W, 3) RGB
