@@ -71,7 +71,7 @@ def iou_per_class(confusion: Counts) -> ClassScores:
 
     Nothing is known of such a label. Its wrong pixels lower the IoU of the labels that they truly have.
     """
-    return np.where(confusion.any(axis=1), _ious(confusion), np.nan)
+    return np.where(confusion.sum(axis=1) > 0, _ious(confusion), np.nan)
 
 
 def mean_iou(confusion: Counts) -> float:
@@ -98,7 +98,7 @@ def score_pseudo_masks(counts: Counts) -> PseudoMaskScores:
     * coverage: labelled pixels / scored pixels.
     """
     labelled = counts[:, :-1]
-    precision = divide(np.diag(labelled), labelled.sum(axis=0))[1:][counts[1:].any(axis=1)]
+    precision = divide(np.diag(labelled), labelled.sum(axis=0))[1:][counts[1:].sum(axis=1) > 0]
     scored = counts.sum()
     coverage = float(labelled.sum() / scored) if scored else float("nan")
     return PseudoMaskScores(mean_iou(labelled), mean_present(precision), coverage)

@@ -86,7 +86,7 @@ def model_metrics(manifest: Manifest, confusion: Counts, boundaries: Counts) -> 
     The mIoU is null too where no scored mask shows a class: it would be that of the background alone.
     """
     names, per_class = label_names(manifest.classes), iou_per_class(confusion)
-    shown = confusion.any(axis=1)
+    shown = confusion.sum(axis=1) > 0
     if not manifest.background:
         names, per_class = names[1:], per_class[1:]
     return {

@@ -146,7 +146,7 @@ def _with_opacity(image: Image.Image, notes: tuple[Note, ...]) -> DecodedImage:
     opacity = np.asarray(rgba.getchannel("A"))
     if is_flat(opacity):
         colours = rgba.convert("RGB")
-        seen = any(low < high for low, high in colours.getextrema())
+        seen = len(colours.getcolors(1) or ()) != 1
         return DecodedImage(colours, (*notes, "flat opacity")) if seen else DecodedImage(image, notes)
     return DecodedImage(image, (*notes, "mixed opacity") if all_or_nothing(opacity) < MIXED else notes)
 

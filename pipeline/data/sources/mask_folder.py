@@ -38,10 +38,10 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     try:
         found = labels_in_masks(folder, masks, names, colours, data)
     except UnnamedColours:
-        named = tuple(name for name in other_table(folder) if may_be_class(name))
-        if colours or not named or (folder / CLASS_LIST).exists():
+        other = tuple(name for name in other_table(folder) if may_be_class(name))
+        if colours or not other or (folder / CLASS_LIST).exists():
             raise
-        names, colours = named, read_colours(folder, named, [])
+        names, colours = other, read_colours(folder, other, [])
         found = labels_in_masks(folder, masks, names, colours, data)
     if not names:
         names = (ONE_CLASS,) if len(found.values) == 1 else found.values
