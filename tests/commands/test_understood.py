@@ -12,7 +12,7 @@ from pipeline.commands.samples import choose_samples
 from pipeline.data.images import read_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.sources.mask_colours import COLOURS
-from tests.data.test_mask_encoding import ONE, TWO, Save, coloured, grey, make_set
+from tests.data.test_mask_encoding import ONE, SINGLE, TWO, Save, coloured, grey, make_set
 from tests.image_folder import write_image_file
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
@@ -179,3 +179,16 @@ def test_open_pixels_may_be_what_a_label_means(project: Path, capsys: pytest.Cap
         write_image_file(Path("photos/masks", f"{name}.png"), np.where(masks[name] == 1, 255, masks[name]))
     assert main(["check", "photos"]) == 0
     assert "without one of them" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("labels", "advised"),
+    [(SINGLE, True), ([[1], [2], [2], [1], [2], [2]], True), (TWO, False)],
+)
+def test_a_class_whose_masks_are_empty_may_mean_nothing(
+    project: Path, capsys: pytest.CaptureFixture[str], labels: list[list[int]], advised: bool
+) -> None:
+    make_set(Path("photos"), labels, ["cat", "plain"], grey(0, 1, 0))
+    assert main(["check", "photos"]) == 0
+    hint = "If 'plain' means that nothing is to be found: --rename NAME=background."
+    assert (hint in capsys.readouterr().out) == advised
