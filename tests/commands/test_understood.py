@@ -94,6 +94,22 @@ def test_colours_are_started_and_named(
     assert main(["check", "photos", "--write-colours"]) == 2
 
 
+@pytest.mark.parametrize("known", [0, 1, 2, 3])
+def test_colours_are_started_with_the_names_of_a_table(
+    known: int, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path("photos")
+    make_set(folder, TWO, ["land", "road"], coloured(*LAND))
+    table = [f"name {i}x,{','.join(map(str, colour))}\n" for i, colour in enumerate(LAND)]
+    (folder / "class_dict.csv").write_text("name,r,g,b\n" + "".join(table[:known]))
+    assert main(["check", "photos", "--write-colours"]) == 1
+    lines = [line for line in (folder / COLOURS).read_text().splitlines() if not line.startswith("#")]
+    assert sum(line.startswith("name ") for line in lines) == known
+    assert sum(line.startswith("?") for line in lines) == len(LAND) - known
+    said = "Are its names the classes?" if known == len(LAND) else "Replace ?1, ?2, ... by names"
+    assert said in capsys.readouterr().out
+
+
 def _names_of(colours: list[str], save: Save) -> list[str]:
     mask = np.array([[0, 1, 2]], np.uint8)
     save(Path("three.png"), mask)
