@@ -30,13 +30,17 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--model", default="models/classifier", metavar="M", help=models)
     weights = "of a library's model: imagenet (downloaded, the default), none, or a .safetensors or .pth file"
     parser.add_argument("--weights", default="imagenet", metavar="W", help=weights)
-    layers = "target layer, e.g. layer3.-1 (default: the last one before global pooling)"
+    layers = "target layer, e.g. layer3.-1 (default: the last one before global pooling, or of a ViT)"
     parser.add_argument("--layer", metavar="L", help=layers)
     parser.add_argument("--methods", metavar="M,M", help="default: cam,gradcam,gradcampp,layercam")
     parser.add_argument(
-        "--classes", default="top3", metavar="C,C", help="topN (default: top3), or class names"
+        "--classes",
+        default="top3",
+        metavar="C,C",
+        help="topN (default: top3), class names, or class indices from 0: tabby,134",
     )
-    parser.add_argument("--long-side", type=positive, metavar="PX", help="long side of the model's images")
+    sides = "long side of the model's images; a model of one size gets them stretched to that size"
+    parser.add_argument("--long-side", type=positive, metavar="PX", help=sides)
     parser.add_argument("--npz", action="store_true", help="also write the heatmaps as numbers")
 
 

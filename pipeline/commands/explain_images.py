@@ -22,7 +22,8 @@ from pipeline.engine.device import pick_device
 from pipeline.errors import UserError
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.class_maps import METHODS
-from pipeline.heatmaps.layers import find_target, named_layer
+from pipeline.heatmaps.hooks import CaptureError
+from pipeline.heatmaps.layers import TargetError, find_target, named_layer
 from pipeline.heatmaps.pytorch_grad_cam import library_names
 from pipeline.report.overlay import draw_heat
 from pipeline.report.panel import draw_grid
@@ -38,8 +39,9 @@ def explain_images(arguments: argparse.Namespace) -> int:
     classifier = load_named_classifier(arguments.model, arguments.weights)
     device = pick_device()
     classifier.net.to(device)
+    classifier.normalise.to(device)
     long_side = classifier.long_side if arguments.long_side is None else arguments.long_side
-    layer = named_layer(classifier.named, arguments.layer) if arguments.layer else None
+    layer = named_layer(classifier.net, arguments.layer) if arguments.layer else None
     images = list(dict.fromkeys(arguments.images))
     folders = [arguments.out / name for name in distinct_names(path.stem for path in images)]
     skipped = 0
@@ -50,15 +52,12 @@ def explain_images(arguments: argparse.Namespace) -> int:
             tqdm.write(f"skipped: {error}", file=sys.stderr)
             skipped += 1
             continue
-        pixels = image_tensor(image, long_side)[None].to(device)
-        with torch.inference_mode():
-            probabilities = classifier.probabilities(classifier.net(pixels))[0].cpu()
+        pixels, logits = run_network(classifier, image, long_side, device)
+        probabilities = classifier.probabilities(logits)[0].cpu()
         labels = choose_labels(arguments.classes, classifier.classes, probabilities)
-        names = [classifier.classes[label] for label in labels]
-        chosen = methods or default_methods(classifier, pixels, layer)
-        batches = explain(classifier.net, pixels, [labels], layer=layer, method=chosen)
-        heatmaps = {method: batch[0].cpu() for method, batch in batches.items()}
-        captions = [f"{classifier.classes[label]} {probabilities[label]:.2f}" for label in labels]
+        names = [class_title(classifier.classes, label) for label in labels]
+        heatmaps = explain_image(classifier, pixels, labels, layer, methods)
+        captions = [f"{name} {probabilities[label]:.2f}" for name, label in zip(names, labels, strict=True)]
         write_heatmap_images(folder, image, heatmaps, names, captions)
         if arguments.npz:
             arrays = {method: heatmap.numpy() for method, heatmap in heatmaps.items()}
@@ -67,16 +66,87 @@ def explain_images(arguments: argparse.Namespace) -> int:
     return 1 if skipped else 0
 
 
+def run_network(
+    classifier: LoadedClassifier, image: ImageArray, long_side: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """An image as the network takes it, (1, 3, h, w), and its logits (1, C).
+
+    A network that does not take the image with its own sides gets it stretched to `own_size`.
+    """
+    pixels = classifier.normalise(image_tensor(image, long_side)[None].to(device))
+    try:
+        with torch.inference_mode():
+            return pixels, classifier.net(pixels)
+    except torch.OutOfMemoryError:
+        raise
+    except (AssertionError, RuntimeError, ValueError):
+        if classifier.own_size is None:
+            raise
+    height, width = classifier.own_size
+    whole = image_tensor(image, max(height, width))[None].to(device)
+    pixels = classifier.normalise(resize(whole, (height, width)))
+    try:
+        with torch.inference_mode():
+            return pixels, classifier.net(pixels)
+    except (AssertionError, RuntimeError, ValueError) as error:
+        text = str(error).splitlines()[0][:200]
+        raise UserError(
+            f"--model: the network takes no image of {height} x {width} pixels: {text}"
+        ) from error
+
+
+def explain_image(
+    classifier: LoadedClassifier,
+    pixels: Tensor,
+    labels: list[int],
+    layer: torch.nn.Module | None,
+    methods: list[str] | None,
+) -> dict[str, Tensor]:
+    """Heatmaps (P, h, w) of the labels by each method; None: by `default_methods`."""
+    try:
+        chosen = methods or default_methods(classifier, pixels, layer)
+        batches = explain(classifier.net, pixels, [labels], layer=layer, method=chosen)
+    except (TargetError, CaptureError) as error:
+        problem = error.problem if isinstance(error, TargetError) else str(error)
+        names = ", ".join(name for name, _ in classifier.net.named_children())
+        raise UserError(
+            f"{problem}. --layer takes a layer that gives a feature map (N, K, h, w): one of {names}, or one "
+            "inside them, as in layer4.-1; --long-side makes images larger"
+        ) from error
+    return {method: batch[0].cpu() for method, batch in batches.items()}
+
+
 def choose_labels(text: str, classes: Sequence[str], probabilities: Tensor) -> list[int]:
-    """The class indices that --classes names: as `topN`, by probabilities (C,), or by class names."""
+    """The class indices that --classes names.
+
+    Args:
+        text: `topN`, by probabilities (C,); or class names and class indices. A name comes before an index.
+    """
     if top := re.fullmatch(r"top(\d+)", text):
         return [int(label) for label in probabilities.argsort(descending=True)[: max(1, int(top[1]))]]
-    names = dict.fromkeys(part.strip() for part in text.split(","))
-    for name in names:
-        if name not in classes:
-            near = get_close_matches(name, classes, 5, 0.4) or classes[:5]
-            raise UserError(f"--classes: the model has no class {name!r}; near: {', '.join(near)}")
-    return [classes.index(name) for name in names]
+    return list(dict.fromkeys(find_class(part.strip(), classes) for part in text.split(",")))
+
+
+def find_class(text: str, classes: Sequence[str]) -> int:
+    """The index of the class that `text` names, by its name or by its index."""
+    found = [index for index, name in enumerate(classes) if name == text]
+    if len(found) > 1:
+        indices = " and ".join(map(str, found))
+        raise UserError(f"--classes: {text!r} names several classes, {indices}: ask for one as {found[0]}")
+    if found:
+        return found[0]
+    if not text.isdecimal():
+        near = get_close_matches(text, classes, 5, 0.4) or classes[:5]
+        raise UserError(f"--classes: the model has no class {text!r}; near: {', '.join(near)}")
+    if int(text) >= len(classes):
+        raise UserError(f"--classes: expected an index in 0..{len(classes) - 1}, got {text}")
+    return int(text)
+
+
+def class_title(classes: Sequence[str], label: int) -> str:
+    """The name of a class; with its index where other classes have the name too."""
+    name = classes[label]
+    return name if classes.count(name) == 1 else f"{name} {label}"
 
 
 def parse_methods(text: str) -> list[str]:

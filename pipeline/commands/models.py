@@ -24,12 +24,13 @@ LONG_SIDE = 224  # pixels, for the networks of libraries
 class LoadedClassifier:
     """A classifier and what is known about it."""
 
-    net: nn.Module  # images float32 (N, 3, H, W) in [0, 1] -> logits (N, C); in eval mode
-    named: nn.Module  # the network that layer names refer to
+    net: nn.Module  # images as `normalise` gives them -> logits (N, C); in eval mode
+    normalise: nn.Module  # images float32 (N, 3, H, W) in [0, 1] -> those that `net` takes
     classes: tuple[str, ...]
     long_side: int  # pixels of its images
     multi_label: bool  # an image may show several classes
     reading: ImageReading = AS_IT_IS  # of the images that it was trained on
+    own_size: tuple[int, int] | None = None  # (H, W) that the network was made for, perhaps the only one
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities (N, C) of logits (N, C): sigmoid for `multi_label`, else softmax."""
@@ -51,7 +52,17 @@ def load_named_classifier(model: str, weights: str) -> LoadedClassifier:
     else:
         return _pipeline(Path(model))
     classes = class_names(head_of(net)[1])
-    return LoadedClassifier(nn.Sequential(Normalise(), net).eval(), net, classes, LONG_SIDE, False)
+    return LoadedClassifier(net.eval(), Normalise(), classes, LONG_SIDE, False, own_size=own_size(net, name))
+
+
+def own_size(net: Any, name: str) -> tuple[int, int]:
+    """Height and width of the images that a network of timm or torchvision was made for, in pixels."""
+    if hasattr(net, "pretrained_cfg"):
+        height, width = net.pretrained_cfg["input_size"][1:]
+        return height, width
+    crop: int = models.get_model_weights(name).DEFAULT.transforms().crop_size[0]
+    side: int = getattr(net, "image_size", crop)
+    return side, side
 
 
 def class_names(count: int) -> tuple[str, ...]:
@@ -69,8 +80,8 @@ def _pipeline(folder: Path) -> LoadedClassifier:
             "--model torchvision:resnet50, --model timm:NAME"
         )
     net = load_classifier(folder)
-    long_side = load_params().data.long_side
-    return LoadedClassifier(net, net, net.config.classes, long_side, True, net.config.reading)
+    long_side, reading = load_params().data.long_side, net.config.reading
+    return LoadedClassifier(net, nn.Identity(), net.config.classes, long_side, True, reading)
 
 
 def _torchvision(name: str, weights: str) -> nn.Module:

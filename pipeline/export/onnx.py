@@ -92,7 +92,8 @@ def to_onnx(padded: PaddedNet) -> bytes:
                 verbose=False,
             )
         except Exception as error:  # the exporter raises what its many parts raise
-            raise UserError(f"onnx: torch cannot write this network: {str(error)[:500]}") from error
+            architecture = type(padded.net.model).__name__
+            raise UserError(f"onnx: torch cannot write {architecture}: {str(error)[:500]}") from error
         model = onnx.load(file)
     add_metadata(model, padded.net)
     content: bytes = model.SerializeToString()
@@ -122,10 +123,19 @@ def largest_difference(padded: PaddedNet, content: bytes) -> float:
     images = torch.rand(CHECKED, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = padded(images).numpy()
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    (logits,) = session.run(None, {"images": images.numpy()})
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # fatal: what is wrong comes as an exception
+    refused = (
+        f"onnx: {type(padded.net.model).__name__} cannot be written for images of any size. Train another "
+        "segmentation.architecture. No file was written. "
+    )
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        (logits,) = session.run(None, {"images": images.numpy()})
+    except Exception as error:  # onnxruntime's exceptions share no other base
+        raise UserError(f"{refused}onnxruntime: {str(error)[:300]}") from error
     if logits.shape != expected.shape:
-        raise UserError(f"onnx: expected logits of shape {expected.shape}, got {logits.shape}")
+        raise UserError(f"{refused}Expected logits of shape {expected.shape}, got {logits.shape}")
     difference = float(np.abs(logits - expected).max())
     if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
         raise UserError(

@@ -10,13 +10,19 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.heatmaps.cam import cam, gradcam, gradcampp, hirescam, layercam, xgradcam
-from pipeline.heatmaps.hooks import Captured, capture_input, capture_output, capture_pooled, class_gradients
+from pipeline.heatmaps.explain_arguments import ClassLists
+from pipeline.heatmaps.hooks import (
+    Captured,
+    capture_input,
+    capture_output,
+    capture_pooled,
+    checked_logits,
+    class_gradients,
+)
 from pipeline.heatmaps.layers import TargetLayer
 from pipeline.params import HeatmapMethod
 
 METHODS: tuple[str, ...] = get_args(HeatmapMethod)
-
-ClassLists = Sequence[Sequence[int]]  # class indices of each image
 
 
 @dataclass(frozen=True)
@@ -65,9 +71,10 @@ def maps_of(
     earlier: Sequence[Captured] = (),
 ) -> ClassMaps:
     """`class_maps` from a forward pass that has run: `output` is what the model returned, with its graph."""
-    logits = _checked_logits(output, len(captured.activations))
+    logits = checked_logits(output, len(captured.activations))
     if classes is None:
         classes = logits.argmax(1, keepdim=True).tolist()
+    _check_known(classes, logits.shape[1])
     leaves = [captured.leaf, *(layer.leaf for layer in earlier)]
     slots = (class_gradients(logits, leaves, slot) for slot in _slots(classes))
     target_gradients, *earlier_gradients = zip(*slots, strict=True)
@@ -105,6 +112,14 @@ def check_methods(methods: Sequence[str]) -> None:
             raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
 
 
+def _check_known(classes: ClassLists, count: int) -> None:
+    unknown = [index for indices in classes for index in indices if not 0 <= index < count]
+    if unknown:
+        raise ValueError(
+            f"expected class indices in 0..{count - 1}, the classes of the logits, got {unknown[0]}"
+        )
+
+
 def capture_target(target: TargetLayer) -> AbstractContextManager[Captured]:
     """The capture for a target: of an input, of an output, or after pooling."""
     if target.pooled is not None:
@@ -133,13 +148,6 @@ def _map(method: str, activations: Tensor, gradients: Tensor) -> Tensor:
             return hirescam(activations, gradients)
         case _:
             return layercam(activations, gradients)
-
-
-def _checked_logits(logits: object, count: int) -> Tensor:
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != count:
-        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise UserError(f"expected logits ({count}, C) from the model, got {got}")
-    return logits
 
 
 def _slots(classes: ClassLists) -> list[list[int]]:

@@ -2,25 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.heatmaps.class_maps import ClassLists, capture_target, check_methods, check_request, maps_of
+from pipeline.heatmaps.class_maps import capture_target, check_methods, check_request, maps_of
+from pipeline.heatmaps.explain_arguments import ClassArgument, check_images, class_lists
 from pipeline.heatmaps.hooks import Captured, CaptureError, Reshape
-from pipeline.heatmaps.layers import TargetLayer, find_target
+from pipeline.heatmaps.layers import TargetLayer, check_cells, find_target
 from pipeline.heatmaps.multi_scale import fuse
 
 
 class Explainer:
     """Gives heatmaps of the last call of the model in the block of `explainer`."""
 
-    def __init__(self, target: TargetLayer | None, method: str, reshape: Reshape | None) -> None:
+    def __init__(self, target: TargetLayer | None, method: str) -> None:
         self._target = target  # None: the first call finds it
         self._method = method
-        self._reshape = reshape
         self._hooks = ExitStack()  # on the layer, while the model runs
         self._depth = 0  # of calls within calls: a search for the layer calls the model too
         self._captured: Captured | None = None
@@ -28,7 +27,7 @@ class Explainer:
         self._output: Any = None  # with its graph; None: no call has ended
         self._over = False
 
-    def __call__(self, classes: ClassLists | None = None) -> list[Tensor]:
+    def __call__(self, classes: ClassArgument = None) -> list[Tensor]:
         """Heatmaps of the images of the last call, as from `explain`; other classes need no other call.
 
         Raises:
@@ -40,8 +39,10 @@ class Explainer:
             raise CaptureError("the block of `explainer` is over: ask for heatmaps in it")
         if self._output is None or self._captured is None or self._target is None:
             raise CaptureError("expected a call of the model before this one, got none: model(images)")
-        check_request(classes, len(self._images), [self._method], self._target)
-        result = maps_of(self._captured, self._output, classes, [self._method], self._target)
+        indices = class_lists(classes, len(self._images))
+        check_request(indices, len(self._images), [self._method], self._target)
+        result = maps_of(self._captured, self._output, indices, [self._method], self._target)
+        check_cells(self._captured.activations)
         size = self._images.shape[-2], self._images.shape[-1]
         heatmaps = fuse(lambda _: result.maps, [self._images], size, flip=False)[self._method]
         return [maps[: len(c)] for maps, c in zip(heatmaps, result.classes, strict=True)]
@@ -53,8 +54,8 @@ class Explainer:
             return
         self._output = self._captured = None
         self._images = _find_images(args, kwargs)
-        target = self._target or find_target(model, self._images[:1], None)
-        self._target = replace(target, reshape=self._reshape)
+        check_images(self._images)
+        self._target = self._target or find_target(model, self._images[:1], None)
         self._captured = self._hooks.enter_context(capture_target(self._target))
 
     def _finish(self, _model: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
@@ -100,8 +101,8 @@ def explainer(
     """
     check_methods([method])
     # The image only matters where the layer has to be found.
-    target = None if layer is None else find_target(model, torch.empty(0), layer)
-    cam = Explainer(target, method, reshape)
+    target = None if layer is reshape is None else find_target(model, torch.empty(0), layer, reshape)
+    cam = Explainer(target, method)
     with ExitStack() as stack:
         stack.enter_context(in_eval_mode(model))
         stack.callback(cam._close)

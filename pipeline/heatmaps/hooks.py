@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
+from pipeline.errors import UserError
+
 Reshape = Callable[[Tensor], Tensor]  # a layer's output -> (N, K, h, w)
 Side = Literal["output", "input"]
 
@@ -104,6 +106,21 @@ def first_output(module: nn.Module) -> Iterator[list[Any]]:
 
     with module.register_forward_hook(hook):
         yield outputs
+
+
+def checked_logits(output: object, count: int) -> Tensor:
+    """What a model returned for `count` images, if it is logits (N, C).
+
+    Raises:
+        ValueError: it is something else, such as a dict or a tuple.
+    """
+    if isinstance(output, Tensor) and output.ndim == 2 and len(output) == count:
+        return output
+    if isinstance(output, Tensor):
+        raise UserError(f"expected logits (N, C), got {tuple(output.shape)} for {count} image(s)")
+    raise UserError(
+        f"expected logits (N, C), got {type(output).__name__}: wrap the model so that it returns its logits"
+    )
 
 
 def class_gradients(logits: Tensor, leaves: Sequence[Tensor], classes: Sequence[int]) -> tuple[Tensor, ...]:

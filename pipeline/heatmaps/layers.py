@@ -1,6 +1,6 @@
 """The target layer: the layer of a network that heatmaps are made of, and the layers before it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,10 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.heatmaps.hooks import Reshape, Side
+from pipeline.heatmaps.hooks import Reshape, Side, checked_logits
+from pipeline.heatmaps.tokens import token_layout
 
 PROBE = (1, 3, 64, 64)  # images that show which module makes which feature map
 SAME = 1e-2  # relative difference up to which a vector counts as the mean of a map; bfloat16 has 4e-3
+
+
+TOO_SMALL = "the images are too small for this network: its last feature map is 1 x 1"
+
+
+class TargetError(UserError):
+    """A network whose feature map cannot be found or used; the message lists the layers."""
+
+    def __init__(self, problem: str, advice: str, model: nn.Module) -> None:
+        layers = ", ".join(name for name, _ in model.named_children())
+        super().__init__(f"{problem}. {advice}. Layers: {layers}")
+        self.problem = problem  # alone, for callers with other advice
 
 
 @dataclass(frozen=True)
@@ -26,45 +39,75 @@ class TargetLayer:
     reshape: Reshape | None = None  # see `capture_output`
 
 
-def find_target(model: nn.Module, image: Tensor, layer: nn.Module | str | None) -> TargetLayer:
+def find_target(
+    model: nn.Module, image: Tensor, layer: nn.Module | str | None, reshape: Reshape | None = None
+) -> TargetLayer:
     """The target for a module, a dotted name such as `layer4.-1`, or None.
 
     None: the last feature map before global pooling, found by hooks on a forward pass of one image. It is the
     input of the module that reduces it to one cell. Without such a module, it is the output of the last
     module whose input is a feature map.
 
+    In transformers of which the form is known (`token_layout`), it is the last one that every token passes.
+
     Args:
         image: (1, 3, H, W), only used for None.
+        reshape: of the output of a given layer, see `capture_output`.
 
     Raises:
-        ValueError: no such layer, or no feature map; the message lists the layers.
+        ValueError: no such layer, no logits, or no feature map; the message lists the layers.
     """
-    if isinstance(layer, nn.Module):
-        return TargetLayer(layer)
+    tokens = token_layout(model)
     if isinstance(layer, str):
-        return TargetLayer(named_layer(model, layer))
+        layer = named_layer(model, layer)
+    if isinstance(layer, nn.Module):  # convolutions have their channels first also where the network has not
+        known = None if tokens is None or isinstance(layer, nn.Conv2d) else tokens.reshape
+        return TargetLayer(layer, reshape=reshape or known)
+    if layer is not None:
+        raise UserError(f"layer: expected a module, a name or None, got {layer!r}")
+    if reshape is not None:
+        raise UserError("reshape: name the layer whose output it takes, as `layer`")
+    if tokens is not None:
+        return TargetLayer(tokens.layer, reshape=tokens.reshape)
+    return _found_target(model, image)
+
+
+def _found_target(model: nn.Module, image: Tensor) -> TargetLayer:
     with torch.no_grad(), _recorded(model) as calls:
-        logits = model(image)
-    layers = ", ".join(name for name, _ in model.named_children())
-    if not calls or any(call.input.ndim == 3 for call in calls):
-        raise UserError(
-            "no feature map before global pooling was found (a transformer?). Name a layer, and `reshape` if "
-            f"its output is not (N, K, h, w). Layers: {layers}"
-        )
+        logits = checked_logits(model(image), len(image))
+    _check_calls(model, calls)
     last, *head = calls
-    if last.shared:
-        raise UserError(
-            "the last feature map goes into several pooling modules side by side, and a hook sees one. "
-            f"Name the layer it comes from. Layers: {layers}"
-        )
     reduced = not _is_map(last.output)
+    feature_map = (last.input if reduced else last.output).float()
     target = TargetLayer(last.module, "input" if reduced else "output")
-    mean = (last.input if reduced else last.output).float().mean((-2, -1))
+    mean = feature_map.mean((-2, -1))
+    if head and head[0].input.numel() == feature_map.shape[-1] != feature_map.shape[1]:
+        problem = "the last feature map has its channels last, (N, h, w, K)"
+        raise TargetError(problem, "Name the layer it comes from, and `reshape`", model)
     if not head or not _is_close(head[0].input, mean):
         return target
     linear = next((call for call in reversed(head) if isinstance(call.module, nn.Linear)), None)
     is_linear = linear is not None and _is_close(linear.input, mean) and torch.equal(linear.output, logits)
     return replace(target, pooled=head[0].module, linear_head=is_linear)
+
+
+def _check_calls(model: nn.Module, calls: Sequence["_Call"]) -> None:
+    """Raise where the recorded calls show no feature map that one hook can reach."""
+    if not calls or any(call.input.ndim == 3 for call in calls):
+        problem = "no feature map before global pooling was found (a transformer?)"
+        raise TargetError(problem, "Name a layer, and `reshape` if its output is not (N, K, h, w)", model)
+    convolutions = [call.module for call in calls[1:] if isinstance(call.module, nn.Conv2d)]
+    if any(max(layer.kernel_size) > 1 for layer in convolutions):  # pooled features have no neighbours
+        raise TargetError(TOO_SMALL, "Give larger images, or name an earlier layer", model)
+    if calls[0].shared:
+        problem = "the last feature map goes into several pooling modules side by side, and a hook sees one"
+        raise TargetError(problem, "Name the layer it comes from", model)
+
+
+def check_cells(activations: Tensor) -> None:
+    """Raise ValueError where heatmaps have one cell, and show nothing."""
+    if activations.shape[-2:].numel() == 1:
+        raise UserError(f"{TOO_SMALL}. Give larger images, or name an earlier layer")
 
 
 def named_layer(model: nn.Module, name: str) -> nn.Module:

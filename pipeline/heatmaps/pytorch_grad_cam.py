@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.heatmaps.class_maps import METHODS, ClassLists, longest
+from pipeline.heatmaps.class_maps import METHODS, longest
+from pipeline.heatmaps.explain_arguments import ClassLists
 from pipeline.heatmaps.layers import TargetLayer
 
 # Methods of ours under other names, and classes that are no method for one layer of any network.
@@ -30,7 +31,7 @@ def pytorch_grad_cam_maps(
     """Maps of the classes of each image by a method of grad-cam, float32 (N, P, H, W) in [0, 1].
 
     Raises:
-        ValueError: grad-cam has no such method, or is not installed.
+        ValueError: grad-cam has no such method, none for such a layer, or is not installed.
     """
     methods = _library()
     if name not in methods:
@@ -48,7 +49,14 @@ def pytorch_grad_cam_maps(
         method = methods[name](probed, [probed.probe], reshape_transform=target.reshape)
         for n, indices in enumerate(classes):
             for j, index in enumerate(indices):
-                heatmap = method(images[n : n + 1], [ClassifierOutputTarget(index)])[0]
+                try:
+                    heatmap = method(images[n : n + 1], [ClassifierOutputTarget(index)])[0]
+                except (
+                    IndexError,
+                    TypeError,
+                    ValueError,
+                ) as error:  # of methods that know feature maps alone
+                    raise UserError(f"{name}: grad-cam cannot make it of this layer: {error}") from error
                 maps[n, j] = torch.as_tensor(heatmap)
     return maps
 

@@ -22,6 +22,7 @@ from pipeline.report.results import Results
 from pipeline.report.summary import (
     corrected_masks,
     count_of,
+    lost_labels_note,
     scored_images,
     scored_split,
     supervision_note,
@@ -64,6 +65,7 @@ def render_page(
     )
     environment.filters |= {"score": three, "two": two, "uri": data_uri, "svg": inline_svg}
     template = files("pipeline.report").joinpath("page.html").read_text(encoding="utf-8")
+    masks = default_masks(results.methods, results.supervision)
     split, palette = scored_split(results), voc_palette()[: len(manifest.classes) + 1]
     return environment.from_string(template).render(
         results=results,
@@ -71,7 +73,8 @@ def render_page(
         manifest=manifest,
         lead=default_supervision(results.supervision),
         method=default_method(results.methods, results.supervision),
-        masks=default_masks(results.methods, results.supervision),
+        masks=masks,
+        lost=lost_labels_note(results, masks, manifest),
         ratio=weak_to_full(results),
         split=split,
         notes={s: supervision_note(results, s) for s in results.supervision},

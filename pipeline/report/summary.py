@@ -1,7 +1,9 @@
 """The run in numbers: the content of `reports/summary.json`, and the table at the end of a run."""
 
+from collections import Counter
 from typing import Any
 
+from pipeline.data.manifest import Manifest
 from pipeline.params import FULL, default_masks, default_method, default_supervision
 from pipeline.report.results import Metrics, MiouByImage, Results
 
@@ -48,6 +50,25 @@ def supervision_note(results: Results, supervision: str) -> str:
 def count_of(count: int, thing: str) -> str:
     """`1 image`, `2 images`."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def lost_labels_note(results: Results, masks: str, manifest: Manifest) -> str:
+    """How many image-level labels have no pixel in these masks, and the class that loses the largest share.
+
+    Empty where every label has a pixel.
+    """
+    lost: dict[str, int] = results.pseudo_masks[masks].get("lost_labels", {})
+    if not lost:
+        return ""
+    labelled = Counter(manifest.classes[label] for s in manifest.split("train") for label in s.labels)
+    worst = max(lost, key=lambda name: lost[name] / max(1, labelled[name]))
+    count = sum(lost.values())
+    have = "has" if count == 1 else "have"
+    return (
+        f"{count_of(count, 'image-level label')} of {labelled.total()} {have} no pixel in the {masks} masks: "
+        "their model does not see these objects. "
+        f"Worst class: {worst}, {lost[worst]} of {count_of(labelled[worst], 'image')}."
+    )
 
 
 def scored_images(scores: MiouByImage, split: str) -> str:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline import paths
 from pipeline.base.files import write_npz
-from pipeline.data.images import IGNORE, mask_png
+from pipeline.data.images import IGNORE, Mask, mask_png
 from pipeline.data.manifest import Sample
 from pipeline.data.mask_store import MaskWriter, has_mask, load_mask, mask_png_of
-from pipeline.evaluation.confusion import mean_iou
+from pipeline.evaluation.confusion import image_iou
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence, mask_confidence
 from pipeline.masks.pseudo_masks import PseudoMask, make_pseudo_mask
@@ -44,11 +45,23 @@ class MaskRow(NamedTuple):
 
 
 class MadeMask(NamedTuple):
-    """A mask as it is published, its row and its counts; no counts without ground truth."""
+    """A mask as it is published, its row, the labels that no pixel of it has, and its counts.
+
+    There are no counts without ground truth. A corrected mask loses nothing: a person made it.
+    """
 
     png: bytes
     row: MaskRow
+    lost: Sequence[int] = ()
     counts: MaskCounts | None = None
+
+
+class MadeBlock(NamedTuple):
+    """What is known of the masks of a finished block."""
+
+    counts: MaskCounts
+    rows: list[MaskRow]  # one a sample
+    lost: NDArray[np.bool_]  # (samples, C): labels that no pixel of the mask has
 
 
 @dataclass(frozen=True)
@@ -68,13 +81,14 @@ class MaskMaker:
         heatmaps = upsample(self.heat.read(sample), (image.shape[0], image.shape[1]))
         made = make_pseudo_mask(image, heatmaps, classes, job.heat.threshold, job.params, job.heat.normalise)
         row = MaskRow(0, self.confidence(sample, made), float((made.mask == IGNORE).mean()))
+        lost = lost_labels(made.mask, sample.labels)
         if not sample.score or not len(made.ids):
-            return MadeMask(mask_png(made.mask), row)
+            return MadeMask(mask_png(made.mask), row, lost)
         ground_truth = load_mask(paths.GROUND_TRUTH, sample)
         labels, threshold = len(job.manifest.classes) + 1, job.heat.threshold
         counts = count_image(ground_truth, heatmaps, classes, threshold, made, labels)
-        before, after = mean_iou(counts.seed), mean_iou(counts.refined)
-        return MadeMask(mask_png(made.mask), row._replace(miou_before=before, miou_after=after), counts)
+        before, after = image_iou(counts.seed), image_iou(counts.refined)
+        return MadeMask(mask_png(made.mask), row._replace(miou_before=before, miou_after=after), lost, counts)
 
     def confidence(self, sample: Sample, made: PseudoMask) -> float:
         """The confidence of a mask by `job.judge`: in self-training other heatmaps than it was made of."""
@@ -85,18 +99,28 @@ class MaskMaker:
         return heat_confidence(made.mask, stored, classes, judge.threshold, judge.normalise)
 
 
+def lost_labels(mask: Mask, labels: Sequence[int]) -> list[int]:
+    """The labels, indices from 0, that no pixel of a mask uint8 (H, W) has."""
+    pixels = np.bincount(mask.ravel(), minlength=IGNORE + 1)
+    return [label for label in labels if not pixels[label + 1]]
+
+
 def make_block(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> None:
     """Write the masks of a block, then the sum of its counts, and its rows."""
     maker = MaskMaker(job, HeatmapStore(job.heat.folder), HeatmapStore(job.judge.folder))
-    counts, rows, pngs = no_counts(len(job.manifest.classes) + 1), [], {}
-    for sample in block.samples:
+    classes = len(job.manifest.classes)
+    counts, rows, pngs = no_counts(classes + 1), [], {}
+    lost = np.zeros((len(block.samples), classes), bool)
+    for i, sample in enumerate(block.samples):
         made = maker.make(sample)
         pngs[sample.name] = made.png
         rows.append(made.row)
+        lost[i, list(made.lost)] = True
         if made.counts:
             counts += made.counts
     writer.write(block.number, pngs)
-    write_npz(mask_block_file(job, block), {**vars(counts), "rows": np.array(rows, np.float64)})
+    arrays = {"rows": np.array(rows, np.float64), "lost": lost}
+    write_npz(mask_block_file(job, block), {**vars(counts), **arrays})
 
 
 def is_made(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> bool:
@@ -104,12 +128,12 @@ def is_made(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> bool:
     return mask_block_file(job, block).exists() and writer.has(block.number, [s.name for s in block.samples])
 
 
-def read_block(job: PseudoMaskJob, block: MaskBlock) -> tuple[MaskCounts, list[MaskRow]]:
-    """The counts and the rows of a finished block."""
+def read_block(job: PseudoMaskJob, block: MaskBlock) -> MadeBlock:
+    """What `make_block` has written of a finished block."""
     with np.load(mask_block_file(job, block), allow_pickle=False) as arrays:
         read = dict(arrays)
-    rows = [MaskRow(*row) for row in read.pop("rows").tolist()]
-    return MaskCounts(**read), rows
+    rows, lost = [MaskRow(*row) for row in read.pop("rows").tolist()], read.pop("lost")
+    return MadeBlock(MaskCounts(**read), rows, lost)
 
 
 def mask_block_file(job: PseudoMaskJob, block: MaskBlock) -> Path:

@@ -10,6 +10,7 @@ from torchvision import models
 
 from pipeline.__main__ import main
 from pipeline.classifier.network import make_classifier, save_classifier
+from pipeline.commands.explain_images import choose_labels
 from pipeline.data.images import read_image
 from pipeline.params import load_params
 from tests.image_folder import write_image_file
@@ -119,6 +120,102 @@ def test_a_gpu_gives_the_same_heatmaps(monkeypatch: pytest.MonkeyPatch) -> None:
             heatmaps[device] = {name: arrays[name] for name in methods.split(",")}
     for name, heat in heatmaps["cpu"].items():
         np.testing.assert_allclose(heatmaps["cuda"][name], heat, atol=0.02, err_msg=name)
+
+
+ONE_SIZE = {
+    "swin": "timm:swin_tiny_patch4_window7_224",
+    "vit": "timm:vit_tiny_patch16_224",
+    "vit of torchvision": "torchvision:vit_b_16",
+    "long side of its own": "timm:swinv2_cr_tiny_ns_224",
+}
+
+
+@pytest.mark.parametrize("model", ONE_SIZE.values(), ids=ONE_SIZE)
+def test_networks_of_one_size_get_images_of_that_size(model: str) -> None:
+    options = ["--model", model, "--weights", "none", "--classes", "top1", "--npz", "--methods", "gradcam"]
+    assert main(["explain", "a.png", *options, "--out", "out"]) == 0
+    with np.load("out/a/heatmaps.npz", allow_pickle=False) as arrays:
+        assert arrays["gradcam"].shape == (1, 224, 224)
+    assert read_image(Path("out/a/grid.png")).shape[1] > 80
+
+
+RESNET = ["--model", "torchvision:resnet18", "--weights", "none"]
+RESNET_LAYERS = "one of conv1, bn1, relu, maxpool, layer1, layer2, layer3, layer4, avgpool, fc"
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        ([*RESNET, "--layer", "layer4.1.relu"], ["called more than once", RESNET_LAYERS]),
+        ([*RESNET, "--layer", "fc"], ["got shape (1, 1000)", RESNET_LAYERS]),
+        (
+            [*RESNET, "--long-side", "32"],
+            ["its last feature map is 1 x 1", "--long-side makes images larger"],
+        ),
+        ([*RESNET, "--long-side", "32", "--layer", "layer4"], ["its last feature map is 1 x 1"]),
+        (
+            ["--model", "timm:mixer_s32_224", "--weights", "none"],
+            ["no feature map", "one of stem, blocks, norm"],
+        ),
+        (
+            ["--model", "timm:vit_tiny_patch16_224", "--weights", "none", "--layer", "head"],
+            ["one of patch_embed"],
+        ),
+        (
+            ["--model", "timm:vit_tiny_patch16_224", "--weights", "none", "--methods", "ablationcam"],
+            ["ablationcam: grad-cam cannot make it of this layer"],
+        ),
+        ([*RESNET, "--layer", "layer4.1.relu"], ["called more than once"]),
+    ],
+)
+def test_what_cannot_be_explained_is_a_sentence(
+    options: list[str], messages: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "a.png", *options, "--out", "out"]) == 2
+    error = capsys.readouterr().err
+    for message in messages:
+        assert message in error
+    assert "reshape" not in error
+
+
+@pytest.mark.parametrize(
+    ("classes", "files"),
+    [
+        ("134", {"crane_134"}),
+        ("134,517", {"crane_134", "crane_517"}),
+        ("639", {"maillot_639"}),
+        ("tabby,281,0", {"tabby", "tench"}),  # 281: tabby
+    ],
+)
+def test_classes_of_one_name_are_asked_for_by_index(classes: str, files: set[str]) -> None:
+    options = [*RESNET, "--long-side", "64", "--methods", "gradcam", "--classes", classes]
+    assert main(["explain", "a.png", *options, "--out", "out"]) == 0
+    names = {file.name for file in Path("out/a").iterdir()}
+    assert names == {f"gradcam-{file}.png" for file in files} | {"grid.png"}
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ("crane", "'crane' names several classes, 134 and 517: ask for one as 134"),
+        ("tabby,maillot", "'maillot' names several classes, 638 and 639"),
+        ("1000", "expected an index in 0..999, got 1000"),
+        ("-1", "the model has no class '-1'"),
+    ],
+)
+def test_names_of_several_classes_are_refused(
+    classes: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*RESNET, "--long-side", "64", f"--classes={classes}"]
+    assert main(["explain", "a.png", *options, "--out", "out"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_number_that_is_a_name_stays_a_name() -> None:
+    probabilities = torch.zeros(3)
+    assert choose_labels("2", ("2", "1", "0"), probabilities) == [0]
+    assert choose_labels("0,1", ("2", "1", "0"), probabilities) == [2, 1]
+    assert choose_labels("2,a", ("a", "b", "c"), probabilities) == [2, 0]
 
 
 @pytest.mark.parametrize(

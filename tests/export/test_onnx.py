@@ -11,6 +11,7 @@ import pytest
 import segmentation_models_pytorch as smp
 import torch
 
+from pipeline.errors import UserError
 from pipeline.export import onnx as writer
 from pipeline.export.onnx import PaddedNet, export_onnx
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
@@ -84,3 +85,38 @@ def test_without_the_packages_the_remedy_is_named(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(writer, "PACKAGES", ("onnx", "no_such_package"))
     with pytest.raises(ValueError, match=r"needs no_such_package: pip install '\.\[onnx\]'"):
         export_onnx(SegmentationNet(torch.nn.Conv2d(3, 3, 1), CONFIG), tmp_path / "model.onnx")
+
+
+def test_an_architecture_that_runs_at_one_size_only_is_named(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UserError, match=r"PSPNet cannot be written for images of any size\. .*No file"):
+        export_onnx(make_net("PSPNet"), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+    assert "onnxruntime" not in capfd.readouterr().err
+
+
+class InvalidGraph(Exception):  # as onnxruntime's: no RuntimeError
+    """Stands for one of the many exceptions of onnxruntime."""
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidGraph("bad node"), RuntimeError("bad node"), ValueError("bad node")]
+)
+@pytest.mark.parametrize("step", ["start", "run"])
+def test_exceptions_of_onnxruntime_are_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, step: str
+) -> None:
+    class Session:
+        def __init__(self, *_: object, **__: object) -> None:
+            if step == "start":
+                raise error
+
+        def run(self, *_: object) -> None:
+            raise error
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    net = SegmentationNet(torch.nn.Conv2d(3, 3, 1), CONFIG).eval()
+    with pytest.raises(UserError, match=r"Conv2d cannot be written .*onnxruntime: bad node"):
+        export_onnx(net, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())

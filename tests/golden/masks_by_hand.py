@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.golden.nets_by_hand import Array, Ids, resize
-from tests.golden.project import CORRECTED, SAMPLES, GoldenSample, draw
+from tests.golden.project import CLASSES, CORRECTED, SAMPLES, GoldenSample, draw
 
 IGNORE = 255
 LABELS = 4  # the background counted
@@ -74,6 +74,7 @@ def metrics(
     labelled = [label for label in range(1, LABELS) if mask[:, label].sum()]
     return {
         "corrected": 1,
+        "lost_labels": lost_labels(expected_masks),
         "quality": {
             "confidence": np.mean([one.confidence for one in expected_masks.values()]),
             "ignored": np.mean([(one.mask == IGNORE).mean() for one in expected_masks.values()]),
@@ -91,6 +92,17 @@ def metrics(
             "coverage": mask[:, :LABELS].sum() / mask.sum(),
         },
     }
+
+
+def lost_labels(expected_masks: Mapping[str, ExpectedMasks]) -> dict[str, int]:
+    """By class: the images whose label has no pixel in the mask."""
+    lost = [
+        CLASSES[label]
+        for sample in UNCORRECTED
+        for label in sample.labels
+        if not (expected_masks[sample.name].mask == label + 1).any()
+    ]
+    return {name: lost.count(name) for name in CLASSES if name in lost}
 
 
 def total(expected_masks: Mapping[str, ExpectedMasks], kind: str) -> Any:

@@ -114,5 +114,5 @@ def test_logits_of_other_images_are_refused() -> None:
             return super().forward(images)[:1]
 
     net = FirstOnly().eval()
-    with pytest.raises(ValueError, match=r"expected logits \(2, C\) from the model, got \(1, 5\)"):
+    with pytest.raises(ValueError, match=r"expected logits \(N, C\), got \(1, 5\) for 2 image"):
         class_maps(net, torch.rand(2, 3, 16, 18), [(0,), (1,)], METHODS, net.target)

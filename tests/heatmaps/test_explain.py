@@ -175,15 +175,13 @@ def test_swin_needs_nothing_or_a_permutation() -> None:
         net, images, [(2,)], method="gradcam", layer="norm", reshape=lambda x: x.permute(0, 3, 1, 2)
     )
     assert torch.allclose(maps[0], named[0], atol=1e-5)
-    with pytest.raises(ValueError, match=r"transformer.*encoder"):
-        explain(models.VisionTransformer(32, 8, 1, 2, 24, 48), torch.rand(1, 3, 32, 32), [(0,)])
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"classes": [(0,)]}, "one list of classes per image"),
-        ({"classes": [(0,), (7,)]}, r"class indices in -1\.\.6"),
+        ({"classes": [(0,), (7,)]}, r"class indices in 0\.\.6, the classes of the logits, got 7"),
         ({"method": "camm"}, "expected a method of cam, gradcam"),
         ({"layer": "layer5"}, "expected one of conv1, .*layer4"),
         ({"layer": "layer4.2"}, "expected one of 0, 1, got '2'"),
@@ -214,5 +212,5 @@ def test_layers_without_a_feature_map_are_errors(
 
 
 def test_networks_that_are_no_classifiers_are_errors(images: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"logits \(2, C\).*\(2, 24, 64, 96\)"):
+    with pytest.raises(ValueError, match=r"logits \(N, C\), got \(2, 24, 64, 96\)"):
         explain(GapNet().features, images, [(0,), (1,)], layer="0")

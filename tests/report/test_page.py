@@ -332,3 +332,25 @@ def test_images_are_shared_out(count: int, train: int, val: int, expected: tuple
     samples = [sample(str(i)) for i in range(9)]
     chosen = split_between(count, samples[:train], samples[:val])
     assert (len(chosen[0]), len(chosen[1])) == expected
+
+
+@pytest.mark.parametrize(
+    ("lost", "text"),
+    [
+        ({}, None),
+        ({"cat": 1}, "1 image-level label of 5 has no pixel in the gradcampp masks"),
+        ({"cat": 1, "dog": 3}, "4 image-level labels of 5 have no pixel in the gradcampp masks"),
+        ({"cat": 2, "dog": 2}, "Worst class: cat, 2 of 2 images."),
+    ],
+)
+def test_labels_without_a_pixel_are_a_warning_on_top(
+    project: Project, lost: dict[str, int], text: str | None
+) -> None:
+    project()
+    file = Path("reports/pseudo_masks/gradcampp/metrics.json")
+    write_json(file, read_json(file) | {"lost_labels": lost})
+    page = Page(render()).text
+    assert ("Warning:" in page) == (text is not None)
+    if text:
+        assert text in page
+        assert page.index(text) < page.index("Heatmaps and pseudo-masks")

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import paths
 from pipeline.base import parallel
-from pipeline.base.files import read_json, remove_path
+from pipeline.base.files import read_csv, read_json, remove_path
 from pipeline.data import mask_store
 from pipeline.data.images import mask_png, write_image
 from pipeline.data.manifest import Manifest, Sample
@@ -166,3 +166,40 @@ def test_a_killed_run_goes_on_block_by_block(
     assert made() == whole
     assert done == ([0, 1, 2] if lost == "all masks" else [1])
     assert not WORK.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("cold", "classes"),
+    [
+        ({}, {}),
+        ({"s0": [0]}, {"cat": 1}),
+        ({"s7": [0]}, {"cat": 1}),  # of two labels the first
+        ({"s7": [0, 1], "s1": [0], "s5": [0]}, {"cat": 1, "dog": 3}),  # s5 has no ground truth
+        ({CORRECTED: [0, 1]}, {}),  # a person made its mask
+    ],
+)
+@pytest.mark.parametrize("length", [2, 9])
+def test_labels_that_no_pixel_has_are_counted_and_named(
+    cold: dict[str, list[int]], classes: dict[str, int], length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heat = {s.name: np.zeros((len(s.labels), 5, 7), np.uint8) for s in SAMPLES if s.labels}
+    for s in SAMPLES:
+        for j in range(len(s.labels)):
+            if j not in cold.get(s.name, []):
+                heat[s.name][j, :, 3 * j : 3 * j + 3] = 255
+    write_shard(Path("heat"), 0, heat)
+    blocks = [SAMPLES[i : i + length] for i in range(0, len(SAMPLES), length)]
+    monkeypatch.setattr(pseudo_masks, "in_blocks", lambda _: blocks)
+    made()
+    folder = paths.REPORTS / "pseudo_masks/cam"
+    assert read_json(folder / "metrics.json")["lost_labels"] == classes
+    named = {row["name"]: row["lost_labels"] for row in read_csv(folder / "images.csv") if row["lost_labels"]}
+    names = {s.name: [("cat", "dog")[s.labels[j]] for j in cold.get(s.name, [])] for s in SAMPLES}
+    assert named == {name: ";".join(lost) for name, lost in names.items() if lost and name != CORRECTED}
+
+
+def test_a_label_that_only_the_band_has_is_lost() -> None:
+    mask = np.array([[0, 255, 255], [0, 2, 0]], np.uint8)
+    assert pseudo_mask_blocks.lost_labels(mask, [0, 1, 2]) == [0, 2]
+    assert pseudo_mask_blocks.lost_labels(mask, []) == []
+    assert pseudo_mask_blocks.lost_labels(np.full((2, 3), 255, np.uint8), [253]) == [253]
