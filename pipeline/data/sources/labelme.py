@@ -63,7 +63,7 @@ def _json_below(folder: Path) -> list[str]:
 
 def _named_image(folder: Path, value: Mapping[str, Any], files: FileFinder, location: Location) -> str:
     name = value.get("imagePath")
-    if not isinstance(name, str) or not files.find(name):
+    if not isinstance(name, str):
         got, advice = repr(name)[:200], "Put the image beside its JSON file."
         raise BadEntry(problem_at(location, "the image of the JSON file", got, advice))
     return find_image(folder, name, files, location)
