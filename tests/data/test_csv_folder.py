@@ -327,14 +327,11 @@ def test_a_name_in_another_case_is_found_and_said(image_folder: ImageFolder, wri
     assert any(said in line for line in inspection.warnings)
 
 
-@pytest.mark.parametrize("written", ["photo-00.webp", "x\\Photo-00.tif"])
-def test_a_file_that_may_be_meant_is_named(image_folder: ImageFolder, written: str) -> None:
+def test_a_missing_image_is_named(image_folder: ImageFolder) -> None:
     folder = image_folder()
-    edit(folder, ("photo-00.jpg", written), ("photo-01.jpg", "gone.jpg"))
-    one, two = inspect(folder).errors
-    assert f"images/{written} (labels.csv, line 2): " in one
-    assert one.endswith("got no such file. There is images/photo-00.jpg: write it like this.")
-    assert two.endswith("got no such file. Put it there, or delete its line in labels.csv.")
+    edit(folder, ("photo-01.jpg", "gone.jpg"))
+    (error,) = inspect(folder).errors
+    assert error.endswith("got no such file. Put it there, or delete its line in labels.csv.")
 
 
 def test_files_that_a_mac_leaves_are_not_worth_a_word(image_folder: ImageFolder) -> None:

@@ -40,13 +40,9 @@ def with_likely_names(folder: Path, problems: Sequence[Problem]) -> list[Problem
     for name in images_below(folder, []):
         for key in (_key(name), _key(PurePosixPath(name).stem)):
             files.setdefault(key, name)
-
-    def likely(name: str) -> str | None:
-        return files.get(_key(name)) or files.get(_key(PurePosixPath(name).stem))
-
     return [
-        replace(problem, advice=f"There is {file}: write it like this.")
-        if problem.got == MISSING and (file := likely(problem.file.name))
+        replace(problem, advice=f"There is {files[key]}: write it like this.")
+        if problem.got == MISSING and (key := _key(problem.file.name)) in files
         else problem
         for problem in problems
     ]
