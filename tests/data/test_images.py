@@ -83,8 +83,10 @@ def test_transparent_parts_are_white(tmp_path: Path) -> None:
     palette.putpalette([10, 20, 30, 40, 50, 60])
     palette.save(tmp_path / "p.png", transparency=0)
     assert images.read_image(tmp_path / "p.png").tolist() == [[[255, 255, 255], [40, 50, 60]]]
-    grey = np.dstack([RGB[..., 0], np.full((2, 4), 0, np.uint8)])
-    assert (images.read_image(save(tmp_path / "la.png", grey)) == 255).all()
+    grey = np.dstack([RGB[..., 0], np.array([[0] * 4, [255] * 4], np.uint8)])
+    shown = images.read_image(save(tmp_path / "la.png", grey))
+    assert (shown[0] == 255).all()
+    np.testing.assert_array_equal(shown[1, :, 0], RGB[1, :, 0])
 
 
 def test_complex_numbers_are_refused(tmp_path: Path) -> None:

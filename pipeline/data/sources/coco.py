@@ -19,6 +19,7 @@ from pipeline.data.sources.coco_document import (
 )
 from pipeline.data.sources.identifiers import whole_number
 from pipeline.data.sources.listing import HIDDEN, ends, images_below, locate
+from pipeline.data.sources.objects import without_outline
 from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, check_image, parsed_source, stem
 from pipeline.data.sources.splits import split_of, split_of_path
 from pipeline.params import DataParams
@@ -69,7 +70,8 @@ def read_files(folder: Path, files: Sequence[Path], data: DataParams | None = No
         advice = "Put the instances JSON there, or in annotations/."
         problems.append(Problem(folder, "an instances JSON", "none", advice))
     names, needed = _names(documents, data)
-    if needed >= IGNORE and any(document.outlined for document in documents):
+    outlined = any(document.outlined for document in documents)
+    if needed >= IGNORE and outlined:
         expected = f"masks of up to {IGNORE - 1} categories"
         advice = "Masks are left out: 8 bits hold no more. Labels are read. Pick classes to have masks."
         problems.append(Problem(folder, expected, str(needed), advice, fatal=False))
@@ -78,6 +80,7 @@ def read_files(folder: Path, files: Sequence[Path], data: DataParams | None = No
     whole = _Folder(folder, frozenset(images), ends(images), ids, needed < IGNORE, only_crowds)
     records = [record for document in documents for record in _read_records(whole, document, problems)]
     file = files[0] if len(files) == 1 else folder
+    problems += without_outline(file, records) if whole.drawn and outlined else []
     return parsed_source(file, records, [*problems, *warnings], names)
 
 

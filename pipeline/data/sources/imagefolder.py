@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import warn_of
+from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.folder_names import is_kind_of_file
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_pairs import ARRAYS, is_with_masks, pair_masks
@@ -45,6 +46,9 @@ def read_folder(folder: Path) -> ParsedSource:
     loose = [name for name, place in places.items() if not place]
     expected = "images in the folders of their classes only"
     problems += warn_of(loose, "beside them", folder, expected, "They are left out.")
+    written = [file.relative_to(folder).as_posix() for file in json_files(folder)]
+    advice = "They are not read. If one holds the labels, name its format by --source."
+    problems += warn_of(written, "others", folder, "labels in the names of folders alone", advice)
     if not records:
         advice = "Make a folder for each class and put its images there."
         problems.append(Problem(folder, "images in folders named as their class", "none", advice))

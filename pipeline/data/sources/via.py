@@ -75,9 +75,11 @@ def _entries(folder: Path, problems: list[Problem]) -> Iterator[ViaEntry]:
 def _json_entries(folder: Path, file: Path, problems: list[Problem]) -> Iterator[ViaEntry]:
     value = read_json_file(folder, file)
     images = value.get("_via_img_metadata", value) if isinstance(value, dict) else None
-    if not isinstance(images, dict):
-        advice = "Export the annotations as JSON from VIA 2."
-        raise BadEntry(Problem(file, "an object of images", "something else", advice))
+    if not isinstance(images, dict) or not any(
+        "filename" in i for i in images.values() if isinstance(i, dict)
+    ):
+        advice = "It is left out."
+        raise BadEntry(Problem(file, "an object of images of VIA", "something else", advice, fatal=False))
     for key, image in images.items():
         location = Location(file, key[:60])
         name = image.get("filename") if isinstance(image, dict) else None
