@@ -9,7 +9,7 @@ from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.identifiers import whole_number
 from pipeline.data.sources.labelstudio import find_image
-from pipeline.data.sources.listing import HIDDEN, ends, images_below, locate
+from pipeline.data.sources.listing import HIDDEN, ends, images_below
 from pipeline.data.sources.objects import (
     AnnotatedObject,
     AnnotatedRecord,
@@ -64,7 +64,7 @@ def _named_image(
     folder: Path, value: Mapping[str, Any], by_end: dict[str, list[str]], location: Location
 ) -> str:
     name = value.get("imagePath")
-    if not isinstance(name, str) or not locate(name, by_end):
+    if not isinstance(name, str):
         got, advice = repr(name)[:200], "Put the image beside its JSON file."
         raise BadEntry(problem_at(location, "the image of the JSON file", got, advice))
     return find_image(folder, name, by_end, location)

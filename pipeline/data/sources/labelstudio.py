@@ -92,7 +92,8 @@ def find_image(folder: Path, reference: str, by_end: dict[str, list[str]], locat
         return names[0]
     got = f"{len(names)}: {listed(names)}" if names else "none"
     advice = "Keep one of them, or the folders of the export." if names else "Copy it there."
-    raise BadEntry(Problem(folder, f"one image for {reference[:200]!r}", got, advice, location))
+    expected = f"one image for {reference[:200]!r}"
+    raise BadEntry(Problem(folder, expected, got, advice, location, missing=not names))
 
 
 def task_labels(choices: Sequence[str]) -> tuple[str, ...]:
