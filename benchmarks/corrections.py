@@ -22,7 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import QUICK, ROOT, Outcome, assignment, call, markdown, prepare, run
+from benchmarks.projects import QUICK, ROOT, SCENES, call, prepare, with_absolute_paths
+from benchmarks.scores import run
+from benchmarks.tables import Outcome, markdown
+from benchmarks.variants import assignment
 from pipeline.base.files import write_json, write_text
 from pipeline.data.corrections.store import store_corrections
 from pipeline.data.manifest import Manifest, Sample, read_manifest
@@ -36,19 +39,20 @@ def main() -> None:
     """Run all numbers, print a table, write it as Markdown and JSON."""
     given = parse()
     shared, more = dict(map(assignment, given.set)), dict(map(assignment, given.extra))
-    data = given.data if given.data == "scenes" else str(Path(given.data).resolve())
+    data = given.data if given.data == SCENES else str(Path(given.data).resolve())
     root = WORK / Path(data).name
     outcomes = []
     for seed in range(given.seeds):
         values = {**QUICK, **shared, "seed": seed}
-        base = prepare(root / f"none-0-{seed}", root / "cache", data, given.weights, values)
+        options = with_absolute_paths(["--weights", given.weights])
+        base = prepare(root / f"none-0-{seed}", root / "cache", data, options, values)
         outcomes.append(score(base, "0", seed))
         manifest = read_manifest(base / "data/prepared")
         orders = {"random": at_random(base, manifest, seed), "doubt": by_doubt(base, manifest)}
         for count in given.counts:
             for pick, names in orders.items():
                 project = root / f"{pick}-{count}-{seed}"
-                prepare(project, root / "cache", data, given.weights, {**values, **more})
+                prepare(project, root / "cache", data, options, {**values, **more})
                 correct(project, base, manifest.classes, first(names, count))
                 outcomes.append(score(project, f"{count} {pick}", seed))
                 write(root, outcomes)
@@ -61,7 +65,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "benchmarks.corrections", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", default="scenes", metavar="PATH", help="scenes, or a folder (camseg check)")
+    parser.add_argument("--data", default=SCENES, metavar="PATH", help="scenes, or a folder (camseg check)")
     parser.add_argument("--weights", default="imagenet", metavar="W", help="of a folder, see camseg use")
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 30, 100], metavar="N")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")

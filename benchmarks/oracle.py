@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy import call
+from benchmarks.projects import call
 from pipeline import paths
 from pipeline.base.files import read_json, write_text
 from pipeline.base.parallel import in_blocks, parallel_map

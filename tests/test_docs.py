@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.accuracy import assignment, named
+from benchmarks.variants import assignment, named
 from pipeline.__main__ import parse_arguments
 from pipeline.commands.params_file import with_values
 from pipeline.params import load_params
@@ -25,7 +25,7 @@ LINES = [
 ]
 CAMSEG = re.compile(r"(?:\.venv/bin/)?camseg (?!export FORMAT)(.*)")
 BENCHMARK = re.compile(
-    r"(?:OMP_NUM_THREADS=1 )?(?:\.venv/bin/)?python -m benchmarks\.(accuracy|corrections) (.*)"
+    r"(?:OMP_NUM_THREADS=1 )?(?:\.venv/bin/)?python -m benchmarks\.(accuracy|corrections|league) (.*)"
 )
 
 

@@ -24,6 +24,7 @@ class PseudoMaskScores:
 
     miou: float  # over the labelled pixels; read it beside the coverage, leaving pixels open flatters it
     precision: float
+    recall: float
     coverage: float
 
 
@@ -95,13 +96,16 @@ def score_pseudo_masks(counts: Counts) -> PseudoMaskScores:
       mean over the foreground classes of the ground truth that are labelled anywhere. The background is
       left out since it is large and easy. Classes weigh the same, as in the mIoU, so that a large class
       hides no small one.
+    * recall: of the pixels that truly are of a foreground class, the share labelled with it; the mean over
+      the foreground classes of the ground truth. Open pixels are missed.
     * coverage: labelled pixels / scored pixels.
     """
-    labelled = counts[:, :-1]
-    precision = divide(np.diag(labelled), labelled.sum(axis=0))[1:][counts[1:].sum(axis=1) > 0]
+    labelled, true = counts[:, :-1], counts.sum(axis=1)
+    precision = divide(np.diag(labelled), labelled.sum(axis=0))[1:][true[1:] > 0]
+    recall = divide(np.diag(labelled), true)[1:]
     scored = counts.sum()
     coverage = float(labelled.sum() / scored) if scored else float("nan")
-    return PseudoMaskScores(mean_iou(labelled), mean_present(precision), coverage)
+    return PseudoMaskScores(mean_iou(labelled), mean_present(precision), mean_present(recall), coverage)
 
 
 def _ious(confusion: Counts) -> ClassScores:

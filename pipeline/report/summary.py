@@ -8,7 +8,7 @@ from pipeline.params import FULL, default_masks, default_method, default_supervi
 from pipeline.report.results import Metrics, MiouByImage, Results
 
 HEATMAP_SCORES = ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
-PSEUDO_MASK_SCORES = ("miou", "precision", "coverage")
+PSEUDO_MASK_SCORES = ("miou", "precision", "recall", "coverage")
 SEGMENTATION_SCORES = ("miou", "iou_per_class", "boundary_iou")
 
 

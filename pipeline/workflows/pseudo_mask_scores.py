@@ -105,6 +105,7 @@ def mask_metrics(threshold: Threshold, curve: ClassScores, counts: MaskCounts) -
         "pseudo_masks": {
             "miou": score_or_none(mean_iou(counts.refined)) if shown else None,
             "precision": score_or_none(published.precision),
+            "recall": score_or_none(published.recall),
             "coverage": score_or_none(published.coverage),
         },
     }

@@ -62,7 +62,7 @@ def require_summary(summary: Any, classes: set[str]) -> None:
     for scores in summary["heatmaps"].values():
         assert set(scores) == {"miou_best", "threshold_best", "miou_chosen", "threshold_chosen"}
     for scores in summary["pseudo_masks"].values():
-        assert set(scores) == {"miou", "precision", "coverage"}
+        assert set(scores) == {"miou", "precision", "recall", "coverage"}
     for scores in summary["segmentation"].values():
         assert set(scores) == {"miou", "iou_per_class", "boundary_iou"}
         assert set(scores["iou_per_class"]) == {"background", *classes}

@@ -135,10 +135,12 @@ def test_pseudo_mask_scores_by_hand() -> None:
     mask = np.array([[0, 255, 1, 2, 1], [2, 255, 1, 1, 255]], np.uint8)
     # Scored 9 pixels, labelled 6 (open: (0,1), (1,1), (1,4)): coverage 6/9.
     # Labelled as 1: (0,2) and (0,4) right, (1,3) wrong: 2/3. As 2: (1,0) right, (0,3) wrong: 1/2.
+    # Truly 1: (0,2) and (0,4) found, (0,3) and (1,4) not: 2/4. Truly 2: (1,0) found, (1,1) open: 1/2.
     # IoU on the labelled: 0: 1 / (2 + 1 - 1) = 1/2; 1: 2 / (3 + 3 - 2) = 1/2; 2: 1 / (1 + 2 - 1) = 1/2.
     scores = score_pseudo_masks(pseudo_mask_counts(ground_truth, mask, 4))
     assert scores.coverage == pytest.approx(6 / 9)
     assert scores.precision == pytest.approx((2 / 3 + 1 / 2) / 2)
+    assert scores.recall == pytest.approx((2 / 4 + 1 / 2) / 2)
     assert scores.miou == pytest.approx(1 / 2)
 
 
@@ -153,7 +155,7 @@ def test_full_coverage_gives_the_plain_miou(ground_truth: np.ndarray, prediction
 
 def test_scores_of_nothing_are_nan() -> None:
     scores = score_pseudo_masks(np.zeros((3, 4), np.int64))
-    assert np.isnan([scores.miou, scores.precision, scores.coverage]).all()
+    assert np.isnan([scores.miou, scores.precision, scores.recall, scores.coverage]).all()
 
 
 def test_ignore_in_a_prediction_is_refused_even_where_ground_truth_is_open() -> None:

@@ -89,6 +89,7 @@ def metrics(
         "pseudo_masks": {
             "miou": mean_iou(refined),
             "precision": np.mean([mask[i, i] / mask[:, i].sum() for i in labelled]),
+            "recall": np.mean([mask[i, i] / mask[i].sum() for i in range(1, LABELS) if mask[i].any()]),
             "coverage": mask[:, :LABELS].sum() / mask.sum(),
         },
     }

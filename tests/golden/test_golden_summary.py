@@ -56,13 +56,19 @@ def score_predictions(supervision: str) -> dict[str, Any]:
 
 
 def mask_scores(name: str) -> dict[str, float]:
-    """Precision and coverage from the masks, mIoU from the table, which is of masks without open pixels."""
+    """From the masks; mIoU from the table, which is of masks without open pixels."""
     samples = [p for p in SAMPLES if p.split == "train" and p.score and p.name != CORRECTED]
     true = np.concatenate([ground_truth(sample.name).ravel() for sample in samples])
     mask = np.concatenate([read_ids(Path(f"data/masks/{name}/{p.name}.png")).ravel() for p in samples])
     true, mask = true[true != 255], mask[true != 255]
     shares = [(true[mask == i] == i).mean() for i in range(1, len(CLASSES) + 1) if (mask == i).any()]
-    return {"miou": table_miou(name), "precision": np.mean(shares), "coverage": (mask != 255).mean()}
+    found = [(mask[true == i] == i).mean() for i in range(1, len(CLASSES) + 1) if (true == i).any()]
+    return {
+        "miou": table_miou(name),
+        "precision": np.mean(shares),
+        "recall": np.mean(found),
+        "coverage": (mask != 255).mean(),
+    }
 
 
 def heatmap_scores(method: str) -> dict[str, Any]:

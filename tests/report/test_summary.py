@@ -17,7 +17,7 @@ def make_results(
 ) -> Results:
     """By hand; `extra` stands for keys that a later version may write."""
     heat = {"miou_best": 0.5, "threshold_best": 0.4, "miou_chosen": 0.45, "threshold_chosen": 0.3, "extra": 1}
-    masks = {"miou": 0.6, "precision": 0.8, "coverage": 0.9}
+    masks = {"miou": 0.6, "precision": 0.8, "recall": 0.7, "coverage": 0.9}
     scores = {"cam": weak, "gradcampp": 0.1, "full": full}
     return Results(
         methods=("cam",),
@@ -49,7 +49,7 @@ def test_summary_by_hand() -> None:
         "heatmaps": {
             "cam": {"miou_best": 0.5, "threshold_best": 0.4, "miou_chosen": 0.45, "threshold_chosen": 0.3}
         },
-        "pseudo_masks": {"cam": {"miou": 0.6, "precision": 0.8, "coverage": 0.9}},
+        "pseudo_masks": {"cam": {"miou": 0.6, "precision": 0.8, "recall": 0.7, "coverage": 0.9}},
         "segmentation": {
             "cam": {"miou": 0.6, "iou_per_class": {"a": 0.6}, "boundary_iou": 0.2},
             "full": {"miou": 0.8, "iou_per_class": {"a": 0.8}, "boundary_iou": 0.2},
@@ -73,7 +73,7 @@ def test_missing_scores_are_null() -> None:
     assert summary["heatmaps"]["cam"] == dict.fromkeys(
         ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
     )
-    assert summary["pseudo_masks"]["cam"] == {"miou": None, "precision": None, "coverage": None}
+    assert summary["pseudo_masks"]["cam"] == dict.fromkeys(("miou", "precision", "recall", "coverage"))
     assert summary["segmentation"] == {"cam": {"miou": None, "iou_per_class": None, "boundary_iou": None}}
     assert summary["split"] == "val"
 
