@@ -31,7 +31,7 @@ from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.data.images import IGNORE, Mask, mask_png
 from pipeline.data.manifest import Manifest, Sample, read_manifest
 from pipeline.data.mask_store import MaskWriter, has_mask, load_mask, mask_writer
-from pipeline.evaluation.confusion import confusion_matrix, mean_iou, pseudo_mask_counts, score_pseudo_masks
+from pipeline.evaluation.confusion import confusion_matrix, image_iou, pseudo_mask_counts, score_pseudo_masks
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.pseudo_masks import make_pseudo_mask
 from pipeline.masks.threshold import mask_at_threshold, upsample
@@ -111,7 +111,7 @@ def best_threshold(manifest: Manifest, method: str, params: PseudoMaskParams, sa
     stored, labels = HeatmapStore(paths.HEATMAPS / method).read(sample), len(manifest.classes) + 1
     heat = upsample(stored, (ground_truth.shape[0], ground_truth.shape[1]))
     scores = [
-        mean_iou(confusion_matrix(ground_truth, mask_at_threshold(heat, classes, t), labels))
+        image_iou(confusion_matrix(ground_truth, mask_at_threshold(heat, classes, t), labels))
         for t in THRESHOLDS
     ]
     best = float(THRESHOLDS[int(np.nanargmax(scores))])

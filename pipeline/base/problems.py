@@ -23,6 +23,7 @@ class Problem:
     advice: str
     location: Location | None = None  # in `file`, or in the file that names it
     fatal: bool = True
+    missing: bool = False  # an image that is not there: it may be left out instead
 
     def __str__(self) -> str:
         where = f"{self.file}"

@@ -30,7 +30,7 @@ from pipeline.commands.use import QUALITY, quality_values, values_for_data
 from pipeline.data.inspection import Inspection
 from pipeline.data.manifest import Manifest, Split
 from pipeline.data.sources.csv_records import OWN_TABLE
-from pipeline.data.sources.mask_colours import COLOURS, UNNAMED
+from pipeline.data.sources.mask_colours import COLOURS, UNNAMED, other_table
 from pipeline.errors import UserError
 from pipeline.formats.palette import Colour
 from pipeline.params import Params, load_params
@@ -127,10 +127,13 @@ def write_colours(folder: Path, unnamed: Sequence[tuple[Colour, float]]) -> str:
         raise UserError(f"{file}: there is one already. Correct it, or move it away")
     if not unnamed:
         return f"{file}: not written, since the masks need no names"
-    lines = [COLOUR_HELP]
+    lines, names = [COLOUR_HELP], {colour: name for name, colour in other_table(folder).items()}
     for number, (colour, share) in enumerate(unnamed, 1):
-        lines += [f"# {share:.2%} of the pixels", f"{UNNAMED}{number}:{','.join(map(str, colour))}"]
+        name = names.get(colour, f"{UNNAMED}{number}")
+        lines += [f"# {share:.2%} of the pixels", f"{name}:{','.join(map(str, colour))}"]
     write_bytes(file, ("\n".join(lines) + "\n").encode())
+    if all(colour in names for colour, _ in unnamed):
+        return f"{file}: written. Are its names the classes? Correct them, and check again"
     return f"{file}: written. Replace {UNNAMED}1, {UNNAMED}2, ... by names, and check again"
 
 

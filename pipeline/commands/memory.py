@@ -3,11 +3,12 @@
 import os
 from pathlib import Path
 
-from pipeline.data.images import ImageError, image_size
+from pipeline.data.images import ImageError, image_size, pixel_bytes
 from pipeline.data.sources.listing import images_below
 
 LARGEST = 32  # files whose size in pixels is read
-DECODED_BYTES = 10  # per pixel, while an image is decoded and turned and its mask is read
+DECODED_BYTES = 10  # per pixel of 8-bit colours, while an image is decoded and turned and its mask is read
+MAPPED_BYTES, COPIES = 8, 2  # of other values: the image and its mask, and the values as stored and as sorted
 MEMINFO, LIMIT = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")  # Linux; a container's limit
 
 
@@ -15,8 +16,9 @@ def memory_warning(folder: Path, workers: int, max_megapixels: float) -> str | N
     """The warning and its remedy; None if `workers` processes can decode the largest images of `folder`."""
     files = [folder / name for name in images_below(folder, [])]
     largest = sorted(files, key=lambda file: file.stat().st_size if file.exists() else 0)[-LARGEST:]
-    megapixels = min(max_megapixels, max(map(_megapixels, largest), default=0))
-    need, free = megapixels * DECODED_BYTES * 1e6, free_memory()
+    costs = [(megapixels * decoded, megapixels) for megapixels, decoded in map(_cost, largest)]
+    cost, megapixels = max(((c, m) for c, m in costs if m <= max_megapixels), default=(0.0, 0.0))
+    need, free = cost * 1e6, free_memory()
     processes = min(workers, len(files))
     if processes * need <= free:
         return None
@@ -38,9 +40,11 @@ def free_memory() -> float:
     return min(limits)
 
 
-def _megapixels(file: Path) -> float:
+def _cost(file: Path) -> tuple[float, float]:
+    """Megapixels of an image, and bytes of memory for each pixel."""
     try:
         height, width = image_size(file)
+        stored = pixel_bytes(file)
     except (ImageError, OSError):  # the inspection names it
-        return 0
-    return height * width / 1e6
+        return 0, 0
+    return height * width / 1e6, MAPPED_BYTES + COPIES * stored if stored != 3 else DECODED_BYTES

@@ -17,7 +17,7 @@ from pipeline.base.work_folder import file_digest
 from pipeline.commands.outputs import distinct_names
 from pipeline.commands.segmentation_model import default_model, load_model
 from pipeline.commands.unfinished import GEOTIFFS, MASKS, OVERLAYS, find_unfinished, finish, take_over
-from pipeline.data.folder_contents import is_like_image, readable_name
+from pipeline.data.folder_contents import is_like_image, is_unnamed_image, readable_name
 from pipeline.data.images import (
     SUFFIXES,
     ImageArray,
@@ -180,6 +180,8 @@ def unread_files(arguments: Sequence[Path], out: Path) -> list[str]:
             lines.append(f"{name}: expected a name in UTF-8. Rename it")
         elif is_like_image(file.name):
             lines.append(f"{name}: not a kind of image that is read. Save it as PNG, JPEG or TIFF")
+        elif file not in arguments and is_unnamed_image(file):
+            lines.append(f"{name}: expected the suffix of its kind. Rename it, as {name}.jpg")
     return [printable(line) for line in lines]
 
 

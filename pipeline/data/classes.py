@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.problems import Problem, listed
 from pipeline.data.images import IGNORE
-from pipeline.data.names import means_background, means_ignore
+from pipeline.data.names import is_garbled, means_background, means_ignore
 from pipeline.data.problem_lists import problem_at, warn_of
 from pipeline.data.sources.documents import CLASS_LIST
 from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of
@@ -65,6 +65,7 @@ def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[ClassMapping
     kept = {name: target if target in classes else None for name, target in targets.items()}
     unknown = frozenset(labels) - {*parsed.names, *classes, *data.rename} - background - ignored
     problems += _meanings(parsed, background - set(data.rename), ignored - set(data.rename))
+    problems += _garbled(parsed, {*parsed.names, *labels} - set(data.rename))
     return ClassMapping(classes, kept, parsed.names, unknown, background, ignored), problems
 
 
@@ -142,6 +143,14 @@ def _meanings(parsed: ParsedSource, background: Set[str], ignored: Set[str]) -> 
         for names, meaning in ((background, "no label"), (ignored, "no class, and 255 in masks"))
         if (named := [f"{name!r} ({counts[name]} images)" for name in sorted(names) if counts[name]])
     ]
+
+
+def _garbled(parsed: ParsedSource, names: Set[str]) -> list[Problem]:
+    """A warning on names that look like text of another encoding, with a file that has each of them."""
+    files = {label: record.location.file for record in reversed(parsed.records) for label in record.labels}
+    found = [f"{name!r} ({files.get(name, parsed.file).name})" for name in sorted(names) if is_garbled(name)]
+    advice = "Save the file as UTF-8; let XML name the encoding that it has. If the name is right, keep it."
+    return warn_of(found, "that may be another", parsed.file, "names in the encoding of their file", advice)
 
 
 def _check_classes(file: Path, classes: Sequence[str], written: Sequence[str]) -> list[Problem]:

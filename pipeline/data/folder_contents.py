@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.base.problems import Problem, listed
-from pipeline.data.images import SUFFIXES
+from pipeline.data.images import SUFFIXES, holds_image
 from pipeline.data.problem_lists import warn_of
 from pipeline.data.sources.listing import HIDDEN, is_text
 from pipeline.data.sources.mask_pairs import ARRAYS
@@ -57,6 +57,11 @@ def is_like_image(name: str) -> bool:
     return is_unread(name) and name.lower().endswith(LIKE_IMAGES)
 
 
+def is_unnamed_image(file: Path) -> bool:
+    """Whether the bytes of a file are those of an image that is read, and its name says nothing of it."""
+    return is_unread(file.name) and not file.is_symlink() and file.is_file() and holds_image(file)
+
+
 def readable_name(name: Path) -> str:
     """The name with forward slashes; bytes that are no UTF-8 stand as `\\xe9`."""
     return os.fsencode(name.as_posix()).decode("utf-8", "backslashreplace")
@@ -103,11 +108,14 @@ def _too_long(file: Path) -> Problem:
 def _said(folder: Path, unread: Sequence[str]) -> list[Problem]:
     """Warnings on files that look like images, and on others."""
     like = [name for name in unread if is_like_image(name)]
-    others = [name for name in unread if not is_like_image(name)]
+    unnamed = [name for name in unread if not is_like_image(name) and is_unnamed_image(folder / name)]
+    others = [name for name in unread if name not in {*like, *unnamed}]
     kinds = Counter(PurePosixPath(name).suffix.lower() or "without suffix" for name in others)
     counts = listed([f"{count} {kind}" for kind, count in sorted(kinds.items())])
     advice = "They are left out. Save them as PNG, JPEG or TIFF to use them."
+    rename = "They are left out. Rename them, as NAME.jpg, to use them."
     return [
         *warn_of(like, "that look like images", folder, "images of kinds that are read", advice),
+        *warn_of(unnamed, "without it", folder, "the suffix of its kind in the name of each image", rename),
         *warn_of(others, f"others ({counts})", folder, "files that are read", "They are left out."),
     ]

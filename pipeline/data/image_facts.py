@@ -1,8 +1,8 @@
 """What the check learns of each image beside its pixels, and what it says of all of them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from PIL import Image
 from pipeline.base.problems import Problem
 from pipeline.data.images import ImageArray, shrink
 from pipeline.data.pixels.decoding import decode, to_rgb
+from pipeline.data.pixels.far_values import far_values
 from pipeline.data.pixels.intensity import (
     HIGHEST,
     LOWEST,
@@ -36,9 +37,19 @@ NOTES: Mapping[Note, tuple[str, str, str]] = {
         "Set data.frame to the number of the one that is meant, or save the frames as files of their own.",
     ),
     "fourth band": (
-        "a fourth band that is opacity",
-        "whose fourth band has the values of light, and is left out",
-        "Set data.bands to choose the three bands that are read.",
+        "a last band that is opacity",
+        "whose last band has the values of light, and is left out",
+        "Set data.bands to choose the bands that are read.",
+    ),
+    "flat opacity": (
+        "opacity that shows which parts are seen",
+        "whose opacity is the same everywhere; their colours are read without it",
+        "If nothing is meant to be seen in them, take them out.",
+    ),
+    "mixed opacity": (
+        "opacity that is 0 or full nearly everywhere",
+        "whose opacity has other values in most pixels, and lies on white",
+        "If their last band is no opacity, set data.bands to the others, as [1, 2, 3].",
     ),
     "more bands": (
         "three bands or one",
@@ -133,6 +144,7 @@ def image_warnings(
     for note, (expected, kind, advice) in NOTES.items():
         noted = [name for name, fact in zip(names, facts, strict=True) if note in fact.notes]
         problems += warn_of(noted, kind, file, expected, advice)
+    problems += _no_data(file, names, facts, reading)
     looks = [_look(fact, reading) for fact in facts]
     deep = any(fact.summary for fact in facts)
     remedy = "Look at them. " + (
@@ -146,6 +158,23 @@ def image_warnings(
         found = [name for name, at in zip(names, looks, strict=True) if at == look]
         problems += warn_of(found, look, file, expected, remedy.strip())
     return problems
+
+
+def _no_data(
+    file: Path, names: Sequence[str], facts: Sequence[ImageFacts], reading: ImageReading
+) -> Iterator[Problem]:
+    """Warnings on values that may mean `no data` and take a part of the range for themselves."""
+    for far in far_values([fact.summary for fact in facts]):
+        if reading.ranges and not any(low <= far.value <= high for low, high in reading.ranges):
+            continue
+        low, high = far.others
+        expected = f"all values near the others, from {low:g} to {high:g}"
+        advice = (
+            f"If it means `no data`, set data.intensity: [{low:g}, {high:g}], or a part of it: what lies "
+            "outside becomes black or white."
+        )
+        images = [names[i] for i in far.images]
+        yield from warn_of(images, f"with many values {far.value:g}", file, expected, advice)
 
 
 def _look(fact: ImageFacts, reading: ImageReading) -> str:
@@ -167,7 +196,8 @@ def _ends(summary: ValueSummary, ends: ValueRange) -> tuple[int, int]:
     """The darkest and the lightest grey of an image by a range."""
     if not summary.counts[0]:
         return (0, 0)
-    own = own_ranges(ValueSummary(summary.quantiles[:1], summary.counts[:1], summary.distinct, None))[0]
+    first = replace(summary, quantiles=summary.quantiles[:1], counts=summary.counts[:1], window=None)
+    own = own_ranges(first)[0]
     low, high = np.clip((np.array(own) - ends[0]) / (ends[1] - ends[0]), 0, 1) * 255
     return round(low), round(high)
 

@@ -17,6 +17,7 @@ from PIL import Image
 from pipeline.base.files import write_bytes
 from pipeline.base.sizes import bounded_size
 from pipeline.data.pixels.decoding import as_rgb, decode, size_of_stored, to_rgb
+from pipeline.data.pixels.decoding import pixel_bytes as pixel_bytes
 from pipeline.data.pixels.files import kind_of
 from pipeline.data.pixels.opening import MAX_MEGAPIXELS, decode_upright, open_image, orientation_of
 from pipeline.data.pixels.opening import ImageError as ImageError
@@ -25,8 +26,8 @@ from pipeline.formats.palette import Colour, ids_of_colours, voc_colours, voc_pa
 
 IGNORE = 255
 SUFFIXES = (
-    *(".jpg", ".jpeg", ".jfif", ".jpe", ".jif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
-    *(".avif", ".heic", ".heif", ".ppm", ".pgm", ".pnm", ".dcm", ".dicom"),
+    *(".jpg", ".jpeg", ".jfif", ".jpe", ".jif", ".pjpeg", ".pjp", ".png", ".webp", ".bmp", ".gif"),
+    *(".tif", ".tiff", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".pnm", ".dcm", ".dicom"),
 )
 
 ImageArray = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -151,6 +152,15 @@ def image_format(path: Path) -> tuple[str, bool]:
         return kind_of(path).upper(), False
     with open_image(path, math.inf) as image:  # decodes nothing
         return str(image.format), orientation_of(image) != 1
+
+
+def holds_image(path: Path) -> bool:
+    """Whether a file is an image that is read, whatever its name; decodes nothing."""
+    try:
+        image_format(path)
+    except (ImageError, OSError):
+        return False
+    return True
 
 
 def _ids_of_colours(path: Path, image: ImageArray, colours: Mapping[Colour, int] | None) -> Mask:

@@ -86,13 +86,15 @@ def inspect_folder(
     decoded = list(zip(records, files, strict=True))
     reader, decoded, survey, undecided = read_all_masks(reader, parsed, decoded, mapping, data.masks)
     decoded, file_problems = _readable(decoded, data)
+    said = [problem for problem in parsed.problems if not problem.missing]
+    file_problems += _bad_images([problem for problem in parsed.problems if problem.missing], data)
     records = [record for record, _ in decoded]
     splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
     facts = [files.facts for _, files in decoded]
     training = [files.facts for record, files in decoded if splits.get(record.name) == "train"]
     reading = set_reading(data, facts, training)
     problems = [
-        *parsed.problems,
+        *said,
         *contents,
         *class_problems,
         *unknown_labels(parsed, mapping),
@@ -165,12 +167,19 @@ def _readable(
 ) -> tuple[list[DecodedRecord], list[Problem]]:
     """All records and problems; with `data.on_bad_image: skip`, readable images, and warnings."""
     problems = [problem for _, files in decoded for problem in files.problems]
+    warnings = _bad_images(problems, data)
     if data.on_bad_image == "error":
-        return list(decoded), problems
-    advice = "It is left out (data.on_bad_image)."
-    warnings = [replace(problem, advice=advice, fatal=False) for problem in problems]
+        return list(decoded), warnings
     # A bad mask costs the mask, not the labels of its image.
     return [(record, replace(files, problems=())) for record, files in decoded if files.sha256], warnings
+
+
+def _bad_images(problems: Sequence[Problem], data: DataParams) -> list[Problem]:
+    """Problems of images that are not there or cannot be read; with `data.on_bad_image: skip`, warnings."""
+    if data.on_bad_image == "error":
+        return list(problems)
+    advice = "It is left out (data.on_bad_image)."
+    return [replace(problem, advice=advice, fatal=False) for problem in problems]
 
 
 def _assign_splits(

@@ -7,6 +7,7 @@ from pipeline.base.problems import Problem, listed
 from pipeline.data.classes import ClassMapping
 from pipeline.data.images import IGNORE
 from pipeline.data.mask_survey import TINY, DecodedRecord
+from pipeline.data.names import NO_LABEL
 from pipeline.data.problem_lists import warn_of
 from pipeline.data.sources.records import ParsedSource
 
@@ -46,7 +47,8 @@ def _never_drawn(parsed: ParsedSource, masked: Masked, whole: Set[str]) -> Itera
     """Labels that masks do not bear out: an error where they show no class at all."""
     labelled = Counter(label for _, labels, _ in masked for label in labels)
     drawn = Counter(name for _, _, shown in masked for name in shown)
-    never = [f"{name!r} ({count} images)" for name, count in sorted(labelled.items()) if not drawn[name]]
+    undrawn = [name for name in sorted(labelled) if not drawn[name]]
+    never = [f"{name!r} ({labelled[name]} images)" for name in undrawn]
     if labelled and not drawn:
         expected = "a class in at least one mask"
         advice = "Correct the masks, say what their values mean (data.masks), or take all of them away."
@@ -54,18 +56,26 @@ def _never_drawn(parsed: ParsedSource, masked: Masked, whole: Set[str]) -> Itera
     elif never:
         expected = "each class in a mask of the images with its label"
         advice = "Its score will be null. Are the masks whole, and their ids in the order of the classes?"
+        empty = [repr(name) for name in undrawn if all(_is_empty(name, *entry) for entry in masked)]
+        if empty:
+            advice += f" If {listed(empty)} means that nothing is to be found: --rename NAME={NO_LABEL}."
         yield Problem(parsed.masks, expected, f"no pixel of {listed(never)}", advice, fatal=False)
     missing = [
-        f"{name} ({listed(sorted(undrawn))})"
+        f"{name} ({listed(sorted(lacking))})"
         for name, labels, shown in masked
         if name in whole
         and shown <= set(labels)
-        and (undrawn := {label for label in labels if drawn[label]} - shown)
+        and (lacking := {label for label in labels if drawn[label]} - shown)
     ]
     if len(missing) > max(A_FEW, SHARE * len(masked)):
         expected = "masks with all labels of their images"
         advice = "Labels without a pixel make scores too low; correct the labels, or leave these masks out."
         yield from warn_of(missing, "without one of them", parsed.masks, expected, advice)
+
+
+def _is_empty(name: str, _sample: str, labels: tuple[str, ...], shown: set[str]) -> bool:
+    """Whether an image with the label `name` has no other label, and shows no class in its mask."""
+    return name not in labels or (len(labels) == 1 and not shown)
 
 
 def _denied(parsed: ParsedSource, masked: Masked) -> list[Problem]:

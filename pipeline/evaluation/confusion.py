@@ -68,15 +68,24 @@ def pseudo_mask_counts(ground_truth: Ids, mask: Ids, label_count: int) -> Counts
 
 
 def iou_per_class(confusion: Counts) -> ClassScores:
-    """IoU of each label, float64 (L,) in [0, 1]; NaN where neither ground truth nor prediction has it."""
-    intersection = np.diag(confusion)
-    union = confusion.sum(axis=0) + confusion.sum(axis=1) - intersection
-    return divide(intersection, union)
+    """IoU of each label, float64 (L,) in [0, 1]; NaN where the ground truth has no pixel of it.
+
+    Nothing is known of such a label. Its wrong pixels lower the IoU of the labels that they truly have.
+    """
+    return np.where(confusion.sum(axis=1) > 0, _ious(confusion), np.nan)
 
 
 def mean_iou(confusion: Counts) -> float:
-    """Mean IoU over the labels in ground truth or prediction, with the background; NaN without pixels."""
+    """Mean IoU of a set over the labels in its ground truth, with the background; NaN without pixels."""
     return mean_present(iou_per_class(confusion))
+
+
+def image_iou(confusion: Counts) -> float:
+    """Mean IoU of an image over the labels in its ground truth or its prediction; NaN without pixels.
+
+    The ground truth of an image says of each label whether the image shows it. That of a set does not.
+    """
+    return mean_present(_ious(confusion))
 
 
 def score_pseudo_masks(counts: Counts) -> PseudoMaskScores:
@@ -84,18 +93,24 @@ def score_pseudo_masks(counts: Counts) -> PseudoMaskScores:
 
     * miou: mean IoU of the labelled pixels alone; an open pixel is left out on both sides.
     * precision: of the pixels labelled with a foreground class, the share that truly is of that class; the
-      mean over the foreground classes that are labelled anywhere. The background is left out since it is
-      large and easy. Classes weigh the same, as in the mIoU, so that a large class hides no small one.
+      mean over the foreground classes of the ground truth that are labelled anywhere. The background is
+      left out since it is large and easy. Classes weigh the same, as in the mIoU, so that a large class
+      hides no small one.
     * recall: of the pixels that truly are of a foreground class, the share labelled with it; the mean over
-      the foreground classes that the ground truth shows. Open pixels are missed.
+      the foreground classes of the ground truth. Open pixels are missed.
     * coverage: labelled pixels / scored pixels.
     """
-    labelled = counts[:, :-1]
-    precision = divide(np.diag(labelled), labelled.sum(axis=0))[1:]
-    recall = divide(np.diag(labelled), counts.sum(axis=1))[1:]
+    labelled, true = counts[:, :-1], counts.sum(axis=1)
+    precision = divide(np.diag(labelled), labelled.sum(axis=0))[1:][true[1:] > 0]
+    recall = divide(np.diag(labelled), true)[1:]
     scored = counts.sum()
     coverage = float(labelled.sum() / scored) if scored else float("nan")
     return PseudoMaskScores(mean_iou(labelled), mean_present(precision), mean_present(recall), coverage)
+
+
+def _ious(confusion: Counts) -> ClassScores:
+    intersection = np.diag(confusion)
+    return divide(intersection, confusion.sum(axis=0) + confusion.sum(axis=1) - intersection)
 
 
 def divide(part: Counts, whole: Counts) -> ClassScores:

@@ -14,7 +14,7 @@ from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.mapping import block_file, map_blocks, read_block_files, split_blocks
 from pipeline.errors import UserError
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
-from pipeline.evaluation.confusion import Counts, confusion_matrix, iou_per_class, mean_iou
+from pipeline.evaluation.confusion import Counts, confusion_matrix, image_iou, iou_per_class, mean_iou
 from pipeline.evaluation.means import score_or_none
 from pipeline.params import Params
 from pipeline.segmentation.network import load_segmentation_net
@@ -36,7 +36,7 @@ def evaluate(supervision: str, manifest: Manifest, params: Params, work: Path) -
             image_confusion = confusion_matrix(ground_truth, prediction, labels)
             confusion += image_confusion
             boundaries += boundary_counts(ground_truth, prediction, labels, params.evaluation.boundary)
-            miou[sample.name] = score_or_none(mean_iou(image_confusion))
+            miou[sample.name] = score_or_none(image_iou(image_confusion))
     folder = paths.REPORTS / "evaluation" / supervision
     metrics = model_metrics(manifest, confusion, boundaries)
     write_json(folder / "metrics.json", {"split": params.evaluation.split} | metrics)
@@ -81,15 +81,16 @@ def predict_samples(
 
 
 def model_metrics(manifest: Manifest, confusion: Counts, boundaries: Counts) -> dict[str, object]:
-    """The scores of one model; null where nothing was scored.
+    """The scores of one model over the classes that a scored mask shows; null where nothing was scored.
 
     The mIoU is null too where no scored mask shows a class: it would be that of the background alone.
     """
     names, per_class = label_names(manifest.classes), iou_per_class(confusion)
+    shown = confusion.sum(axis=1) > 0
     if not manifest.background:
         names, per_class = names[1:], per_class[1:]
     return {
-        "miou": score_or_none(mean_iou(confusion)) if confusion[1:].any() else None,
+        "miou": score_or_none(mean_iou(confusion)) if shown[1:].any() else None,
         "iou_per_class": {name: score_or_none(iou) for name, iou in zip(names, per_class, strict=True)},
-        "boundary_iou": score_or_none(boundary_iou(boundaries)),
+        "boundary_iou": score_or_none(boundary_iou(boundaries * shown[:, None])),
     }

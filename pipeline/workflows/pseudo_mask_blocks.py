@@ -17,7 +17,7 @@ from pipeline.base.files import write_npz
 from pipeline.data.images import IGNORE, Mask, mask_png
 from pipeline.data.manifest import Sample
 from pipeline.data.mask_store import MaskWriter, has_mask, load_mask, mask_png_of
-from pipeline.evaluation.confusion import mean_iou
+from pipeline.evaluation.confusion import image_iou
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence, mask_confidence
 from pipeline.masks.pseudo_masks import PseudoMask, make_pseudo_mask
@@ -87,7 +87,7 @@ class MaskMaker:
         ground_truth = load_mask(paths.GROUND_TRUTH, sample)
         labels, threshold = len(job.manifest.classes) + 1, job.heat.threshold
         counts = count_image(ground_truth, heatmaps, classes, threshold, made, labels)
-        before, after = mean_iou(counts.seed), mean_iou(counts.refined)
+        before, after = image_iou(counts.seed), image_iou(counts.refined)
         return MadeMask(mask_png(made.mask), row._replace(miou_before=before, miou_after=after), lost, counts)
 
     def confidence(self, sample: Sample, made: PseudoMask) -> float:

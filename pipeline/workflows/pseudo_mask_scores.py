@@ -87,20 +87,23 @@ def write_mask_scores(
 
 
 def mask_metrics(threshold: Threshold, curve: ClassScores, counts: MaskCounts) -> dict[str, object]:
-    """The metrics of one method; the scores are null where no training image has ground truth."""
-    swept = bool(counts.by_threshold.any())
+    """The metrics of one method; the scores are null where no training image has ground truth.
+
+    Each mIoU is null too where no scored mask shows a class: it would be that of the background alone.
+    """
+    shown, swept = bool(counts.mask[1:].any()), bool(counts.by_threshold[:, 1:].any())
     best = int(np.nanargmax(curve)) if swept else 0
     published = score_pseudo_masks(counts.mask)
     return {
         "threshold": threshold,
         "heatmaps": {
             "threshold_chosen": threshold,
-            "miou_chosen": score_or_none(mean_iou(counts.seed)),
+            "miou_chosen": score_or_none(mean_iou(counts.seed)) if shown else None,
             "threshold_best": round(float(THRESHOLDS[best]), 2) if swept else None,
-            "miou_best": score_or_none(curve[best]),
+            "miou_best": score_or_none(curve[best]) if swept else None,
         },
         "pseudo_masks": {
-            "miou": score_or_none(mean_iou(counts.refined)),
+            "miou": score_or_none(mean_iou(counts.refined)) if shown else None,
             "precision": score_or_none(published.precision),
             "recall": score_or_none(published.recall),
             "coverage": score_or_none(published.coverage),

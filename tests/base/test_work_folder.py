@@ -1,6 +1,7 @@
 """The resumable work folder: it goes on with its own work alone."""
 
 import json
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -89,6 +90,21 @@ def test_publish_moves_and_clears_the_work() -> None:
     publish("stage", {folder / "model": Path("out")})
     assert [p.name for p in Path("out").iterdir()] == ["weights"]
     assert not folder.parent.exists()
+
+
+@pytest.mark.parametrize("target", ["out", "reports/out", "data/masks/out"])
+def test_what_is_published_reaches_the_disk(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = work_folder("stage", STAGE, seed=1)
+    (folder / "model").mkdir()
+    synced: list[int] = []
+
+    def fsync(handle: int) -> None:
+        assert Path(target).is_dir()
+        synced.append(os.fstat(handle).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    publish("stage", {folder / "model": Path(target)})
+    assert synced == [Path(target).parent.stat().st_ino]
 
 
 @pytest.mark.parametrize("kind", ["link to a folder", "broken link", "link to a file", "file"])

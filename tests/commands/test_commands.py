@@ -16,6 +16,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+import tifffile
 import timm
 import torch
 from PIL import Image
@@ -217,6 +218,24 @@ def test_best_quality_does_without_a_crf_that_is_not_there(image_folder: ImageFo
     Path("params.yaml").write_text(SHIPPED.read_text().replace("refine: crf ", "refine: none "))
     assert main(["use", str(image_folder()), "--quality", "best"]) == 0
     assert load_params().evaluation.refine == "none"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bands", "decoded"),
+    [(np.uint8, 3, 10), (np.uint8, 1, 10), (np.uint16, 1, 12), (np.float32, 1, 16), (np.float32, 3, 32)],
+)
+def test_values_of_more_bits_need_more_memory(
+    image_folder: ImageFolder, monkeypatch: pytest.MonkeyPatch, dtype: type, bands: int, decoded: int
+) -> None:
+    folder = image_folder()
+    array = np.zeros((2000, 3000, bands)[: 2 if bands == 1 else 3], dtype)
+    tifffile.imwrite(folder / "images/a.tif", array, photometric="rgb" if bands == 3 else "minisblack")
+    monkeypatch.setattr("pipeline.commands.memory.free_memory", lambda: 2 * 6e6 * decoded - 1)
+    message = memory_warning(folder, 2, 100)
+    assert message is not None
+    assert "decode an image of 6 megapixels" in message
+    monkeypatch.setattr("pipeline.commands.memory.free_memory", lambda: 2 * 6e6 * decoded)
+    assert memory_warning(folder, 2, 100) is None
 
 
 def test_memory_that_would_run_out_is_said_first(

@@ -1,6 +1,7 @@
 """`camseg predict` with a network whose answer is known."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.__main__ import main
+from pipeline.commands.predict_images import unread_files
 from pipeline.commands.segmentation_model import load_model
 from pipeline.data.images import read_image, read_mask, resize_mask
 from pipeline.data.pixels.reading import ImageReading
@@ -99,6 +101,43 @@ def test_broken_files_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) 
     assert "skipped: missing.png: no such file" in captured.err
     assert "2 image(s) predicted in out, 2 skipped" in captured.out
     assert len(read_areas()) == 3
+
+
+@pytest.mark.parametrize("name", ["b.cr2", "sub/c.SVG", "d.jp2"])
+def test_files_that_look_like_images_are_named_and_skipped(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path("images/a", name)
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"another format")
+    for out, arguments in (
+        ("out", ["images"]),
+        ("again", ["images/a/one.png", "images/b/one.png", str(file)]),
+    ):
+        assert main(["predict", *arguments, "--out", out]) == 1
+        captured = capsys.readouterr()
+        assert f"skipped: {file}: not a kind of image that is read" in captured.err
+        assert f"2 image(s) predicted in {out}, 1 skipped" in captured.out
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"caf\xe9.png", "caf\\xe9.png"),
+        (b"\xff\xfe.PNG", "\\xff\\xfe.PNG"),
+        (b"\xe9/one.png", "\\xe9/one.png"),
+    ],
+)
+def test_images_whose_names_are_no_text_are_named_and_skipped(
+    name: bytes, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path("images/a", os.fsdecode(name))
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(Path("images/a/one.png").read_bytes())
+    assert main(["predict", "images", "--out", "out"]) == 1
+    captured = capsys.readouterr()
+    assert f"skipped: images/a/{shown}: expected a name in UTF-8. Rename it" in captured.err
+    assert "2 image(s) predicted in out, 1 skipped" in captured.out
 
 
 def test_large_images_go_in_tiles_of_the_working_size(net: RedIsOne) -> None:
@@ -270,3 +309,12 @@ def test_images_with_a_georeference_get_masks_with_it() -> None:
     with rasterio.open("out/geotiff/map.tif") as file:
         assert file.transform == place
         np.testing.assert_array_equal(file.read(1), read_mask(Path("out/masks/map.png")))
+
+
+@pytest.mark.parametrize("name", ["photo", "photo.jpg_large", "photo.bin"])
+def test_images_whose_names_do_not_say_so_are_named(tmp_path: Path, name: str) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / name, "JPEG")
+    (tmp_path / "notes").write_bytes(b"no image")
+    (line,) = unread_files([tmp_path], tmp_path / "out")
+    assert line == f"{tmp_path / name}: expected the suffix of its kind. Rename it, as {tmp_path / name}.jpg"
+    assert unread_files([tmp_path / name], tmp_path / "out") == [], "a file that is named is read"

@@ -12,7 +12,7 @@ from pipeline.commands.samples import choose_samples
 from pipeline.data.images import read_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.sources.mask_colours import COLOURS
-from tests.data.test_mask_encoding import ONE, TWO, Save, coloured, grey, make_set
+from tests.data.test_mask_encoding import ONE, SINGLE, TWO, Save, coloured, grey, make_set
 from tests.image_folder import write_image_file
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
@@ -94,6 +94,22 @@ def test_colours_are_started_and_named(
     assert main(["check", "photos", "--write-colours"]) == 2
 
 
+@pytest.mark.parametrize("known", [0, 1, 2, 3])
+def test_colours_are_started_with_the_names_of_a_table(
+    known: int, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path("photos")
+    make_set(folder, TWO, ["land", "road"], coloured(*LAND))
+    table = [f"name {i}x,{','.join(map(str, colour))}\n" for i, colour in enumerate(LAND)]
+    (folder / "class_dict.csv").write_text("name,r,g,b\n" + "".join(table[:known]))
+    assert main(["check", "photos", "--write-colours"]) == 1
+    lines = [line for line in (folder / COLOURS).read_text().splitlines() if not line.startswith("#")]
+    assert sum(line.startswith("name ") for line in lines) == known
+    assert sum(line.startswith("?") for line in lines) == len(LAND) - known
+    said = "Are its names the classes?" if known == len(LAND) else "Replace ?1, ?2, ... by names"
+    assert said in capsys.readouterr().out
+
+
 def _names_of(colours: list[str], save: Save) -> list[str]:
     mask = np.array([[0, 1, 2]], np.uint8)
     save(Path("three.png"), mask)
@@ -163,3 +179,16 @@ def test_open_pixels_may_be_what_a_label_means(project: Path, capsys: pytest.Cap
         write_image_file(Path("photos/masks", f"{name}.png"), np.where(masks[name] == 1, 255, masks[name]))
     assert main(["check", "photos"]) == 0
     assert "without one of them" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("labels", "advised"),
+    [(SINGLE, True), ([[1], [2], [2], [1], [2], [2]], True), (TWO, False)],
+)
+def test_a_class_whose_masks_are_empty_may_mean_nothing(
+    project: Path, capsys: pytest.CaptureFixture[str], labels: list[list[int]], advised: bool
+) -> None:
+    make_set(Path("photos"), labels, ["cat", "plain"], grey(0, 1, 0))
+    assert main(["check", "photos"]) == 0
+    hint = "If 'plain' means that nothing is to be found: --rename NAME=background."
+    assert (hint in capsys.readouterr().out) == advised

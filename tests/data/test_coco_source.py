@@ -1,6 +1,5 @@
 """COCO as tools write it: crowds, ids, sizes, outlines and file names of many kinds."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,9 +198,15 @@ def test_whole_numbers(value: object, number: int | None) -> None:
 def test_an_id_that_is_not_there_is_named_as_it_is_written(tmp_path: Path) -> None:
     value = document()
     value["annotations"][0]["image_id"], value["annotations"][1]["category_id"] = "9", "x"
-    errors = "\n".join(read(tmp_path, value).errors)
-    assert "expected annotations of its images, got 1 others: '9'" in errors
-    assert "annotations[1]: expected a category_id of the categories, got 'x'" in errors
+    warnings = "\n".join(read(tmp_path, value).warnings)
+    assert (
+        "expected an image_id of the images in each annotation, got 1 of 6 others: '9' (annotations[0])"
+        in warnings
+    )
+    assert (
+        "expected a category_id of the categories in each annotation, got 1 of 6 others: 'x' (annotations[1])"
+        in warnings
+    )
 
 
 def test_names_of_categories_may_be_numbers(tmp_path: Path) -> None:
@@ -394,6 +399,85 @@ def test_a_bad_record_hides_no_other(tmp_path: Path) -> None:
     value["annotations"][2] = {"image_id": 2}
     value["annotations"][4]["category_id"] = 8
     value["categories"].append({"id": None, "name": "cow"})
-    errors = json.dumps(read(tmp_path, value).errors)
+    inspection = read(tmp_path, value)
+    said = "\n".join((*inspection.errors, *inspection.warnings))
     for part in ("images[0]", "annotations[2]", "annotations[4]", "categories[2]", "others: 0"):
-        assert part in errors
+        assert part in said
+
+
+BAD = {
+    "no object": None,
+    "nan for an image": {"image_id": float("nan"), "category_id": 0},
+    "infinity for an image": {"image_id": float("inf"), "category_id": 0},
+    "no image": {"category_id": 0},
+    "nan for a category": {"image_id": 0, "category_id": float("nan")},
+    "text for a category": {"image_id": 0, "category_id": "x"},
+    "no category": {"image_id": 0},
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_one_bad_annotation_costs_no_more_than_itself(kind: str, tmp_path: Path) -> None:
+    value = document()
+    value["annotations"].append(BAD[kind])
+    inspection = read(tmp_path, value)
+    # What an image with an unknown category shows is not known.
+    lost = 1 if "category" in kind else 0
+    assert of_images(inspection) == RIGHT[lost:]
+    (warning,) = (line for line in inspection.warnings if "annotations[6]" in line)
+    assert "1 of 7 others" in warning
+    assert "left out" in warning
+    assert "Correct them to use them." in warning
+
+
+def test_many_bad_annotations_are_an_error(tmp_path: Path) -> None:
+    value = document()
+    for annotation in value["annotations"][:2]:
+        annotation["category_id"] = 5
+    (error,) = read(tmp_path, value).errors
+    assert "got 2 of 6 others: 5 (annotations[0]), 5 (annotations[1]). Export the file again." in error
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf"), "x", "12"])
+@pytest.mark.parametrize("place", ["area", "bbox", "score"])
+def test_numbers_that_nothing_reads_may_be_anything(number: object, place: str, tmp_path: Path) -> None:
+    value = document()
+    value["annotations"][0][place] = number if place == "area" else [0, number]
+    inspection = read(tmp_path / "in", value)
+    assert of_images(inspection) == RIGHT
+    assert drawn(inspection, tmp_path / "full") == MASKS
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), "x"])
+def test_a_bad_number_in_an_outline_costs_the_mask_and_not_the_label(number: object, tmp_path: Path) -> None:
+    value = document()
+    value["annotations"][1]["segmentation"] = [[number, *SQUARE[0][1:]]]
+    inspection = read(tmp_path / "in", value)
+    assert of_images(inspection) == RIGHT
+    assert drawn(inspection, tmp_path / "full") == {name: MASKS[name] for name in MASKS if name != "1"}
+    assert any("1 images with others: images/1 (annotations[1]" in line for line in inspection.warnings)
+
+
+@pytest.mark.parametrize("outline", [None, [], "missing", ""])
+@pytest.mark.parametrize("count", [1, 2])
+def test_images_without_an_outline_are_named(outline: object, count: int, tmp_path: Path) -> None:
+    value = document()
+    for annotation in value["annotations"][:count]:
+        annotation["segmentation"] = outline
+        if outline == "missing":
+            del annotation["segmentation"]
+    inspection = read(tmp_path / "in", value)
+    assert of_images(inspection) == RIGHT
+    assert set(drawn(inspection, tmp_path / "full")) == {str(i) for i in range(count, COUNT)}
+    names = ", ".join(f"images/{i}" for i in range(count))
+    warning = (
+        f"expected an outline of each object, got {count} images without: {names}. These images have no mask"
+    )
+    assert any(warning in line for line in inspection.warnings)
+
+
+@pytest.mark.parametrize("outline", [None, []])
+def test_boxes_alone_are_no_word_worth(outline: object, tmp_path: Path) -> None:
+    inspection = read(tmp_path, document(outline))
+    assert of_images(inspection) == RIGHT
+    assert not any("outline" in line for line in inspection.warnings)

@@ -1,11 +1,12 @@
 """Tables of labels as other programs write them: read as they are meant, and it is said how."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from pipeline.data.inspection import Inspection
-from pipeline.data.sources.csv_labels import choose_separator
+from pipeline.data.sources.csv_labels import choose_separator, names_in
 from tests.data.folders import add_images, inspect, labels, samples
 
 IMAGES = tuple(f"images/{name}.jpg" for name in "abcdef")
@@ -150,3 +151,98 @@ def test_an_image_of_two_splits_is_a_problem(tmp_path: Path) -> None:
         tmp_path, "image,label,split\na.jpg,cat,train\na.jpg,dog,Validation\nb.jpg,cat,test\n"
     )
     assert "line 3: expected each image in one split, got train in line 2, val here" in inspection.errors[0]
+
+
+LISTS = {
+    "postgres": ['{dog,"big cat"}', "{dog}", "{}"],
+    "postgres in quotes": ['{"dog","big cat"}', '{"dog"}', ""],
+    "python": ["['dog', 'big cat']", "['dog']", "[]"],
+    "python with two quotes": ["[\"dog\", 'big cat']", '["dog",]', "[ ]"],
+    "tuple": ["('dog', 'big cat')", "('dog',)", "()"],
+    "set": ["{'dog', 'big cat'}", "{'dog'}", "[None]"],
+    "numpy": ["['dog' 'big cat']", "['dog']", "[]"],
+    "bare": ["[dog, big cat]", "[dog]", "[]"],
+    "json": ['["dog", "big cat"]', '["dog"]', "[null]"],
+    "choices": ['{"choices": ["dog", "big cat"]}', "{'choices': ['dog']}", "{}"],
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_lists_of_programs_are_names(tmp_path: Path, kind: str) -> None:
+    cells = ['"{}"'.format(cell.replace('"', '""')) for cell in LISTS[kind]]
+    lines = [f"{name}.jpg,{cell}" for name, cell in zip("abcdef", [*cells, *cells], strict=True)]
+    inspection = inspect_table(tmp_path, "\n".join(["image,labels", *lines]))
+    found = labels(inspection)
+    assert [sorted(found[name]) for name in "abc"] == [["big cat", "dog"], ["dog"], []]
+    assert not said(inspection, "names without brackets")
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("[dog's, cat]", "[dog's, cat]"),
+        ('{"rating": 3}', '{"rating": 3}'),
+        ("ca[t", "ca[t"),
+        ("'cat'", "'cat'"),
+        ('{"a" "b"c}', '{"a" "b"c}'),
+    ],
+)
+def test_brackets_that_are_no_list_are_named(tmp_path: Path, cell: str, name: str) -> None:
+    quoted = '"{}"'.format(cell.replace('"', '""'))
+    lines = [f"{letter}.jpg,{label}" for letter, label in zip("abcdef", [quoted, "dog"] * 3, strict=True)]
+    inspection = inspect_table(tmp_path, "\n".join(["image,labels", *lines]))
+    assert labels(inspection)["a"] == (name,)
+    assert said(
+        inspection, "labels.csv: expected names without brackets", f"1 others: {name}", "write the names"
+    )
+
+
+def test_round_brackets_of_a_name_stay(tmp_path: Path) -> None:
+    inspection = inspect_table(tmp_path, PLAIN.replace("cat", "cat (young)"))
+    assert labels(inspection)["a"] == ("cat (young)",)
+    assert not said(inspection, "names without brackets")
+
+
+@pytest.mark.parametrize("cell", ['["' + "\\" * 100_000, "[" + "'a" * 50_000 + "]", "{" + '"' * 99_999 + "}"])
+def test_a_long_cell_takes_no_longer_than_its_length(cell: str) -> None:
+    start = time.process_time()
+    names_in(cell, ";")
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sep=,\n" + PLAIN,
+        '"sep=,"\r\n' + PLAIN,
+        "\ufeffsep=,\n" + PLAIN,
+        "sep=\t\n" + PLAIN.replace(",", "\t"),
+        "sep=^\n" + PLAIN.replace(",", "^"),
+    ],
+)
+def test_the_first_line_of_excel_says_what_stands_between_cells(tmp_path: Path, content: str) -> None:
+    assert labels(inspect_table(tmp_path, content)) == EXPECTED
+
+
+def test_numbers_of_lines_count_the_first_line_of_excel(tmp_path: Path) -> None:
+    inspection = inspect_table(tmp_path, "sep=,\n" + PLAIN.replace("f.jpg", "x.jpg"))
+    assert any("labels.csv, line 8" in line for line in inspection.errors)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN.replace("cat;dog", '"cat;dog"').replace(",", ";").replace("labels\n", "labels;\n"),
+        PLAIN.replace("cat;dog", '"cat;dog"').replace(",", ";").replace("\n", ";\n"),
+        PLAIN.replace("\n", ",\n").replace("labels,", "labels"),
+        PLAIN.replace("labels\n", "labels,,\n"),
+    ],
+)
+def test_empty_cells_behind_the_last_column_say_nothing(tmp_path: Path, content: str) -> None:
+    assert labels(inspect_table(tmp_path, content)) == EXPECTED
+
+
+@pytest.mark.parametrize("line", ["f.jpg,dog,3", "f.jpg", "f.jpg,dog,,x"])
+def test_cells_that_say_something_have_a_column(tmp_path: Path, line: str) -> None:
+    inspection = inspect_table(tmp_path, PLAIN.replace("f.jpg,dog", line))
+    assert any("line 7: expected 2 cells" in error for error in inspection.errors)

@@ -180,6 +180,66 @@ def test_opacity_that_looks_like_it(tmp_path: Path, kind: str) -> None:
     assert "fourth band" not in decode(file, 1, AUTO).notes
 
 
+OPACITIES = {
+    "random": (np.random.default_rng(0).integers(0, 256, (40, 60)), ("mixed opacity",)),
+    "light": (GREY // 16, ("mixed opacity",)),
+    "none": (np.zeros((40, 60)), ("flat opacity",)),
+    "half": (np.full((40, 60), 128), ("flat opacity",)),
+    "full": (np.full((40, 60), 255), ()),
+    "a hole": (np.where(GREY > 2000, 255, 0), ()),
+    "a shadow": (np.where(GREY > 2000, 255, GREY // 16 * (GREY > 1500)), ()),
+}
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "webp"])
+@pytest.mark.parametrize("kind", OPACITIES)
+def test_doubtful_opacity_is_named_and_a_flat_one_left_out(tmp_path: Path, kind: str, mode: str) -> None:
+    opacity, notes = OPACITIES[kind]
+    opacity = opacity.astype(np.uint8)
+    colours = (COLOUR // 16).astype(np.uint8)[..., : 1 if mode == "LA" else 3]
+    file = tmp_path / ("a.webp" if mode == "webp" else "a.png")
+    Image.fromarray(np.dstack([colours, opacity])).save(file, lossless=True, exact=True)
+    assert decode(file, 1, AUTO).notes == notes
+    share = np.where(opacity.min() == opacity.max(), 1, opacity[..., None] / 255)
+    expected = colours * share + 255 * (1 - share)
+    np.testing.assert_allclose(read_image(file), np.broadcast_to(expected, (40, 60, 3)), atol=1)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_an_image_without_anything_lies_on_white(tmp_path: Path, mode: str) -> None:
+    image = Image.new("RGBA", (60, 40), (0, 0, 0, 0)).convert(mode)
+    image.save(tmp_path / "a.png", **({"transparency": image.getpixel((0, 0))} if mode == "P" else {}))
+    assert (read_image(tmp_path / "a.png") == 255).all()
+    assert decode(tmp_path / "a.png", 1, AUTO).notes == ()
+
+
+@pytest.mark.parametrize("extra", [1, 2])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+@pytest.mark.parametrize("kind", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32])
+def test_grey_and_opacity_of_a_tiff(
+    tmp_path: Path, dtype: type[np.generic], kind: str, planes: str, extra: int
+) -> None:
+    grey, opacity = (GREY // 16).astype(dtype), np.where(GREY > 2000, 255, 0).astype(dtype)
+    pair = np.stack([grey, opacity], axis=-1 if planes == "contig" else 0)
+    options = {"photometric": kind, "planarconfig": planes}
+    shown = read_image(tiff(tmp_path / "a.tif", pair, extrasamples=[extra], **options))
+    assert (shown[GREY <= 2000] == 255).all()
+    assert shown[GREY > 2000].std() > 20
+    with pytest.raises(ImageError, match=r"b\.tif: .*got 2 bands\. .*number of one of them"):
+        read_image(tiff(tmp_path / "b.tif", pair, extrasamples=[0], **options))
+
+
+@pytest.mark.parametrize(
+    ("bands", "kind"), [(3, "ycbcr"), (3, "miniswhite"), (4, "rgb"), (5, "rgb"), (4, "ycbcr")]
+)
+def test_bands_one_behind_the_other(tmp_path: Path, bands: int, kind: str) -> None:
+    together = np.stack([(GREY // 16 + i).astype(np.uint8) for i in range(bands)], axis=-1)
+    apart = np.moveaxis(together, -1, 0)
+    one = values(tiff(tmp_path / "a.tif", apart, photometric=kind, planarconfig="separate")).values
+    np.testing.assert_array_equal(one, together[..., :3])
+
+
 @pytest.mark.parametrize("array", [GREY, (GREY // 16).astype(np.uint8), GREY.astype(np.float32)])
 def test_stacks_need_a_frame(tmp_path: Path, array: np.ndarray) -> None:
     stack = np.stack([array, array[::-1], array[:, ::-1]])

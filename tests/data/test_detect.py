@@ -86,3 +86,101 @@ def test_coco_beside_labels_of_yolo_is_coco(tmp_path: Path) -> None:
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "both.txt").write_text("0 0.5 0.5 1 1\n")
     assert detect_source(tmp_path) == "coco"
+
+
+NO_LABELS = {
+    "lists of COCO's names": {"images": [], "annotations": {}, "@context": {}},
+    "one list": {"categories": ["a", "b"]},
+    "a number": {"images": 3},
+    "annotations": {"annotations": [{"id": 1}]},
+    "a list of numbers": [1, 2, 3],
+    "a list of text": ["a", "b"],
+    "a list of objects": [{"a": 1}],
+    "shapes": {"shapes": [1, 2]},
+    "regions": {"regions": ["eu"]},
+    "a number alone": 3,
+}
+
+
+@pytest.mark.parametrize("kind", NO_LABELS)
+def test_json_without_the_structure_of_a_format_decides_on_nothing(tmp_path: Path, kind: str) -> None:
+    add_images(tmp_path, *(f"{label}/{i}.jpg" for label in ("cat", "dog") for i in range(2)))
+    write_json(tmp_path / "config.json", NO_LABELS[kind])
+    assert detect_source(tmp_path) == "imagefolder"
+    warnings = inspect("imagefolder", tmp_path).warnings
+    assert any("1 others: config.json. They are not read." in line for line in warnings)
+
+
+@pytest.mark.parametrize("kind", NO_LABELS)
+def test_json_without_the_structure_of_coco_is_passed_over(tmp_path: Path, kind: str) -> None:
+    make_coco(tmp_path)
+    write_json(tmp_path / "config.json", NO_LABELS[kind])
+    assert detect_source(tmp_path) == "coco"
+    inspection = inspect("coco", tmp_path)
+    assert inspection.errors == ()
+    assert any("1 others: config.json. They are left out." in line for line in inspection.warnings)
+
+
+@pytest.mark.parametrize("kind", NO_LABELS)
+def test_json_without_tasks_or_regions_is_passed_over(tmp_path: Path, kind: str) -> None:
+    add_images(tmp_path, *(f"photos/{name}.jpg" for name in "abcd"))
+    write_json(tmp_path / "config.json", NO_LABELS[kind])
+    tasks = [{"image": f"/x/{name}.jpg", "choice": "cat" if name < "c" else "dog"} for name in "abcd"]
+    write_json(tmp_path / "export.json", tasks)
+    assert detect_source(tmp_path) == "labelstudio"
+    inspection = inspect("labelstudio", tmp_path)
+    assert inspection.errors == ()
+    assert any("config.json" in line and "left out" in line for line in inspection.warnings)
+    (tmp_path / "export.json").unlink()
+    region = {"shape_attributes": {}, "region_attributes": {"class": "cat"}}
+    write_json(
+        tmp_path / "via.json", {n: {"filename": f"{n}.jpg", "size": 1, "regions": [region]} for n in "abcd"}
+    )
+    assert detect_source(tmp_path) == "via"
+    inspection = inspect("via", tmp_path)
+    assert inspection.errors == ()
+    assert any("config.json" in line and "left out" in line for line in inspection.warnings)
+
+
+@pytest.mark.parametrize(
+    "value", [{"images": [], "annotations": []}, {"images": {"a": 1}}, {"categories": 3}]
+)
+def test_a_broken_file_of_coco_beside_images_alone_is_named(tmp_path: Path, value: object) -> None:
+    add_images(tmp_path, "images/a.jpg", "images/b.jpg")
+    write_json(tmp_path / "labels.json", value)
+    assert detect_source(tmp_path) == "coco"
+    (error, *_) = inspect("coco", tmp_path).errors
+    assert "labels.json: expected an object with lists `images`" in error
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{split}_{label}", "{label}-{split}", "x/{split} {label}", "{Split}{Label}"]
+)
+def test_folders_named_as_split_and_class_are_read_and_said(tmp_path: Path, pattern: str) -> None:
+    names = {
+        (label, split): pattern.format(
+            split=split, label=label, Split=split.capitalize(), Label=label.capitalize()
+        )
+        for label in ("cats", "dogs")
+        for split in ("train", "val", "test")
+    }
+    add_images(tmp_path, *(f"{name}/{i}.jpg" for name in names.values() for i in range(3)))
+    assert detect_source(tmp_path) == "imagefolder"
+    inspection = inspect("imagefolder", tmp_path)
+    found = {name: label for name, (label,) in labels(inspection).items()}
+    assert inspection.manifest is not None
+    splits = {sample.name: sample.split for sample in inspection.manifest.samples}
+    for (label, split), name in names.items():
+        assert {found[f"{name}/{i}"].casefold() for i in range(3)} == {label}
+        assert {splits[f"{name}/{i}"] for i in range(3)} == {split}
+    expected = "expected folders SPLIT/CLASS/, got 6 named as a split and a class"
+    assert any(expected in line for line in inspection.warnings)
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [("train_images", "test_images"), ("set_train", "set_test"), ("train", "test"), ("train_1", "test_2")],
+)
+def test_splits_without_classes_are_no_classes(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    add_images(tmp_path, *(f"{folder}/{i}.jpg" for folder in folders for i in range(3)))
+    assert detect_source(tmp_path) == "csv"

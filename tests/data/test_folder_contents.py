@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchvision import tv_tensors
 
 from pipeline.data.folder_contents import LONGEST, is_like_image, is_unread
@@ -48,12 +49,23 @@ def test_descriptions_and_hidden_files_are_not_worth_a_word(tmp_path: Path) -> N
     assert not is_like_image("a.txt")
 
 
-@pytest.mark.parametrize("suffix", ["jfif", "JPE", "jif"])
+@pytest.mark.parametrize("suffix", ["jfif", "JPE", "jif", "pjpeg", "PJP"])
 def test_other_suffixes_of_jpeg_are_read(tmp_path: Path, suffix: str) -> None:
     add_classes(tmp_path)
     for file in sorted((tmp_path / "dog").iterdir()):
         file.rename(file.with_suffix(f".{suffix}"))
     assert labels(inspect("imagefolder", tmp_path))["dog/1"] == ("dog",)
+
+
+@pytest.mark.parametrize("suffix", ["", ".jpg_large", ".bin", ".tmp"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_images_whose_names_do_not_say_so_are_named(tmp_path: Path, suffix: str, kind: str) -> None:
+    add_classes(tmp_path)
+    (tmp_path / "note.xyz").write_bytes(b"?")
+    Image.new("RGB", (40, 30)).save(tmp_path / f"cat/7{suffix}", kind)
+    lines = [line for line in inspect("imagefolder", tmp_path).warnings if "left out" in line]
+    assert f"1 without it: cat/7{suffix}. They are left out. Rename them, as NAME.jpg" in lines[0]
+    assert "1 others (1 .xyz): note.xyz" in lines[1]
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.jpg", b"\xff\xfe.png", b"x\xe4/1.jpg", b"\xe9.txt"])

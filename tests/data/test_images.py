@@ -1,6 +1,8 @@
 """Reading and writing of images and masks, against pixels that are known."""
 
 import io
+import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -83,8 +85,10 @@ def test_transparent_parts_are_white(tmp_path: Path) -> None:
     palette.putpalette([10, 20, 30, 40, 50, 60])
     palette.save(tmp_path / "p.png", transparency=0)
     assert images.read_image(tmp_path / "p.png").tolist() == [[[255, 255, 255], [40, 50, 60]]]
-    grey = np.dstack([RGB[..., 0], np.full((2, 4), 0, np.uint8)])
-    assert (images.read_image(save(tmp_path / "la.png", grey)) == 255).all()
+    grey = np.dstack([RGB[..., 0], np.array([[0] * 4, [255] * 4], np.uint8)])
+    shown = images.read_image(save(tmp_path / "la.png", grey))
+    assert (shown[0] == 255).all()
+    np.testing.assert_array_equal(shown[1, :, 0], RGB[1, :, 0])
 
 
 def test_complex_numbers_are_refused(tmp_path: Path) -> None:
@@ -259,3 +263,35 @@ def test_broken_bytes_give_an_image_or_its_error(tmp_path: Path, kind: str, data
     for read in (images.read_image, images.read_mask):
         with suppress(ImageError):
             assert read(tmp_path / "a", max_megapixels=1).dtype == np.uint8
+
+
+def noisy(kind: str) -> bytes:
+    """A file of which PIL, left alone, prints a warning."""
+    buffer, image = io.BytesIO(), Image.fromarray(RGB)
+    match kind:
+        case "short EXIF":
+            exif = bytes.fromhex("4578696600004d4d002a00000008000501120003000000010006")
+            image.save(buffer, "JPEG", exif=exif)
+        case "EXIF at the end":
+            image.save(buffer, "PNG", exif=bytes.fromhex("4d4d002a00000008ffff0000"))
+        case "half a MPO":
+            image.save(buffer, "JPEG")
+            start, rest = buffer.getvalue()[:2], buffer.getvalue()[2:]
+            return start + bytes.fromhex("ffe200104d504600") + b"MM\0*\0\0\0\x08\0\0" + rest
+        case "opacities of a palette":
+            image.convert("P").save(buffer, "PNG", transparency=bytes(range(256)))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "read",
+    [images.image_size, images.image_format, images.read_image, images.read_stored, images.pixel_bytes],
+)
+@pytest.mark.parametrize("kind", ["short EXIF", "EXIF at the end", "half a MPO", "opacities of a palette"])
+def test_no_reader_lets_a_library_speak(tmp_path: Path, kind: str, read: Callable[[Path], object]) -> None:
+    file = tmp_path / "a.img"
+    file.write_bytes(noisy(kind))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        read(file)
+    assert caught == []

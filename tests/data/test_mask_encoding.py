@@ -1,5 +1,6 @@
 """What masks of all common encodings mean, against masks of ids that are known."""
 
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from pipeline.data.inspection import Inspection, inspect_folder, write_ground_truth
+from pipeline.data.mask_encoding import Levels, MaskEncoding, decode_mask
 from pipeline.data.mask_store import load_mask
-from pipeline.data.mask_values import read_raw_mask
+from pipeline.data.mask_values import RawMask, colour_codes, read_raw_mask
 from tests.image_folder import data_params, write_image_file, write_labels
 
 SIZE = (40, 60)
@@ -240,3 +242,22 @@ def test_arrays_of_numpy_and_matlab(dtype: type, tmp_path: Path) -> None:
     assert (read_raw_mask(tmp_path / "a.mat", 1).values == expected).all()
     assert (read_raw_mask(tmp_path / "a.mat", 1, "groundTruth.Boundaries").values == mask).all()
     assert (read_raw_mask(tmp_path / "a.mat", 1, "Boundaries").values == mask).all()
+
+
+@pytest.mark.parametrize("kind", ["exact", "nearest", "palette"])
+def test_a_small_mask_in_colours_takes_little_memory(kind: str) -> None:
+    codes = colour_codes(np.array([(0, 0, 0), (0, 200, 0), (255, 0, 0)]))
+    levels = Levels(tuple(codes.tolist()), (0, 1, 2), exact=kind != "nearest")
+    encoding = MaskEncoding("colours", Levels((), ()), levels, by_palette=kind == "palette")
+    ids = np.arange(12).reshape(3, 4) % 3
+    raw = RawMask(codes[ids] + (kind == "nearest"), coloured=True)
+    if kind == "palette":
+        raw = RawMask(ids.astype(np.uint8), palette=codes)
+    tracemalloc.start()
+    try:
+        mask = decode_mask(encoding, raw, own=255)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (mask == ids).all()
+    assert peak < 200_000  # a table of all colours takes 32 MB

@@ -23,6 +23,71 @@ def masks(inspection: Inspection, folder: Path) -> dict[str, np.ndarray]:
     return {file.relative_to(folder).with_suffix("").as_posix(): read_mask(file) for file in files}
 
 
+COLOURS = {"sky": (128, 128, 128), "road": (128, 64, 128), "car": (64, 0, 128)}
+TABLES = {
+    "class_dict.csv": "name,r,g,b\nsky,128,128,128\nroad,128,64,128\ncar,64,0,128\n",
+    "label_colors.txt": "128 128 128\tsky\n128 64 128\troad\n64 0 128\tcar\n",
+    "classes.json": '{"classes": [{"title": "sky", "color": "#808080"}, '
+    '{"title": "road", "color": "#804080"}, {"title": "car", "color": "#400080"}]}',
+    "colormap.json": '{"sky": [128, 128, 128], "road": [128, 64, 128], "car": [64, 0, 128]}',
+}
+
+
+def add_street(folder: Path) -> None:
+    """Masks of three colours: all show the sky and the road, every second one a car."""
+    add_images(folder, *(f"images/{i}.jpg" for i in range(10)))
+    for i in range(10):
+        mask = np.full((*SIZE, 3), COLOURS["sky"], np.uint8)
+        mask[3:] = COLOURS["road"]
+        mask[4:, : 3 * (i % 2)] = COLOURS["car"]
+        write_image_file(folder / f"masks/{i}.png", mask)
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("labelled", [True, False])
+def test_tables_of_other_programs_name_colours(tmp_path: Path, name: str, labelled: bool) -> None:
+    add_street(tmp_path)
+    rows = [f"{i}.jpg,sky;road{';car' * (i % 2)}\n" for i in range(10)]
+    if labelled:
+        (tmp_path / "labels.csv").write_text("image,labels\n" + "".join(rows))
+    source = detect_source(tmp_path)
+    assert source == ("csv" if labelled else "masks")
+    assert inspect(source, tmp_path).manifest is None
+    (tmp_path / name).write_text(TABLES[name])
+    inspection = inspect(source, tmp_path)
+    assert inspection.errors == ()
+    assert "128,64,128 is road" in inspection.survey.encoding
+    assert inspection.survey.pixels["car"] == 5 * 3 * (SIZE[0] - 4)
+    assert not any(name in line for line in inspection.warnings)
+
+
+@pytest.mark.parametrize("change", ["another name", "two tables", "a colour less"])
+def test_tables_that_do_not_fit_are_left_alone(tmp_path: Path, change: str) -> None:
+    add_street(tmp_path)
+    text = TABLES["class_dict.csv"]
+    if change == "another name":
+        (tmp_path / "classes.txt").write_text("sky\nstreet\ncar\n")
+    if change == "two tables":
+        (tmp_path / "colors.txt").write_text("sky,1,2,3\n")
+    if change == "a colour less":
+        text = text.replace("car,64,0,128\n", "")
+    (tmp_path / "class_dict.csv").write_text(text)
+    (error,) = inspect("masks", tmp_path).errors
+    assert "64,0,128" in error
+    assert "--write-colours" in error
+
+
+def test_a_table_of_colours_says_nothing_of_ids(tmp_path: Path) -> None:
+    add_street(tmp_path)
+    for file in (tmp_path / "masks").iterdir():
+        write_image_file(file, (DRAWN * 2 + 1).astype(np.uint8))
+    before = samples(inspect("masks", tmp_path))
+    (tmp_path / "class_dict.csv").write_text(TABLES["class_dict.csv"])
+    inspection = inspect("masks", tmp_path)
+    assert samples(inspection) == before
+    assert "road" not in inspection.survey.encoding
+
+
 def add_mask(file: Path, objects: bool = True, value: int = 255) -> None:
     write_image_file(file, (DRAWN * value * objects).astype(np.uint8))
 

@@ -11,6 +11,7 @@ from pipeline.data.images import read_mask, write_mask
 from pipeline.data.inspection import Inspection, write_ground_truth
 from pipeline.data.names import (
     after_background,
+    is_garbled,
     may_be_class,
     may_mean_nothing,
     means_background,
@@ -37,7 +38,12 @@ def test_names_of_pixels_that_do_not_count(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["No Finding", "no_crack", "non-defect", "good", "OK", "Healthy", "0", "negative"]
+    "name",
+    [
+        *("No Finding", "no_crack", "non-defect", "good", "OK", "Healthy", "0", "negative"),
+        *("kein Befund", "Ohne_Riss", "gut", "aucun", "sans fissure", "sain", "nessuna crepa", "sano"),
+        *("ninguno", "sin grieta", "bueno", "nenhum", "geen", "нет", "正常"),
+    ],
 )
 def test_names_that_may_mean_nothing_are_classes(name: str) -> None:
     assert may_mean_nothing(name)
@@ -45,7 +51,11 @@ def test_names_that_may_mean_nothing_are_classes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["nose", "note", "goods", "notebook", "backgrounds", "nana", "1", "bgr", "cat"]
+    "name",
+    [
+        *("nose", "note", "goods", "notebook", "backgrounds", "nana", "1", "bgr", "cat"),
+        *("single", "since", "semi", "nonna", "keiner Art", "gutter", "sanol", "aucuba"),
+    ],
 )
 def test_other_names_mean_themselves(name: str) -> None:
     assert may_be_class(name)
@@ -208,3 +218,42 @@ def test_outlines_of_the_background_hide_no_object(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_mask(tmp_path / "full" / "images" / "0.png"), expected)
     expected[:, 4:] = 1
     np.testing.assert_array_equal(read_mask(tmp_path / "full" / "images" / "1.png"), expected)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "猫".encode("gbk").decode(),
+        "crÃ¢ne",
+        "l\x92œuf",
+        "l\u2019œuf".encode().decode("cp1252"),
+        "cr�ne",
+        "ïШ",
+        "猫".encode().decode("latin-1"),
+    ],
+)
+def test_text_of_another_encoding_is_garbled(name: str) -> None:
+    assert is_garbled(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "cat",
+            "crâne",
+            "pomme à cidre",
+            "l\u2019œuf",
+            "Öl",
+            "ær",
+            "naïve",
+            "São Paulo",
+            "猫",
+            "ネコ",
+            "고양이",
+        ),
+        *("кошка", "γάτα", "قط", "חתול", "แมว", "बिल्ली", "1", "", "½", "50 °C", "© 2020", "e\u0301te"),
+    ],
+)
+def test_words_of_many_scripts_are_not_garbled(name: str) -> None:
+    assert not is_garbled(name)

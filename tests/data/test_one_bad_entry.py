@@ -103,7 +103,13 @@ def test_all_annotations_without_an_image_are_counted(tmp_path: Path) -> None:
     }
     (tmp_path / "instances.json").write_text(json.dumps(document))
     parsed = coco.read_folder(tmp_path, data_params())
-    assert [record.labels for record in parsed.records] == [("cat",)]
+    assert parsed.records == ()  # what the only good image shows is not known
     messages = [str(problem) for problem in parsed.problems]
-    for part in ("images[1]", "categories[1]", "annotations[3]", "others: 8, 9", "images[2]"):
+    for part in (
+        "images[1]",
+        "categories[1]",
+        "annotations[3]",
+        "others: 8 (annotations[1]), 9 (annotations[2])",
+        "images[2]",
+    ):
         assert sum(part in line for line in messages) == 1, part

@@ -62,6 +62,20 @@ def test_what_cannot_be_drawn_is_named(outline: Any, message: str) -> None:
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "outline",
+    [
+        [[5, 2000, 14, 2000, 14, 2009, 5, 2009]],
+        {"shares": [0.1, 0.5, 0.102, 0.5, 0.102, 0.502, 0.1, 0.502]},
+        {"size": [4000, 4000], "counts": [4000 * 7 + 9, 20, 4000 * 3992 + 3971]},
+    ],
+)
+def test_a_small_outline_of_a_large_image_costs_its_box(outline: Any) -> None:
+    region = rasterise_outline(outline, (4000, 4000))
+    assert 0 < region.pixels.size <= 400
+    assert region.work < 4000 * 4000 / 100
+
+
 def test_outlines_that_take_minutes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [[0, 0, 400, 0, 400, 300, 0, 300]]
     monkeypatch.setattr("pipeline.data.rasterise.MOST_WORK", 10 * 300 * 400)

@@ -104,7 +104,7 @@ def test_other_json_beside_an_export_is_named(tmp_path: Path) -> None:
     (tmp_path / "dataset-metadata.json").write_text('{"title": "cats"}')
     inspection = read_tasks(tmp_path, *CATS)
     assert inspection.errors == ()
-    assert any("dataset-metadata.json, [0]: expected a task" in line for line in inspection.warnings)
+    assert any("dataset-metadata.json: expected a task" in line for line in inspection.warnings)
 
 
 def test_listed_images_of_voc_without_xml_are_background(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_what_is_wrong_with_labelme_is_named(tmp_path: Path) -> None:
     write_json(tmp_path / "c.json", {"shapes": [{"points": []}, 3]})
     (tmp_path / "d.json").write_text("{")
     inspection = inspect("labelme", tmp_path)
-    assert refused(inspection, "gone.json: expected the image of the JSON file, got 'gone.jpg'")
+    assert refused(inspection, "(gone.json): expected one image for 'gone.jpg', got none")
     assert refused(inspection, "c.json, shapes[0]: expected a shape with a label")
     assert refused(inspection, "c.json, shapes[1]: ")
     assert refused(inspection, "d.json: expected JSON")

@@ -13,6 +13,7 @@ from pipeline.engine.random_seed import seed_everything
 @pytest.fixture(autouse=True)
 def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)  # it is False unless somebody sets it
     fill = torch.utils.deterministic.fill_uninitialized_memory
     yield
     torch.use_deterministic_algorithms(False)
@@ -42,4 +43,5 @@ def test_a_cpu_keeps_its_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seed, "pick_device", lambda: torch.device("cpu"))
     seed_everything(0)
     assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cudnn.benchmark
     assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ

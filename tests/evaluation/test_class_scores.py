@@ -32,7 +32,7 @@ def test_against_scikit_learn(seed: int) -> None:
     [
         ([[9, 0], [0, 0]], {"iou", "precision", "recall", "f1"}),  # nowhere
         ([[9, 0], [3, 0]], {"precision"}),  # never predicted
-        ([[9, 3], [0, 0]], {"recall"}),  # in no ground truth
+        ([[9, 3], [0, 0]], {"iou", "precision", "recall", "f1"}),  # in no ground truth
     ],
 )
 def test_what_does_not_exist_is_nan(confusion: list[list[int]], nan: set[str]) -> None:

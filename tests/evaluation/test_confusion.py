@@ -9,6 +9,7 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion
 
 from pipeline.evaluation.confusion import (
     confusion_matrix,
+    image_iou,
     iou_per_class,
     mean_iou,
     pseudo_mask_counts,
@@ -50,7 +51,32 @@ def test_iou_by_hand() -> None:
 def test_class_in_the_prediction_alone_counts_as_zero() -> None:
     # 0: 1 / (2 + 1 - 1) = 1/2; 1: predicted once, never true: 0; 2: absent. Mean over 0 and 1 = 1/4.
     confusion = confusion_matrix(np.array([[0, 0]]), np.array([[0, 1]]), 3)
-    assert mean_iou(confusion) == pytest.approx(0.25)
+    assert image_iou(confusion) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("ground_truth", "prediction", "expected"),
+    [
+        # 0: 1 / (2 + 1 - 1) = 1/2; 1 and 2 have no true pixel.
+        ([0, 0], [0, 1], [1 / 2, np.nan, np.nan]),
+        # 0: 1 / 2; 2: 1 / (1 + 1 - 1) = 1; 1 takes a pixel of 0.
+        ([0, 0, 2], [0, 1, 2], [1 / 2, np.nan, 1]),
+        # 0: 1 / 1; 1 is never predicted: 0; 2 is predicted for 1.
+        ([0, 1], [0, 2], [1, 0, np.nan]),
+        # Without a true pixel of the background, as in data without one.
+        ([1, 2], [1, 0], [np.nan, 1, 0]),
+    ],
+)
+def test_a_set_has_no_score_of_a_class_without_a_true_pixel(
+    ground_truth: list[int], prediction: list[int], expected: list[float]
+) -> None:
+    confusion = confusion_matrix(np.array([ground_truth]), np.array([prediction]), 3)
+    np.testing.assert_allclose(iou_per_class(confusion), expected)
+    assert mean_iou(confusion) == pytest.approx(np.nanmean(expected))
+    counts = np.pad(confusion, ((0, 0), (0, 1)))
+    known = [confusion[i, i] / confusion[:, i].sum() for i in (1, 2) if i in ground_truth and i in prediction]
+    precision = score_pseudo_masks(counts).precision
+    np.testing.assert_equal(precision, np.mean(known) if known else np.nan)
 
 
 def test_mean_iou_of_nothing_is_nan() -> None:

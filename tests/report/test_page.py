@@ -146,7 +146,9 @@ def add_round(again: str) -> None:
     rows = "".join(f"train-{i:02d},0.4,{0.1 + i / 10:.1f}\n" for i in range(6))
     Path(f"reports/pseudo_masks/{again}/images.csv").write_text("name,miou_before,miou_after\n" + rows)
     metrics = Path(f"reports/pseudo_masks/{again}/metrics.json")
-    metrics.write_text(json.dumps({**json.loads(metrics.read_text()), "threshold": 0.5}))
+    scores = json.loads(metrics.read_text())
+    scores["pseudo_masks"]["miou"] = 0.65
+    metrics.write_text(json.dumps({**scores, "threshold": 0.5}))
 
 
 def test_the_masks_that_images_are_ranked_by_are_named(project: Project, set_params: SetParams) -> None:
@@ -165,6 +167,8 @@ def test_the_masks_that_images_are_ranked_by_are_named(project: Project, set_par
     assert f"Worst first, by the mIoU of the refined mask of {again}." in page.text
     assert f"Worst first, by the mIoU of the prediction of {again}." in page.text
     assert "refined mask of gradcampp." not in page.text
+    assert "pseudo-masks, mIoU0.650" in page.text
+    assert f"Confusion, {again} masks" in page.text
     assert {"pseudo-mask, gradcampp", f"pseudo-mask, {again}"} < set(rows(page)["train-00"])
     assert re.search(rf"For {again}, the heatmaps are .* threshold\s+is 0\.50", page.text, re.DOTALL)
 

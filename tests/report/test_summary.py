@@ -109,6 +109,25 @@ def test_table_has_the_headline_numbers() -> None:
     assert "0.40" in lines[1]  # the oracle's threshold
 
 
+@pytest.mark.parametrize("masks", ["cam", "cam-round1", "cam-round2"])
+def test_the_table_has_the_masks_that_the_leading_model_learns_from(masks: str) -> None:
+    results = make_results(0.6, None)
+    by_masks = {
+        name: {**results.pseudo_masks["cam"], "pseudo_masks": {"miou": miou}}
+        for name, miou in (("cam", 0.5), ("cam-round1", 0.6), ("cam-round2", 0.7))
+    }
+    results = dataclasses.replace(
+        results,
+        supervision=(masks,),
+        pseudo_masks=by_masks,
+        evaluation={masks: results.evaluation["cam"]},
+        trained_on={masks: 8},
+    )
+    lines = [line.split() for line in summary_table(results, "given").splitlines()]
+    assert lines[1][:2] == ["threshold,", "cam"]
+    assert lines[2][:4] == ["pseudo-mask", "mIoU,", masks, f"{by_masks[masks]['pseudo_masks']['miou']:.3f}"]
+
+
 def test_corrected_masks_are_part_of_the_supervision() -> None:
     for count, more in ((0, ""), (1, " and 1 corrected mask"), (30, " and 30 corrected masks")):
         results = make_results(0.6, 0.8, corrected=count)

@@ -111,3 +111,17 @@ def test_an_interrupted_evaluation_goes_on_block_by_block(monkeypatch: pytest.Mo
 def test_masks_without_any_class_give_no_miou(confusion: list[list[int]], miou: float | None) -> None:
     metrics = model_metrics(Manifest("", ("tumour",), ()), np.array(confusion), np.zeros((2, 2), np.int64))
     assert metrics["miou"] == (None if miou is None else pytest.approx(miou, abs=1e-6))
+
+
+def test_a_class_that_no_mask_shows_has_no_score_where_it_is_predicted() -> None:
+    confusion = np.array([[8, 1, 1], [2, 4, 0], [0, 0, 0]])
+    boundaries = np.array([[9, 9], [3, 6], [0, 5]])
+    metrics = model_metrics(Manifest("", ("cat", "dog"), ()), confusion, boundaries)
+    # background: 8 / (10 + 10 - 8) = 2/3; cat: 4 / (6 + 5 - 4) = 4/7; dog: no true pixel.
+    assert metrics["iou_per_class"] == {
+        "background": pytest.approx(2 / 3, abs=1e-6),
+        "cat": pytest.approx(4 / 7, abs=1e-6),
+        "dog": None,
+    }
+    assert metrics["miou"] == pytest.approx((2 / 3 + 4 / 7) / 2, abs=1e-6)
+    assert metrics["boundary_iou"] == pytest.approx(3 / 6)

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.base.files import write_csv
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.pseudo_masks import PseudoMask
 from pipeline.masks.threshold import Normalisation, normalised_odds, normalised_scores
 from pipeline.params import load_params
 from pipeline.report.results import read_confusion
+from pipeline.workflows.confidence import MaskConfidence, read_confidences
 from pipeline.workflows.confusion_file import write_confusion
 from pipeline.workflows.mask_quality import MaskQuality, summarise_quality
 from pipeline.workflows.pseudo_mask_blocks import MaskMaker
@@ -42,6 +44,15 @@ def test_other_heat_than_the_mask_was_made_of_judges_it(
     # Its own probabilities judge it where there is no second opinion.
     job = PseudoMaskJob(manifest, judge, judge, tmp_path, params)
     assert MaskMaker(job, store, store).confidence(CAT, made) == 0.5
+
+
+@pytest.mark.parametrize(("confidence", "corrected"), [(0.99996, 0), (1.0, 0), (1.0, 1), (1.0, None)])
+def test_a_column_says_who_was_corrected_and_no_confidence(
+    confidence: float, corrected: int | None, tmp_path: Path
+) -> None:
+    row = {"name": "a", "confidence": confidence} | ({} if corrected is None else {"corrected": corrected})
+    write_csv(tmp_path / "images.csv", tuple(row), [row])
+    assert read_confidences(tmp_path, [CAT]) == [MaskConfidence(confidence, corrected == 1)]
 
 
 def test_means_over_the_masks() -> None:

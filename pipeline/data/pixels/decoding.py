@@ -9,13 +9,14 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from pipeline.data.pixels.bands import is_opacity
+from pipeline.data.pixels.bands import all_or_nothing, is_flat, is_opacity
 from pipeline.data.pixels.files import (
     Kind,
     is_deep,
     kind_of,
     read_deep_png,
     read_values,
+    stored_pixel_bytes,
     stored_size,
     values_of,
 )
@@ -27,6 +28,7 @@ from pipeline.data.pixels.tiff_file import tiff_frames
 from pipeline.errors import UserError
 
 WHITE = (255, 255, 255, 255)  # the page below transparent parts
+MIXED = 0.5  # share of an opacity that is all or nothing: below it, the band may be no opacity
 T = TypeVar("T")
 
 
@@ -97,6 +99,15 @@ def size_of_stored(path: Path) -> tuple[int, int] | None:
     return _named(path, stored_size, path, kind) if kind in ("tiff", "dicom") else None
 
 
+def pixel_bytes(path: Path) -> int:
+    """Bytes of a pixel as the file stores it, with all bands, from the header."""
+    kind = _kind(path)
+    if kind in ("tiff", "dicom"):
+        return _named(path, stored_pixel_bytes, path, kind)
+    with open_image(path, math.inf) as image:
+        return len(image.getbands()) * (2 if is_deep(image, kind, path) else 1)
+
+
 def _kind(path: Path) -> Kind:
     try:
         return kind_of(path)
@@ -126,7 +137,18 @@ def _by_pil(
     if kind == "tiff" and image.mode == "RGBA" and not is_opacity(np.asarray(image.getchannel("A"))):
         # Not by PIL, which divides the colours by it.
         return _stored(path, kind, reading, max_megapixels)
-    return DecodedImage(image, notes)
+    return _with_opacity(image, notes) if image.has_transparency_data else DecodedImage(image, notes)
+
+
+def _with_opacity(image: Image.Image, notes: tuple[Note, ...]) -> DecodedImage:
+    """An image of a format that defines opacity; without it where it is flat and hides something."""
+    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
+    opacity = np.asarray(rgba.getchannel("A"))
+    if is_flat(opacity):
+        colours = rgba.convert("RGB")
+        seen = len(colours.getcolors(1) or ()) != 1
+        return DecodedImage(colours, (*notes, "flat opacity")) if seen else DecodedImage(image, notes)
+    return DecodedImage(image, (*notes, "mixed opacity") if all_or_nothing(opacity) < MIXED else notes)
 
 
 def _deep_png(image: Image.Image, path: Path, reading: ImageReading, max_megapixels: float) -> StoredValues:

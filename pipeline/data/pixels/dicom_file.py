@@ -29,8 +29,7 @@ def read_dicom(path: Path, reading: ImageReading, max_megapixels: float) -> Stor
     with silenced():
         header = _header(path)
         height, width = _size(header)
-        samples, bits = int(header.get("SamplesPerPixel", 1)), int(header.BitsAllocated)
-        check_size(height, width, samples * max(1, bits // 8), max_megapixels)
+        check_size(height, width, _pixel_bytes(header), max_megapixels)
         count = int(header.get("NumberOfFrames") or 1)
         pixels = _pixels(path, header, choose_frame(count, reading.frame), (height, width))
         kind = str(header.PhotometricInterpretation)
@@ -43,6 +42,16 @@ def dicom_size(path: Path) -> tuple[int, int]:
     """Height and width in pixels from the header."""
     with silenced():
         return _size(_header(path))
+
+
+def dicom_pixel_bytes(path: Path) -> int:
+    """Bytes of a pixel with all of its bands, from the header."""
+    with silenced():
+        return _pixel_bytes(_header(path))
+
+
+def _pixel_bytes(header: "Dataset") -> int:
+    return int(header.get("SamplesPerPixel", 1)) * max(1, int(header.BitsAllocated) // 8)
 
 
 def _header(path: Path) -> "Dataset":

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from pipeline.data.pixels.bands import choose_bands
-from pipeline.data.pixels.dicom_file import dicom_size, read_dicom
+from pipeline.data.pixels.dicom_file import dicom_pixel_bytes, dicom_size, read_dicom
 from pipeline.data.pixels.reading import ImageReading
 from pipeline.data.pixels.stored import StoredValues, check_size, silenced, turned_upright
-from pipeline.data.pixels.tiff_file import read_tiff, tiff_size
+from pipeline.data.pixels.tiff_file import read_tiff, tiff_pixel_bytes, tiff_size
 from pipeline.errors import UserError
 
 Kind = Literal["tiff", "png", "dicom", "heif", "other"]
@@ -21,7 +21,8 @@ HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 DICOM_SUFFIXES = (".dcm", ".dicom")
 HEAD = 132  # bytes
 BITS, SAMPLE_FORMAT, ORIENTATION = 258, 339, 274  # TIFF's tags
-UNSIGNED = 1
+PHOTOMETRIC, BANDS, PLANES = 262, 277, 284
+UNSIGNED, RGB, APART = 1, 2, 2
 
 
 def kind_of(path: Path, content: bytes | None = None) -> Kind:
@@ -51,6 +52,10 @@ def is_deep(image: Image.Image, kind: Kind, path: Path) -> bool:
         if orientation_tag(image) >= 5 and any(tile[0] == "raw" for tile in image.tile):  # type: ignore[attr-defined]
             return True
         tags = image.tag_v2  # type: ignore[attr-defined]
+        # PIL has no decoder for some greys with opacity, and for most bands that lie one behind the other.
+        bands, apart = tags.get(BANDS, 1), tags.get(PLANES) == APART
+        if bands == 2 or (apart and bands > 1 and (bands, tags.get(PHOTOMETRIC)) != (3, RGB)):
+            return True
         return max(tags.get(BITS, (1,))) > 8 or any(
             f != UNSIGNED for f in tags.get(SAMPLE_FORMAT, (UNSIGNED,))
         )
@@ -77,6 +82,11 @@ def read_values(path: Path, kind: Kind, reading: ImageReading, max_megapixels: f
 def stored_size(path: Path, kind: Kind) -> tuple[int, int]:
     """Height and width of a TIFF or DICOM file, upright, without decoding it."""
     return dicom_size(path) if kind == "dicom" else tiff_size(path)
+
+
+def stored_pixel_bytes(path: Path, kind: Kind) -> int:
+    """Bytes of a pixel of a TIFF or DICOM file, from the header."""
+    return dicom_pixel_bytes(path) if kind == "dicom" else tiff_pixel_bytes(path)
 
 
 def read_deep_png(

@@ -28,6 +28,7 @@ class ValueSummary:
 
     quantiles: tuple[tuple[float, ...], ...]  # of each band, at `LEVELS`; empty where all is invalid
     counts: tuple[int, ...]  # of each band, values that are valid
+    inner: tuple[tuple[float, float], ...]  # of each band, the second lowest and second highest value
     distinct: int  # values in the first band, of those that are sorted
     window: ValueRange | None  # that the file asks for
 
@@ -35,9 +36,15 @@ class ValueSummary:
 def summary_of(stored: StoredValues) -> ValueSummary:
     """Quantiles of each band; what is invalid or fully transparent is left out."""
     bands = [_valid_values(stored, band) for band in range(stored.values.shape[-1])]
-    quantiles = tuple(_quantiles(values) for values in bands)
-    distinct = 1 + np.count_nonzero(np.diff(np.sort(_thinned(bands[0])))) if len(bands[0]) else 0
-    return ValueSummary(quantiles, tuple(map(len, bands)), int(distinct), stored.window)
+    ordered = [np.sort(_thinned(values)) for values in bands]
+    distinct = 1 + np.count_nonzero(np.diff(ordered[0])) if len(ordered[0]) else 0
+    return ValueSummary(
+        tuple(map(_quantiles, ordered)),
+        tuple(map(len, bands)),
+        tuple(map(_inner, ordered)),
+        int(distinct),
+        stored.window,
+    )
 
 
 def own_ranges(summary: ValueSummary) -> tuple[ValueRange, ...]:
@@ -102,6 +109,15 @@ def clipped_share(summary: ValueSummary, ranges: Sequence[ValueRange]) -> float:
     return float(below.max(initial=0) + (1 - above.min(initial=1)))
 
 
+def _inner(ordered: NDArray[np.generic]) -> tuple[float, float]:
+    """The second lowest and the second highest of rising values; of equal values, that one."""
+    if not len(ordered):
+        return (0.0, 0.0)  # as `counts` says, there are none
+    above = min(int(np.searchsorted(ordered, ordered[0], "right")), len(ordered) - 1)
+    below = max(int(np.searchsorted(ordered, ordered[-1], "left")) - 1, 0)
+    return float(ordered[above]), float(ordered[below])
+
+
 def _valid_values(stored: StoredValues, band: int) -> NDArray[np.generic]:
     values = stored.values[..., band]
     kept = None if stored.valid is None else stored.valid[..., band]
@@ -114,10 +130,9 @@ def _thinned(values: NDArray[np.generic]) -> NDArray[np.generic]:
     return values[:: -(-len(values) // MOST_VALUES) or 1]
 
 
-def _quantiles(values: NDArray[np.generic]) -> tuple[float, ...]:
-    if not len(values):
+def _quantiles(ordered: NDArray[np.generic]) -> tuple[float, ...]:
+    if not len(ordered):
         return ()
-    ordered = np.sort(_thinned(values))
     positions = LEVELS * (len(ordered) - 1)
     below = positions.astype(np.int64)
     above = np.minimum(below + 1, len(ordered) - 1)

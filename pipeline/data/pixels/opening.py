@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from pipeline.data.pixels.files import kind_of, open_heif
+from pipeline.data.pixels.stored import silenced
 from pipeline.errors import UserError
 
 # By content, not suffix. Only these: for other formats, PIL starts programs (EPS) or fetches further files.
@@ -22,6 +23,7 @@ class ImageError(UserError):
     """A file that is no readable image or mask; the message names it."""
 
 
+@silenced()
 def open_image(path: Path, max_megapixels: float, content: bytes | None = None) -> Image.Image:
     """The image, not decoded yet; `content`: of the file, where it lies in another one."""
     try:
@@ -64,6 +66,7 @@ def _without_limit() -> Iterator[None]:
                 Image.MAX_IMAGE_PIXELS = limit
 
 
+@silenced()
 def decode_upright(
     path: Path, max_megapixels: float, content: bytes | None = None, frame: int = 1
 ) -> Image.Image:
@@ -79,6 +82,7 @@ def decode_upright(
             raise ImageError(f"{path}: cannot be read as an image: {error}") from error
 
 
+@silenced()
 def orientation_of(image: Image.Image) -> int:
     """EXIF's orientation, 1 to 8; 1, as stored, where EXIF has none that can be read."""
     try:

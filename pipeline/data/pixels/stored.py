@@ -24,7 +24,9 @@ _LOCK = threading.Lock()
 _READERS: list[None] = []  # at work
 _SAVED = ExitStack()  # what the last of them puts back
 
-Note = Literal["frames", "fourth band", "more bands", "bands without a colour"]
+Note = Literal[
+    "frames", "fourth band", "flat opacity", "mixed opacity", "more bands", "bands without a colour"
+]
 
 
 @dataclass(frozen=True)

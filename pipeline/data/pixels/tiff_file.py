@@ -44,7 +44,8 @@ def read_tiff(path: Path, reading: ImageReading, max_megapixels: float) -> Store
         page = _first_page(series)
         photometric = int(page.photometric)
         if photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR):
-            raise UserError(f"expected grey, RGB or a palette, got {page.photometric!s}. Save it as RGB.")
+            kind = getattr(page.photometric, "name", photometric)
+            raise UserError(f"expected grey, RGB or a palette, got {kind}. Save it as RGB.")
         values = _frame_values(series, page, reading.frame, max_megapixels)
         if photometric == PALETTE and page.colormap is not None:
             values = _with_colours(values, page.colormap)
@@ -75,6 +76,16 @@ def tiff_size(path: Path) -> tuple[int, int]:
         page = _first_page(_first_series(file))
         size = (page.imagelength, page.imagewidth)
         return size[::-1] if _orientation(page) >= 5 else size
+
+
+def tiff_pixel_bytes(path: Path) -> int:
+    """Bytes of a pixel with all of its bands, from the header."""
+    with _opened(path) as file:
+        return _pixel_bytes(_first_page(_first_series(file)))
+
+
+def _pixel_bytes(page: "TiffPage") -> int:
+    return int(page.samplesperpixel) * max(1, -(-page.bitspersample // 8))
 
 
 def is_georeferenced(path: Path) -> bool:
@@ -143,10 +154,9 @@ def _frame_values(
     if set(page.axes) - set("YXSC"):
         raise UserError(f"expected one image, got the axes {page.axes} of {page.shape}. Save it as a file.")
     number = choose_frame(len(grid), frame)
-    pixel_bytes = page.samplesperpixel * max(1, -(-page.bitspersample // 8))
     whole = len(series) != count  # the pages follow each other without headers
     pages = count if whole else grid.shape[1]
-    check_size(page.imagelength, page.imagewidth, pixel_bytes * pages, max_megapixels)
+    check_size(page.imagelength, page.imagewidth, _pixel_bytes(page) * pages, max_megapixels)
     if whole:
         stack = series.asarray().reshape(count, *page.shape)
         parts = [stack[i] for i in grid[number]]

@@ -1,6 +1,7 @@
 """One JSON file of COCO's instances: its images and annotations, joined by their ids."""
 
 import mmap
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from pipeline.data.sources.records import class_name
 
 CocoEntry = tuple[Location, dict[str, Any]]
 PARTS = ("images", "annotations", "categories")
-NEEDED = {
-    "images": "id and file_name",
-    "annotations": "image_id and category_id",
-    "categories": "id and name",
-}
+NEEDED = {"images": "id and file_name", "annotations": "image_id", "categories": "id and name"}
+LISTS = [
+    re.compile(rf'"{part}"\s*:\s*\[\s*[{{\]n]'.encode()) for part in PARTS
+]  # of objects, of null, or empty
 HEAD = 4096  # bytes, for the first letter
-ADVICE = "Export the file again."
+LEFT_OUT = "They are left out."
+LOST = "They are left out; an image without any other annotation counts as background."
+FEW = 0.1  # share of the entries of a list
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Document:
 
 
 def lacks_lists(folder: Path, file: Path) -> bool:
-    """Whether a JSON file is empty, a list, or without COCO's lists: the file of something else."""
+    """Whether a JSON file is empty, a list, or without one of COCO's lists: the file of something else."""
     try:
         if file.is_symlink() or not file.resolve().is_relative_to(folder.resolve()):
             return False
@@ -56,7 +58,7 @@ def lacks_lists(folder: Path, file: Path) -> bool:
             start = text[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
             if start in (b"\xfe", b"\xff"):  # UTF-16: it has to be read
                 return False
-            return start == b"[" or all(text.find(f'"{part}"'.encode()) < 0 for part in PARTS)
+            return start == b"[" or not all(part.search(text) for part in LISTS)
     except (OSError, ValueError):
         return False
 
@@ -94,22 +96,31 @@ def _by_image(
 ) -> dict[int, list[CocoAnnotation]]:
     """The annotations by the position of their image; `names` are those of the categories."""
     by_image: dict[int, list[CocoAnnotation]] = defaultdict(list)
-    lost: dict[str, None] = {}
+    lost, unknown = list[str](), list[str]()
     for location, entry in annotations:
-        image, category = image_ids.find(entry["image_id"]), category_ids.find(entry["category_id"])
+        image, category = image_ids.find(entry["image_id"]), category_ids.find(entry.get("category_id"))
         name = None if category is None else names[category]
         if image is None:
-            lost[repr(entry["image_id"])[:40]] = None
-        else:
-            crowd, outline = _is_crowd(entry.get("iscrowd")), entry.get("segmentation")
-            by_image[image].append(CocoAnnotation(name, crowd, outline, location))
+            lost.append(f"{entry['image_id']!r:.40} ({location.at})")
+            continue
         if name is None:
-            got = repr(entry["category_id"])[:40]
-            problems.append(problem_at(location, "a category_id of the categories", got, ADVICE))
-    if lost:
-        got = f"{len(lost)} others: {listed(list(lost))}"
-        problems.append(Problem(file, "annotations of its images", got, ADVICE))
+            unknown.append(f"{entry.get('category_id')!r:.40} ({location.at})")
+        crowd, outline = _is_crowd(entry.get("iscrowd")), entry.get("segmentation")
+        by_image[image].append(CocoAnnotation(name, crowd, outline, location))
+    total, expected = len(annotations), "a category_id of the categories in each annotation"
+    problems += _bad_entries(file, "an image_id of the images in each annotation", lost, total, LOST)
+    problems += _bad_entries(file, expected, unknown, total, "Their images are left out.")
     return by_image
+
+
+def _bad_entries(
+    file: Path, expected: str, bad: Sequence[str], total: int, cost: str = LEFT_OUT
+) -> list[Problem]:
+    """A warning on the entries of a list that cannot be used; an error where they are more than a few."""
+    few = len(bad) <= max(1, FEW * total)
+    got = f"{len(bad)} of {total} others: {listed(bad)}"
+    advice = f"{cost} Correct them to use them." if few else "Export the file again."
+    return [Problem(file, expected, got, advice, fatal=not few)] if bad else []
 
 
 def image_reference(entry: Mapping[str, Any]) -> str:
@@ -119,21 +130,23 @@ def image_reference(entry: Mapping[str, Any]) -> str:
 
 
 def _entries(file: Path, part: str, values: list[Any], problems: list[Problem]) -> list[CocoEntry]:
-    """The entries of a list that have what they need; the others are problems."""
+    """The entries of a list that have what they need; the others are a problem."""
     entries: list[CocoEntry] = []
+    bad: list[str] = []
     for position, entry in enumerate(values):
         location = Location(file, f"{part}[{position}]")
         if isinstance(entry, dict) and _is_complete(part, entry):
             entries.append((location, entry))
         else:
-            expected = f"an object with {NEEDED[part]}"
-            problems.append(problem_at(location, expected, "something else", ADVICE))
+            bad.append(location.at)
+    cost = LOST if part == "annotations" else LEFT_OUT
+    problems += _bad_entries(file, f"objects with {NEEDED[part]}", bad, len(values), cost)
     return entries
 
 
 def _is_complete(part: str, entry: Mapping[str, Any]) -> bool:
     if part == "annotations":
-        return is_identifier(entry.get("image_id")) and is_identifier(entry.get("category_id"))
+        return is_identifier(entry.get("image_id"))
     named = image_reference(entry) if part == "images" else is_identifier(entry.get("name"))
     return is_identifier(entry.get("id")) and bool(named)
 

@@ -14,6 +14,12 @@ OWN = ";"  # what stands between names in a table as docs/data.md shows it
 OTHERS = "|,/+& "  # signs that other programs write
 SIGNS = re.compile(r"[^\w]+|_")
 NO_SIGN = "none"  # a cell is one name
+BRACKETS = {"[": "]", "{": "}", "(": ")"}
+# A name of a list and what follows it. No quantifier gives back what it took: long cells take no long time.
+NAME = r"""(?:"((?:[^"\\]|\\.)*+)"|'((?:[^'\\]|\\.)*+)'|([^\s,"'\[\]{}()][^,"'\[\]{}()]*+))"""
+ITEM = re.compile(NAME + r"(?:\s*+,\s*+|\s++|$)", re.DOTALL)
+LIST = re.compile(rf"\s*+(?:{ITEM.pattern})*+", re.DOTALL)
+ODD = re.compile(r"""^["'(]|["']$|[\[\]{}]""")  # what a name has of a list that was not read
 
 
 def choose_separator(cells: Iterable[str], wanted: str) -> str:
@@ -53,6 +59,9 @@ def said_of_separator(file: Path, separator: str, wanted: str, names: Sequence[s
         problems.append(Problem(file, "`;` between the labels of a cell", got, advice, fatal=False))
     known = set(names)
     made = [name for name in names if _is_made_of(name, known)]
+    odd = [name for name in names if ODD.search(name)]
+    advice = "They are read as they are. If they are lists, write the names with `;` between them."
+    problems += warn_of(odd, "others", file, "names without brackets and quotes around them", advice)
     expected = "names that are not made of other names"
     advice = "If they are several labels, say what stands between: `--separator TEXT`."
     return problems + (warn_of(made, "others", file, expected, advice) if wanted == "auto" else [])
@@ -70,26 +79,41 @@ def _parts(cell: str, separator: str) -> list[str]:
 
 
 def _is_list(cell: str) -> bool:
-    return cell[:1] in ("[", "{") and cell[-1:] in ("]", "}")
+    """Whether a cell has brackets around it; round ones are those of a list only with quotes in them."""
+    bracketed = bool(cell) and cell[-1] == BRACKETS.get(cell[0])
+    return bracketed and (cell[0] != "(" or cell[1:2] in ("'", '"', ")"))
 
 
 def _listed_names(cell: str) -> list[str] | None:
-    """The names in `["cat", "dog"]`, `['cat', 'dog']` or `{"choices": ["cat"]}`; None for another text."""
+    """The names in a list of JSON, Python, numpy or Postgres, or in `{"choices": ["cat"]}`; None: no list.
+
+    `["cat", "dog"]`, `['cat', "dog's"]`, `('cat',)`, `['cat' 'dog']`, `{cat,"big dog"}`, `[cat, dog]`.
+    """
     for text in (cell, cell.replace("'", '"')):
         try:
             return list(_names(json.loads(text)))
         except (ValueError, RecursionError):
             continue
-    return None
+    inside = cell[1:-1]
+    if not LIST.fullmatch(inside):
+        return None
+    return [re.sub(r"\\(.)", r"\1", "".join(m.groups(""))) for m in ITEM.finditer(inside)]
 
 
 def _names(value: object) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for entry in value:
-            yield from _names(entry)
-    elif isinstance(value, dict):
-        for key, entry in value.items():
-            if key.endswith(("choices", "labels")):
+    """The names in a value of JSON. Raises `ValueError` where it holds anything else."""
+    match value:
+        case str():
+            yield value
+        case list():
+            for entry in value:
                 yield from _names(entry)
+        case dict():
+            lists = [entry for key, entry in value.items() if key.endswith(("choices", "labels"))]
+            if value and not lists:
+                raise ValueError("no names")
+            yield from _names(lists)
+        case int() if not isinstance(value, bool):
+            yield str(value)
+        case _ if value is not None:
+            raise ValueError("no name")

@@ -1,7 +1,8 @@
-"""Tables of labels as programs write them: any of four signs between cells, lines, byte order marks."""
+"""Tables of labels as programs write them: signs between cells, Excel's first line, ends of lines."""
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pipeline.data.problem_lists import problem_at
 from pipeline.data.sources.documents import read_text_file
 
 DELIMITERS = ",;\t|"  # of equally many cells, the first
+EXCEL = re.compile(r"""\s*"?sep=(.)"?\s*""")  # a first line that says what stands between cells
 CELL_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
@@ -43,15 +45,26 @@ def read_table(folder: Path, file: Path, problems: list[Problem]) -> LabelTable:
     """The table in a file of the folder; lines that are no CSV are problems. Raises `BadEntry`."""
     text = read_text_file(folder, file, "a CSV file in UTF-8", "Save it as comma-separated UTF-8.")
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # Excel for Mac ends lines with a return alone
+    head, _, rest = text.partition("\n")
+    said = EXCEL.fullmatch(head)
+    text = f"\n{rest}" if said else text  # the numbers of the lines stay
     first = next((line for line in text.split("\n") if line.strip()), "")
-    delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
+    found = max(DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
+    delimiter = said.group(1) if said else found
     lines = list(_lines(file, text, delimiter, problems))
     header = lines[0][1] if lines else ()
     if delimiter != ",":
-        got = f"{CELL_NAMES[delimiter]}"
+        got = CELL_NAMES.get(delimiter, repr(delimiter))
         advice = "It is read as it is."
         problems.append(Problem(file, "commas between the cells", got, advice, fatal=False))
-    return LabelTable(file, header, tuple(lines[1:]), delimiter)
+    return LabelTable(file, header, tuple((n, _fitted(cells, header)) for n, cells in lines[1:]), delimiter)
+
+
+def _fitted(cells: tuple[str, ...], header: tuple[str, ...]) -> tuple[str, ...]:
+    """The cells, as many as the header has: behind its last name, empty ones may be too many or too few."""
+    named = max((i for i, name in enumerate(header, 1) if name), default=0)
+    kept = cells if any(cells[len(header) :]) else cells[: len(header)]
+    return kept + ("",) * (len(header) - len(kept)) if len(kept) >= named else kept
 
 
 def _lines(

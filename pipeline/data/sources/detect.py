@@ -1,11 +1,12 @@
 """The kind of a folder, by the names and the first bytes of the files in it."""
 
+import re
 from itertools import islice
 from pathlib import Path
 
 from pipeline.data.problem_lists import BadEntry
 from pipeline.data.sources import coco, via, yolo
-from pipeline.data.sources.coco_document import lacks_lists
+from pipeline.data.sources.coco_document import PARTS, lacks_lists
 from pipeline.data.sources.csv_columns import find_columns
 from pipeline.data.sources.csv_images import ImageFinder
 from pipeline.data.sources.csv_records import OWN_TABLE, tables_of
@@ -21,6 +22,10 @@ from pipeline.params import Source
 
 HEAD = 4096  # bytes of a file that tell its kind
 LOOKED_AT = 50  # files or lines
+VIA = re.compile(r'"_via_|"filename"\s*:[^{}]*"regions"\s*:\s*[\[{]')
+LABELME = re.compile(r'"shapes"\s*:\s*\[\s*[{\]]|"imagePath"\s*:')
+TASKS = re.compile(r'\[\s*\{.*?("(image|img|photo|picture|url)"\s*:\s*"|:\s*"[^"]*/)', re.DOTALL)
+PART = re.compile(rf'\{{.*"({"|".join(PARTS)})"\s*:', re.DOTALL)
 
 
 def detect_source(folder: Path) -> Source:
@@ -51,14 +56,14 @@ def _by_annotations(folder: Path) -> Source | None:
     """The kind of the files of annotations; None without them."""
     heads = {file: head(file) for file in coco.json_files(folder)}
     objects = {file: text for file, text in heads.items() if text.startswith("{")}
-    if any('"_via_' in text or '"regions"' in text for text in objects.values()) or _is_via_table(folder):
+    if any(VIA.search(text) for text in objects.values()) or _is_via_table(folder):
         return "via"
-    labelme = {file for file, text in objects.items() if '"shapes"' in text or '"imagePath"' in text}
+    labelme = {file for file, text in objects.items() if LABELME.search(text)}
     if any(not lacks_lists(folder, file) for file in objects if file not in labelme):
         return "coco"
-    if labelme or any('"shapes"' in head(file) for file in islice(folder.rglob("*.json"), LOOKED_AT)):
+    if labelme or any(LABELME.search(head(file)) for file in islice(folder.rglob("*.json"), LOOKED_AT)):
         return "labelme"
-    if any(text.startswith("[") for text in heads.values()):
+    if any(TASKS.match(text) for text in heads.values()):
         return "labelstudio"
     texts = [head(file) for file in annotation_files(folder)[:LOOKED_AT]]
     if any("<annotations>" in text for text in texts):
@@ -85,7 +90,10 @@ def _by_images(folder: Path, images: list[str]) -> Source:
         return "csv"
     if is_with_masks(images):
         return "masks"
-    return "csv" if all(map(is_kind_of_file, class_folders(images))) else "imagefolder"
+    if not all(map(is_kind_of_file, class_folders(images))):
+        return "imagefolder"
+    # Nothing else says what the images show: the reader names what the file lacks.
+    return "coco" if any(PART.search(head(file)) for file in coco.json_files(folder)) else "csv"
 
 
 def _names_images(folder: Path, file: Path, images: list[str]) -> bool:

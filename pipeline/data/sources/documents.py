@@ -47,15 +47,14 @@ def listed_classes(folder: Path) -> list[str]:
 
 
 def read_json_file(folder: Path, file: Path) -> Any:
-    """The value of a JSON file; NaN and infinity are refused. Raises `BadEntry`."""
+    """The value of a JSON file, which may hold NaN and infinity. Raises `BadEntry`."""
     with _reported(file, "JSON in UTF-8"):
-        text = decode_text(_read_bytes(folder, file, MOST_BYTES))
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(decode_text(_read_bytes(folder, file, MOST_BYTES)))
 
 
 def read_xml_file(folder: Path, file: Path) -> Element:
     """The root of an XML file in UTF-8, or in the encoding that its first line names. Raises `BadEntry`."""
-    with _reported(file, "XML", "Export it again, in UTF-8."):
+    with _reported(file, "XML"):
         parser = XMLParser(target=_NoDoctype())
         content = _read_bytes(folder, file)
         declared = DECLARATION.match(content)
@@ -63,7 +62,7 @@ def read_xml_file(folder: Path, file: Path) -> Element:
             # The parser itself knows no encodings of several bytes, such as GBK.
             parser.feed(content[declared.end() :].decode(declared.group(1).decode()))
         else:
-            parser.feed(content)
+            parser.feed(decode_text(content))
         root: Element = parser.close()
         return root
 
@@ -82,15 +81,14 @@ def _read_bytes(folder: Path, file: Path, most: int = MOST_OTHER_BYTES) -> bytes
 
 
 @contextmanager
-def _reported(file: Path, expected: str, advice: str = "Export it again.") -> Iterator[None]:
+def _reported(file: Path, expected: str, advice: str = "Export it again, in UTF-8.") -> Iterator[None]:
     """Turn errors in reading `file` into `BadEntry`."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        got = f"bytes of another encoding than {error.encoding} (byte {error.start + 1})"
+        raise BadEntry(Problem(file, expected, got, advice)) from error
     except (OSError, ValueError, LookupError, RecursionError, ParseError) as error:
         # The problem names the path: of an OSError, the words are enough.
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise BadEntry(Problem(file, expected, reason, advice)) from error
-
-
-def _refuse(word: str) -> None:
-    raise ValueError(f"{word} is no number of JSON")

@@ -10,7 +10,7 @@ from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.documents import read_json_file
-from pipeline.data.sources.listing import ends, images_below, locate
+from pipeline.data.sources.listing import FileFinder, images_below
 from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
@@ -48,7 +48,7 @@ def read_folder(folder: Path) -> ParsedSource:
     """
     problems: list[Problem] = []
     tasks = read_tasks(folder, json_files(folder), problems)
-    by_end = ends(images_below(folder, problems))
+    files = FileFinder(images_below(folder, problems))
     records: dict[str, SourceRecord] = {}
     again, undone, unclear = list[str](), list[str](), list[str]()
     unread = Counter[str]()
@@ -59,9 +59,10 @@ def read_folder(folder: Path) -> ParsedSource:
             (unclear if answer else undone).append(reference)
             continue
         with collected(problems):
-            image = find_image(folder, reference, by_end, location)
+            image = find_image(folder, reference, files, location)
             again += [image] if image in records else []
             records[image] = SourceRecord(stem(image), image, answer.names, location)
+    problems += files.said(folder)
     problems += _left_out(folder, undone, unclear)
     problems += warn_of(again, "again", folder, "one task for each image", "The last one counts.")
     if unread:
@@ -85,14 +86,15 @@ def _left_out(folder: Path, undone: Sequence[str], unclear: Sequence[str]) -> li
     ]
 
 
-def find_image(folder: Path, reference: str, by_end: dict[str, list[str]], location: Location) -> str:
+def find_image(folder: Path, reference: str, files: FileFinder, location: Location) -> str:
     """The one file that `reference` means, relative to the folder. Raises `BadEntry`."""
-    names = locate(reference, by_end)
+    names = files.find(reference)
     if len(names) == 1:
         return names[0]
     got = f"{len(names)}: {listed(names)}" if names else "none"
     advice = "Keep one of them, or the folders of the export." if names else "Copy it there."
-    raise BadEntry(Problem(folder, f"one image for {reference[:200]!r}", got, advice, location))
+    expected = f"one image for {reference[:200]!r}"
+    raise BadEntry(Problem(folder, expected, got, advice, location, missing=not names))
 
 
 def task_labels(choices: Sequence[str]) -> tuple[str, ...]:
@@ -104,24 +106,33 @@ def task_labels(choices: Sequence[str]) -> tuple[str, ...]:
 def read_tasks(folder: Path, files: Sequence[Path], problems: list[Problem]) -> list[TaskEntry]:
     """The tasks of JSON files in the folder that name an image, with their locations.
 
-    A file of something else is named; it is an error where there are no tasks at all.
+    A file without any task is named; it is an error where there are no tasks at all.
     """
     tasks: list[TaskEntry] = []
     others: list[Problem] = []
+    expected, got, advice = (
+        "a task with an image",
+        "something else",
+        "Export the project as JSON or JSON-MIN.",
+    )
     for file in files:
         with collected(problems):
             value = read_json_file(folder, file)
-            for position, entry in enumerate(value if isinstance(value, list) else [value]):
-                location = Location(file, f"[{position}]")
-                if isinstance(entry, dict) and reference_of(entry):
-                    tasks.append((location, entry))
-                else:
-                    advice = "Export the project as JSON or JSON-MIN."
-                    problem = problem_at(location, "a task with an image", "something else", advice)
-                    (problems if isinstance(value, list) else others).append(problem)
+            entries = [(Location(file, f"[{i}]"), e) for i, e in enumerate(_listed(value))]
+            found = [(at, e) for at, e in entries if isinstance(e, dict) and reference_of(e)]
+            tasks += found
+            if found:
+                known = {at for at, _ in found}
+                problems += [problem_at(at, expected, got, advice) for at, _ in entries if at not in known]
+            else:
+                others.append(Problem(file, expected, got, advice))
     left_out = "It is left out."
     problems += [replace(p, advice=left_out, fatal=False) for p in others] if tasks else others
     return tasks
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def reference_of(task: Mapping[str, Any]) -> str:
@@ -171,20 +182,18 @@ def annotation_of(task: Mapping[str, Any]) -> list[dict[str, Any]] | None:
 
 def _is_result(value: object) -> bool:
     """Whether JSON-MIN writes what a control says so: an object, or a list of them."""
-    entries = value if isinstance(value, list) else [value]
-    return any(isinstance(entry, dict) for entry in entries)
+    return any(isinstance(entry, dict) for entry in _listed(value))
 
 
 def _is_read(value: object) -> bool:
     """Whether this is `{choices: [cat]}`, or regions such as `[{rectanglelabels: [cat]}]`."""
-    entries = value if isinstance(value, list) else [value]
-    return any(isinstance(entry, dict) and _named(entry) is not None for entry in entries)
+    return any(isinstance(entry, dict) and _named(entry) is not None for entry in _listed(value))
 
 
 def _names(value: object) -> list[str]:
     """The names in `cat`, in `[cat, dog]`, or in a value that `_is_read`."""
     names: list[str] = []
-    for entry in value if isinstance(value, list) else [value]:
+    for entry in _listed(value):
         if isinstance(entry, dict):
             names += _named(entry) or []
         elif isinstance(entry, str):

@@ -1,19 +1,23 @@
-"""The colours of a source's RGB masks, from its labelmap.txt or colours.txt."""
+"""The colours of RGB masks, from labelmap.txt or colours.txt, else from a table of another program."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import IGNORE
 from pipeline.data.names import means_background, means_ignore
-from pipeline.data.problem_lists import collected, problem_at
+from pipeline.data.problem_lists import BadEntry, collected, problem_at
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.records import class_name
+from pipeline.formats.colour_table import parse_colour_table
 from pipeline.formats.label_map import parse_label_map
 from pipeline.formats.palette import Colour
 
 COLOURS = "colours.txt"
 FILES = ("labelmap.txt", COLOURS)
+OTHERS = re.compile(r".*(?:class|colou?r|palette|legend|label|meta).*\.(?:csv|txt|json)", re.IGNORECASE)
+MOST_BYTES = 1_000_000  # of a table of another program
 UNNAMED = "?"  # names begin so that nobody has replaced
 
 
@@ -43,13 +47,38 @@ def read_labelmap(folder: Path, problems: list[Problem]) -> dict[str, Colour]:
 
 
 def read_colours(folder: Path, names: Sequence[str], problems: list[Problem]) -> dict[Colour, int] | None:
-    """The id of each colour of the folder's table, for classes in the order `names`; None without a table."""
+    """The id of each colour of the folder's table, for classes in the order `names`; None without a table.
+
+    A table of another program counts if it has no other names.
+    """
     table = read_labelmap(folder, problems)
+    if not table:
+        return _ids(other_table(folder), names)
     unknown = [name for name in table if _id(name, names) is None]
     if unknown:
         expected = f"a table of colours with the classes {listed(names)}, background or ignore"
         problems.append(Problem(folder, expected, listed(unknown), "Correct the names."))
     return {colour: i for name, colour in table.items() if (i := _id(name, names)) is not None} or None
+
+
+def other_table(folder: Path) -> dict[str, Colour]:
+    """The colour of each name in the one table of another program in `folder`; empty without, or with two."""
+    found = []
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if OTHERS.fullmatch(file.name) and file.name not in FILES and file.is_file():
+            try:
+                if file.stat().st_size <= MOST_BYTES:
+                    found.append(parse_colour_table(read_text_file(folder, file, "a table of colours")))
+            except (BadEntry, ValueError, TypeError, RecursionError):  # another file
+                continue
+    tables = [{class_name(name): colour for name, colour in table.items()} for table in found]
+    return tables[0] if tables and all(table == tables[0] for table in tables) else {}
+
+
+def _ids(table: dict[str, Colour], names: Sequence[str]) -> dict[Colour, int] | None:
+    ids = {colour: _id(name, names) for name, colour in table.items()}
+    known = {colour: i for colour, i in ids.items() if i is not None}
+    return known if known and len(known) == len(ids) else None
 
 
 def _id(name: str, names: Sequence[str]) -> int | None:

@@ -1,16 +1,17 @@
 """The `masks` source: images and their masks and nothing else; labels are the classes in the masks."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.base.problems import Location, Problem, listed
-from pipeline.data.mask_labels import labels_in_masks
+from pipeline.data.mask_labels import UnnamedColours, labels_in_masks
 from pipeline.data.names import after_background, may_be_class
 from pipeline.data.problem_lists import BadEntry, collected, warn_of
 from pipeline.data.sources.documents import CLASS_LIST, listed_classes
 from pipeline.data.sources.folder_names import is_image_folder, is_kind_of_file
 from pipeline.data.sources.listing import images_below
-from pipeline.data.sources.mask_colours import read_colours, read_labelmap
+from pipeline.data.sources.mask_colours import other_table, read_colours, read_labelmap
 from pipeline.data.sources.mask_pairs import ARRAYS, MaskPairs, pair_masks
 from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
 from pipeline.data.sources.splits import split_of, split_of_path
@@ -23,7 +24,8 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     """A record for each image with a mask that can be read; labels are the classes in the mask.
 
     The names of the classes are the lines of classes.txt, else the names of a table of colours, else
-    `data.classes`. Without all of them, the values of the masks name the classes.
+    `data.classes`. Without all of them, the values of the masks name the classes; where these are many
+    colours, a table of another program does.
     """
     problems: list[Problem] = []
     pairs = pair_masks(images_below(folder, problems, more=ARRAYS))
@@ -33,7 +35,15 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     if not images:
         advice = "Put images in images/ and their masks, with the same stems, in masks/."
         raise BadEntry(Problem(folder, "images with masks", "none", advice))
-    found = labels_in_masks(folder, [pairs.masks[image] for image in images], names, colours, data)
+    masks = [pairs.masks[image] for image in images]
+    try:
+        found = labels_in_masks(folder, masks, names, colours, data)
+    except UnnamedColours:
+        other = tuple(name for name in other_table(folder) if may_be_class(name))
+        if colours or not other or (folder / CLASS_LIST).exists():
+            raise
+        names, colours = other, read_colours(folder, other, [])
+        found = labels_in_masks(folder, masks, names, colours, data)
     if not names:
         names = (ONE_CLASS,) if len(found.values) == 1 else found.values
         problems.append(_said_of_names(folder, names))
@@ -50,7 +60,7 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     advice = "Their images are left out: nothing says what they show."
     problems += warn_of(bad, "others", folder, "masks that can be read", advice)
     problems += _left_over(folder, pairs)
-    tables = sorted(file.name for file in folder.glob("*.csv"))
+    tables = [] if colours else sorted(file.name for file in folder.glob("*.csv"))
     advice = (
         "They are not read: call the column of the images `image` and that of the labels `labels` to use one."
     )
@@ -71,9 +81,8 @@ def _said_of_names(folder: Path, names: Sequence[str]) -> Problem:
 
 def _names_of_samples(images: Sequence[str]) -> dict[str, str]:
     """The names of the samples: the path without suffix, with it where two are the same."""
-    stems = [stem(image) for image in images]
-    again = {name for name in stems if stems.count(name) > 1} if len(set(stems)) < len(stems) else set()
-    return {image: image if name in again else name for image, name in zip(images, stems, strict=True)}
+    counts = Counter(map(stem, images))
+    return {image: image if counts[stem(image)] > 1 else stem(image) for image in images}
 
 
 def _names(folder: Path, data: DataParams, problems: list[Problem]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.base.problems import Problem
 from pipeline.data.images import IGNORE
+from pipeline.data.problem_lists import warn_of
 from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, parsed_source
 
 CORNERS = 64  # of a polygon that stands for a circle
@@ -48,8 +49,17 @@ def parsed_objects(
         labels = tuple(dict.fromkeys((*record.labels, *(thing.name for thing in things))))
         mask = _shapes(things, ids) if drawn and len(ids) < IGNORE else None
         records.append(replace(record, labels=labels, mask=mask))
+    if drawn and len(ids) < IGNORE:
+        problems += without_outline(file, records)
     named = [*ordered, *sorted({label for record in records for label in record.labels} - used)]
     return parsed_source(file, records, problems, named)
+
+
+def without_outline(file: Path, records: Sequence[SourceRecord]) -> list[Problem]:
+    """A warning on images with objects that have no outline, where others have a mask."""
+    bare = [record.name for record in records if record.mask is None and record.labels]
+    advice = "These images have no mask; their labels count. Draw the outlines to have masks."
+    return warn_of(bare, "images without", file, "an outline of each object", advice)
 
 
 def _shapes(things: Sequence[AnnotatedObject], ids: dict[str, int]) -> tuple[Shape, ...] | None:

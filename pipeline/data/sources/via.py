@@ -13,7 +13,7 @@ from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.csv_table import read_table
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.labelstudio import find_image
-from pipeline.data.sources.listing import ends, images_below
+from pipeline.data.sources.listing import FileFinder, images_below
 from pipeline.data.sources.objects import (
     AnnotatedObject,
     AnnotatedRecord,
@@ -44,14 +44,15 @@ def read_folder(folder: Path) -> ParsedSource:
     """A record for each image of the files; labels are the values of the one attribute of the regions."""
     problems: list[Problem] = []
     entries = list(_entries(folder, problems))
-    by_end = ends(images_below(folder, problems))
+    files = FileFinder(images_below(folder, problems))
     attribute = _attribute(folder, entries)
     read: list[AnnotatedRecord] = []
     for entry in entries:
         with collected(problems):
-            image = find_image(folder, entry.filename, by_end, entry.location)
+            image = find_image(folder, entry.filename, files, entry.location)
             record = SourceRecord(stem(image), image, (), entry.location, split_of_path(image))
             read.append((record, list(_objects(entry, attribute, problems))))
+    problems += files.said(folder)
     bare = [record.name for record, things in read if not things]
     problems += warn_of(bare, "without", folder, "a region in each image", "They count as background.")
     if not read:
@@ -75,9 +76,11 @@ def _entries(folder: Path, problems: list[Problem]) -> Iterator[ViaEntry]:
 def _json_entries(folder: Path, file: Path, problems: list[Problem]) -> Iterator[ViaEntry]:
     value = read_json_file(folder, file)
     images = value.get("_via_img_metadata", value) if isinstance(value, dict) else None
-    if not isinstance(images, dict):
-        advice = "Export the annotations as JSON from VIA 2."
-        raise BadEntry(Problem(file, "an object of images", "something else", advice))
+    if not isinstance(images, dict) or not any(
+        "filename" in i for i in images.values() if isinstance(i, dict)
+    ):
+        advice = "It is left out."
+        raise BadEntry(Problem(file, "an object of images of VIA", "something else", advice, fatal=False))
     for key, image in images.items():
         location = Location(file, key[:60])
         name = image.get("filename") if isinstance(image, dict) else None
