@@ -39,7 +39,8 @@ class AbsoluteHeat:
     def heatmaps(self, batch: Batch) -> dict[str, Tensor]:
         """For `cam`, sigmoid(logit of the cell - level) of the labels: float32 (N, P, h, w) in (0, 1).
 
-        0 where an image has fewer than P labels. Above 0.5 a cell has more of the class than images without it.
+        0 where an image has fewer than P labels. Above 0.5 a cell has more of the class than images without
+        the class have.
         """
         first = batch.samples[0]
         size = grid_size(*working_size(first.height, first.width, self.long_side))
@@ -57,7 +58,7 @@ def cell_logits(net: Classifier, pyramid: Sequence[Tensor], *, flip: bool) -> Te
     """The logit of each class in each cell, the mean over scales and flips: float32 (N, C, h, w).
 
     `h` and `w` are those of the largest map. The mean of the cells of one scale is the logit of the image,
-    since global average pooling and the fully connected layer are linear (Zhou et al. 2016, arXiv:1512.04150).
+    since global average pooling and one linear layer follow (Zhou et al. 2016, arXiv:1512.04150).
 
     Args:
         net: in eval mode.
@@ -70,9 +71,13 @@ def cell_logits(net: Classifier, pyramid: Sequence[Tensor], *, flip: bool) -> Te
 
 
 def measure_levels(
-    net: Classifier, manifest: Manifest, samples: Sequence[Sample], params: HeatmapParams, sides: Sequence[int]
+    net: Classifier,
+    manifest: Manifest,
+    samples: Sequence[Sample],
+    params: HeatmapParams,
+    sides: Sequence[int],
 ) -> Levels:
-    """The levels of all classes, on up to `MOST` of `samples` without the class, evenly spaced.
+    """The levels of all classes, on up to `MOST` of the samples without each class, evenly spaced.
 
     In data without background the levels are 0: there the classes compete among themselves.
     """

@@ -7,7 +7,6 @@ from pathlib import Path
 from pipeline.base.files import write_json
 
 LEVELS = "levels.json"
-THRESHOLD = 0.5  # of absolute heat: the level
 
 
 @dataclass(frozen=True)

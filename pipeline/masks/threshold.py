@@ -20,6 +20,7 @@ Normalisation = Callable[[Heatmaps, Threshold], Probabilities]  # of heatmaps an
 
 HALF_LEVEL = 0.5 / 255  # by how much rounding to a stored level changes a value, at most
 SMALLEST = 1e-6  # heat of a class that has none, where there is no background
+EVEN = 0.5  # threshold of `normalised_odds`: above it a class is more probable than the background
 LOWEST, HIGHEST = 0.01, 0.99  # the band never pushes a threshold further out
 
 
@@ -114,8 +115,8 @@ def normalised_scores(heatmaps: Heatmaps, threshold: Threshold) -> Probabilities
 def normalised_odds(heatmaps: Heatmaps, threshold: Threshold) -> Probabilities:
     """The odds v / (1 - v) of [threshold, heatmaps...], divided by their sum: float32 (P + 1, H, W).
 
-    For self-training: at the threshold 0.5 the result of `predict_heatmaps` gives the model's own
-    probabilities among the labels. Half a stored level is added to 1 - v, since the odds of 1 are infinite.
+    At the threshold `EVEN` heat that is a probability comes out as it is: the model's own in self-training,
+    that of a cell in absolute heat. Half a stored level is added to 1 - v, since the odds of 1 are infinite.
     """
     values = with_background(heatmaps, threshold)
     values /= 1 + HALF_LEVEL - values

@@ -30,16 +30,13 @@ def main() -> None:
     )
     folders = {str(method): work / method for method in section.methods}
     train = manifest.split("train")
-    maker: HeatmapMaker | AbsoluteHeat
     if section.values == "absolute":
         levels = measure_levels(net, manifest, train, section, scaled_sides(section, long_side))
-        maker = AbsoluteHeat(net, levels, section, long_side)
+        write_levels(folders["cam"], levels, manifest.classes)
+        make_heatmaps(AbsoluteHeat(net, levels, section, long_side), manifest, train, folders)
     else:
         target = TargetLayer(net.pool, "input", pooled=net.fc, linear_head=True)
-        maker = HeatmapMaker(net, target, net.encoder, section, long_side)
-    make_heatmaps(maker, manifest, train, folders)
-    if section.values == "absolute":
-        write_levels(folders["cam"], levels, manifest.classes)
+        make_heatmaps(HeatmapMaker(net, target, net.encoder, section, long_side), manifest, train, folders)
     size = sum(file.stat().st_size for file in work.rglob("*.safetensors"))
     print(f"{NAME}: {size / 1e6:.1f} MB for {len(train)} images, {size / 1e3 / len(train):.1f} kB per image")
     publish(NAME, {folder: paths.HEATMAPS / method for method, folder in folders.items()})

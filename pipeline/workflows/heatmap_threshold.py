@@ -11,10 +11,10 @@ from pipeline.base.parallel import in_blocks, parallel_stream
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.errors import UserError
-from pipeline.heatmaps.levels import THRESHOLD, has_levels
+from pipeline.heatmaps.levels import has_levels
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.otsu_threshold import POWER, Histogram, heat_histogram, otsu
-from pipeline.masks.threshold import normalised_odds, normalised_scores, upsample
+from pipeline.masks.threshold import EVEN, normalised_odds, normalised_scores, upsample
 from pipeline.masks.threshold_sweep import THRESHOLDS, best_threshold, confusion_by_threshold
 from pipeline.params import PseudoMaskParams, method_of
 from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
@@ -34,7 +34,7 @@ def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: M
     absolute = has_levels(heatmaps)
     match params.threshold:
         case "auto" if absolute:
-            threshold = THRESHOLD
+            threshold = EVEN
         case "auto":
             threshold = round(otsu(pooled_histogram(heatmaps, samples), POWER), 4)
         case "calibrated":

@@ -10,20 +10,18 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.mapping import Batch, ImagePass, fitting_batch_size, map_blocks, split_blocks
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
-from pipeline.masks.threshold import normalised_odds
+from pipeline.masks.threshold import EVEN, normalised_odds
 from pipeline.params import SelfTrainingParams
 from pipeline.segmentation.network import SegmentationNet, load_segmentation_net
 from pipeline.segmentation.prediction import batch_logits, heatmaps_of, view_sides
 from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
-
-THRESHOLD = 0.5  # above it a class is more probable than the background
 
 
 def predicted_heat(folder: Path, manifest: Manifest) -> ThresholdedHeat:
     """What `predict_training_images` stores, with its threshold."""
     if not manifest.background:
         return ThresholdedHeat(folder, None)
-    return ThresholdedHeat(folder, THRESHOLD, normalised_odds)
+    return ThresholdedHeat(folder, EVEN, normalised_odds)
 
 
 def predict_training_images(

@@ -179,9 +179,10 @@ def test_quality_is_written_out(
     assert params.evaluation.refine == refine
 
 
-@pytest.mark.parametrize("preset", sorted(PRESETS.glob("*.yaml")), ids=lambda file: file.stem)
-def test_presets_go_before_what_is_fitted_to_the_images(image_folder: ImageFolder, preset: Path) -> None:
-    assert main(["use", str(image_folder()), "--encoder", "resnet50", "--preset", str(preset)]) == 0
+@pytest.mark.parametrize("preset", ["voc2012", "coco2014"])
+def test_presets_go_before_what_is_fitted_to_the_images(image_folder: ImageFolder, preset: str) -> None:
+    file = PRESETS / f"{preset}.yaml"
+    assert main(["use", str(image_folder()), "--encoder", "resnet50", "--preset", str(file)]) == 0
     params = load_params()
     assert params.data.long_side == 512  # the images have 64 pixels
     assert params.classifier.output_stride == 16
@@ -190,6 +191,16 @@ def test_presets_go_before_what_is_fitted_to_the_images(image_folder: ImageFolde
     assert params.segmentation.architecture == "DeepLabV3Plus"
     assert params.segmentation.decoder == {}
     assert params.segmentation.encoder == "resnet50"
+
+
+def test_the_preset_for_small_objects_makes_one_fine_heatmap_of_absolute_values(
+    image_folder: ImageFolder,
+) -> None:
+    file = PRESETS / "small-objects.yaml"
+    assert main(["use", str(image_folder()), "--encoder", "resnet18", "--preset", str(file)]) == 0
+    heatmaps = load_params().heatmaps
+    assert (heatmaps.methods, heatmaps.values, heatmaps.scales) == (("cam",), "absolute", (3.0,))
+    assert load_params().segmentation.supervision == ("cam-round2", "cam-round1", "cam", "full")
 
 
 @pytest.mark.parametrize(
