@@ -33,7 +33,7 @@ def object_counts(ground_truth: Ids, prediction: Ids, label_count: int) -> Count
 def touched_parts(mask: BoolMask, other: BoolMask) -> tuple[int, int]:
     """The number of connected parts of `mask` that overlap `other`, and of all its parts."""
     count, parts = label_parts(mask)
-    return np.count_nonzero(np.unique(parts[other])), count
+    return int(np.count_nonzero(np.unique(parts[other]))), count
 
 
 def label_parts(mask: BoolMask) -> tuple[int, NDArray[np.int32]]:

@@ -29,7 +29,7 @@ def probability_bins(probabilities: Probabilities) -> NDArray[np.intp]:
     with np.errstate(divide="ignore"):
         odds = values / (1 - values)
     bits = odds.view(np.int32) >> (23 - 5)  # 2**5 = DOUBLING
-    return np.clip(bits - (127 + LOWEST) * DOUBLING, 0, BINS - 1).astype(np.intp)
+    return np.asarray(np.clip(bits - (127 + LOWEST) * DOUBLING, 0, BINS - 1), np.intp)
 
 
 def probability_histograms(ground_truth: Ids, probabilities: Probabilities) -> Counts:

@@ -33,8 +33,8 @@ def test_pixels_and_objects_by_hand() -> None:
         histograms += probability_histograms(true, probabilities)
     confusion = sum(confusion_matrix(*pair, 3) for pair in images)
     findings = pixel_findings(MANIFEST, confusion, counts, histograms)
-    # crack: 2 pixels predicted, 1 right; 1 of 4 true ones found. With 2 pixels of tolerance the pixel at (2, 1)
-    # is right (2 from (0, 1)), and (0, 1) is found (1 from (0, 0)): P = 2 / 2, R = 2 / 4.
+    # crack: 2 pixels predicted, 1 right; 1 of 4 true ones found. With 2 pixels of tolerance the pixel at
+    # (2, 1) is right (2 from (0, 1)), and (0, 1) is found (1 from (0, 0)): P = 2 / 2, R = 2 / 4.
     # Two objects, one found; the part at (2, 1) is false: one in two images.
     # At the threshold of no false pixel in the empty image, 1 of 4 pixels is found.
     expected = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "f1_tolerant": 2 / 3, "object_recall": 0.5}
