@@ -39,28 +39,11 @@ from pipeline.data.images import read_image
 from pipeline.data.mask_values import read_raw_mask
 from pipeline.data.sources.parse import parse_source
 from pipeline.params import Source
-from tests.data.test_fuzz import FOLDERS, paths_of, replaced
+from tests.data.test_fuzz import FOLDERS, TOKENS, paths_of, replaced
 from tests.image_folder import data_params
 
 ERRORS = (ValueError, OSError, MemoryError)  # of a file: `decode_check` turns them into problems
 BLOCK = 1000  # inputs that a process tries in one go
-TOKENS: tuple[bytes, ...] = (
-    b"\0",
-    b"\xff\xfe",
-    b'"',
-    b"<",
-    b">",
-    b"&x;",
-    b",",
-    b";",
-    b"\n",
-    b"\r",
-    b"]",
-    b"}",
-    b"..",
-    b"1e999",
-)
-TOKENS += (b"9" * 400, b"<!DOCTYPE a>", b"\xff" * 4, b"\x7f\xff\xff\xff", b"\0" * 8)
 VALUES: tuple[Any, ...] = (
     None,
     True,

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import pairwise
 from math import gcd
@@ -71,7 +71,9 @@ def likely_groups(names: Sequence[str], labels: Iterable[str]) -> dict[str, list
     sources = {
         source: list(numbered.values())
         for source, numbered in series.items()
-        if _is_series(sorted(numbered)) and not common.issuperset(_words(source))
+        if _is_series(sorted(numbered))
+        and not common.issuperset(_words(source))
+        and not _repeats_folders(source, common)
     }
     most = sum(map(len, sources.values())) >= len(names) / 2
     return sources if most and len(sources) >= FEWEST else {}
@@ -79,6 +81,13 @@ def likely_groups(names: Sequence[str], labels: Iterable[str]) -> dict[str, list
 
 def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[\W_]+", text.casefold()) if word]
+
+
+def _repeats_folders(source: str, common: Set[str]) -> bool:
+    """Whether a file is called by words of its folders alone, as programs do: `train/seg/cats/seg_cats`."""
+    folders, _, name = source.rpartition("/")
+    words = _words(name)
+    return bool(words) and all(word.isalpha() for word in words) and {*_words(folders), *common} >= {*words}
 
 
 def _is_series(numbers: Sequence[int]) -> bool:
@@ -101,7 +110,7 @@ def _likely_groups(
     if not parted:
         return []
     shown = sources[parted[0]]
-    got = f"{len(parted)} sources in several splits, such as {listed(sorted(shown), 3)}"
+    got = f"{len(parted)} of {len(sources)} sources in several splits, such as {listed(sorted(shown), 3)}"
     advice = (
         "If such images are parts or views of one source, scores are too good: name the source in a column "
         "`group`, or by --group-by '^(.*?)[ _.-]*\\d+$' (data.group_by)."

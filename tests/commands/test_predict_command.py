@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.__main__ import main
+from pipeline.commands.predict_images import unread_files
 from pipeline.commands.segmentation_model import load_model
 from pipeline.data.images import read_image, read_mask, resize_mask
 from pipeline.data.pixels.reading import ImageReading
@@ -308,3 +309,12 @@ def test_images_with_a_georeference_get_masks_with_it() -> None:
     with rasterio.open("out/geotiff/map.tif") as file:
         assert file.transform == place
         np.testing.assert_array_equal(file.read(1), read_mask(Path("out/masks/map.png")))
+
+
+@pytest.mark.parametrize("name", ["photo", "photo.jpg_large", "photo.bin"])
+def test_images_whose_names_do_not_say_so_are_named(tmp_path: Path, name: str) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / name, "JPEG")
+    (tmp_path / "notes").write_bytes(b"no image")
+    (line,) = unread_files([tmp_path], tmp_path / "out")
+    assert line == f"{tmp_path / name}: expected the suffix of its kind. Rename it, as {tmp_path / name}.jpg"
+    assert unread_files([tmp_path / name], tmp_path / "out") == [], "a file that is named is read"

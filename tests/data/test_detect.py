@@ -151,3 +151,36 @@ def test_a_broken_file_of_coco_beside_images_alone_is_named(tmp_path: Path, valu
     assert detect_source(tmp_path) == "coco"
     (error, *_) = inspect("coco", tmp_path).errors
     assert "labels.json: expected an object with lists `images`" in error
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{split}_{label}", "{label}-{split}", "x/{split} {label}", "{Split}{Label}"]
+)
+def test_folders_named_as_split_and_class_are_read_and_said(tmp_path: Path, pattern: str) -> None:
+    names = {
+        (label, split): pattern.format(
+            split=split, label=label, Split=split.capitalize(), Label=label.capitalize()
+        )
+        for label in ("cats", "dogs")
+        for split in ("train", "val", "test")
+    }
+    add_images(tmp_path, *(f"{name}/{i}.jpg" for name in names.values() for i in range(3)))
+    assert detect_source(tmp_path) == "imagefolder"
+    inspection = inspect("imagefolder", tmp_path)
+    found = {name: label for name, (label,) in labels(inspection).items()}
+    assert inspection.manifest is not None
+    splits = {sample.name: sample.split for sample in inspection.manifest.samples}
+    for (label, split), name in names.items():
+        assert {found[f"{name}/{i}"].casefold() for i in range(3)} == {label}
+        assert {splits[f"{name}/{i}"] for i in range(3)} == {split}
+    expected = "expected folders SPLIT/CLASS/, got 6 named as a split and a class"
+    assert any(expected in line for line in inspection.warnings)
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [("train_images", "test_images"), ("set_train", "set_test"), ("train", "test"), ("train_1", "test_2")],
+)
+def test_splits_without_classes_are_no_classes(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    add_images(tmp_path, *(f"{folder}/{i}.jpg" for folder in folders for i in range(3)))
+    assert detect_source(tmp_path) == "csv"

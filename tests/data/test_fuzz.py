@@ -25,7 +25,7 @@ from pipeline.params import Source
 from tests.data.folders import inspect, make_coco, make_voc, write_list
 from tests.data.test_mask_folders import add_mask
 from tests.data.test_sources import CVAT, VOC, add_images, make_labelstudio
-from tests.data.test_tool_formats import make_labelme, make_via, make_yolo
+from tests.data.test_tool_formats import make_labelme, make_mvtec, make_via, make_yolo
 from tests.image_folder import make_image_folder
 
 COUNT = int(os.environ.get("CAMSEG_FUZZ", "25"))
@@ -54,28 +54,27 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
-TOKENS = st.sampled_from(
-    [
-        b"\0",
-        b"\xff",
-        b'"',
-        b"<",
-        b">",
-        b"&x;",
-        b",",
-        b";",
-        b"\n",
-        b"\r",
-        b"]",
-        b"}",
-        b"..",
-        b"9" * 5000,
-        b"<!DOCTYPE a>",
-        b"1e999",
-        b' encoding="GBK"',
-        b"\xff\xfe",
-        b' outside="1"',
-    ]
+TOKENS = (
+    b"\0",
+    b"\xff",
+    b'"',
+    b"<",
+    b">",
+    b"&x;",
+    b",",
+    b";",
+    b"\n",
+    b"\r",
+    b"]",
+    b"}",
+    b"..",
+    b"9" * 5000,
+    b"<!DOCTYPE a>",
+    b"1e999",
+    b' encoding="GBK"',
+    b"\xff\xfe",
+    b' outside="1"',
+    *(b"9" * 400, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\0" * 8),
 )
 # What tools write where camseg expects a number, an outline, a name or a flag.
 ODD = st.sampled_from(
@@ -138,6 +137,12 @@ def make_mask_folder(folder: Path) -> None:
     (folder / "val.txt").write_text("c.jpg\nimages/d.jpg\n")
 
 
+def make_product(folder: Path) -> None:
+    make_mvtec(folder)
+    (folder / "colours.txt").write_text("background:0,0,0\ncrack:255,255,255\n")
+    (folder / "train.txt").write_text("train/good/0.jpg\ntest/crack/1\n")
+
+
 FOLDERS: dict[Source, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "csv": (make_csv, ("labels.csv", "classes.txt", "labelmap.txt")),
     "coco": (make_coco, ("annotations/instances.json",)),
@@ -148,6 +153,7 @@ FOLDERS: dict[Source, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "labelme": (make_labelme, ("a.json", "b.json")),
     "via": (make_via, ("via.json",)),
     "masks": (make_mask_folder, ("classes.txt", "masks/a.png", "train.txt")),
+    "mvtec": (make_product, ("colours.txt", "ground_truth/crack/0_mask.png", "train.txt")),
 }
 
 
@@ -244,7 +250,7 @@ def test_bytes_put_anywhere(source: Source, data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(1, 4))):
             start = data.draw(st.integers(0, len(content)))
             length = data.draw(st.integers(0, 20))
-            content[start : start + length] = data.draw(TOKENS | st.binary(max_size=8))
+            content[start : start + length] = data.draw(st.sampled_from(TOKENS) | st.binary(max_size=8))
         file.write_bytes(content)
         examine(source, folder)
 

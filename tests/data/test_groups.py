@@ -1,5 +1,6 @@
 """Groups of images of one source: a drawn split never parts one, and likely groups are named."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -102,6 +103,7 @@ def test_numbered_parts_of_sources_are_asked_about(pattern: str, tmp_path: Path)
     make_set(tmp_path, [pattern.format(i // 6, i % 6) for i in range(36)])
     (warning,) = [line for line in inspect(tmp_path).warnings if "--group-by" in line]
     assert "expected images of one source in one split" in warning
+    assert re.search(r"got \d+ of 6 sources in several splits", warning)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,9 @@ def test_numbered_parts_of_sources_are_asked_about(pattern: str, tmp_path: Path)
         [f"{2007 + i % 5}_{i * 7919 % 100000:06d}" for i in range(60)],
         [f"{i * 104729:08x}x" for i in range(40)],
         ["1" * 200 + "x", *map(str, range(30))],
+        [f"{part}/seg/{'abc'[i % 3]}/{part}_seg_{'abc'[i % 3]}{i // 3}" for part in "xy" for i in range(18)],
+        [f"{kind}/all/{kind}_{i}" for kind in ("sea", "forest", "town") for i in range(6)],
+        [f"set/{kind}/train_{kind}-{i}" for kind in ("sea", "forest", "town") for i in range(6)],
     ],
 )
 def test_numbers_of_single_images_are_no_groups(names: list[str]) -> None:

@@ -18,7 +18,7 @@ from pipeline.data.sources.coco_document import (
     read_document,
 )
 from pipeline.data.sources.identifiers import whole_number
-from pipeline.data.sources.listing import HIDDEN, ends, images_below, locate
+from pipeline.data.sources.listing import HIDDEN, FileFinder, images_below
 from pipeline.data.sources.objects import without_outline
 from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, check_image, parsed_source, stem
 from pipeline.data.sources.splits import split_of, split_of_path
@@ -34,7 +34,7 @@ class _Folder:
 
     path: Path
     images: Set[str]
-    by_end: dict[str, list[str]]  # see `ends`
+    files: FileFinder
     ids: Mapping[str, int]  # of the names, in masks
     drawn: bool  # there are ids for all names that masks need
     only_crowds: Set[str]  # names that have no other annotations
@@ -77,9 +77,10 @@ def read_files(folder: Path, files: Sequence[Path], data: DataParams | None = No
         problems.append(Problem(folder, expected, str(needed), advice, fatal=False))
     only_crowds, warnings = _crowds(folder, documents)
     images, ids = images_below(folder, []), {name: min(i, IGNORE) for i, name in enumerate(names, 1)}
-    whole = _Folder(folder, frozenset(images), ends(images), ids, needed < IGNORE, only_crowds)
+    whole = _Folder(folder, frozenset(images), FileFinder(images), ids, needed < IGNORE, only_crowds)
     records = [record for document in documents for record in _read_records(whole, document, problems)]
     file = files[0] if len(files) == 1 else folder
+    problems += whole.files.said(folder)
     problems += without_outline(file, records) if whole.drawn and outlined else []
     return parsed_source(file, records, [*problems, *warnings], names)
 
@@ -187,7 +188,7 @@ def _find(folder: _Folder, file: Path, name: str, split: Split | None, location:
     exact = next((c for base in bases if (c := str(PurePosixPath(base) / name)) in folder.images), None)
     if exact is not None:
         return exact
-    found = locate(name, folder.by_end)
+    found = folder.files.find(name)
     in_split = [path for path in found if split is not None and split_of_path(path) == split]
     found = in_split if len(found) > 1 and in_split else found
     if len(found) > 1:

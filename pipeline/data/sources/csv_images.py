@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import BadEntry
-from pipeline.data.sources.listing import ends, locate
-from pipeline.data.sources.records import check_image, stem
+from pipeline.data.sources.listing import FileFinder
+from pipeline.data.sources.records import check_image
 from pipeline.data.sources.splits import split_of_path
 
 IMAGES = "images/"
@@ -23,11 +23,7 @@ class ImageFinder:
         self.folder = folder
         self.known = frozenset(images)
         self.base = IMAGES if (folder / "images").is_dir() else ""
-        self.by_end = ends(images)
-        stems: dict[str, list[str]] = {}
-        for name in images:
-            stems.setdefault(stem(name), []).append(name)
-        self.by_stem = {end: [n for s in found for n in stems[s]] for end, found in ends(stems).items()}
+        self.files = FileFinder(images)
 
     def find(self, cell: str, location: Location, split: Split | None) -> str:
         """The file relative to the folder; a file that is not there, as the cell has it.
@@ -54,12 +50,8 @@ class ImageFinder:
         return self.base + cell in self.known or bool(self._candidates(cell))
 
     def _candidates(self, cell: str) -> Sequence[str]:
-        """By the longest end of the path, else the same without suffix, else as a whole number."""
+        """As any list calls files, else as a whole number."""
         if not cell:
             return ()
         number = WHOLE.fullmatch(cell)
-        return (
-            locate(cell, self.by_end)
-            or locate(cell, self.by_stem)
-            or (locate(number.group(1), self.by_stem) if number else ())
-        )
+        return self.files.find(cell) or (self.files.find(number.group(1)) if number else ())

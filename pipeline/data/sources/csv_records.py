@@ -64,6 +64,7 @@ def read_tables(
                 said_of_separator(file, rows.separator, separator, names) if rows.columns.labels else []
             )
             records += found if rows.columns.labels == "labels" else _joined(file, found, problems)
+    problems += finder.files.said(folder)
     return _each_once(records, problems), problems
 
 

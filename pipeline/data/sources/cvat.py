@@ -7,7 +7,7 @@ from pipeline.base.problems import Location, Problem
 from pipeline.data.problem_lists import BadEntry, collected, warn_of
 from pipeline.data.sources.documents import read_xml_file, text_of
 from pipeline.data.sources.labelstudio import find_image, task_labels
-from pipeline.data.sources.listing import ends, images_below
+from pipeline.data.sources.listing import FileFinder, images_below
 from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
@@ -32,14 +32,14 @@ def read_folder(folder: Path) -> ParsedSource:
         with collected(problems):
             roots[file] = _read_annotations(folder, file)
     images = images_below(folder, problems)
-    known, by_end = frozenset(images), ends(images)
+    known, files = frozenset(images), FileFinder(images)
     records, unclear = [], []
     for file, root in roots.items():
         for position, element in enumerate(root.iter("image")):
             location, name = Location(file, f"image {position + 1}"), element.get("name", "")
             with collected(problems):
                 exact = next((path for path in (f"images/{name}", name) if path in known), None)
-                image = exact or find_image(folder, name, by_end, location)
+                image = exact or find_image(folder, name, files, location)
                 shown = [child for child in element if child.get("outside") not in TRUE]
                 labels = task_labels([child.get("label", "") for child in shown])
                 split = split_of(element.get("subset", ""))
@@ -47,6 +47,7 @@ def read_folder(folder: Path) -> ParsedSource:
                     unclear.append(image)
                 else:
                     records.append(SourceRecord(stem(image), image, labels, location, split))
+    problems += files.said(folder)
     used = labels_of(records)
     order = [class_name(text_of(x, "name")) for r in roots.values() for x in r.iterfind("meta//labels/label")]
     names = dict.fromkeys([*(name for name in order if name in used), *used])

@@ -8,7 +8,7 @@ from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import warn_of
 from pipeline.data.sources.coco import json_files
-from pipeline.data.sources.folder_names import is_kind_of_file
+from pipeline.data.sources.folder_names import is_kind_of_file, plain
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_pairs import ARRAYS, is_with_masks, pair_masks
 from pipeline.data.sources.records import (
@@ -18,7 +18,7 @@ from pipeline.data.sources.records import (
     parsed_source,
     stem,
 )
-from pipeline.data.sources.splits import split_of
+from pipeline.data.sources.splits import split_of, without_split
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class _Layout:
 
     wrapper: int  # folders above all others, which hold one folder each
     splits: bool  # folders of splits lie above those of the classes
+    joined: bool  # each folder is named as its split and its class: `train_cats`
 
 
 def read_folder(folder: Path) -> ParsedSource:
@@ -75,7 +76,11 @@ def _layout(images: Sequence[str]) -> _Layout:
     nested = [top for top in named if below[top]]
     only = bool(named) and set(named) == set(below)
     several = len({named[top] for top in nested}) > 1 or any(len(below[top]) > 1 for top in nested)
-    return _Layout(wrapper, only or several)
+    rests = {without_split(top) for top in named}
+    joined = (
+        only and not nested and len(rests) > 1 and not any(not plain(r) or is_kind_of_file(r) for r in rests)
+    )
+    return _Layout(wrapper, only or several, joined)
 
 
 def _is_wrapped(folders: Sequence[tuple[str, ...]]) -> bool:
@@ -93,6 +98,8 @@ def _place(name: str, layout: _Layout) -> tuple[str, Split | None] | None:
     split = split_of(parts[0]) if parts else None
     if split is None:
         return None
+    if layout.joined:
+        return without_split(parts[0]), split
     rest = parts[1:]
     while rest and split_of(rest[0]) == split:  # seg_train/seg_train/forest
         rest = rest[1:]
@@ -114,7 +121,12 @@ def _surprising_names(
     expected = "folders that are named as their classes"
     advice = "Are they classes? If not, docs/data.md shows the folders that camseg reads."
     names = parsed.classes
-    problems = warn_of([n for n in names if split_of(n)], "named as a split", folder, expected, advice)
+    split = "Are they classes? If not, write train/CLASS/, val/CLASS/ and test/CLASS/."
+    problems = warn_of([n for n in names if split_of(n)], "named as a split", folder, expected, split)
+    if layout.joined:
+        tops = sorted({PurePosixPath(name).parts[layout.wrapper] for name in images if "/" in name})
+        read = "They are read so. If they are not, write folders of classes without these words."
+        problems += warn_of(tops, "named as a split and a class", folder, "folders SPLIT/CLASS/", read)
     kinds = [name for name in names if is_kind_of_file(name)]
     problems += warn_of(kinds, "named as a kind of files", folder, expected, advice)
     if len(names) == 1 and all(record.labels for record in parsed.records):

@@ -6,7 +6,7 @@ from pipeline.base.problems import Location, Problem
 from pipeline.data.problem_lists import BadEntry, collected, warn_of
 from pipeline.data.sources.documents import read_xml_file, text_of
 from pipeline.data.sources.labelstudio import find_image
-from pipeline.data.sources.listing import HIDDEN, ends, images_below
+from pipeline.data.sources.listing import HIDDEN, FileFinder, images_below
 from pipeline.data.sources.mask_pairs import folder_key
 from pipeline.data.sources.records import ParsedSource, SourceRecord, class_name, parsed_source, stem
 from pipeline.data.sources.splits import split_of_path
@@ -21,7 +21,7 @@ def read_any_folders(folder: Path, difficult: bool) -> ParsedSource:
     problems: list[Problem] = []
     images = images_below(folder, problems)
     by_key = {_key(folder, folder / name): name for name in images}
-    by_end = ends(images)
+    finder = FileFinder(images)
     records = []
     for file in annotation_files(folder):
         with collected(problems):
@@ -30,7 +30,7 @@ def read_any_folders(folder: Path, difficult: bool) -> ParsedSource:
                 advice = "Delete it, or name the --source of another format."
                 raise BadEntry(Problem(file, "an element `annotation`", repr(root.tag), advice))
             name = text_of(root, "filename") or file.stem
-            image = by_key.get(_key(folder, file)) or find_image(folder, name, by_end, Location(file))
+            image = by_key.get(_key(folder, file)) or find_image(folder, name, finder, Location(file))
             kept = [o for o in root.findall("object") if difficult or text_of(o, "difficult") != "1"]
             labels = tuple(dict.fromkeys(class_name(text_of(o, "name")) for o in kept))
             if "" in labels:
@@ -39,6 +39,7 @@ def read_any_folders(folder: Path, difficult: bool) -> ParsedSource:
             more = len(kept) < len(root.findall("object"))
             split = split_of_path(image)
             records.append(SourceRecord(stem(image), image, labels, Location(file), split, more=more))
+    problems += finder.said(folder)
     used = {record.image for record in records}
     bare = [name for name in images if name not in used]
     records += [SourceRecord(stem(n), n, (), Location(folder / n), split_of_path(n)) for n in bare]

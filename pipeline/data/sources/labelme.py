@@ -9,7 +9,7 @@ from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.identifiers import whole_number
 from pipeline.data.sources.labelstudio import find_image
-from pipeline.data.sources.listing import HIDDEN, ends, images_below
+from pipeline.data.sources.listing import HIDDEN, FileFinder, images_below
 from pipeline.data.sources.objects import (
     AnnotatedObject,
     AnnotatedRecord,
@@ -31,7 +31,7 @@ def read_folder(folder: Path) -> ParsedSource:
     """
     problems: list[Problem] = []
     images = images_below(folder, problems)
-    beside, by_end = {stem(name): name for name in images}, ends(images)
+    beside, files = {stem(name): name for name in images}, FileFinder(images)
     entries: list[AnnotatedRecord] = []
     others: list[str] = []
     for name in _json_below(folder):
@@ -41,10 +41,11 @@ def read_folder(folder: Path) -> ParsedSource:
                 others.append(name)
                 continue
             location = Location(folder / name)
-            image = beside.get(stem(name)) or _named_image(folder, value, by_end, location)
+            image = beside.get(stem(name)) or _named_image(folder, value, files, location)
             entries.append(_read_record(value, image, location, problems))
     advice = "They are left out, since they have no list `shapes`."
     problems += warn_of(others, "others", folder, "JSON files of LabelMe", advice)
+    problems += files.said(folder)
     used = {record.image for record, _ in entries}
     bare = [name for name in images if name not in used]
     advice = "They are left out; save an annotation without shapes for an image of background."
@@ -60,14 +61,12 @@ def _json_below(folder: Path) -> list[str]:
     return [f.as_posix() for f in files if not any(part.startswith(HIDDEN) for part in f.parts)]
 
 
-def _named_image(
-    folder: Path, value: Mapping[str, Any], by_end: dict[str, list[str]], location: Location
-) -> str:
+def _named_image(folder: Path, value: Mapping[str, Any], files: FileFinder, location: Location) -> str:
     name = value.get("imagePath")
     if not isinstance(name, str):
         got, advice = repr(name)[:200], "Put the image beside its JSON file."
         raise BadEntry(problem_at(location, "the image of the JSON file", got, advice))
-    return find_image(folder, name, by_end, location)
+    return find_image(folder, name, files, location)
 
 
 def _read_record(

@@ -10,7 +10,7 @@ from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.documents import read_json_file
-from pipeline.data.sources.listing import ends, images_below, locate
+from pipeline.data.sources.listing import FileFinder, images_below
 from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
@@ -48,7 +48,7 @@ def read_folder(folder: Path) -> ParsedSource:
     """
     problems: list[Problem] = []
     tasks = read_tasks(folder, json_files(folder), problems)
-    by_end = ends(images_below(folder, problems))
+    files = FileFinder(images_below(folder, problems))
     records: dict[str, SourceRecord] = {}
     again, undone, unclear = list[str](), list[str](), list[str]()
     unread = Counter[str]()
@@ -59,9 +59,10 @@ def read_folder(folder: Path) -> ParsedSource:
             (unclear if answer else undone).append(reference)
             continue
         with collected(problems):
-            image = find_image(folder, reference, by_end, location)
+            image = find_image(folder, reference, files, location)
             again += [image] if image in records else []
             records[image] = SourceRecord(stem(image), image, answer.names, location)
+    problems += files.said(folder)
     problems += _left_out(folder, undone, unclear)
     problems += warn_of(again, "again", folder, "one task for each image", "The last one counts.")
     if unread:
@@ -85,9 +86,9 @@ def _left_out(folder: Path, undone: Sequence[str], unclear: Sequence[str]) -> li
     ]
 
 
-def find_image(folder: Path, reference: str, by_end: dict[str, list[str]], location: Location) -> str:
+def find_image(folder: Path, reference: str, files: FileFinder, location: Location) -> str:
     """The one file that `reference` means, relative to the folder. Raises `BadEntry`."""
-    names = locate(reference, by_end)
+    names = files.find(reference)
     if len(names) == 1:
         return names[0]
     got = f"{len(names)}: {listed(names)}" if names else "none"

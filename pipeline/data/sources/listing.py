@@ -3,7 +3,8 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from urllib.parse import unquote
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 from pipeline.base.files import safe_join
 from pipeline.base.problems import Problem
 from pipeline.data.images import SUFFIXES
+from pipeline.data.problem_lists import warn_of
 
 HIDDEN = "."  # names that start so: `.git`, and the `._photo.jpg` that a Mac leaves beside images
 DEEPEST = 8  # folders that are compared
@@ -56,6 +58,51 @@ def ends(names: Iterable[str]) -> dict[str, list[str]]:
         for start in range(len(parts)):
             by_end[normalize("NFC", "/".join(parts[start:]))].append(name)
     return by_end
+
+
+class FileFinder:
+    """Finds files by how lists call them: by the longest end of a path, in any case, without suffix.
+
+    A name without suffix means a file with any suffix. What was not found letter by letter is `said`.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Args: names: files relative to their folder."""
+        self.names = names
+        self.by_end = ends(names)
+        self._respelt: dict[str, str] = {}
+
+    def find(self, reference: str) -> Sequence[str]:
+        """The files that `reference` may mean; several where it is not clear."""
+        found = locate(reference, self.by_end)
+        if found:
+            return found
+        small = reference.casefold()
+        found = next((f for by_end in self._readings if (f := locate(small, by_end))), ())
+        if len(found) == 1:
+            self._respelt[reference] = found[0]
+        return found
+
+    @cached_property
+    def _readings(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """The files by the ends of their small names, with suffix and without; most folders need neither."""
+        small = {name: name.casefold() for name in self.names}
+        stems = {name: str(PurePosixPath(s).with_suffix("")) for name, s in small.items()}
+        return _ends_of(small), _ends_of(stems)
+
+    def said(self, folder: Path) -> list[Problem]:
+        """The warning on names that were found in another case or without suffix."""
+        names = [f"{reference[:200]} ({file})" for reference, file in self._respelt.items()]
+        expected, advice = "names as the files have them", "They are taken for the files in brackets."
+        return warn_of(names, "in another case or without suffix", folder, expected, advice)
+
+
+def _ends_of(readings: Mapping[str, str]) -> dict[str, list[str]]:
+    """The files of each end of what they are read as."""
+    files: dict[str, list[str]] = defaultdict(list)
+    for name, reading in readings.items():
+        files[reading].append(name)
+    return {end: [n for r in found for n in files[r]] for end, found in ends(files).items()}
 
 
 def locate(reference: str, by_end: dict[str, list[str]]) -> Sequence[str]:

@@ -1,5 +1,6 @@
 """The `masks` source: images and their masks and nothing else; labels are the classes in the masks."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -80,9 +81,8 @@ def _said_of_names(folder: Path, names: Sequence[str]) -> Problem:
 
 def _names_of_samples(images: Sequence[str]) -> dict[str, str]:
     """The names of the samples: the path without suffix, with it where two are the same."""
-    stems = [stem(image) for image in images]
-    again = {name for name in stems if stems.count(name) > 1} if len(set(stems)) < len(stems) else set()
-    return {image: image if name in again else name for image, name in zip(images, stems, strict=True)}
+    counts = Counter(map(stem, images))
+    return {image: image if counts[stem(image)] > 1 else stem(image) for image in images}
 
 
 def _names(folder: Path, data: DataParams, problems: list[Problem]) -> tuple[str, ...]:

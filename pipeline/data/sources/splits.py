@@ -31,6 +31,12 @@ def split_of(text: str) -> Split | None:
     return found.pop() if len(found) == 1 else None
 
 
+def without_split(text: str) -> str:
+    """A name without the word for its split: `cats` of `train_cats`, `TestCats` and `cats-val`."""
+    rest = PARTS.sub(lambda word: "" if word.group().casefold() in WORDS else word.group(), text)
+    return re.sub(r"([\W_])[\W_]+", r"\1", re.sub(r"^[\W_]+|[\W_]+$", "", rest))
+
+
 def split_of_path(name: str) -> Split | None:
     """The split that the folders of a file mean, the innermost first; None if none of them does."""
     folders = reversed(PurePosixPath(name).parts[:-1])

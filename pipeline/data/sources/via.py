@@ -13,7 +13,7 @@ from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.csv_table import read_table
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.labelstudio import find_image
-from pipeline.data.sources.listing import ends, images_below
+from pipeline.data.sources.listing import FileFinder, images_below
 from pipeline.data.sources.objects import (
     AnnotatedObject,
     AnnotatedRecord,
@@ -44,14 +44,15 @@ def read_folder(folder: Path) -> ParsedSource:
     """A record for each image of the files; labels are the values of the one attribute of the regions."""
     problems: list[Problem] = []
     entries = list(_entries(folder, problems))
-    by_end = ends(images_below(folder, problems))
+    files = FileFinder(images_below(folder, problems))
     attribute = _attribute(folder, entries)
     read: list[AnnotatedRecord] = []
     for entry in entries:
         with collected(problems):
-            image = find_image(folder, entry.filename, by_end, entry.location)
+            image = find_image(folder, entry.filename, files, entry.location)
             record = SourceRecord(stem(image), image, (), entry.location, split_of_path(image))
             read.append((record, list(_objects(entry, attribute, problems))))
+    problems += files.said(folder)
     bare = [record.name for record, things in read if not things]
     problems += warn_of(bare, "without", folder, "a region in each image", "They count as background.")
     if not read:
