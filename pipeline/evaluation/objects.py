@@ -5,9 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.images import IGNORE
+from pipeline.evaluation.boundary import BoolMask
 from pipeline.evaluation.confusion import Counts, Ids
-
-BoolMask = NDArray[np.bool_]  # (H, W)
 
 
 def object_counts(ground_truth: Ids, prediction: Ids, label_count: int) -> Counts:

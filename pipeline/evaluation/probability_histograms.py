@@ -1,15 +1,13 @@
 """What the probabilities of a model are worth at every threshold, from histograms that add up."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.arrays import Probabilities
 from pipeline.data.images import IGNORE
 from pipeline.evaluation.confusion import Counts, Ids
 from pipeline.evaluation.objects import label_parts
 
-Probabilities = NDArray[np.floating[Any]]  # (L, H, W)
 KINDS = ("label", "other", "absent", "objects")  # of pixels, see `probability_histograms`
 
 DOUBLING = 32  # bins for each doubling of the odds
