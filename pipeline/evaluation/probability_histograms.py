@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pipeline.data.arrays import Probabilities
 from pipeline.data.images import IGNORE
 from pipeline.evaluation.confusion import Counts, Ids
-from pipeline.evaluation.objects import label_parts
+from pipeline.evaluation.object_counts import label_parts
 
 KINDS = ("label", "other", "absent", "objects")  # of pixels, see `probability_histograms`
 

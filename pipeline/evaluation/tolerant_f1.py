@@ -6,7 +6,7 @@ import numpy as np
 from pipeline.data.images import IGNORE
 from pipeline.evaluation.boundary import BoolMask
 from pipeline.evaluation.confusion import ClassScores, Counts, Ids, divide
-from pipeline.evaluation.objects import label_parts
+from pipeline.evaluation.object_counts import label_parts
 
 THIN = 8  # pixels: in a thin thing, no square of this side fits
 TOLERANCE = 2  # pixels, Euclidean

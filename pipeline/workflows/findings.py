@@ -11,7 +11,7 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.evaluation.class_scores import score_classes
 from pipeline.evaluation.confusion import ClassScores, Counts, divide
 from pipeline.evaluation.means import score_or_none
-from pipeline.evaluation.objects import object_counts
+from pipeline.evaluation.object_counts import object_counts
 from pipeline.evaluation.probability_histograms import BINS, KINDS, aupro, recall_at_rate
 from pipeline.evaluation.ranking import auroc, average_precision, presorted_bad, presorted_good
 from pipeline.evaluation.tolerant_f1 import tolerant_counts, tolerant_f1

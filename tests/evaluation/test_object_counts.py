@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation.objects import object_counts
+from pipeline.evaluation.object_counts import object_counts
 
 
 def ids(*rows: str) -> np.ndarray:
