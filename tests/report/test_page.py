@@ -15,6 +15,7 @@ from pipeline.base.files import read_json, write_json
 from pipeline.data.images import read_image, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.report.image_selection import split_between, worst_first
+from pipeline.report.summary import FINDINGS
 from pipeline.stages.report import main
 
 Project = Callable[..., Manifest]
@@ -228,6 +229,7 @@ def test_the_quality_of_the_masks_is_shown(project: Project) -> None:
     project()
     with_masks = render()
     assert "<td>0.900</td><td>0.710</td></tr>" in with_masks  # coverage, confidence
+    assert f"<tr><td>cat</td>{'<td>0.123</td>' * len(FINDINGS)}</tr>" in with_masks
     assert "Confusion, gradcampp masks" in with_masks
     project(masks=False)
     without = render()
