@@ -7,19 +7,19 @@ the class.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.base.sizes import grid_size, working_size
-from pipeline.classifier.network import Classifier
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import autocast
 from pipeline.engine.mapping import Batch, ImagePass, map_images
-from pipeline.heatmaps.levels import Levels
+from pipeline.heatmaps.levels import ClassLevels
 from pipeline.params import HeatmapParams
 
 CELLS = 0.99  # quantile over the cells of an image
@@ -27,12 +27,21 @@ IMAGES = 0.9  # quantile of these over images without the class: a few wrong lab
 MOST = 200  # images without a class that are looked at
 
 
+class LinearClassifier(Protocol):
+    """A network whose logits are one linear layer of its averaged last feature map."""
+
+    fc: nn.Linear
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The feature maps of images (N, 3, H, W) in [0, 1] at all depths, each (N, K, h, w)."""
+
+
 @dataclass(frozen=True)
 class AbsoluteHeat:
     """A classifier and the levels that its heat counts from."""
 
-    net: Classifier
-    levels: Levels
+    net: LinearClassifier
+    levels: ClassLevels
     params: HeatmapParams
     long_side: int  # pixels of the working resolution
 
@@ -54,7 +63,7 @@ class AbsoluteHeat:
         return {"cam": maps}
 
 
-def cell_logits(net: Classifier, pyramid: Sequence[Tensor], *, flip: bool) -> Tensor:
+def cell_logits(net: LinearClassifier, pyramid: Sequence[Tensor], *, flip: bool) -> Tensor:
     """The logit of each class in each cell, the mean over scales and flips: float32 (N, C, h, w).
 
     `h` and `w` are those of the largest map. The mean of the cells of one scale is the logit of the image,
@@ -71,12 +80,12 @@ def cell_logits(net: Classifier, pyramid: Sequence[Tensor], *, flip: bool) -> Te
 
 
 def measure_levels(
-    net: Classifier,
+    net: LinearClassifier,
     manifest: Manifest,
     samples: Sequence[Sample],
     params: HeatmapParams,
     sides: Sequence[int],
-) -> Levels:
+) -> ClassLevels:
     """The levels of all classes, on up to `MOST` of the samples without each class, evenly spaced.
 
     In data without background the levels are 0: there the classes compete among themselves.
@@ -98,15 +107,15 @@ def measure_levels(
         float(np.quantile([reached[s.name][c] for s in chosen[c]], IMAGES)) if chosen[c] else 0.0
         for c in classes
     )
-    return Levels(tuple(logits), tuple(len(chosen[c]) for c in classes))
+    return ClassLevels(tuple(logits), tuple(len(chosen[c]) for c in classes))
 
 
-def _one_scale(net: Classifier, images: Tensor, *, flip: bool) -> Tensor:
+def _one_scale(net: LinearClassifier, images: Tensor, *, flip: bool) -> Tensor:
     maps = _cells(net, images)
     return (maps + _cells(net, images.flip(-1)).flip(-1)) / 2 if flip else maps
 
 
-def _cells(net: Classifier, images: Tensor) -> Tensor:
+def _cells(net: LinearClassifier, images: Tensor) -> Tensor:
     with torch.inference_mode(), autocast(images.device):
         features = net.features(images)[-1].float()
     with torch.inference_mode():

@@ -10,14 +10,14 @@ LEVELS = "levels.json"
 
 
 @dataclass(frozen=True)
-class Levels:
+class ClassLevels:
     """Logits that the cells of images without a class reach, by class."""
 
     logits: tuple[float, ...]  # 0 where all images show the class
     images: tuple[int, ...]  # that they were measured on
 
 
-def write_levels(folder: Path, levels: Levels, classes: Sequence[str]) -> None:
+def write_levels(folder: Path, levels: ClassLevels, classes: Sequence[str]) -> None:
     """Write `levels.json` into the folder of the heatmaps: logit and number of images of each class."""
     rows = zip(classes, levels.logits, levels.images, strict=True)
     write_json(folder / LEVELS, {name: {"logit": logit, "images": count} for name, logit, count in rows})

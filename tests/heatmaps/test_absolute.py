@@ -17,7 +17,7 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.mapping import Batch
 from pipeline.heatmaps import absolute
 from pipeline.heatmaps.absolute import AbsoluteHeat, cell_logits, measure_levels
-from pipeline.heatmaps.levels import Levels, has_levels, write_levels
+from pipeline.heatmaps.levels import ClassLevels, has_levels, write_levels
 from pipeline.masks.threshold import EVEN, normalised_odds, normalised_scores
 from pipeline.params import HeatmapParams, load_params
 from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
@@ -125,7 +125,7 @@ def test_without_images_to_measure_on_the_level_is_the_logit_0(
 ) -> None:
     always = [sample(s.name, (0, 1, 2)) for s in images.samples]
     manifest = Manifest(images.root, CLASSES, tuple(always if background else images.samples), background)
-    assert measure_levels(net, manifest, manifest.samples, params, [96]) == Levels((0.0,) * 3, (0,) * 3)
+    assert measure_levels(net, manifest, manifest.samples, params, [96]) == ClassLevels((0.0,) * 3, (0,) * 3)
 
 
 def test_heat_is_one_half_at_the_level(
@@ -134,7 +134,7 @@ def test_heat_is_one_half_at_the_level(
     cells = torch.randn(2, 3, 16, 24)
     monkeypatch.setattr(absolute, "cell_logits", lambda *_, **__: cells)
     levels = (0.5, -1.0, 2.0)
-    heat = AbsoluteHeat(net, Levels(levels, (1, 1, 1)), params, 96)
+    heat = AbsoluteHeat(net, ClassLevels(levels, (1, 1, 1)), params, 96)
     batch = Batch([sample("a", (0, 2)), sample("b", (1,))], [torch.zeros(2, 3, 64, 96)], [])
     maps = heat.heatmaps(batch)["cam"]  # a cell for each 4 x 4 pixels: the size of `cells`
     assert maps.shape == (2, 2, 16, 24)
@@ -146,7 +146,7 @@ def test_heat_is_one_half_at_the_level(
 
 
 def test_images_without_labels_have_no_heat(params: HeatmapParams, net: Classifier) -> None:
-    heat = AbsoluteHeat(net, Levels((0.0,) * 3, (0,) * 3), params, 96)
+    heat = AbsoluteHeat(net, ClassLevels((0.0,) * 3, (0,) * 3), params, 96)
     batch = Batch([sample("a", ())], [torch.rand(1, 3, 64, 96)], [])
     assert not heat.heatmaps(batch)["cam"].any()
 
@@ -155,7 +155,7 @@ def test_the_level_is_the_threshold_of_absolute_heat(
     images: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paths, "HEATMAPS", tmp_path)
-    write_levels(tmp_path / "cam", Levels((1.5, 0.0, -2.0), (4, 0, 8)), CLASSES)
+    write_levels(tmp_path / "cam", ClassLevels((1.5, 0.0, -2.0), (4, 0, 8)), CLASSES)
     assert has_levels(tmp_path / "cam")
     assert not has_levels(tmp_path / "gradcam")
     assert read_json(tmp_path / "cam" / "levels.json")["disc"] == {"logit": 1.5, "images": 4}
