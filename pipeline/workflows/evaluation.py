@@ -11,7 +11,7 @@ from pipeline.data.images import mask_png
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import load_mask, mask_writer
 from pipeline.engine.device import pick_device, to_channels_last
-from pipeline.engine.mapping import block_file, map_blocks, read_block_files, split_blocks
+from pipeline.engine.mapping import block_file, map_blocks, read_block_files
 from pipeline.errors import UserError
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
 from pipeline.evaluation.confusion import Counts, confusion_matrix, image_iou, iou_per_class, mean_iou
@@ -70,7 +70,7 @@ def predict_samples(
     writer = mask_writer(folder, len(samples))
 
     def write(number: int, predictions: dict[str, tuple[bytes, float]]) -> None:
-        writer.write(number, {s.name: predictions[s.name][0] for s in split_blocks(samples)[number]})
+        writer.write(number, {name: png for name, (png, _) in predictions.items()})
         confidences = {name: confidence for name, (_, confidence) in predictions.items()}
         write_json(block_file(work, number), confidences)  # last: a block with this file is done
 
