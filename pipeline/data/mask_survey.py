@@ -12,12 +12,12 @@ from pipeline.data.classes import ClassMapping
 from pipeline.data.decode_check import DecodedFiles
 from pipeline.data.images import IGNORE, id_counts
 from pipeline.data.mask_decision import SetOfMasks, Undecided, decide
-from pipeline.data.mask_encoding import UNKNOWN, MaskKind, ids_of_values
+from pipeline.data.mask_encoding import MaskKind, ids_of_values
 from pipeline.data.mask_text import describe_encoding
 from pipeline.data.mask_values import MaskValues
 from pipeline.data.source_masks import Reader, is_drawn, mask_file, source_mask
 from pipeline.data.sources.records import ClassMask, ParsedSource, SourceRecord
-from pipeline.formats.palette import Colour
+from pipeline.formats.palette import UNKNOWN, Colour
 
 BACKGROUND, OPEN = "(background)", "(not counted)"
 TINY = 16  # pixels of a class: an object may be lost

@@ -11,9 +11,9 @@ from PIL import Image
 from pipeline.data.images import ImageError, read_stored
 from pipeline.formats.array_files import read_mat, read_npy
 from pipeline.formats.mat_file import ArrayError
+from pipeline.formats.palette import colour_codes, runs_of
 
 KEPT = 256  # values that are kept of a mask, the most frequent ones
-RGB = np.array([2**16, 2**8, 1], np.int64)  # (red, green, blue) @ RGB: the code of a colour
 
 Values = NDArray[np.integer[Any]]  # grey levels, indices, or codes of colours
 
@@ -78,11 +78,6 @@ def resize_raw(raw: RawMask, size: tuple[int, int]) -> RawMask:
     return RawMask(np.asarray(small), raw.coloured, raw.palette)
 
 
-def colour_codes(colours: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """The code of each colour: (..., 3) -> int64 (...)."""
-    return colours.astype(np.int64) @ RGB
-
-
 def split_colours(codes: Values) -> NDArray[np.int64]:
     """Red, green and blue of each code: (n,) -> int64 (n, 3)."""
     return np.stack([codes >> 16 & 255, codes >> 8 & 255, codes & 255], axis=1).astype(np.int64)
@@ -94,15 +89,13 @@ def colour_of(code: int) -> tuple[int, int, int]:
 
 
 def _distinct(values: Values) -> tuple[Values, NDArray[np.int64]]:
-    """Distinct values, rising, and the pixels of each. Runs are looked at: masks consist of areas."""
+    """Distinct values, rising, and the pixels of each."""
     if values.dtype == np.uint8:
         counts = np.array(Image.fromarray(values).histogram(), np.int64)
         found = np.flatnonzero(counts)
         return found, counts[found]
-    flat = values.ravel()
-    starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
-    found, kinds = np.unique(flat[starts], return_inverse=True)
-    lengths = np.diff(starts, append=flat.size)
+    runs, lengths = runs_of(values)
+    found, kinds = np.unique(runs, return_inverse=True)
     return found, np.bincount(kinds, lengths, len(found)).astype(np.int64)
 
 
