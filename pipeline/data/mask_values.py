@@ -69,6 +69,12 @@ def count_values(raw: RawMask) -> MaskValues:
     return MaskValues(values, counts, solid, raw.coloured, palette, complete)
 
 
+def sums_by_value(values: Values, *amounts: NDArray[np.int64]) -> tuple[Values, list[NDArray[np.int64]]]:
+    """Distinct values, rising, and the sums of each of `amounts` by value."""
+    distinct, kinds = np.unique(values, return_inverse=True)
+    return distinct, [np.bincount(kinds, a, len(distinct)).astype(np.int64) for a in amounts]
+
+
 def resize_raw(raw: RawMask, size: tuple[int, int]) -> RawMask:
     """The mask at `size` (height, width): the value of the nearest pixel."""
     if raw.values.shape == size:
@@ -94,9 +100,8 @@ def _distinct(values: Values) -> tuple[Values, NDArray[np.int64]]:
         counts = np.array(Image.fromarray(values).histogram(), np.int64)
         found = np.flatnonzero(counts)
         return found, counts[found]
-    runs, lengths = runs_of(values)
-    found, kinds = np.unique(runs, return_inverse=True)
-    return found, np.bincount(kinds, lengths, len(found)).astype(np.int64)
+    found, (pixels,) = sums_by_value(*runs_of(values))
+    return found, pixels
 
 
 def _solid(pixels: Values, values: Values) -> NDArray[np.int64]:
