@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Colour = tuple[int, int, int]  # RGB, 0..255
-Numbers = NDArray[np.integer[Any]]
+Codes = NDArray[np.integer[Any]]
 
 CODE = np.array([2**16, 2**8, 1], np.int32)  # (red, green, blue) @ CODE: one number for each colour
 UNKNOWN = -1
@@ -44,12 +44,12 @@ def ids_of_colours(image: NDArray[np.uint8], table: Mapping[Colour, int]) -> NDA
     return look_up(colour_codes(image), codes, ids.astype(np.int16))
 
 
-def colour_codes(colours: Numbers) -> NDArray[np.int32]:
+def colour_codes(colours: Codes) -> NDArray[np.int32]:
     """The code of each colour: (..., 3) -> int32 (...)."""
     return colours.astype(np.int32) @ CODE
 
 
-def look_up(values: Numbers, known: Numbers, ids: NDArray[np.int16]) -> NDArray[np.int16]:
+def look_up(values: Codes, known: Codes, ids: NDArray[np.int16]) -> NDArray[np.int16]:
     """The id of each of `values`, int16 of their shape; UNKNOWN where it is none of `known`, which rise."""
     runs, lengths = runs_of(values)
     places = np.minimum(np.searchsorted(known, runs), len(known) - 1)
@@ -57,7 +57,7 @@ def look_up(values: Numbers, known: Numbers, ids: NDArray[np.int16]) -> NDArray[
     return np.repeat(found, lengths).reshape(values.shape)
 
 
-def runs_of(values: Numbers) -> tuple[Numbers, NDArray[np.int64]]:
+def runs_of(values: Codes) -> tuple[Codes, NDArray[np.int64]]:
     """The value and the length of each run of equal values: masks consist of areas."""
     flat = values.ravel()
     starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
