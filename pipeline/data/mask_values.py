@@ -100,8 +100,8 @@ def _distinct(values: Values) -> tuple[Values, NDArray[np.int64]]:
         counts = np.array(Image.fromarray(values).histogram(), np.int64)
         found = np.flatnonzero(counts)
         return found, counts[found]
-    found, (pixels,) = sums_by_value(*runs_of(values))
-    return found, pixels
+    distinct, (pixels,) = sums_by_value(*runs_of(values))
+    return distinct, pixels
 
 
 def _solid(pixels: Values, values: Values) -> NDArray[np.int64]:
