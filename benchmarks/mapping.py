@@ -85,7 +85,7 @@ def segmentation_pass(manifest: Manifest, params: Params, encoder: str, side: in
     net = make_segmentation_net(section, config, Path(), pretrained=False).eval()
     fold_batch_norm(net)
     net = to_channels_last(net, pick_device())
-    work = prediction_pass(net, manifest, params, mask_png, "segmentation")
+    work = prediction_pass(net, manifest, params, lambda _, mask, __: mask_png(mask), "segmentation")
     return replace(work, compute=lambda batch: [mask for mask, _ in work.compute(batch)])
 
 

@@ -55,6 +55,7 @@ def mask_metrics(reports: Path, name: str, until: str) -> dict[str, Any]:
 def class_scores(project: Path, until: str = LAST) -> Iterator[tuple[str, str, Scores]]:
     """Masks, label, and IoU, precision, recall and F1, of a run that `run` has ended at `until`.
 
+    Models have all their findings, see `pixel_findings` and `image_findings`.
     Masks: `pseudo-masks`, of training images; `weak` and `full`, the predictions of the two models.
     """
     params, reports = load_params(project / "params.yaml"), project / "reports"
@@ -72,5 +73,7 @@ def class_scores(project: Path, until: str = LAST) -> Iterator[tuple[str, str, S
     for key, folder in folders.items():
         confusion = read_confusion(folder / "confusion.csv")
         scores = score_classes(confusion.counts)
+        findings = read_json(folder / "metrics.json").get("findings", {})
         for index, label in enumerate(confusion.names):
-            yield key, label, {name: score_or_none(values[index]) for name, values in scores.items()}
+            of_label = {name: score_or_none(values[index]) for name, values in scores.items()}
+            yield key, label, of_label | findings.get(label, {})

@@ -1,4 +1,4 @@
-"""Average precision and F1 of each class, the scores of a multi-label classifier."""
+"""Scores of image-level probabilities, by class: average precision, F1, AUROC, images to look at."""
 
 from typing import Any
 
@@ -41,6 +41,54 @@ def f1_at(ground_truth: MultiHot, probabilities: ClassProbabilities, threshold: 
         f1_score(shown, predicted) if (shown | predicted).any() else np.nan for shown, predicted in columns
     ]
     return np.array(scores, np.float64)
+
+
+def auroc(ground_truth: MultiHot, probabilities: ClassProbabilities) -> ClassScores:
+    """The chance that an image with the class has a higher probability than one without; ties count half.
+
+    Returns:
+        float64 (C,) in [0, 1]; NaN for classes that no image shows, or all.
+    """
+    from sklearn.metrics import roc_auc_score  # here, see above
+
+    columns = zip(_check(ground_truth, probabilities).T, probabilities.T, strict=True)
+    scores = [
+        roc_auc_score(shown, column) if shown.any() and not shown.all() else np.nan
+        for shown, column in columns
+    ]
+    return np.array(scores, np.float64)
+
+
+def presorted_good(ground_truth: MultiHot, probabilities: ClassProbabilities, misses: float) -> ClassScores:
+    """Of the images without the class, the share that nobody needs to look at.
+
+    They lie below a threshold, below which lie at most `misses` of the images with the class.
+
+    Returns:
+        float64 (C,) in [0, 1]; NaN for classes that no image shows, or all.
+
+    Source: PGn of anomalib, `metrics/pg_pb.py`. Deviation: the threshold is the probability of an image, not
+    between two of them, so that never more than `misses` are missed.
+    """
+    columns = zip(_check(ground_truth, probabilities).T, probabilities.T, strict=True)
+    return np.array([_share_below(p[~shown], p[shown], misses) for shown, p in columns], np.float64)
+
+
+def presorted_bad(ground_truth: MultiHot, probabilities: ClassProbabilities, alarms: float) -> ClassScores:
+    """Of the images with the class, the share above a threshold that at most `alarms` of the others exceed.
+
+    Returns and source as for `presorted_good`; PBn of anomalib.
+    """
+    columns = zip(_check(ground_truth, probabilities).T, -probabilities.T, strict=True)
+    return np.array([_share_below(p[shown], p[~shown], alarms) for shown, p in columns], np.float64)
+
+
+def _share_below(values: NDArray[Any], others: NDArray[Any], share: float) -> float:
+    """The share of `values` below the lowest of `others` but for `share` of them; NaN if one is empty."""
+    if not values.size or not others.size:
+        return float("nan")
+    allowed = min(int(share * others.size + 1e-9), others.size - 1)  # 0.05 * 20 may come out below 1
+    return float((values < np.sort(others)[allowed]).mean())
 
 
 def _check(ground_truth: MultiHot, probabilities: ClassProbabilities) -> NDArray[np.bool_]:

@@ -50,7 +50,9 @@ def predict_train(manifest: Manifest, samples: Sequence[Sample], params: Params)
         if not samples or (folder / paths.SKIPPED).exists():
             continue
         net = to_channels_last(load_segmentation_net(folder), pick_device())
-        work = prediction_pass(net, manifest, params, shrink_mask, f"report ({name})")
+        work = prediction_pass(
+            net, manifest, params, lambda _, mask, __: shrink_mask(mask), f"report ({name})"
+        )
         shrunk = [mask for mask, _ in map_images(samples, work)]
         predictions[name] = {sample.name: mask for sample, mask in zip(samples, shrunk, strict=True)}
     return predictions

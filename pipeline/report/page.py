@@ -20,6 +20,7 @@ from pipeline.report.image_selection import Row
 from pipeline.report.plots import draw_confusion, draw_iou_per_class, draw_losses, draw_sweep, to_svg
 from pipeline.report.results import Results
 from pipeline.report.summary import (
+    FINDINGS,
     corrected_masks,
     count_of,
     lost_labels_note,
@@ -87,6 +88,7 @@ def render_page(
         sections=rows,
         examples=examples,
         diagnosis=class_rows(results.diagnosis, manifest.classes),
+        findings=FINDINGS,
         how=how,
         problems=problems,
         shown_problems=SHOWN_PROBLEMS,

@@ -9,11 +9,24 @@ from pipeline.report.results import Metrics, MiouByImage, Results
 
 HEATMAP_SCORES = ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
 PSEUDO_MASK_SCORES = ("miou", "precision", "recall", "coverage")
-SEGMENTATION_SCORES = ("miou", "iou_per_class", "boundary_iou")
+SEGMENTATION_SCORES = ("miou", "iou_per_class", "boundary_iou", "findings")
+FINDINGS = (  # of each class, in the order of the page
+    *(
+        "precision",
+        "recall",
+        "f1",
+        "f1_tolerant",
+        "object_recall",
+        "false_objects",
+        "recall_at_rate",
+        "aupro",
+    ),
+    *("image_auroc", "image_ap", "pg_1", "pg_5", "pb_1", "pb_5"),
+)
 
 
 def summarise(results: Results) -> dict[str, Any]:
-    """All scores in [0, 1], None without ground truth."""
+    """All scores in [0, 1] but `false_objects`, a number per image; None without ground truth."""
     masks, models = results.pseudo_masks, results.evaluation
     return {
         "classifier": pick(results.classifier, ("map", "f1")),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.data.images import ImageArray, Mask
-from pipeline.data.manifest import Manifest
+from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.mapping import Batch, ImagePass, fitting_batch_size
 from pipeline.masks.confidence import mask_confidence
 from pipeline.masks.crf import dense_crf
@@ -27,12 +27,16 @@ def predict(net: SegmentationNet, image: ImageArray, params: Params) -> Mask:
 
 
 def prediction_pass(
-    net: SegmentationNet, manifest: Manifest, params: Params, keep: Callable[[Mask], Kept], description: str
+    net: SegmentationNet,
+    manifest: Manifest,
+    params: Params,
+    keep: Callable[[Sample, Mask, Tensor], Kept],
+    description: str,
 ) -> ImagePass[tuple[Kept, float]]:
     """The pass of `predict` over images of a data set.
 
-    Its results are what `keep` makes of the mask, and the confidence of the mask in [0, 1]. The confidence is
-    by the probabilities before the CRF, see `mask_confidence`.
+    Its results are what `keep` makes of the sample, the mask and the probabilities (L, H, W) before the CRF,
+    and the confidence of the mask in [0, 1] by these probabilities, see `mask_confidence`.
     """
     sides = view_sides(params.evaluation.scales, net.config.long_side)
     refine, flip = params.evaluation.refine == "crf", params.evaluation.flip
@@ -42,7 +46,7 @@ def prediction_pass(
         for n, sample in enumerate(batch.samples):
             by_model = logits.probabilities(n, (sample.height, sample.width))
             mask = _most_probable(by_model, batch.images[n] if refine else None, params)
-            results.append((keep(mask), _confidence(mask, by_model)))
+            results.append((keep(sample, mask, by_model), _confidence(mask, by_model)))
         return results
 
     return ImagePass(description, manifest, sides, fitting_batch_size(sides), compute, keep_images=refine)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.evaluation.means import mean_present
-from pipeline.evaluation.ranking import average_precision, f1_at
+from pipeline.evaluation.ranking import auroc, average_precision, f1_at, presorted_bad, presorted_good
 
 
 def literal_average_precision(ground_truth: np.ndarray, scores: np.ndarray) -> float:
@@ -120,3 +120,51 @@ def test_mean_present_skips_nan_without_a_warning() -> None:
 def test_unusable_input_is_refused(score: object, ground_truth: np.ndarray, scores: np.ndarray) -> None:
     with pytest.raises(ValueError, match="Expected"):
         score(ground_truth, scores)  # type: ignore[operator]
+
+
+COLUMNS = arrays(np.float64, st.integers(2, 12), elements=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0]))
+
+
+@given(COLUMNS, COLUMNS)
+def test_auroc_counts_pairs(with_class: np.ndarray, without: np.ndarray) -> None:
+    pairs = [1.0 if w > o else 0.5 if w == o else 0.0 for w in with_class for o in without]
+    assert auroc(*one_class(with_class, without))[0] == pytest.approx(np.mean(pairs))
+
+
+def one_class(with_class: np.ndarray, without: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    shown = np.repeat([True, False], [len(with_class), len(without)])
+    return shown[:, None], np.concatenate([with_class, without])[:, None]
+
+
+@pytest.mark.parametrize(
+    ("misses", "good", "bad"),
+    [
+        (0.0, 3 / 10, 5 / 20),  # below .3 lie .0, .1, .2; above .9 lie five of twenty
+        (0.05, 4 / 10, 5 / 20),  # one of twenty may be missed: below .35; none of ten may be a false alarm
+        (0.1, 7 / 10, 10 / 20),  # two of twenty: below .65; one of ten: above .7
+    ],
+)
+def test_images_that_need_no_look_by_hand(misses: float, good: float, bad: float) -> None:
+    without = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.7, 0.9])
+    with_class = np.array([0.3, 0.35, *[0.65] * 8, *[0.8] * 5, *[0.95] * 5])
+    assert presorted_good(*one_class(with_class, without), misses)[0] == pytest.approx(good)
+    assert presorted_bad(*one_class(with_class, without), misses)[0] == pytest.approx(bad)
+
+
+@given(COLUMNS, COLUMNS, st.sampled_from([0.01, 0.05, 0.2, 0.5]))
+def test_never_more_misses_than_allowed(with_class: np.ndarray, without: np.ndarray, misses: float) -> None:
+    """The best threshold of all that miss few enough."""
+    good = presorted_good(*one_class(with_class, without), misses)[0]
+    allowed = [t for t in {*with_class.tolist(), *without.tolist(), 2.0} if (with_class < t).mean() <= misses]
+    assert good == max((without < t).mean() for t in allowed if t in with_class)
+    bad = presorted_bad(*one_class(with_class, without), misses)[0]
+    assert bad == presorted_good(*one_class(1 - without, 1 - with_class), misses)[0]
+
+
+@pytest.mark.parametrize("shown", [[True, True], [False, False], []])
+def test_without_two_kinds_of_images_nothing_is_told_apart(shown: list[bool]) -> None:
+    labels = np.array(shown, bool).reshape(-1, 1)
+    probabilities = np.full(labels.shape, 0.5)
+    assert np.isnan(auroc(labels, probabilities)).all()
+    assert np.isnan(presorted_good(labels, probabilities, 0.05)).all()
+    assert np.isnan(presorted_bad(labels, probabilities, 0.05)).all()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.evaluation.probability_histograms import aupro, probability_histograms
 from pipeline.stages import evaluate
 from tests.golden import project
 from tests.golden.masks_by_hand import crf
@@ -46,6 +47,7 @@ def test_predictions_and_their_scores(tmp_path: Path, monkeypatch: pytest.Monkey
     for sample in val:
         assert_predicted(sample, refine)
     assert_scored([sample.name for sample in val if sample.score])
+    assert_findings(val)
 
 
 def test_the_case_tells_wrong_means_apart() -> None:
@@ -115,6 +117,34 @@ def assert_scored(names: list[str]) -> None:
             sum(int(((t == true_id) & (p == label)).sum()) for t, p in pairs) for label in range(len(NAMES))
         ]
         assert row == {"ground_truth": NAMES[true_id], **dict(zip(NAMES, map(str, counts), strict=True))}
+
+
+def assert_findings(val: list[GoldenSample]) -> None:
+    """Pixels by the masks of scored images, thresholds by the model, images by all of `val`."""
+    findings = json.loads((REPORTS / "metrics.json").read_text())["findings"]
+    photos = {sample.name: read_ids(Path(f"data/photos/images/{sample.name}.png")) for sample in val}
+    by_model = {name: np.mean(list(map(softmax, views_by_hand(p, SIDES))), 0) for name, p in photos.items()}
+    scored = [sample.name for sample in val if sample.score]
+    truths = {name: read_ids(Path(f"data/masks/full/{name}.png")) for name in scored}
+    masks = {name: read_ids(Path(f"data/predictions/cam/{name}.png")) for name in scored}
+    histograms = sum(probability_histograms(truths[name], by_model[name]) for name in scored)
+    for label, (name, found) in enumerate(findings.items(), 1):
+        assert name == NAMES[label]
+        hits = sum(int(((truths[n] == label) & (masks[n] == label)).sum()) for n in scored)
+        true = sum(int((truths[n] == label).sum()) for n in scored)
+        predicted = sum(int(((masks[n] == label) & (truths[n] != 255)).sum()) for n in scored)
+        assert found["recall"] == (pytest.approx(hits / true, abs=1e-6) if true else None)
+        if true and predicted:
+            assert found["precision"] == pytest.approx(hits / predicted, abs=1e-6)
+            assert found["f1"] == pytest.approx(2 * hits / (true + predicted), abs=1e-6)
+        if true:
+            assert found["aupro"] == pytest.approx(aupro(histograms[label]), abs=1e-3)
+        highest = {sample.name: by_model[sample.name][label].max() for sample in val}
+        pairs = [
+            highest[one.name] > highest[other.name]
+            for one in val for other in val if label - 1 in one.labels and label - 1 not in other.labels
+        ]  # fmt: skip
+        assert found["image_auroc"] == (pytest.approx(np.mean(pairs), abs=1e-6) if pairs else None)
 
 
 def read_table(file: Path) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.evaluation.diagnosis import diagnose
 from pipeline.heatmaps.store import write_index, write_shard
+from pipeline.report.summary import FINDINGS
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from pipeline.workflows.confusion_file import write_confusion
 
@@ -122,6 +123,7 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
             "miou": known(miou),
             "iou_per_class": per_class,
             "boundary_iou": known(miou / 2),
+            "findings": {label: dict.fromkeys(FINDINGS, known(0.123)) for label in classes},
         }
         write_json(folder / "metrics.json", metrics)
         write_confusion(folder / "confusion.csv", classes, cells)

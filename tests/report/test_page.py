@@ -15,6 +15,7 @@ from pipeline.base.files import read_json, write_json
 from pipeline.data.images import read_image, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.report.image_selection import split_between, worst_first
+from pipeline.report.summary import FINDINGS
 from pipeline.stages.report import main
 from tests.report.conftest import make_project
 
@@ -247,6 +248,7 @@ def test_label_issues_are_listed_where_there_are_some(page: str, project: Projec
 
 def test_the_quality_of_the_masks_is_shown(page: str, project: Project) -> None:
     assert "<td>0.900</td><td>0.710</td></tr>" in page  # coverage, confidence
+    assert f"<tr><td>cat</td>{'<td>0.123</td>' * len(FINDINGS)}</tr>" in page
     assert "Confusion, gradcampp masks" in page
     project(masks=False)
     without = render()

@@ -32,7 +32,13 @@ def make_results(
         sweeps={},
         mask_confusion={},
         evaluation={
-            s: {"split": "test", "miou": scores[s], "iou_per_class": {"a": scores[s]}, "boundary_iou": 0.2}
+            s: {
+                "split": "test",
+                "miou": scores[s],
+                "iou_per_class": {"a": scores[s]},
+                "boundary_iou": 0.2,
+                "findings": {"a": {"f1": 0.3}},
+            }
             for s in supervision
         },
         confusion={},
@@ -51,8 +57,18 @@ def test_summary_by_hand() -> None:
         },
         "pseudo_masks": {"cam": {"miou": 0.6, "precision": 0.8, "recall": 0.7, "coverage": 0.9}},
         "segmentation": {
-            "cam": {"miou": 0.6, "iou_per_class": {"a": 0.6}, "boundary_iou": 0.2},
-            "full": {"miou": 0.8, "iou_per_class": {"a": 0.8}, "boundary_iou": 0.2},
+            "cam": {
+                "miou": 0.6,
+                "iou_per_class": {"a": 0.6},
+                "boundary_iou": 0.2,
+                "findings": {"a": {"f1": 0.3}},
+            },
+            "full": {
+                "miou": 0.8,
+                "iou_per_class": {"a": 0.8},
+                "boundary_iou": 0.2,
+                "findings": {"a": {"f1": 0.3}},
+            },
         },
         "split": "test",
         "weak_to_full": 0.75,  # 0.6 / 0.8
@@ -74,7 +90,9 @@ def test_missing_scores_are_null() -> None:
         ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
     )
     assert summary["pseudo_masks"]["cam"] == dict.fromkeys(("miou", "precision", "recall", "coverage"))
-    assert summary["segmentation"] == {"cam": {"miou": None, "iou_per_class": None, "boundary_iou": None}}
+    assert summary["segmentation"] == {
+        "cam": {"miou": None, "iou_per_class": None, "boundary_iou": None, "findings": None}
+    }
     assert summary["split"] == "val"
 
 

@@ -95,7 +95,7 @@ def photos(tmp_path: Path, square: tuple[np.ndarray, np.ndarray]) -> Manifest:
 
 def predicted(net: SegmentationNet, photos: Manifest, params: Params) -> dict[str, tuple[np.ndarray, float]]:
     """Mask and confidence of every image, as `evaluate` has them made."""
-    found = prediction_pass(net, photos, params, lambda mask: mask, "test")
+    found = prediction_pass(net, photos, params, lambda _, mask, __: mask, "test")
     names = [sample.name for sample in photos.samples]
     return dict(zip(names, map_images(photos.samples, found), strict=True))
 
