@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 import cv2
@@ -21,14 +22,16 @@ R = TypeVar("R")
 
 WORKERS = "CAMSEG_WORKERS"
 BLOCK = 256  # items of a block, at most
+FEW = 256  # items: no blocks of several images are among fewer
+START_UP = 0.5  # seconds; about what processes take to start
 
 
 def parallel_map(function: Callable[[T], R], items: Sequence[T], *, description: str) -> list[R]:
     """`[function(item) for item in items]`, computed by several processes under a progress bar.
 
-    `CAMSEG_WORKERS` says how many, else the number of cores; 1: this process. `function` has to be picklable:
-    of a module, or a `functools.partial` of one. An exception that it raises reaches the caller unchanged and
-    stops the map.
+    `CAMSEG_WORKERS` says how many, else the number of cores; 1: this process. This process also computes what
+    takes no longer than to start the others. `function` has to be picklable: of a module, or a
+    `functools.partial` of one. An exception that it raises reaches the caller unchanged and stops the map.
     """
     return list(parallel_stream(function, items, description=description))
 
@@ -36,7 +39,7 @@ def parallel_map(function: Callable[[T], R], items: Sequence[T], *, description:
 def parallel_stream(function: Callable[[T], R], items: Sequence[T], *, description: str) -> Iterator[R]:
     """`parallel_map` as a generator: each result in its turn, so that not all are held in memory."""
     # The bar hides itself where stderr is no terminal.
-    results = _results(function, items, min(worker_count(), max(1, len(items))))
+    results = _results(function, items, worker_count())
     return iter(tqdm(results, total=len(items), desc=description, disable=None))
 
 
@@ -95,9 +98,17 @@ def process_count(variable: str, *, default: int, least: int) -> int:
     return int(text)
 
 
-def _results(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterable[R]:
-    if workers == 1:
-        return (_call(function, item) for item in items)
+def _results(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:
+    """The results in their order; of few items, the first are computed here: quick maps start nothing."""
+    done, began = 0, monotonic()
+    while done < len(items) and (workers == 1 or (len(items) < FEW and monotonic() - began < START_UP)):
+        yield _call(function, items[done])
+        done += 1
+    if done < len(items):
+        yield from _by_processes(function, items[done:], min(workers, len(items) - done))
+
+
+def _by_processes(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterable[R]:
     # The processes are the parallelism: BLAS and OpenMP in each of them stay at one thread.
     with parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = Parallel(n_jobs=workers, return_as="generator")

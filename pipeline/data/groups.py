@@ -11,6 +11,7 @@ from pipeline.base.problems import Problem, listed
 from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import warn_of
 from pipeline.data.sources.records import ParsedSource, SourceRecord, labels_of
+from pipeline.data.sources.splits import split_of
 
 NUMBERED = re.compile(r"(.*?)[ _.(-]*(\d{1,9})\)?")  # what stands before the last number of a name
 FEWEST = 3  # sources
@@ -72,7 +73,7 @@ def likely_groups(names: Sequence[str], labels: Iterable[str]) -> dict[str, list
         source: list(numbered.values())
         for source, numbered in series.items()
         if _is_series(sorted(numbered))
-        and not common.issuperset(_words(source))
+        and not common.issuperset(_words(_without_splits(source)))
         and not _repeats_folders(source, common)
     }
     most = sum(map(len, sources.values())) >= len(names) / 2
@@ -81,6 +82,12 @@ def likely_groups(names: Sequence[str], labels: Iterable[str]) -> dict[str, list
 
 def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[\W_]+", text.casefold()) if word]
+
+
+def _without_splits(source: str) -> str:
+    """A source without its folders that are named as splits: `cats/` of `seg_train/cats/`."""
+    *folders, name = source.split("/")
+    return "/".join([*(part for part in folders if split_of(part) is None), name])
 
 
 def _repeats_folders(source: str, common: Set[str]) -> bool:

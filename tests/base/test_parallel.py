@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -12,6 +14,7 @@ import pytest
 import torch
 
 from pipeline.base.parallel import (
+    FEW,
     WORKERS,
     in_blocks,
     parallel_map,
@@ -31,6 +34,11 @@ def threads_and_process(_: int) -> tuple[int, int, int]:
     return cv2.getNumThreads(), torch.get_num_threads(), os.getpid()
 
 
+def process_after(seconds: float, _: int) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
 def current_folder(_: int) -> Path:
     return Path.cwd()
 
@@ -42,25 +50,30 @@ def fail_at_three(item: int) -> int:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_results_come_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+@pytest.mark.parametrize("count", [40, FEW])
+def test_results_come_in_the_order_of_the_items(
+    monkeypatch: pytest.MonkeyPatch, workers: str, count: int
+) -> None:
     monkeypatch.setenv(WORKERS, workers)
-    assert parallel_map(str, range(40), description="test") == [str(i) for i in range(40)]
+    assert parallel_map(str, range(count), description="test") == [str(i) for i in range(count)]
     assert parallel_map(str, [], description="test") == []
 
 
 def test_one_and_two_workers_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(WORKERS, "1")
-    one = parallel_map(blurred_noise, range(6), description="test")
+    one = parallel_map(blurred_noise, range(FEW), description="test")
     monkeypatch.setenv(WORKERS, "2")
-    two = parallel_map(blurred_noise, range(6), description="test")
+    two = parallel_map(blurred_noise, range(FEW), description="test")
     assert [a.tobytes() for a in one] == [b.tobytes() for b in two]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_message_of_an_item_reaches_the_caller(monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+@pytest.mark.parametrize(("workers", "count"), [("1", 6), ("2", 6), ("2", FEW)])
+def test_message_of_an_item_reaches_the_caller(
+    monkeypatch: pytest.MonkeyPatch, workers: str, count: int
+) -> None:
     monkeypatch.setenv(WORKERS, workers)
     with pytest.raises(ValueError, match=r"^item 3: expected anything but 3$"):
-        parallel_map(fail_at_three, range(6), description="test")
+        parallel_map(fail_at_three, range(count), description="test")
 
 
 def test_each_item_is_computed_by_one_thread_and_ours_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,18 +81,29 @@ def test_each_item_is_computed_by_one_thread_and_ours_are_given_back(monkeypatch
     monkeypatch.setenv(WORKERS, "1")
     here = parallel_map(threads_and_process, range(2), description="test")
     monkeypatch.setenv(WORKERS, "2")
-    there = parallel_map(threads_and_process, range(2), description="test")
-    assert [(a, b) for a, b, _ in here + there] == [(1, 1)] * 4
+    there = parallel_map(threads_and_process, range(FEW), description="test")
+    assert {(a, b) for a, b, _ in here + there} == {(1, 1)}
     assert here[0][2] == os.getpid()
     assert os.getpid() not in {process for _, _, process in there}
     assert (cv2.getNumThreads(), torch.get_num_threads()) == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count", "elsewhere"), [(0.0, FEW - 1, False), (0.0, FEW, True), (0.3, 6, True)]
+)
+def test_processes_start_for_many_or_slow_items(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, count: int, elsewhere: bool
+) -> None:
+    monkeypatch.setenv(WORKERS, "2")
+    processes = parallel_map(partial(process_after, seconds), range(count), description="test")
+    assert any(process != os.getpid() for process in processes) == elsewhere
 
 
 def test_workers_are_where_the_caller_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(WORKERS, "2")
     for folder in (Path.cwd(), tmp_path):
         monkeypatch.chdir(folder)
-        assert parallel_map(current_folder, range(4), description="test") == [folder] * 4
+        assert parallel_map(current_folder, range(FEW), description="test") == [folder] * FEW
 
 
 def test_stream_yields_results_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +178,7 @@ def test_workers_are_prepared_as_their_caller_is(monkeypatch: pytest.MonkeyPatch
         "from pipeline.base.process import prepare_process\n"
         "from tests.base.test_parallel import parallel_map, prepared\n"
         "for _ in range(2):\n"
-        "    print(set(parallel_map(prepared, range(4), description='test')))\n"
+        "    print(set(parallel_map(prepared, range(256), description='test')))\n"
         "    prepare_process()\n"
     )
     done = subprocess.run((sys.executable, "-c", script), text=True, capture_output=True, check=False)

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torchvision import tv_tensors
 
+from pipeline.__main__ import main
 from pipeline.data.folder_contents import LONGEST, is_like_image, is_unread
 from pipeline.data.training_examples import joint_transform
 from pipeline.params import load_params
@@ -42,7 +43,7 @@ def test_files_that_nothing_reads_are_counted(tmp_path: Path, names: list[str], 
 def test_descriptions_and_hidden_files_are_not_worth_a_word(tmp_path: Path) -> None:
     add_classes(tmp_path)
     before = inspect("imagefolder", tmp_path).warnings
-    for name in ("README", "LICENSE.md", "notes.txt", "meta.json", ".DS_Store", "Thumbs.db", "cat/._1.cr2"):
+    for name in ("README", "LICENSE.md", "notes.txt", "meta.yaml", ".DS_Store", "Thumbs.db", "cat/._1.cr2"):
         (tmp_path / name).write_bytes(b"{}")
     assert inspect("imagefolder", tmp_path).warnings == before
     assert not is_unread("a/b.JPEG")
@@ -77,6 +78,19 @@ def test_names_that_are_no_text_are_named(tmp_path: Path, name: bytes) -> None:
     (error,) = inspect("imagefolder", tmp_path).errors
     escaped = name.split(b"/")[0].decode("utf-8", "backslashreplace")
     assert f"cat/{escaped}: expected a name in UTF-8, got other bytes. Rename it" in error
+
+
+@pytest.mark.parametrize("name", ["dog/pipe.jpg", "cat/sub/a.png", "dog/a.tif", "cat/a.dcm"])
+def test_pipes_that_are_named_as_images_are_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    add_classes(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(tmp_path / name)
+    assert main(["check", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert f"{name}: expected files and folders alone, got a pipe" in said
+    assert f"{name}: expected a readable image" in said
 
 
 def test_what_dvc_does_not_take_is_named(tmp_path: Path) -> None:

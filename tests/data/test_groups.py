@@ -117,6 +117,13 @@ def test_numbered_parts_of_sources_are_asked_about(pattern: str, tmp_path: Path)
         ["1" * 200 + "x", *map(str, range(30))],
         [f"{part}/seg/{'abc'[i % 3]}/{part}_seg_{'abc'[i % 3]}{i // 3}" for part in "xy" for i in range(18)],
         [f"{kind}/all/{kind}_{i}" for kind in ("sea", "forest", "town") for i in range(6)],
+        [
+            f"seg_{s}/{kind}/{i}"
+            for s in ("train", "test")
+            for kind in ("cat", "dog", "bird")
+            for i in range(6)
+        ],
+        [f"my-{s}/cat/{i}" for s in ("train", "val", "test") for i in range(6)],
         [f"set/{kind}/train_{kind}-{i}" for kind in ("sea", "forest", "town") for i in range(6)],
     ],
 )

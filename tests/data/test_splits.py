@@ -63,6 +63,30 @@ def test_splits_in_splits_and_below_the_name_of_the_data(tmp_path: Path, above: 
     assert {label for sample in by_name.values() for label in sample.labels} == {0, 1}
 
 
+@pytest.mark.parametrize("below", ["{}", "my_{}", "{}/more"])
+def test_splits_may_lie_in_the_classes(tmp_path: Path, below: str) -> None:
+    names = [
+        f"{kind}/{below.format(split)}/{i}.jpg"
+        for kind in ("sea", "forest")
+        for split in ("train", "val", "Test")
+        for i in "12"
+    ]
+    add_images(tmp_path, *names)
+    by_name = samples(inspect("imagefolder", tmp_path))
+    expected = {name.removesuffix(".jpg"): split_of_path(name) for name in names}
+    assert {name: sample.split for name, sample in by_name.items()} == expected
+    assert {label for sample in by_name.values() for label in sample.labels} == {0, 1}
+
+
+def test_an_image_beside_splits_in_a_class_takes_them_from_all(tmp_path: Path) -> None:
+    add_images(
+        tmp_path, *(f"{k}/{s}/{i}.jpg" for k in "ab" for s in ("train", "val") for i in "123"), "a/9.jpg"
+    )
+    inspection = inspect("imagefolder", tmp_path)
+    assert len(samples(inspection)) == 13
+    assert any("expected a split val, got none" in line for line in inspection.warnings)
+
+
 def test_a_class_may_be_named_as_a_split_and_it_is_said(tmp_path: Path) -> None:
     add_images(tmp_path, *(f"{kind}/{i}.jpg" for kind in ("bus", "car", "train") for i in "123"))
     inspection = inspect("imagefolder", tmp_path)

@@ -112,6 +112,7 @@ def test_large_images_get_a_copy_and_small_ones_stay_where_they_are(
     assert written == {}
     assert files(folder) == before
     monkeypatch.setenv("CAMSEG_WORKERS", "2")
+    monkeypatch.setattr("pipeline.base.parallel.FEW", 0)
     again = inspect_folder("csv", folder, data_params(max_side=70), 0, Path("two"))
     assert again.manifest == manifest
     assert files(Path("two")) == files(paths.COPIES)

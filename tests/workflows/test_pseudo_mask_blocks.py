@@ -122,6 +122,7 @@ def test_blocks_and_workers_change_nothing(length: int, monkeypatch: pytest.Monk
     blocks = [SAMPLES[i : i + length] for i in range(0, len(SAMPLES), length)]
     monkeypatch.setattr(pseudo_masks, "in_blocks", lambda _: blocks)
     monkeypatch.setenv("CAMSEG_WORKERS", "2" if length == 2 else "1")
+    monkeypatch.setattr(parallel, "FEW", 0)
     assert made(second_opinion=True) == alone
 
 

@@ -111,6 +111,8 @@ def _kind(path: Path) -> Kind:
         return kind_of(path)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error
+    except UserError as error:
+        raise ImageError(f"{path}: {error}") from error
 
 
 def _opened(path: Path, kind: Kind, max_megapixels: float) -> Image.Image | None:

@@ -24,7 +24,11 @@ UNSIGNED, RGB, APART = 1, 2, 2
 
 
 def kind_of(path: Path, content: bytes | None = None) -> Kind:
-    """The kind of a file by its first bytes; an old DICOM file is known by its suffix alone."""
+    """The kind of a file by its first bytes; an old DICOM file is known by its suffix alone.
+
+    Raises:
+        UserError: it is a pipe.
+    """
     head = _head(path) if content is None else content[:HEAD]
     if head[128:132] == b"DICM":  # some are TIFF files as well
         return "dicom"
@@ -112,5 +116,7 @@ def _with_bands(
 
 
 def _head(path: Path) -> bytes:
+    if path.is_fifo():  # reading it waits for ever
+        raise UserError("expected a file, got a pipe")
     with path.open("rb") as file:
         return file.read(HEAD)

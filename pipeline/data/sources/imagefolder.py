@@ -28,10 +28,11 @@ class _Layout:
     wrapper: int  # folders above all others, which hold one folder each
     splits: bool  # folders of splits lie above those of the classes
     joined: bool  # each folder is named as its split and its class: `train_cats`
+    inner: bool  # folders of splits lie in those of the classes: `cats/train`
 
 
 def read_folder(folder: Path) -> ParsedSource:
-    """A record for each image below `folder`/CLASS/ or `folder`/SPLIT/CLASS/, at any depth.
+    """A record for each image below CLASS/, SPLIT/CLASS/ or CLASS/SPLIT/ of `folder`, at any depth.
 
     The classes are the sorted names of the folders. Masks may lie beside the images.
     """
@@ -80,7 +81,8 @@ def _layout(images: Sequence[str]) -> _Layout:
     joined = (
         only and not nested and len(rests) > 1 and not any(not plain(r) or is_kind_of_file(r) for r in rests)
     )
-    return _Layout(wrapper, only or several, joined)
+    inner = all(len(parts) > 1 and split_of(parts[1]) for parts in folders)
+    return _Layout(wrapper, only or several, joined, inner)
 
 
 def _is_wrapped(folders: Sequence[tuple[str, ...]]) -> bool:
@@ -94,7 +96,7 @@ def _place(name: str, layout: _Layout) -> tuple[str, Split | None] | None:
     """The class and the split that the folders of an image mean; None if they mean no class."""
     parts = PurePosixPath(name).parts[layout.wrapper : -1]
     if not layout.splits:
-        return (parts[0], None) if parts else None
+        return (parts[0], split_of(parts[1]) if layout.inner else None) if parts else None
     split = split_of(parts[0]) if parts else None
     if split is None:
         return None
