@@ -21,6 +21,7 @@ from pipeline.data.pixels.opening import (
 from pipeline.data.pixels.reading import ImageReading
 from pipeline.data.pixels.stored import Note, StoredValues, choose_frame, silenced
 from pipeline.data.pixels.tiff_file import read_tiff, tiff_frames, tiff_pixel_bytes, tiff_size
+from pipeline.errors import UserError
 
 WHITE = (255, 255, 255, 255)  # the page below transparent parts
 MIXED = 0.5  # share of an opacity that is all or nothing: below it, the band may be no opacity
