@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pipeline
@@ -32,14 +33,20 @@ def imported_files(module: Path) -> dict[str, bytes]:
 
 def _imports(content: bytes) -> Iterator[Path]:
     """Files of the package that a module imports, with the `__init__` of each folder on the way."""
+    for name in _imported_names(content):
+        package, *parts = name.split(".")
+        for length in range(len(parts) + 1) if package == pipeline.__name__ else ():
+            path = ROOT.joinpath(*parts[:length])
+            yield from (f for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file())
+
+
+@cache
+def _imported_names(content: bytes) -> tuple[str, ...]:
+    """What a module imports, with dots."""
+    names: list[str] = []
     for node in ast.walk(ast.parse(content)):
-        names: list[str] = []
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        for name in names:
-            package, *parts = name.split(".")
-            for length in range(len(parts) + 1) if package == pipeline.__name__ else ():
-                path = ROOT.joinpath(*parts[:length])
-                yield from (f for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file())
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return tuple(names)

@@ -49,7 +49,11 @@ def in_blocks(items: Sequence[T]) -> list[Sequence[T]]:
     Each has 256 items at most; fewer, where there would be less than 256 blocks, so that all cores have work.
     The number of items alone decides.
     """
-    length = min(BLOCK, max(1, len(items) // BLOCK))
+    return in_parts(items, min(BLOCK, max(1, len(items) // BLOCK)))
+
+
+def in_parts(items: Sequence[T], length: int) -> list[Sequence[T]]:
+    """`items` in parts of `length`, the last one maybe shorter."""
     return [items[start : start + length] for start in range(0, len(items), length)]
 
 

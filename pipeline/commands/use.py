@@ -44,7 +44,6 @@ SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training
 ROUNDS = {"fast": 0, "balanced": 2, "best": 2}  # self-training rounds
 QUALITY, WEIGHTS = "balanced", "imagenet"  # defaults
 TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
-CHOSEN = tuple(OF_THE_FOLDER)  # a preset has already had its say
 NAMED_WEIGHTS = ("imagenet", "none")  # all others are paths
 
 EXAMPLES = """
@@ -93,16 +92,12 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"camseg: params.yaml is unchanged: {len(inspection.errors)} error(s)", file=sys.stderr)
         return 2
     print(understood(manifest, inspection))
+    chosen = {key: getattr(params.data, key.removeprefix("data.")) for key in OF_THE_FOLDER}
+    chosen["data.classes"] = list(manifest.classes)  # so that the ids in masks never shift
     values: dict[str, object] = {
         "data.source": source,
         "data.path": portable(arguments.path),
-        "data.classes": list(manifest.classes),  # so that the ids in masks never shift
-        "data.rename": params.data.rename,
-        "data.separator": params.data.separator,
-        "data.background": params.data.background,
-        "data.masks": params.data.masks,
-        "data.mask_key": params.data.mask_key,
-        "data.group_by": params.data.group_by,
+        **chosen,
         **values_for_data(manifest, params, arguments.quality, arguments.weights),
         "classifier.encoder": encoder,
         "heatmaps.depths": fitting_depths(encoder),
@@ -110,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     if encoder != params.classifier.encoder or arguments.encoder:
         values["segmentation.encoder"] = encoder
-    values = values | preset | {key: values[key] for key in CHOSEN}
+    values = values | preset | chosen  # for `chosen`, a preset has already had its say
     changes = update_params(params_file, values)
     for key, (old, new) in changes.items():
         print(f"{key}: {old} -> {new}")

@@ -7,8 +7,8 @@ import numpy as np
 from pipeline.data.images import IGNORE
 from pipeline.data.mask_encoding import Levels
 from pipeline.data.mask_levels import SetValues, colour_levels
-from pipeline.data.mask_values import colour_codes, colour_of, split_colours
-from pipeline.formats.palette import Colour, voc_colours
+from pipeline.data.mask_values import colour_of, split_colours
+from pipeline.formats.palette import Colour, colour_codes, voc_colours
 
 UNNAMED = 0.002  # share of all pixels: rarer colours without a name count as the nearest named one
 NEAR_COLOUR = 24  # levels of a channel: so do colours that are this near to one

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from pipeline.data.colour_decision import decide_colours, unnamed_colours
 from pipeline.data.images import IGNORE
 from pipeline.data.mask_encoding import OWN, Levels, MaskEncoding, MaskKind, ids_encoding
@@ -17,10 +15,11 @@ from pipeline.data.mask_levels import (
     shades_of_grey,
     sum_values,
 )
-from pipeline.data.mask_values import MaskValues, Values, colour_of
+from pipeline.data.mask_values import MaskValues, Values, colour_of, sums_by_value
 from pipeline.formats.palette import Colour
 
 NONE = Levels((), ())
+NAME_THEM = "Name them in colours.txt: `camseg check FOLDER --write-colours` starts it."  # values of masks
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,11 @@ class Undecided:
     shares: tuple[float, ...]  # of all pixels
     got: str
     grey: bool
+
+    @property
+    def unnamed(self) -> tuple[tuple[Colour, float], ...]:
+        """The colours that need names, with their shares."""
+        return tuple(zip(self.levels, self.shares, strict=True))
 
 
 @dataclass(frozen=True)
@@ -105,9 +109,8 @@ def as_grey(file: MaskValues) -> MaskValues:
 
 def _renumbered(file: MaskValues, numbers: Values, coloured: bool) -> MaskValues:
     """Other numbers in the place of the values; several may become one."""
-    values, kinds = np.unique(numbers, return_inverse=True)
-    sums = [np.bincount(kinds, w, len(values)).astype(np.int64) for w in (file.counts, file.solid)]
-    return MaskValues(values, sums[0], sums[1], coloured, complete=file.complete)
+    values, (counts, solid) = sums_by_value(numbers, file.counts, file.solid)
+    return MaskValues(values, counts, solid, coloured, complete=file.complete)
 
 
 def _decide_grey(masks: SetOfMasks, setting: MaskKind) -> MaskEncoding | Undecided:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from pipeline.data.images import IGNORE, ImageError, Mask
 from pipeline.data.mask_values import MaskValues, RawMask, Values, colour_of, split_colours
+from pipeline.formats.palette import UNKNOWN, look_up
 
 OWN = 256  # stands for the id of the image's only label
-UNKNOWN = -1
 
 SourceIds = NDArray[np.int16]  # 0..255, or UNKNOWN
 MaskKind = Literal["auto", "ids", "binary", "instances", "colours"]
@@ -48,7 +48,10 @@ def decode_mask(encoding: MaskEncoding, raw: RawMask, own: int) -> Mask:
     Args:
         own: id of the image's only label; 255 where it has none or several.
     """
-    ids = _ids(encoding, raw.values, raw.coloured, raw.palette, own)
+    if encoding.by_palette and raw.palette is not None:
+        ids = _ids(encoding, raw.palette[raw.values], True, own)
+    else:
+        ids = _ids(encoding, raw.values, raw.coloured, own)
     if (ids < 0).any():
         value = int(raw.values[ids < 0][0])
         got = f"the colour {colour_of(value)}" if raw.coloured else str(value)
@@ -58,17 +61,12 @@ def decode_mask(encoding: MaskEncoding, raw: RawMask, own: int) -> Mask:
 
 def ids_of_values(encoding: MaskEncoding, found: MaskValues, own: int) -> SourceIds:
     """The id of each value of a mask, int16 (n,); UNKNOWN for values without a meaning."""
-    palette = None
-    if found.palette is not None and encoding.by_palette:
-        return _ids(encoding, found.palette, True, None, own)
-    return _ids(encoding, found.values, found.coloured, palette, own)
+    if encoding.by_palette and found.palette is not None:
+        return _ids(encoding, found.palette, True, own)
+    return _ids(encoding, found.values, found.coloured, own)
 
 
-def _ids(
-    encoding: MaskEncoding, values: Values, coloured: bool, palette: Values | None, own: int
-) -> SourceIds:
-    if palette is not None and encoding.by_palette:
-        values, coloured = palette[values], True
+def _ids(encoding: MaskEncoding, values: Values, coloured: bool, own: int) -> SourceIds:
     if coloured and encoding.shades:
         values, coloured = values >> 8 & 255, False  # green stands for all three
     ids = _of_colours(encoding.colours, values) if coloured else _of_grey(encoding.grey, values)
@@ -81,24 +79,19 @@ def _of_grey(levels: Levels, values: Values) -> SourceIds:
     known, ids = np.array(levels.values), np.array(levels.ids, np.int16)
     if not levels.exact:
         return ids[np.searchsorted((known[1:] + known[:-1]) / 2, values)]
-    places = np.minimum(np.searchsorted(known, values), len(known) - 1)
-    return np.where(known[places] == values, ids[places], np.int16(UNKNOWN))
+    return look_up(values, known, ids)
 
 
 def _of_colours(levels: Levels, values: Values) -> SourceIds:
     if not levels.values:
         return np.full(values.shape, UNKNOWN, np.int16)
     known, ids = np.array(levels.values), np.array(levels.ids, np.int16)
-    flat = values.ravel()
-    starts = np.flatnonzero(np.diff(flat, prepend=-1))  # runs are looked up: masks consist of areas
-    runs = flat[starts]
-    places = np.minimum(np.searchsorted(known, runs), len(known) - 1)
-    found = np.where(known[places] == runs, ids[places], np.int16(UNKNOWN))
+    found = look_up(values, known, ids)
     other = found == UNKNOWN
-    if other.any() and not levels.exact:
-        codes, kinds = np.unique(runs[other], return_inverse=True)
+    if other.any():
+        codes, kinds = np.unique(values[other], return_inverse=True)
         found[other] = ids[_nearest_colours(known, codes)][kinds]
-    return np.repeat(found, np.diff(starts, append=flat.size)).reshape(values.shape)
+    return found
 
 
 def _nearest_colours(known: Values, codes: Values) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from pipeline.base.files import safe_join
 from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem
 from pipeline.data.images import IGNORE
-from pipeline.data.mask_decision import SetOfMasks, Undecided, as_grey, decide
+from pipeline.data.mask_decision import NAME_THEM, SetOfMasks, Undecided, as_grey, decide
 from pipeline.data.mask_encoding import MaskEncoding, ids_of_values
 from pipeline.data.mask_levels import SetValues, grey_levels, is_binary, shades_of_grey, sum_values
 from pipeline.data.mask_values import MaskValues, colour_of, count_values, read_raw_mask
@@ -28,8 +28,7 @@ class UnnamedColours(BadEntry):
 
     def __init__(self, problem: Problem, encoding: MaskEncoding | Undecided) -> None:
         super().__init__(problem)
-        levels, shares = (encoding.levels, encoding.shares) if isinstance(encoding, Undecided) else ((), ())
-        self.unnamed = tuple(zip(levels, shares, strict=True))
+        self.unnamed = encoding.unnamed if isinstance(encoding, Undecided) else ()
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,7 @@ def labels_in_masks(
     encoding = decide(SetOfMasks(readable, [()] * len(readable), classes, objects, table), data.masks)
     if isinstance(encoding, Undecided) or encoding.own:
         got = encoding.got if isinstance(encoding, Undecided) else f"one value for {classes} classes"
-        advice = (
-            "Name them in colours.txt: `camseg check FOLDER --write-colours` starts it. Or write labels.csv."
-        )
+        advice = f"{NAME_THEM} Or write labels.csv."
         raise UnnamedColours(Problem(folder, "masks whose values have names", got, advice), encoding)
     ids = [None if values is None else _objects(encoding, values) for values in found]
     return MaskLabels(tuple(_text(encoding, i) for i in objects), tuple(ids))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.mask_values import MaskValues, Values, split_colours
+from pipeline.data.mask_values import MaskValues, Values, split_colours, sums_by_value
 
 FEW = 8  # distinct values: more come from interpolation or compression, or are numbers of objects
 WHITE = 255
@@ -39,8 +39,7 @@ def sum_values(files: Sequence[MaskValues]) -> SetValues:
     every = np.concatenate([f.values for f in files])
     counts = np.concatenate([f.counts for f in files])
     solid = np.concatenate([f.solid for f in files])
-    values, kinds = np.unique(every, return_inverse=True)
-    sums = [np.bincount(kinds, weights, len(values)).astype(np.int64) for weights in (counts, solid)]
+    values, sums = sums_by_value(every, counts, solid)
     return SetValues(values, *sums)
 
 

@@ -11,13 +11,13 @@ from pipeline.base.problems import Problem, listed
 from pipeline.data.classes import ClassMapping
 from pipeline.data.decode_check import DecodedFiles
 from pipeline.data.images import IGNORE, id_counts
-from pipeline.data.mask_decision import SetOfMasks, Undecided, decide
-from pipeline.data.mask_encoding import UNKNOWN, MaskKind, ids_of_values
+from pipeline.data.mask_decision import NAME_THEM, SetOfMasks, Undecided, decide
+from pipeline.data.mask_encoding import MaskKind, ids_of_values
 from pipeline.data.mask_text import describe_encoding
 from pipeline.data.mask_values import MaskValues
 from pipeline.data.source_masks import Reader, is_drawn, mask_file, source_mask
 from pipeline.data.sources.records import ClassMask, ParsedSource, SourceRecord
-from pipeline.formats.palette import Colour
+from pipeline.formats.palette import UNKNOWN, Colour
 
 BACKGROUND, OPEN = "(background)", "(not counted)"
 TINY = 16  # pixels of a class: an object may be lost
@@ -44,8 +44,10 @@ def read_all_masks(
     """The reader with the encoding of the masks, what is in them, and an error where they are undecided."""
     decided = _decide_encoding(reader, parsed, decoded, mapping, setting)
     if isinstance(decided, Undecided):
-        survey = MaskSurvey(unnamed=tuple(zip(decided.levels, decided.shares, strict=True)))
-        return reader, list(decoded), survey, [_unnamed(parsed, decided)]
+        expected = f"masks whose values mean the classes {listed(parsed.names)}"
+        advice = f"{NAME_THEM} Or set data.masks to ids, binary or instances."
+        problem = Problem(parsed.masks, expected, decided.got, advice)
+        return reader, list(decoded), MaskSurvey(unnamed=decided.unnamed), [problem]
     contents = _read_ids(decided, decoded)
     read = [(record, content) for (record, _), content in zip(decoded, contents, strict=True)]
     files = any(content.ids is not None and not is_drawn(record) for record, content in read)
@@ -62,16 +64,6 @@ def _pixels(decoded: Sequence[DecodedRecord], mapping: ClassMapping) -> dict[str
             target = int(table[i])
             counts[OPEN if target == IGNORE else names[target]] += pixels
     return counts
-
-
-def _unnamed(parsed: ParsedSource, undecided: Undecided) -> Problem:
-    """The error of masks that may mean more than one thing."""
-    expected = f"masks whose values mean the classes {listed(parsed.names)}"
-    advice = (
-        "Name them in colours.txt: `camseg check FOLDER --write-colours` starts it. Or set data.masks to "
-        "ids, binary or instances."
-    )
-    return Problem(parsed.masks, expected, undecided.got, advice)
 
 
 def _decide_encoding(

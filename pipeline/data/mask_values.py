@@ -11,9 +11,9 @@ from PIL import Image
 from pipeline.data.images import ImageError, read_stored
 from pipeline.formats.array_files import read_mat, read_npy
 from pipeline.formats.mat_file import ArrayError
+from pipeline.formats.palette import colour_codes, runs_of
 
 KEPT = 256  # values that are kept of a mask, the most frequent ones
-RGB = np.array([2**16, 2**8, 1], np.int64)  # (red, green, blue) @ RGB: the code of a colour
 
 Values = NDArray[np.integer[Any]]  # grey levels, indices, or codes of colours
 
@@ -69,6 +69,12 @@ def count_values(raw: RawMask) -> MaskValues:
     return MaskValues(values, counts, solid, raw.coloured, palette, complete)
 
 
+def sums_by_value(values: Values, *amounts: NDArray[np.int64]) -> tuple[Values, list[NDArray[np.int64]]]:
+    """Distinct values, rising, and the sums of each of `amounts` by value."""
+    distinct, kinds = np.unique(values, return_inverse=True)
+    return distinct, [np.bincount(kinds, a, len(distinct)).astype(np.int64) for a in amounts]
+
+
 def resize_raw(raw: RawMask, size: tuple[int, int]) -> RawMask:
     """The mask at `size` (height, width): the value of the nearest pixel."""
     if raw.values.shape == size:
@@ -76,11 +82,6 @@ def resize_raw(raw: RawMask, size: tuple[int, int]) -> RawMask:
     pixels = raw.values if raw.values.dtype == np.uint8 else raw.values.astype(np.int32)
     small = Image.fromarray(pixels).resize(size[::-1], Image.Resampling.NEAREST)  # PIL: width first
     return RawMask(np.asarray(small), raw.coloured, raw.palette)
-
-
-def colour_codes(colours: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """The code of each colour: (..., 3) -> int64 (...)."""
-    return colours.astype(np.int64) @ RGB
 
 
 def split_colours(codes: Values) -> NDArray[np.int64]:
@@ -94,16 +95,13 @@ def colour_of(code: int) -> tuple[int, int, int]:
 
 
 def _distinct(values: Values) -> tuple[Values, NDArray[np.int64]]:
-    """Distinct values, rising, and the pixels of each. Runs are looked at: masks consist of areas."""
+    """Distinct values, rising, and the pixels of each."""
     if values.dtype == np.uint8:
         counts = np.array(Image.fromarray(values).histogram(), np.int64)
         found = np.flatnonzero(counts)
         return found, counts[found]
-    flat = values.ravel()
-    starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
-    found, kinds = np.unique(flat[starts], return_inverse=True)
-    lengths = np.diff(starts, append=flat.size)
-    return found, np.bincount(kinds, lengths, len(found)).astype(np.int64)
+    distinct, (pixels,) = sums_by_value(*runs_of(values))
+    return distinct, pixels
 
 
 def _solid(pixels: Values, values: Values) -> NDArray[np.int64]:

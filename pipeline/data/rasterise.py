@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.data.images import IGNORE, Mask
 from pipeline.data.sources.identifiers import whole_number
@@ -25,17 +26,17 @@ def rasterise(shapes: Sequence[Shape], size: tuple[int, int]) -> Mask:
         work += region.work
         if work > MOST_WORK:
             raise OutlineError(f"expected an image that can be drawn, got {len(shapes)} outlines")
-        _draw(mask, region, shape.class_id)
+        height, width = region.pixels.shape
+        box = mask[region.top : region.top + height, region.left : region.left + width]
+        draw_over(box, region.pixels, shape.class_id)
     return mask
 
 
-def _draw(mask: Mask, region: Region, class_id: int) -> None:
-    """Draw a region into the mask, which changes in the box of the region alone."""
-    height, width = region.pixels.shape
-    box = mask[region.top : region.top + height, region.left : region.left + width]
-    overlap = region.pixels & (box != 0) & (box != class_id)
-    box[region.pixels] = class_id
-    box[overlap] = IGNORE
+def draw_over(mask: Mask, pixels: NDArray[np.bool_], class_id: int) -> None:
+    """Draw the pixels of a class, bool (H, W), into the mask: 255 where another class is."""
+    overlap = pixels & (mask != 0) & (mask != class_id)
+    mask[pixels] = class_id
+    mask[overlap] = IGNORE
 
 
 def rasterise_outline(outline: object, size: tuple[int, int]) -> Region:

@@ -13,7 +13,7 @@ from pipeline.data.images import IGNORE, ImageError, Mask, read_mask
 from pipeline.data.mask_encoding import MaskEncoding, decode_mask
 from pipeline.data.mask_values import MaskValues, RawMask, count_values, read_raw_mask, resize_raw
 from pipeline.data.pixels.reading import AS_IT_IS, ImageReading
-from pipeline.data.rasterise import rasterise
+from pipeline.data.rasterise import draw_over, rasterise
 from pipeline.data.sources.records import ClassMask, Shape, SourceRecord
 from pipeline.data.sources.spelling import MISSING
 from pipeline.formats.palette import Colour
@@ -61,10 +61,8 @@ def source_mask(reader: Reader, record: SourceRecord, size: tuple[int, int]) -> 
         return decode_mask(reader.encoding, raw[0], reader.own.get(record.name, IGNORE))
     mask = np.zeros(raw[0].values.shape, np.uint8)
     for part, pixels in zip(_class_masks(record), raw, strict=True):
-        region = decode_mask(reader.encoding, pixels, part.class_id) == part.class_id
-        overlap = region & (mask != 0) & (mask != part.class_id)
-        mask[region] = part.class_id
-        mask[overlap] = IGNORE
+        drawn = decode_mask(reader.encoding, pixels, part.class_id) == part.class_id
+        draw_over(mask, drawn, part.class_id)
     return mask
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pipeline.base.files import read_json
-from pipeline.base.parallel import read_ahead, write_behind
+from pipeline.base.parallel import in_parts, read_ahead, write_behind
 from pipeline.data.images import ImageArray
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
@@ -70,10 +70,8 @@ def map_images(samples: Samples, work: ImagePass[Mapped]) -> list[Mapped]:
     Raises:
         UserError: an image cannot be read, or has another size than in the manifest; the message names it.
     """
-    results: dict[str, Mapped] = {}
-    for _, of_block in _computed(work, split_blocks(samples), ()):
-        results |= of_block
-    return [results[sample.name] for sample in samples]
+    computed = _computed(work, split_blocks(samples), ())
+    return [result for _, of_block in computed for result in of_block.values()]
 
 
 def map_blocks(
@@ -82,8 +80,9 @@ def map_blocks(
     done: Callable[[int], bool],
     write: Callable[[int, dict[str, Mapped]], None],
 ) -> None:
-    """`write(number, results)` for each block that is not `done(number)`; the results by name of the sample.
+    """`write(number, results)` for each block that is not `done(number)`.
 
+    The results are by name of the sample, in the order of the block.
     `write` runs in a thread while the network computes the next block. It has to write what `done` looks for
     last. Errors as in `map_images`, and those of `write`.
     """
@@ -94,7 +93,7 @@ def map_blocks(
 
 def split_blocks(samples: Samples) -> list[Samples]:
     """The samples in blocks of `BLOCK`, in their order."""
-    return _chunks(samples, BLOCK)
+    return in_parts(samples, BLOCK)
 
 
 def block_file(folder: Path, number: int) -> Path:
@@ -113,7 +112,7 @@ def one_size_batches(block: Samples, batch_size: int) -> list[Samples]:
     groups: dict[tuple[int, int], list[Sample]] = {}
     for sample in block:
         groups.setdefault((sample.height, sample.width), []).append(sample)
-    batches = chain.from_iterable(_chunks(group, batch_size) for group in groups.values())
+    batches = chain.from_iterable(in_parts(group, batch_size) for group in groups.values())
     position = {sample.name: number for number, sample in enumerate(block)}
     return sorted(batches, key=lambda batch: position[batch[0].name])
 
@@ -151,7 +150,7 @@ def _computed(
                 computed = work.compute(batch)
                 results |= {s.name: r for s, r in zip(batch.samples, computed, strict=True)}
                 bar.update(len(batch.samples))
-            yield number, results
+            yield number, {sample.name: results[sample.name] for sample in blocks[number]}
 
 
 def _read(work: ImagePass[Mapped], sample: Sample) -> tuple[list[ImageArray], list[Tensor]]:
@@ -169,7 +168,3 @@ def _read(work: ImagePass[Mapped], sample: Sample) -> tuple[list[ImageArray], li
 def _stacked(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
     stacked = torch.stack(list(tensors))
     return to_device(stacked.pin_memory() if device.type == "cuda" else stacked, device)
-
-
-def _chunks(items: Samples, length: int) -> list[Samples]:
-    return [items[start : start + length] for start in range(0, len(items), length)]

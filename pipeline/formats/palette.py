@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Colour = tuple[int, int, int]  # RGB, 0..255
+Codes = NDArray[np.integer[Any]]
+
+CODE = np.array([2**16, 2**8, 1], np.int32)  # (red, green, blue) @ CODE: one number for each colour
+UNKNOWN = -1
 
 
 @cache
@@ -32,13 +37,28 @@ def voc_colours() -> list[Colour]:
 def ids_of_colours(image: NDArray[np.uint8], table: Mapping[Colour, int]) -> NDArray[np.int16]:
     """The id of each pixel of an RGB mask (H, W, 3), int16 (H, W); -1 where `table` lacks the colour.
 
-    Each run of equal pixels is looked up once: masks consist of areas. `table` has at least one colour.
+    `table` has at least one colour.
     """
-    known = sorted((red << 16 | green << 8 | blue, i) for (red, green, blue), i in table.items())
-    codes, ids = np.array(known, np.int32).T
-    pixels = (image.astype(np.int32) @ np.array([2**16, 2**8, 1], np.int32)).ravel()
-    starts = np.flatnonzero(np.diff(pixels, prepend=-1))
-    runs = pixels[starts]
-    places = np.searchsorted(codes, runs, side="right") - 1
-    run_ids = np.where(codes[places] == runs, ids[places], -1).astype(np.int16)
-    return np.repeat(run_ids, np.diff(starts, append=pixels.size)).reshape(image.shape[:2])
+    known = sorted((int(colour_codes(np.array(colour))), i) for colour, i in table.items())
+    codes, ids = np.array(known).T
+    return look_up(colour_codes(image), codes, ids.astype(np.int16))
+
+
+def colour_codes(colours: Codes) -> NDArray[np.int32]:
+    """The code of each colour: (..., 3) -> int32 (...)."""
+    return colours.astype(np.int32) @ CODE
+
+
+def look_up(values: Codes, known: Codes, ids: NDArray[np.int16]) -> NDArray[np.int16]:
+    """The id of each of `values`, int16 of their shape; UNKNOWN where it is none of `known`, which rise."""
+    runs, lengths = runs_of(values)
+    places = np.minimum(np.searchsorted(known, runs), len(known) - 1)
+    found = np.where(known[places] == runs, ids[places], np.int16(UNKNOWN))
+    return np.repeat(found, lengths).reshape(values.shape)
+
+
+def runs_of(values: Codes) -> tuple[Codes, NDArray[np.int64]]:
+    """The value and the length of each run of equal values: masks consist of areas."""
+    flat = values.ravel()
+    starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
+    return flat[starts], np.diff(starts, append=flat.size)

@@ -13,7 +13,8 @@ from scipy.io import savemat
 from pipeline.data.inspection import Inspection, inspect_folder, write_ground_truth
 from pipeline.data.mask_encoding import Levels, MaskEncoding, decode_mask
 from pipeline.data.mask_store import load_mask
-from pipeline.data.mask_values import RawMask, colour_codes, read_raw_mask
+from pipeline.data.mask_values import RawMask, read_raw_mask
+from pipeline.formats.palette import colour_codes
 from tests.image_folder import data_params, write_image_file, write_labels
 
 SIZE = (40, 60)

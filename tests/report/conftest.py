@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -169,17 +170,24 @@ def tiny_net(classes: tuple[str, ...]) -> SegmentationNet:
     return SegmentationNet(layer, SegmentationConfig(classes, 32)).eval()
 
 
+def make_project(
+    patch: pytest.MonkeyPatch,
+    root: Path,
+    classes: tuple[str, ...] = ("cat", "dog"),
+    masks: bool = True,
+    count: int = 9,
+) -> Manifest:
+    """A finished run in `root`, with stubs in the place of models."""
+    net = tiny_net(classes)
+    patch.setattr("pipeline.report.image_panels.load_segmentation_net", lambda folder: net)
+    return write_project(root, classes, blocks(count, len(classes)), masks)
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Manifest]:
     """Writes a finished run into a new folder, which becomes the current one."""
     monkeypatch.chdir(tmp_path)
-
-    def write(classes: tuple[str, ...] = ("cat", "dog"), masks: bool = True, count: int = 9) -> Manifest:
-        net = tiny_net(classes)
-        monkeypatch.setattr("pipeline.report.image_panels.load_segmentation_net", lambda folder: net)
-        return write_project(tmp_path, classes, blocks(count, len(classes)), masks)
-
-    return write
+    return partial(make_project, monkeypatch, tmp_path)
 
 
 @pytest.fixture

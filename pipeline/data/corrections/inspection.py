@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pipeline.base.problems import Problem, listed
 from pipeline.data.images import IGNORE, Mask, mask_png, resize_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.names import means_background, means_ignore
 from pipeline.data.problem_lists import BadEntry, as_messages, collected, problem_at
 from pipeline.data.source_masks import Reader, read_source_mask
 from pipeline.data.sources.listing import ends, locate
+from pipeline.data.sources.mask_colours import id_of_name
 from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
 
 UNKNOWN = -1
@@ -78,17 +78,9 @@ def _table(names: Sequence[str], classes: Sequence[str]) -> Table:
     table = np.full(256, UNKNOWN, np.int64)
     table[0], table[IGNORE] = 0, IGNORE
     for i, name in enumerate(names, 1):
-        table[i] = _id(name, classes)
+        found = id_of_name(name, classes)
+        table[i] = UNKNOWN if found is None else found
     return table
-
-
-def _id(name: str, classes: Sequence[str]) -> int:
-    """The id of a name; `ignore` gets underscores where a class has that name."""
-    if name in classes:
-        return classes.index(name) + 1
-    if means_background(name):
-        return 0
-    return IGNORE if means_ignore(name) else UNKNOWN
 
 
 def _match(

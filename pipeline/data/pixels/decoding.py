@@ -1,35 +1,30 @@
 """The one way from a file to pixels: 8-bit images by PIL, everything else as values."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from pipeline.data.pixels.bands import all_or_nothing, is_flat, is_opacity
-from pipeline.data.pixels.files import (
-    Kind,
-    is_deep,
-    kind_of,
-    read_deep_png,
-    read_values,
-    stored_pixel_bytes,
-    stored_size,
-    values_of,
-)
+from pipeline.data.pixels.dicom_file import dicom_pixel_bytes, dicom_size, read_dicom
+from pipeline.data.pixels.files import Kind, is_deep, kind_of, read_deep_png, values_of
 from pipeline.data.pixels.intensity import own_ranges, summary_of, to_8_bits
-from pipeline.data.pixels.opening import ImageError, decode_upright, open_image, orientation_of
+from pipeline.data.pixels.opening import (
+    ImageError,
+    decode_upright,
+    named_errors,
+    open_image,
+    orientation_of,
+)
 from pipeline.data.pixels.reading import ImageReading
 from pipeline.data.pixels.stored import Note, StoredValues, choose_frame, silenced
-from pipeline.data.pixels.tiff_file import tiff_frames
+from pipeline.data.pixels.tiff_file import read_tiff, tiff_frames, tiff_pixel_bytes, tiff_size
 from pipeline.errors import UserError
 
 WHITE = (255, 255, 255, 255)  # the page below transparent parts
 MIXED = 0.5  # share of an opacity that is all or nothing: below it, the band may be no opacity
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,11 +50,13 @@ def _decode(path: Path, max_megapixels: float, reading: ImageReading) -> Decoded
     header = None if kind == "dicom" else _opened(path, kind, max_megapixels)
     if header is None:
         return _stored(path, kind, reading, max_megapixels)
-    with header as image:
-        deep, frames = _named(path, is_deep, image, kind, path), _frame_count(image)
+    with header as image, named_errors(path):
+        deep, frames = is_deep(image, kind, path), _frame_count(image)
         if kind == "png" and deep:
-            return DecodedImage(_named(path, _deep_png, image, path, reading, max_megapixels))
-    if kind == "tiff" and (deep or reading.picks or (frames > 1 and _named(path, tiff_frames, path) > 1)):
+            size, orientation = (image.height, image.width), orientation_of(image)
+            return DecodedImage(read_deep_png(path, reading, orientation, size, max_megapixels))
+        stack = frames > 1 and kind == "tiff" and not deep and tiff_frames(path) > 1
+    if kind == "tiff" and (deep or reading.picks or stack):
         return _stored(path, kind, reading, max_megapixels)
     return _by_pil(path, kind, reading, max_megapixels, frames, deep=deep)
 
@@ -96,14 +93,16 @@ def size_of_stored(path: Path) -> tuple[int, int] | None:
     if kind == "tiff" and (header := _opened(path, kind, math.inf)):
         header.close()
         return None
-    return _named(path, stored_size, path, kind) if kind in ("tiff", "dicom") else None
+    with named_errors(path):
+        return dicom_size(path) if kind == "dicom" else tiff_size(path) if kind == "tiff" else None
 
 
 def pixel_bytes(path: Path) -> int:
     """Bytes of a pixel as the file stores it, with all bands, from the header."""
     kind = _kind(path)
     if kind in ("tiff", "dicom"):
-        return _named(path, stored_pixel_bytes, path, kind)
+        with named_errors(path):
+            return dicom_pixel_bytes(path) if kind == "dicom" else tiff_pixel_bytes(path)
     with open_image(path, math.inf) as image:
         return len(image.getbands()) * (2 if is_deep(image, kind, path) else 1)
 
@@ -131,11 +130,13 @@ def _by_pil(
     path: Path, kind: Kind, reading: ImageReading, max_megapixels: float, frames: int, *, deep: bool
 ) -> DecodedImage:
     film = frames > 1 and kind != "tiff"  # other pages of a TIFF are smaller copies
-    frame = _named(path, choose_frame, frames, reading.frame or 1) if film else 0
+    with named_errors(path):
+        frame = choose_frame(frames, reading.frame or 1) if film else 0
     image = decode_upright(path, max_megapixels, frame=frame + 1)
     notes: tuple[Note, ...] = ("frames",) if film and reading.frame is None else ()
     if deep or reading.bands is not None:
-        return DecodedImage(_named(path, values_of, image, reading), notes)
+        with named_errors(path):
+            return DecodedImage(values_of(image, reading), notes)
     if kind == "tiff" and image.mode == "RGBA" and not is_opacity(np.asarray(image.getchannel("A"))):
         # Not by PIL, which divides the colours by it.
         return _stored(path, kind, reading, max_megapixels)
@@ -153,11 +154,6 @@ def _with_opacity(image: Image.Image, notes: tuple[Note, ...]) -> DecodedImage:
     return DecodedImage(image, (*notes, "mixed opacity") if all_or_nothing(opacity) < MIXED else notes)
 
 
-def _deep_png(image: Image.Image, path: Path, reading: ImageReading, max_megapixels: float) -> StoredValues:
-    size, orientation = (image.height, image.width), orientation_of(image)
-    return read_deep_png(path, reading, orientation, size, max_megapixels)
-
-
 def _frame_count(image: Image.Image) -> int:
     if image.format == "MPO":  # a photo of a phone, with smaller ones behind it
         return 1
@@ -168,19 +164,7 @@ def _frame_count(image: Image.Image) -> int:
 
 
 def _stored(path: Path, kind: Kind, reading: ImageReading, max_megapixels: float) -> DecodedImage:
-    stored = _named(path, read_values, path, kind, reading, max_megapixels)
+    read = read_dicom if kind == "dicom" else read_tiff
+    with named_errors(path):
+        stored = read(path, reading, max_megapixels)
     return DecodedImage(stored, stored.notes)
-
-
-def _named(path: Path, read: Callable[..., T], *arguments: object) -> T:
-    """`read(*arguments)`, its errors with the name of the file."""
-    try:
-        return read(*arguments)
-    except ImageError:
-        raise
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file") from error
-    except UserError as error:
-        raise ImageError(f"{path}: {error}") from error
-    except Exception as error:  # libraries raise whatever they come across in broken files
-        raise ImageError(f"{path}: cannot be read as an image: {error}") from error

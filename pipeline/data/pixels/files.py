@@ -9,10 +9,8 @@ import numpy as np
 from PIL import Image
 
 from pipeline.data.pixels.bands import choose_bands
-from pipeline.data.pixels.dicom_file import dicom_pixel_bytes, dicom_size, read_dicom
 from pipeline.data.pixels.reading import ImageReading
 from pipeline.data.pixels.stored import StoredValues, check_size, silenced, turned_upright
-from pipeline.data.pixels.tiff_file import read_tiff, tiff_pixel_bytes, tiff_size
 from pipeline.errors import UserError
 
 Kind = Literal["tiff", "png", "dicom", "heif", "other"]
@@ -70,27 +68,6 @@ def orientation_tag(image: Image.Image) -> int:
     """What an opened TIFF says, 1 to 8."""
     number = image.tag_v2.get(ORIENTATION, 1)  # type: ignore[attr-defined]
     return number if isinstance(number, int) and number in range(1, 9) else 1
-
-
-def read_values(path: Path, kind: Kind, reading: ImageReading, max_megapixels: float) -> StoredValues:
-    """The values of a TIFF or DICOM file.
-
-    Raises:
-        UserError: what it says has to be mended or chosen.
-        Exception: whatever libraries raise for broken files.
-    """
-    read = read_dicom if kind == "dicom" else read_tiff
-    return read(path, reading, max_megapixels)
-
-
-def stored_size(path: Path, kind: Kind) -> tuple[int, int]:
-    """Height and width of a TIFF or DICOM file, upright, without decoding it."""
-    return dicom_size(path) if kind == "dicom" else tiff_size(path)
-
-
-def stored_pixel_bytes(path: Path, kind: Kind) -> int:
-    """Bytes of a pixel of a TIFF or DICOM file, from the header."""
-    return dicom_pixel_bytes(path) if kind == "dicom" else tiff_pixel_bytes(path)
 
 
 def read_deep_png(

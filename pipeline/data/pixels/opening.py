@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from pipeline.data.pixels.files import kind_of, open_heif
-from pipeline.data.pixels.stored import silenced
+from pipeline.data.pixels.stored import check_megapixels, silenced
 from pipeline.errors import UserError
 
 # By content, not suffix. Only these: for other formats, PIL starts programs (EPS) or fetches further files.
@@ -26,23 +26,30 @@ class ImageError(UserError):
 @silenced()
 def open_image(path: Path, max_megapixels: float, content: bytes | None = None) -> Image.Image:
     """The image, not decoded yet; `content`: of the file, where it lies in another one."""
-    try:
+    with named_errors(path):
         with _without_limit():
             image = _opened(path, content)
+        try:
+            check_megapixels(image.height, image.width, max_megapixels)
+        except UserError:
+            image.close()
+            raise
+    return image
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Errors in reading `path` as `ImageError`, with the name of the file."""
+    try:
+        yield
+    except ImageError:
+        raise
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error
     except UserError as error:
         raise ImageError(f"{path}: {error}") from error
-    except Exception as error:  # PIL's readers of broken files raise whatever they come across
+    except Exception as error:  # libraries raise whatever they come across in broken files
         raise ImageError(f"{path}: cannot be read as an image: {error}") from error
-    width, height = image.size
-    if width * height / 1e6 > max_megapixels:
-        image.close()
-        raise ImageError(
-            f"{path}: expected at most {max_megapixels:g} megapixels, got {height} x {width}. Make it "
-            "smaller, or raise data.max_megapixels in params.yaml."
-        )
-    return image
 
 
 def _opened(path: Path, content: bytes | None) -> Image.Image:
@@ -71,15 +78,12 @@ def decode_upright(
     path: Path, max_megapixels: float, content: bytes | None = None, frame: int = 1
 ) -> Image.Image:
     """The decoded image as it is looked at; `frame`, from 1, of a film."""
-    with open_image(path, max_megapixels, content) as image:
-        try:
-            with _without_limit():
-                if frame > 1:
-                    image.seek(frame - 1)
-                image.load()
-            return image if orientation_of(image) == 1 else ImageOps.exif_transpose(image)
-        except Exception as error:  # as above; decoders also run out of data in many ways
-            raise ImageError(f"{path}: cannot be read as an image: {error}") from error
+    with open_image(path, max_megapixels, content) as image, named_errors(path):
+        with _without_limit():
+            if frame > 1:
+                image.seek(frame - 1)
+            image.load()
+        return image if orientation_of(image) == 1 else ImageOps.exif_transpose(image)
 
 
 @silenced()

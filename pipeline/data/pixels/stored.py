@@ -47,18 +47,23 @@ def check_size(height: int, width: int, bytes_per_pixel: int, max_megapixels: fl
     Raises:
         UserError: it has more pixels than `max_megapixels`, or takes more than 12 bytes for each of them.
     """
+    check_megapixels(height, width, max_megapixels)
+    if height * width * bytes_per_pixel / 1e6 > max_megapixels * BYTES:
+        raise UserError(
+            f"expected at most {max_megapixels * BYTES:g} MB, got {height} x {width} pixels of "
+            f"{bytes_per_pixel} bytes. Make it smaller, take bands out, or raise data.max_megapixels in "
+            "params.yaml."
+        )
+
+
+def check_megapixels(height: int, width: int, max_megapixels: float) -> None:
+    """Refuse an image without pixels, or with more than `max_megapixels`. Raises `UserError`."""
     if min(height, width) < 1:
         raise UserError(f"expected pixels, got {height} x {width}")
     if height * width / 1e6 > max_megapixels:
         raise UserError(
             f"expected at most {max_megapixels:g} megapixels, got {height} x {width}. Make it smaller, "
             "or raise data.max_megapixels in params.yaml."
-        )
-    if height * width * bytes_per_pixel / 1e6 > max_megapixels * BYTES:
-        raise UserError(
-            f"expected at most {max_megapixels * BYTES:g} MB, got {height} x {width} pixels of "
-            f"{bytes_per_pixel} bytes. Make it smaller, take bands out, or raise data.max_megapixels in "
-            "params.yaml."
         )
 
 

@@ -19,9 +19,10 @@ from pipeline.data.sources.coco_document import (
 )
 from pipeline.data.sources.identifiers import whole_number
 from pipeline.data.sources.listing import HIDDEN, FileFinder, images_below
+from pipeline.data.sources.named_images import only_image
 from pipeline.data.sources.objects import without_outline
 from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, check_image, parsed_source, stem
-from pipeline.data.sources.splits import split_of, split_of_path
+from pipeline.data.sources.splits import split_of
 from pipeline.params import DataParams
 
 OTHER_FILES = ("captions_", "person_keypoints_", "image_info_", "panoptic_", "stuff_")
@@ -188,12 +189,7 @@ def _find(folder: _Folder, file: Path, name: str, split: Split | None, location:
     exact = next((c for base in bases if (c := str(PurePosixPath(base) / name)) in folder.images), None)
     if exact is not None:
         return exact
-    found = folder.files.find(name)
-    in_split = [path for path in found if split is not None and split_of_path(path) == split]
-    found = in_split if len(found) > 1 and in_split else found
-    if len(found) > 1:
-        got, advice = f"{len(found)}: {listed(found)}", "Keep one of them, or write more of its path."
-        raise BadEntry(Problem(folder.path, f"one image for {name[:200]!r}", got, advice, location))
-    if not found:
+    found = only_image(folder.path, name, folder.files.find(name), location, split)
+    if found is None:
         check_image(folder.path, name, location)
-    return found[0] if found else str(PurePosixPath(name))
+    return found or str(PurePosixPath(name))

@@ -4,12 +4,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.base.problems import Location, Problem, listed
+from pipeline.base.problems import Location
 from pipeline.data.manifest import Split
-from pipeline.data.problem_lists import BadEntry
 from pipeline.data.sources.listing import FileFinder
+from pipeline.data.sources.named_images import only_image
 from pipeline.data.sources.records import check_image
-from pipeline.data.sources.splits import split_of_path
 
 IMAGES = "images/"
 WHOLE = re.compile(r"(\d+)\.0")  # as programs write the number of an image
@@ -34,14 +33,9 @@ class ImageFinder:
         exact = self.base + PurePosixPath(cell).as_posix()
         if exact in self.known:
             return exact
-        found = self._candidates(cell)
-        inside = [name for name in found if split and split_of_path(name) == split]
-        found = inside if len(found) > 1 and inside else found
-        if len(found) > 1:
-            got, advice = f"{len(found)}: {listed(found)}", "Write its path, from the folder on."
-            raise BadEntry(Problem(self.folder, f"one image for {cell[:200]!r}", got, advice, location))
-        if found:
-            return found[0]
+        found = only_image(self.folder, cell, self._candidates(cell), location, split)
+        if found is not None:
+            return found
         check_image(self.folder, cell, location, self.base)
         return exact
 

@@ -6,8 +6,9 @@ from xml.etree.ElementTree import Element
 from pipeline.base.problems import Location, Problem
 from pipeline.data.problem_lists import BadEntry, collected, warn_of
 from pipeline.data.sources.documents import read_xml_file, text_of
-from pipeline.data.sources.labelstudio import find_image, task_labels
+from pipeline.data.sources.labelstudio import task_labels
 from pipeline.data.sources.listing import FileFinder, images_below
+from pipeline.data.sources.named_images import find_image
 from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,

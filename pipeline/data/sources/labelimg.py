@@ -1,13 +1,14 @@
 """XML of VOC's kind in any folder, as labelImg and others write it: part of the `voc` source."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from xml.etree.ElementTree import Element
 
 from pipeline.base.problems import Location, Problem
 from pipeline.data.problem_lists import BadEntry, collected, warn_of
 from pipeline.data.sources.documents import read_xml_file, text_of
-from pipeline.data.sources.labelstudio import find_image
 from pipeline.data.sources.listing import HIDDEN, FileFinder, images_below
-from pipeline.data.sources.mask_pairs import folder_key
+from pipeline.data.sources.mask_pairs import pair_key
+from pipeline.data.sources.named_images import find_image
 from pipeline.data.sources.records import ParsedSource, SourceRecord, class_name, parsed_source, stem
 from pipeline.data.sources.splits import split_of_path
 
@@ -20,7 +21,7 @@ def read_any_folders(folder: Path, difficult: bool) -> ParsedSource:
     """
     problems: list[Problem] = []
     images = images_below(folder, problems)
-    by_key = {_key(folder, folder / name): name for name in images}
+    by_key = {pair_key(name): name for name in images}
     finder = FileFinder(images)
     records = []
     for file in annotation_files(folder):
@@ -30,13 +31,9 @@ def read_any_folders(folder: Path, difficult: bool) -> ParsedSource:
                 advice = "Delete it, or name the --source of another format."
                 raise BadEntry(Problem(file, "an element `annotation`", repr(root.tag), advice))
             name = text_of(root, "filename") or file.stem
-            image = by_key.get(_key(folder, file)) or find_image(folder, name, finder, Location(file))
-            kept = [o for o in root.findall("object") if difficult or text_of(o, "difficult") != "1"]
-            labels = tuple(dict.fromkeys(class_name(text_of(o, "name")) for o in kept))
-            if "" in labels:
-                advice = "Name it, or delete the object."
-                raise BadEntry(Problem(file, "a name in each object", "none", advice))
-            more = len(kept) < len(root.findall("object"))
+            key = pair_key(file.relative_to(folder).as_posix())
+            image = by_key.get(key) or find_image(folder, name, finder, Location(file))
+            labels, more = labels_of_objects(file, root, difficult)
             split = split_of_path(image)
             records.append(SourceRecord(stem(image), image, labels, Location(file), split, more=more))
     problems += finder.said(folder)
@@ -59,6 +56,11 @@ def annotation_files(folder: Path) -> list[Path]:
     return [f for f in files if not any(part.startswith(HIDDEN) for part in f.relative_to(folder).parts)]
 
 
-def _key(folder: Path, file: Path) -> tuple[str, str]:
-    path = PurePosixPath(file.relative_to(folder).as_posix())
-    return folder_key(path, None), path.stem
+def labels_of_objects(file: Path, root: Element, difficult: bool) -> tuple[tuple[str, ...], bool]:
+    """The names of the objects, and whether difficult ones were left out. Raises `BadEntry`."""
+    objects = root.findall("object")
+    kept = [o for o in objects if difficult or text_of(o, "difficult") != "1"]
+    labels = tuple(dict.fromkeys(class_name(text_of(o, "name")) for o in kept))
+    if "" in labels:
+        raise BadEntry(Problem(file, "a name in each object", "none", "Name it, or delete the object."))
+    return labels, len(kept) < len(objects)

@@ -8,8 +8,8 @@ from pipeline.base.problems import Location, Problem
 from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.identifiers import whole_number
-from pipeline.data.sources.labelstudio import find_image
 from pipeline.data.sources.listing import HIDDEN, FileFinder, images_below
+from pipeline.data.sources.named_images import find_image
 from pipeline.data.sources.objects import (
     AnnotatedObject,
     AnnotatedRecord,

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.base.problems import Location, Problem, listed
-from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
+from pipeline.data.problem_lists import collected, problem_at, warn_of
 from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.documents import read_json_file
 from pipeline.data.sources.listing import FileFinder, images_below
+from pipeline.data.sources.named_images import find_image
 from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
@@ -84,17 +85,6 @@ def _left_out(folder: Path, undone: Sequence[str], unclear: Sequence[str]) -> li
         *warn_of(undone, "without", folder, "an annotation in each task", advice),
         *warn_of(unclear, "with other results", folder, expected, no_names),
     ]
-
-
-def find_image(folder: Path, reference: str, files: FileFinder, location: Location) -> str:
-    """The one file that `reference` means, relative to the folder. Raises `BadEntry`."""
-    names = files.find(reference)
-    if len(names) == 1:
-        return names[0]
-    got = f"{len(names)}: {listed(names)}" if names else "none"
-    advice = "Keep one of them, or the folders of the export." if names else "Copy it there."
-    expected = f"one image for {reference[:200]!r}"
-    raise BadEntry(Problem(folder, expected, got, advice, location, missing=not names))
 
 
 def task_labels(choices: Sequence[str]) -> tuple[str, ...]:

@@ -54,11 +54,11 @@ def read_colours(folder: Path, names: Sequence[str], problems: list[Problem]) ->
     table = read_labelmap(folder, problems)
     if not table:
         return _ids(other_table(folder), names)
-    unknown = [name for name in table if _id(name, names) is None]
+    unknown = [name for name in table if id_of_name(name, names) is None]
     if unknown:
         expected = f"a table of colours with the classes {listed(names)}, background or ignore"
         problems.append(Problem(folder, expected, listed(unknown), "Correct the names."))
-    return {colour: i for name, colour in table.items() if (i := _id(name, names)) is not None} or None
+    return {colour: i for name, colour in table.items() if (i := id_of_name(name, names)) is not None} or None
 
 
 def other_table(folder: Path) -> dict[str, Colour]:
@@ -76,12 +76,13 @@ def other_table(folder: Path) -> dict[str, Colour]:
 
 
 def _ids(table: dict[str, Colour], names: Sequence[str]) -> dict[Colour, int] | None:
-    ids = {colour: _id(name, names) for name, colour in table.items()}
+    ids = {colour: id_of_name(name, names) for name, colour in table.items()}
     known = {colour: i for colour, i in ids.items() if i is not None}
     return known if known and len(known) == len(ids) else None
 
 
-def _id(name: str, names: Sequence[str]) -> int | None:
+def id_of_name(name: str, names: Sequence[str]) -> int | None:
+    """The id of a class of `names`, 0 of the background, 255 of what does not count; None: another name."""
     if name in names:
         return names.index(name) + 1
     if means_background(name):

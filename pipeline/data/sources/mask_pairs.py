@@ -104,6 +104,12 @@ def folder_key(path: PurePosixPath, kind: str | None) -> str:
     return _key("/".join(filter(None, (_without_word(kind, part) if kind else part for part in parts))))
 
 
+def pair_key(name: str) -> tuple[str, str]:
+    """What an image and its file of annotations have in common: `folder_key` and stem."""
+    path = PurePosixPath(name)
+    return folder_key(path, None), path.stem
+
+
 def _without_word(kind: str, name: str) -> str:
     """A name without the word that says what the file is: `x_mask`, `mask-x`, `CameraSeg`."""
     parted = HUMP.sub("_", name)

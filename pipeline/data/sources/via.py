@@ -12,8 +12,8 @@ from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.coco import json_files
 from pipeline.data.sources.csv_table import read_table
 from pipeline.data.sources.documents import read_json_file
-from pipeline.data.sources.labelstudio import find_image
 from pipeline.data.sources.listing import FileFinder, images_below
+from pipeline.data.sources.named_images import find_image
 from pipeline.data.sources.objects import (
     AnnotatedObject,
     AnnotatedRecord,

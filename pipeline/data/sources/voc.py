@@ -8,14 +8,14 @@ from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
 from pipeline.data.names import may_be_class, means_background
 from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
-from pipeline.data.sources.documents import read_text_file, read_xml_file, text_of
+from pipeline.data.sources.documents import read_text_file, read_xml_file
+from pipeline.data.sources.labelimg import labels_of_objects
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_colours import read_colours, read_labelmap
 from pipeline.data.sources.records import (
     ParsedSource,
     SourceRecord,
     check_image,
-    class_name,
     labels_of,
     stem,
 )
@@ -127,12 +127,7 @@ def _read_record(
         expected = "an annotation of each image, or a list of the images in ImageSets/Main"
         advice = "Write one without objects if the image shows background only, or list all images."
         raise BadEntry(Problem(file, expected, "no such file", advice))
-    objects = read_xml_file(folder, file).findall("object")
-    kept = [o for o in objects if difficult or text_of(o, "difficult") != "1"]
-    labels = tuple(dict.fromkeys(class_name(text_of(o, "name")) for o in kept))
-    if "" in labels:
-        raise BadEntry(Problem(file, "a name in each object", "none", "Name it, or delete the object."))
-    more = len(kept) < len(objects)
+    labels, more = labels_of_objects(file, read_xml_file(folder, file), difficult)
     return SourceRecord(name, image, labels, Location(file), split, mask=_mask(folder, name), more=more)
 
 

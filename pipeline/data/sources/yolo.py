@@ -14,7 +14,7 @@ from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.documents import read_text_file
 from pipeline.data.sources.identifiers import whole_number
 from pipeline.data.sources.listing import images_below
-from pipeline.data.sources.mask_pairs import folder_key
+from pipeline.data.sources.mask_pairs import pair_key
 from pipeline.data.sources.objects import AnnotatedObject, AnnotatedRecord, numbers, parsed_objects
 from pipeline.data.sources.records import ParsedSource, SourceRecord, class_name, stem
 from pipeline.data.sources.splits import split_of_path
@@ -49,9 +49,9 @@ def read_folder(folder: Path) -> ParsedSource:
     """
     problems: list[Problem] = []
     names = _read_names(folder, problems)
-    texts = {_key(name): name for name in label_files(folder)}
+    texts = {pair_key(name): name for name in label_files(folder)}
     images = images_below(folder, problems)
-    labelled = {name: texts[key] for name in images if (key := _key(name)) in texts}
+    labelled = {name: texts[key] for name in images if (key := pair_key(name)) in texts}
     with_texts = {PurePosixPath(name).parent for name in labelled}
     bare = [name for name in images if name not in labelled]
     background = [name for name in bare if PurePosixPath(name).parent in with_texts]
@@ -89,11 +89,6 @@ def names_file(folder: Path) -> Path | None:
     files = sorted([*folder.glob("*.y*ml"), *folder.glob("*/*.y*ml")])
     files = [f for f in files if f.is_file() and not f.is_symlink() and f.stat().st_size < 2**20]
     return next((f for f in files if re.search(rb"(?m)^names\s*:", f.read_bytes())), None)
-
-
-def _key(name: str) -> tuple[str, str]:
-    path = PurePosixPath(name)
-    return folder_key(path, None), path.stem
 
 
 def _read_names(folder: Path, problems: list[Problem]) -> _Names:
