@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.data.images import ImageError, read_stored
+from pipeline.data.pixels.stored import silenced
 from pipeline.formats.array_files import read_mat, read_npy
 from pipeline.formats.mat_file import ArrayError
 from pipeline.formats.palette import colour_codes, runs_of
@@ -49,7 +50,8 @@ def read_raw_mask(path: Path, max_megapixels: float, key: str | None = None) -> 
     try:
         match path.suffix.lower():
             case ".npy":
-                return _of_array(read_npy(path, most))
+                with silenced():  # numpy warns of files that Python 2 wrote
+                    return _of_array(read_npy(path, most))
             case ".mat":
                 return _of_array(read_mat(path, most, key))
     except ArrayError as error:

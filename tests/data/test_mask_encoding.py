@@ -1,6 +1,7 @@
 """What masks of all common encodings mean, against masks of ids that are known."""
 
 import tracemalloc
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -222,6 +223,17 @@ def test_ids_stay_as_they_are_where_one_mask_has_a_stray_id(tmp_path: Path) -> N
     (error,) = inspect_folder("csv", tmp_path, data_params(), 0).errors
     assert "a0.png" in error
     assert "expected ids 0..2 or 255, got 61" in error
+
+
+@pytest.mark.parametrize("shape", ["(2L, 3L)", "(2L, 3)", "(2, 3L)"])
+def test_an_array_that_python_2_wrote_is_read_without_a_word(shape: str, tmp_path: Path) -> None:
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(range(6))
+    (tmp_path / "a.npy").write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        raw = read_raw_mask(tmp_path / "a.npy", 1)
+    assert raw.values.tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64, bool])
