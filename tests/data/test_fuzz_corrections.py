@@ -129,7 +129,7 @@ def test_bytes_put_anywhere(name: str, data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(1, 4))):
             start = data.draw(st.integers(0, len(content)))
             length = data.draw(st.integers(0, 20))
-            content[start : start + length] = data.draw(TOKENS | st.binary(max_size=8))
+            content[start : start + length] = data.draw(st.sampled_from(TOKENS) | st.binary(max_size=8))
         file.write_bytes(content)
         add(out)
 

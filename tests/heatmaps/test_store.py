@@ -22,7 +22,13 @@ from tests.heatmaps.nets import GapNet
 
 WALK = WalkParams(power=4, restart=0.1, scale=1.5, cells=20)
 PARAMS = HeatmapParams(
-    methods=("cam", "gradcampp"), depths=2, scales=(1.0, 1.5), flip=True, walk=WALK, batch_size=2
+    methods=("cam", "gradcampp"),
+    values="relative",
+    depths=2,
+    scales=(1.0, 1.5),
+    flip=True,
+    walk=WALK,
+    batch_size=2,
 )
 
 
