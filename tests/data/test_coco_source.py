@@ -134,6 +134,18 @@ def test_ids_of_categories_come_once_unless_they_say_the_same(tmp_path: Path) ->
     assert "categories[3]: expected each id once, got 0.0 again, after categories[0]" in error
 
 
+@pytest.mark.parametrize("identifier", [7, "b", 12.0])
+def test_a_name_of_several_categories_is_named(identifier: object, tmp_path: Path) -> None:
+    value = document()
+    first = value["categories"][0]
+    value["categories"].append({"id": identifier, "name": first["name"]})
+    (warning,) = [line for line in read(tmp_path, value).warnings if "a name of its own" in line]
+    assert (
+        f"got 1 shared: {first['name']} (ids {first['id']}, {identifier}). They are read as one class"
+        in warning
+    )
+
+
 def test_ids_of_annotations_that_come_again_are_named(tmp_path: Path) -> None:
     inspection = read(tmp_path / "in", document(id=7))
     assert any("5 again: 7 (annotations[1]), 7" in line for line in inspection.warnings)

@@ -78,6 +78,9 @@ def read_document(folder: Path, file: Path, problems: list[Problem]) -> Document
     image_ids, category_ids = (Identifiers(e["id"] for _, e in entries) for entries in (images, categories))
     problems += _repetitions(images, image_ids.again)
     problems += _repetitions(categories, [(i, j) for i, j in category_ids.again if names[i] != names[j]])
+    again = {position for position, _ in category_ids.again}
+    distinct = [(names[i], entry["id"]) for i, (_, entry) in enumerate(categories) if i not in again]
+    problems += _shared_names(file, distinct)
     problems += _annotated_twice(file, annotations)
     by_image = _by_image(file, annotations, image_ids, category_ids, names, problems)
     kept = [annotation for of_image in by_image.values() for annotation in of_image]
@@ -163,6 +166,16 @@ def _repetitions(entries: Sequence[CocoEntry], again: Sequence[tuple[int, int]])
         )
         for position, first in again
     ]
+
+
+def _shared_names(file: Path, categories: Sequence[tuple[str, object]]) -> list[Problem]:
+    """A warning on names, each with its id, that several categories have: these become one class."""
+    ids: dict[str, list[str]] = {}
+    for name, identifier in categories:
+        ids.setdefault(name, []).append(str(identifier))
+    shared = [f"{name} (ids {', '.join(of_name)})" for name, of_name in ids.items() if len(of_name) > 1]
+    advice = "They are read as one class. Rename them in the file if they are several."
+    return warn_of(shared, "shared", file, "a name of its own for each category", advice)
 
 
 def _annotated_twice(file: Path, annotations: Sequence[CocoEntry]) -> list[Problem]:
