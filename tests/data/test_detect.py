@@ -184,3 +184,15 @@ def test_folders_named_as_split_and_class_are_read_and_said(tmp_path: Path, patt
 def test_splits_without_classes_are_no_classes(tmp_path: Path, folders: tuple[str, ...]) -> None:
     add_images(tmp_path, *(f"{folder}/{i}.jpg" for folder in folders for i in range(3)))
     assert detect_source(tmp_path) == "csv"
+
+
+@pytest.mark.parametrize("image", ["image", "imagefilename"])
+@pytest.mark.parametrize("label", [{"label": "cat"}, {"label": "cat", "type": "rectangle"}])
+def test_boxes_of_create_ml_are_no_tasks(image: str, label: dict[str, str], tmp_path: Path) -> None:
+    box = {**label, "coordinates": {"x": 8, "y": 8, "width": 4, "height": 4}}
+    write_json(tmp_path / "boxes.json", [{image: "folder/a.png", "annotations": [box]}])
+    add_images(tmp_path, "images/a.png", "images/b.png")
+    assert detect_source(tmp_path) != "labelstudio"
+    (error,) = inspect(detect_source(tmp_path), tmp_path).errors
+    assert "boxes.json" in error
+    assert "COCO" in error
