@@ -201,6 +201,8 @@ def test_the_preset_for_small_objects_makes_one_fine_heatmap_of_absolute_values(
     heatmaps = load_params().heatmaps
     assert (heatmaps.methods, heatmaps.values, heatmaps.scales) == (("cam",), "absolute", (3.0,))
     assert load_params().segmentation.supervision == ("cam-round2", "cam-round1", "cam", "full")
+    assert main(["use", str(image_folder()), "--encoder", "resnet18"]) == 0
+    assert (load_params().heatmaps.values, load_params().heatmaps.scales) == ("relative", (1.0, 1.5))
 
 
 @pytest.mark.parametrize(
