@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{key}: {old} -> {new}")
     print("params.yaml: changed" if changes else "params.yaml: nothing to change")
     if not any(sample.mask for sample in manifest.samples):
-        print("There are no ground-truth masks, so there will be no metrics, and `full` is skipped.")
+        print("There are no ground-truth masks, so masks will have no scores, and `full` is skipped.")
     print("now run: make repro")
     return 0
 

@@ -194,6 +194,12 @@ def test_images_without_masks(template: Path, tmp_path: Path) -> None:
     require_summary(summary, set(SHAPES))
     assert None not in summary["classifier"].values()
     unknown = {key: summary[key] for key in ("pseudo_masks", "segmentation", "weak_to_full")}
+    # Whether an image shows a class is known without masks. `full` is not trained.
+    by_labels = {"image_auroc", "image_ap", "pg_1", "pg_5", "pb_1", "pb_5"}
+    for supervision, scores in summary["segmentation"].items():
+        known = set() if supervision == "full" else by_labels
+        for of_class in scores.pop("findings").values():
+            assert {name for name, value in of_class.items() if value is not None} == known
     assert set(leaves(unknown)) == {None}
     for scores in summary["heatmaps"].values():
         assert 0 < scores.pop("threshold_chosen") < 1
