@@ -154,9 +154,18 @@ def safe_join(folder: Path, relative: str) -> Path:
     """
     path = folder / relative
     try:
+        os.fsencode(relative)
+        if not _OUTSIDE.search(relative) and not _is_below_link(folder, path):
+            return path
         resolved = path.resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(f"{relative!r} cannot be a file: {error}") from error
     if not resolved.is_relative_to(folder.resolve()):
         raise UserError(f"{relative!r} leaves the folder {folder}")
     return path
+
+
+def _is_below_link(folder: Path, path: Path) -> bool:
+    """Whether `path` or a folder between it and `folder` is a link."""
+    below = len(path.parts) - len(folder.parts)
+    return any(part.is_symlink() for part in (path, *path.parents[: max(0, below - 1)]))

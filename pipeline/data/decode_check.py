@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.base.files import safe_join, write_bytes
 from pipeline.base.parallel import parallel_map
 from pipeline.base.problems import Problem
@@ -61,21 +63,21 @@ def _decode(reader: Reader, copies: WorkingCopies, record: SourceRecord) -> Deco
     except (ValueError, OSError, MemoryError) as error:
         return DecodedFiles(problems=(unreadable(file, "a readable image", error, record),))
     image, size, facts = examined.image, examined.size, examined.facts
-    small = (image.shape[0], image.shape[1])
+    small, grey = (image.height, image.width), image.convert("L")
     surveyed, undrawn = None, ""
     try:
         surveyed = survey_mask(reader, record, size, copies.max_side)
     except (ValueError, OSError, MemoryError) as error:  # labels are what counts
         undrawn = str(error).removeprefix(f"{mask_file(reader, record)}: ").rstrip(".")
     if copies.folder and small != size and not facts.stored:
-        write_bytes(copy_path(copies.folder, record.name, smaller=True), encode_jpeg(image))
+        write_bytes(copy_path(copies.folder, record.name, smaller=True), encode_jpeg(np.asarray(image)))
     return DecodedFiles(
         sha256,
         size,
         small,
         surveyed=surveyed,
         undrawn=undrawn,
-        hash=difference_hash(image),
-        thumbnail=thumbnail(image),
+        hash=difference_hash(grey),
+        thumbnail=thumbnail(grey),
         facts=facts,
     )

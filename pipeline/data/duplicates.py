@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.data.images import ImageArray
-
 NEAR = 3  # bits that copies in other sizes, formats and qualities differ by, at most
 FLAT = 8  # bits set or unset at least: flat images all look alike to this hash
 PARTS = np.arange(0, 64, 16, dtype=np.uint64)  # where each of four parts of a hash begins
@@ -23,21 +21,20 @@ Pairs = NDArray[np.int64]  # (n, 2): positions
 Positions = NDArray[np.int64]  # (n,)
 
 
-def difference_hash(image: ImageArray) -> int:
-    """64 bits, one for each pair of neighbours in 8 x 9 grey values: whether the right one is lighter.
+def difference_hash(grey: Image.Image) -> int:
+    """64 bits of a grey image, one for each pair of neighbours in 8 x 9 cells: is the right one lighter?
 
     Source: N. Krawetz, "Kind of Like That" (dHash), 2013.
     """
-    grey = Image.fromarray(image).convert("L").resize((9, 8), Image.Resampling.BOX)  # PIL: width first
-    values = np.asarray(grey).astype(np.int16)
+    cells = grey.resize((9, 8), Image.Resampling.BOX)  # PIL: width first
+    values = np.asarray(cells).astype(np.int16)
     bits = values[:, 1:] > values[:, :-1]
     return int.from_bytes(np.packbits(bits).tobytes())
 
 
-def thumbnail(image: ImageArray) -> bytes:
-    """`SIDE` x `SIDE` grey values, the means of equal parts of the image."""
-    grey = Image.fromarray(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
-    return grey.tobytes()
+def thumbnail(grey: Image.Image) -> bytes:
+    """`SIDE` x `SIDE` values, the means of equal parts of a grey image."""
+    return grey.resize((SIDE, SIDE), Image.Resampling.BOX).tobytes()
 
 
 def look_alikes(hashes: Sequence[int], thumbnails: Sequence[bytes]) -> Iterator[Pairs]:

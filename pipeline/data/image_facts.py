@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.base.problems import Problem
-from pipeline.data.images import ImageArray, shrink
+from pipeline.data.images import shrink
 from pipeline.data.pixels.decoding import decode, to_rgb
 from pipeline.data.pixels.far_values import far_values
 from pipeline.data.pixels.intensity import (
@@ -82,7 +82,7 @@ EIGHT_BITS = ImageFacts()
 class ExaminedImage:
     """An image as `check` looks at it."""
 
-    image: ImageArray  # (H, W, 3), at most `max_side`; values of more than 8 bits by its own percentiles
+    image: Image.Image  # RGB, at most `max_side`; values of more than 8 bits by its own percentiles
     size: tuple[int, int]  # height and width of the file, upright
     facts: ImageFacts
 

@@ -56,19 +56,19 @@ def read_shrunk_image(
     None: as large as it is.
     """
     image = to_rgb(decode(path, max_megapixels, reading).pixels, reading)
-    return shrink(image, max_side), (image.height, image.width)
+    return np.asarray(shrink(image, max_side)), (image.height, image.width)
 
 
-def shrink(image: Image.Image, max_side: int | None) -> ImageArray:
-    """The image with its longer side at most `max_side` pixels, uint8 (H, W, 3).
+def shrink(image: Image.Image, max_side: int | None) -> Image.Image:
+    """The image with its longer side at most `max_side` pixels, the same object if it is.
 
     Bilinear with antialiasing, in whole numbers: the same bytes on every machine.
     """
     size = (image.height, image.width)
     height, width = bounded_size(*size, max_side or max(size))
-    if (height, width) != size:
-        image = image.resize((width, height), Image.Resampling.BILINEAR)  # PIL: width first
-    return np.asarray(image)
+    if (height, width) == size:
+        return image
+    return image.resize((width, height), Image.Resampling.BILINEAR)  # PIL: width first
 
 
 def read_mask(

@@ -54,16 +54,21 @@ def test_csv_has_a_header_and_unix_lines(tmp_path: Path) -> None:
     assert (tmp_path / "x.csv").read_bytes() == b'b,a\n"x,y",1\n'
 
 
-@pytest.mark.parametrize("relative", ["a.png", "deep/er/a.png", "deep/../a.png"])
+@pytest.mark.parametrize("relative", ["a.png", "deep/er/a.png", "deep/../a.png", "link/a.png", ""])
 def test_paths_inside_pass(tmp_path: Path, relative: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "deep")
     assert files.safe_join(tmp_path, relative) == tmp_path / relative
 
 
-@pytest.mark.parametrize("relative", ["../a.png", "deep/../../a.png", "/etc/passwd", "link/a.png"])
+@pytest.mark.parametrize(
+    "relative",
+    ["../a.png", "deep/../../a.png", "/etc/passwd", "link/a.png", "deep/a.png", "deep/link/b/a.png"],
+)
 def test_paths_that_leave_are_refused(tmp_path: Path, relative: str) -> None:
     folder = tmp_path / "inner"
-    folder.mkdir()
-    (folder / "link").symlink_to(tmp_path)
+    (folder / "deep").mkdir(parents=True)
+    for link in ("link", "deep/a.png", "deep/link"):
+        (folder / link).symlink_to(tmp_path)
     with pytest.raises(ValueError, match="leaves the folder"):
         files.safe_join(folder, relative)
 

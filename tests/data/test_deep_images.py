@@ -15,11 +15,11 @@ import tifffile
 from PIL import Image
 
 from pipeline.data.images import ImageError, image_format, image_size, read_image
-from pipeline.data.pixels import files
+from pipeline.data.pixels import decoding, files, opening
 from pipeline.data.pixels.decoding import decode, is_8_bit
-from pipeline.data.pixels.opening import decode_upright
+from pipeline.data.pixels.opening import decode_upright, open_image
 from pipeline.data.pixels.reading import ImageReading
-from pipeline.data.pixels.stored import StoredValues
+from pipeline.data.pixels.stored import StoredValues, silenced
 
 GREY = np.linspace(0, 4095, 40 * 60).reshape(40, 60).astype(np.uint16)  # a detector of 12 bits
 COLOUR = np.stack([GREY, GREY.T.reshape(40, 60), GREY[::-1]], axis=-1)
@@ -340,6 +340,32 @@ def test_formats_are_named(tmp_path: Path) -> None:
         "TIFF",
         False,
     )
+
+
+def test_silence_lasts_to_the_end_of_the_outermost_block() -> None:
+    before, logger = warnings.filters[:], logging.getLogger("tifffile")
+    with silenced():
+        with silenced():
+            assert len(logger.filters) == 1
+        assert len(logger.filters) == 1
+        assert warnings.filters[0][0] == "ignore"
+    assert not logger.filters
+    assert warnings.filters == before
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp", "ppm"])
+def test_a_plain_image_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    file, opened = tmp_path / f"a.{suffix}", []
+    Image.fromarray((COLOUR // 16).astype(np.uint8)).save(file)
+
+    def counted(path: Path, *options: Any) -> Image.Image:
+        opened.append(path)
+        return open_image(path, *options)
+
+    for module in (decoding, opening):
+        monkeypatch.setattr(module, "open_image", counted)
+    decode(file, 1, AUTO)
+    assert opened == [file]
 
 
 @pytest.mark.parametrize("suffix", ["heic", "avif"])

@@ -1,7 +1,7 @@
 """The one way from a file to pixels: 8-bit images by PIL, everything else as values."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from pipeline.data.pixels.intensity import own_ranges, summary_of, to_8_bits
 from pipeline.data.pixels.opening import (
     ImageError,
     decode_upright,
+    load_upright,
     named_errors,
     open_image,
     orientation_of,
@@ -55,10 +56,14 @@ def _decode(path: Path, max_megapixels: float, reading: ImageReading) -> Decoded
         if kind == "png" and deep:
             size, orientation = (image.height, image.width), orientation_of(image)
             return DecodedImage(read_deep_png(path, reading, orientation, size, max_megapixels))
-        stack = frames > 1 and kind == "tiff" and not deep and tiff_frames(path) > 1
-    if kind == "tiff" and (deep or reading.picks or stack):
+        if kind != "tiff" and frames == 1:
+            return _of_image(load_upright(image), reading, deep=deep)
+        if kind != "tiff":
+            return _of_film(path, reading, max_megapixels, frames, deep=deep)
+        stack = frames > 1 and not deep and tiff_frames(path) > 1
+    if deep or reading.picks or stack:
         return _stored(path, kind, reading, max_megapixels)
-    return _by_pil(path, kind, reading, max_megapixels, frames, deep=deep)
+    return _of_tiff(path, reading, max_megapixels)
 
 
 def to_rgb(pixels: Image.Image | StoredValues, reading: ImageReading) -> Image.Image:
@@ -126,32 +131,36 @@ def _opened(path: Path, kind: Kind, max_megapixels: float) -> Image.Image | None
         return None
 
 
-def _by_pil(
-    path: Path, kind: Kind, reading: ImageReading, max_megapixels: float, frames: int, *, deep: bool
-) -> DecodedImage:
-    film = frames > 1 and kind != "tiff"  # other pages of a TIFF are smaller copies
-    with named_errors(path):
-        frame = choose_frame(frames, reading.frame or 1) if film else 0
-    image = decode_upright(path, max_megapixels, frame=frame + 1)
-    notes: tuple[Note, ...] = ("frames",) if film and reading.frame is None else ()
-    if deep or reading.bands is not None:
-        with named_errors(path):
-            return DecodedImage(values_of(image, reading), notes)
-    if kind == "tiff" and image.mode == "RGBA" and not is_opacity(np.asarray(image.getchannel("A"))):
+def _of_tiff(path: Path, reading: ImageReading, max_megapixels: float) -> DecodedImage:
+    """The first page: the others are smaller copies."""
+    image = decode_upright(path, max_megapixels)
+    if image.mode == "RGBA" and not is_opacity(np.asarray(image.getchannel("A"))):
         # Not by PIL, which divides the colours by it.
-        return _stored(path, kind, reading, max_megapixels)
-    return _with_opacity(image, notes) if image.has_transparency_data else DecodedImage(image, notes)
+        return _stored(path, "tiff", reading, max_megapixels)
+    return _of_image(image, reading, deep=False)
 
 
-def _with_opacity(image: Image.Image, notes: tuple[Note, ...]) -> DecodedImage:
-    """An image of a format that defines opacity; without it where it is flat and hides something."""
+def _of_film(
+    path: Path, reading: ImageReading, max_megapixels: float, frames: int, *, deep: bool
+) -> DecodedImage:
+    frame = choose_frame(frames, reading.frame or 1)
+    decoded = _of_image(decode_upright(path, max_megapixels, frame=frame + 1), reading, deep=deep)
+    return decoded if reading.frame else replace(decoded, notes=("frames", *decoded.notes))
+
+
+def _of_image(image: Image.Image, reading: ImageReading, *, deep: bool) -> DecodedImage:
+    """A decoded image of a format that defines opacity; without it where it is flat and hides something."""
+    if deep or reading.bands is not None:
+        return DecodedImage(values_of(image, reading))
+    if not image.has_transparency_data:
+        return DecodedImage(image)
     rgba = image if image.mode == "RGBA" else image.convert("RGBA")
     opacity = np.asarray(rgba.getchannel("A"))
     if is_flat(opacity):
         colours = rgba.convert("RGB")
         seen = len(colours.getcolors(1) or ()) != 1
-        return DecodedImage(colours, (*notes, "flat opacity")) if seen else DecodedImage(image, notes)
-    return DecodedImage(image, (*notes, "mixed opacity") if all_or_nothing(opacity) < MIXED else notes)
+        return DecodedImage(colours, ("flat opacity",)) if seen else DecodedImage(image)
+    return DecodedImage(image, ("mixed opacity",) if all_or_nothing(opacity) < MIXED else ())
 
 
 def _frame_count(image: Image.Image) -> int:

@@ -78,12 +78,18 @@ def decode_upright(
     path: Path, max_megapixels: float, content: bytes | None = None, frame: int = 1
 ) -> Image.Image:
     """The decoded image as it is looked at; `frame`, from 1, of a film."""
-    with open_image(path, max_megapixels, content) as image, named_errors(path):
-        with _without_limit():
-            if frame > 1:
-                image.seek(frame - 1)
-            image.load()
-        return image if orientation_of(image) == 1 else ImageOps.exif_transpose(image)
+    with open_image(path, max_megapixels, content) as image, named_errors(path), _without_limit():
+        if frame > 1:
+            image.seek(frame - 1)
+        return load_upright(image)
+
+
+@silenced()
+def load_upright(image: Image.Image) -> Image.Image:
+    """An opened image, decoded, as it is looked at."""
+    with _without_limit():
+        image.load()
+    return image if orientation_of(image) == 1 else ImageOps.exif_transpose(image)
 
 
 @silenced()

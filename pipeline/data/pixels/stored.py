@@ -21,7 +21,7 @@ LOGGERS = (  # what reaches them would reach the terminal
 )
 HUGE = 1e37  # floating-point numbers beyond it mean `no data`
 _LOCK = threading.Lock()
-_READERS: list[None] = []  # at work
+_READERS: list[int] = []  # threads at work
 _SAVED = ExitStack()  # what the last of them puts back
 
 Note = Literal[
@@ -116,11 +116,14 @@ def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
 def silenced() -> Iterator[None]:
     """No warning and no log line of the libraries that read; the process is as before behind the block."""
     here = threading.get_ident()
+    if here in _READERS:  # as the block around this one has it
+        yield
+        return
 
     def elsewhere(record: logging.LogRecord) -> bool:
         return record.thread != here
 
-    with _no_warnings(), ExitStack() as stack:
+    with _no_warnings(here), ExitStack() as stack:
         for name in LOGGERS:
             logger = logging.getLogger(name)
             logger.addFilter(elsewhere)
@@ -129,18 +132,18 @@ def silenced() -> Iterator[None]:
 
 
 @contextmanager
-def _no_warnings() -> Iterator[None]:
+def _no_warnings(reader: int) -> Iterator[None]:
     """The list of filters belongs to all threads: the first reader saves it, the last one puts it back."""
     with _LOCK:
         if not _READERS:
             _SAVED.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-        _READERS.append(None)
+        _READERS.append(reader)
     try:
         yield
     finally:
         with _LOCK:
-            _READERS.pop()
+            _READERS.remove(reader)
             if not _READERS:
                 _SAVED.close()
 

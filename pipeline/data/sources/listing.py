@@ -28,6 +28,9 @@ def images_below(folder: Path, problems: list[Problem], more: tuple[str, ...] = 
     images = []
     for name in sorted(_walk(folder, SUFFIXES + more)):
         file = folder / name
+        if not file.is_symlink():
+            images.append(name)
+            continue
         try:
             safe_join(folder, name)
         except ValueError:
@@ -135,9 +138,10 @@ def _possible_ends(reference: str) -> Iterable[str]:
 def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterable[str]:
     """Images and links to folders; links are not followed, and names that are no text left out."""
     for root, folders, files in os.walk(folder):
+        below = Path(root).relative_to(folder)
         folders[:] = [name for name in folders if not name.startswith(HIDDEN) and is_text(name)]
         visible = [name for name in files if not name.startswith(HIDDEN) and is_text(name)]
         names = [name for name in visible if name.lower().endswith(suffixes)]
         links = [name for name in folders if (Path(root) / name).is_symlink()]
         for name in (*names, *links):
-            yield (Path(root) / name).relative_to(folder).as_posix()
+            yield (below / name).as_posix()
