@@ -17,6 +17,7 @@ from pipeline.data.names import NO_LABEL, may_mean_nothing
 SHOWN = 5  # pairs
 ALIKE = ("across the splits, which makes scores too good", "within a split", "and have other labels")
 RARER = 5  # times: a misspelling has this many times fewer images than the right spelling
+FEW_WITHOUT = 20  # images of train that lack a class: a level measured on fewer says little
 FEW = 50  # images of a class in train: fewer teach little
 UNEVEN = 10  # times: a rare class has this many times fewer images than the largest class
 
@@ -27,6 +28,8 @@ def advise(
     thumbnails: Mapping[str, bytes],
     long_side: int,
     output_stride: int,
+    *,
+    absolute: bool,
 ) -> list[str]:
     """A sentence for each possible mistake.
 
@@ -35,6 +38,7 @@ def advise(
         thumbnails: the `thumbnail` of each sample, by name.
         long_side: the working size in pixels.
         output_stride: pixels per cell of the classifier's feature map.
+        absolute: heat is measured against images without the class.
     """
     sentences = [
         *_duplicates(manifest, hashes, thumbnails),
@@ -44,6 +48,7 @@ def advise(
         *_uneven(manifest),
         *_few(manifest),
         *_everywhere(manifest),
+        *(_without_level(manifest) if absolute and manifest.background else ()),
     ]
     return [printable(sentence) for sentence in sentences]
 
@@ -137,6 +142,19 @@ def _everywhere(manifest: Manifest) -> Iterator[str]:
     for name, count in zip(manifest.classes, counts, strict=True):
         if train and count == len(train):
             yield f"no image of train is without {name!r}: add images without it, with an empty label"
+
+
+def _without_level(manifest: Manifest) -> Iterator[str]:
+    """Classes whose level for absolute heat rests on few images or none."""
+    train = manifest.split("train")
+    others = [len(train) - int(count) for count in images_per_class(manifest)["train"]]
+    few = [f"{n} ({count})" for n, count in zip(manifest.classes, others, strict=True) if count < FEW_WITHOUT]
+    if few:
+        yield (
+            f"classes that fewer than {FEW_WITHOUT} images of train are without: {listed(few)}; "
+            "absolute heat has little to measure them against: add images without them, or set "
+            "heatmaps.values: relative"
+        )
 
 
 def _few(manifest: Manifest) -> Iterator[str]:

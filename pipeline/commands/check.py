@@ -140,7 +140,8 @@ def write_colours(folder: Path, unnamed: Sequence[tuple[Colour, float]]) -> str:
 def describe_data(manifest: Manifest, inspection: Inspection, params: Params) -> str:
     """The data set and the cost of a run as tables, then what may be a mistake."""
     looks = inspection.hashes, inspection.thumbnails
-    sentences = advise(manifest, *looks, params.data.long_side, params.classifier.output_stride)
+    sizes_used = params.data.long_side, params.classifier.output_stride
+    sentences = advise(manifest, *looks, *sizes_used, absolute=params.heatmaps.values == "absolute")
     advice = sentences or ["nothing"]
     sizes = [[side, *spread] for side, spread in image_sizes(manifest).items()]
     parts = [

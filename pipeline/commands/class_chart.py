@@ -43,7 +43,7 @@ def draw_overview(
         bars.set(xlabel="images", title="Images of each class")
         bars.set_yticks(range(len(classes)), classes, parse_math=False)
         bars.invert_yaxis()
-        bars.legend()
+        above.legend(loc="outside lower left", ncols=len(counts))
         # Of the images with the class of the row, the share that shows the class of the column too.
         shares = together / np.maximum(together.diagonal()[:, None], 1)
         cells.imshow(shares, cmap="Blues", vmin=0, vmax=1)

@@ -188,11 +188,32 @@ def test_splits_without_classes_are_no_classes(tmp_path: Path, folders: tuple[st
 
 @pytest.mark.parametrize("image", ["image", "imagefilename"])
 @pytest.mark.parametrize("label", [{"label": "cat"}, {"label": "cat", "type": "rectangle"}])
-def test_boxes_of_create_ml_are_no_tasks(image: str, label: dict[str, str], tmp_path: Path) -> None:
-    box = {**label, "coordinates": {"x": 8, "y": 8, "width": 4, "height": 4}}
+@pytest.mark.parametrize("place", ["coordinates", "bbox"])
+def test_boxes_beside_images_are_no_tasks(
+    image: str, label: dict[str, str], place: str, tmp_path: Path
+) -> None:
+    box = {**label, place: {"x": 8, "y": 8, "width": 4, "height": 4}}
     write_json(tmp_path / "boxes.json", [{image: "folder/a.png", "annotations": [box]}])
     add_images(tmp_path, "images/a.png", "images/b.png")
     assert detect_source(tmp_path) != "labelstudio"
     (error,) = inspect(detect_source(tmp_path), tmp_path).errors
     assert "boxes.json" in error
     assert "COCO" in error
+
+
+RESULT = [{"type": "choices", "value": {"choices": ["cat"]}}]
+TASKS = {
+    "data first": {"data": {"image": "/x/a.png"}, "annotations": [{"result": RESULT}]},
+    "annotations first": {"annotations": [{"id": 1, "result": RESULT}], "data": {"image": "/x/a.png"}},
+    "of an old version": {"completions": [{"result": RESULT}], "data": {"photo": "a.png"}},
+    "without annotations": {"id": 1, "annotations": [], "data": {"text": "x", "where": "s3://x/a.png"}},
+    "JSON-MIN": {"id": 1, "image": "/x/a.png", "choice": "cat", "annotator": 1},
+    "JSON-MIN of regions": {"where": "/x/a.png", "tag": [{"rectanglelabels": ["cat"], "x": 1}]},
+}
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_tasks_are_known_by_their_structure(tmp_path: Path, kind: str) -> None:
+    add_images(tmp_path, "images/a.png", "images/b.png")
+    write_json(tmp_path / "export.json", [TASKS[kind]])
+    assert detect_source(tmp_path) == "labelstudio"

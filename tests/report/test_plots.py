@@ -103,6 +103,17 @@ def test_numbers_of_the_overview_stand_out_from_their_cells() -> None:
         assert abs(np.dot(to_rgb(text.get_color()), (0.299, 0.587, 0.114)) - brightness) > 0.4
 
 
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_legend_of_the_overview_covers_no_bars(count: int) -> None:
+    counts = {split: np.full(count, 9) for split in ("train", "val", "test")}
+    samples = [("image a", np.zeros((8, 12, 3), np.uint8))]
+    figure = draw_overview([f"class {i}" for i in range(count)], counts, np.eye(count) * 27, samples)
+    to_png(figure)
+    (legend,) = figure.subfigs[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == ["train", "val", "test"]
+    assert not any(legend.get_window_extent().overlaps(axes.get_window_extent()) for axes in figure.axes)
+
+
 @pytest.mark.parametrize(
     ("names", "columns"),
     [

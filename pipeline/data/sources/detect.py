@@ -24,8 +24,9 @@ HEAD = 4096  # bytes of a file that tell its kind
 LOOKED_AT = 50  # files or lines
 VIA = re.compile(r'"_via_|"filename"\s*:[^{}]*"regions"\s*:\s*[\[{]')
 LABELME = re.compile(r'"shapes"\s*:\s*\[\s*[{\]]|"imagePath"\s*:')
-TASKS = re.compile(r'\[\s*\{.*?("(image|img|photo|picture|url)"\s*:\s*"|:\s*"[^"]*/)', re.DOTALL)
-CREATEML = re.compile(r'"coordinates"\s*:\s*\{')  # boxes of labelImg and Create ML, which are not read
+IMAGE = r'("(image|img|photo|picture|url)"\s*:\s*"|:\s*"[^"]*/)'
+# A task keeps its image in `data`, beside annotations with a result; one of JSON-MIN has no annotations.
+TASKS = re.compile(rf'\[\s*\{{(.*?"(data|result)"\s*:\s*[\[{{]|(?!.*"annotations"\s*:)).*?{IMAGE}', re.DOTALL)
 PART = re.compile(rf'\{{.*"({"|".join(PARTS)})"\s*:', re.DOTALL)
 
 
@@ -64,7 +65,7 @@ def _by_annotations(folder: Path) -> Source | None:
         return "coco"
     if labelme or any(LABELME.search(head(file)) for file in islice(folder.rglob("*.json"), LOOKED_AT)):
         return "labelme"
-    if any(TASKS.match(text) and not CREATEML.search(text) for text in heads.values()):
+    if any(TASKS.match(text) for text in heads.values()):
         return "labelstudio"
     texts = [head(file) for file in annotation_files(folder)[:LOOKED_AT]]
     if any("<annotations>" in text for text in texts):
