@@ -391,3 +391,22 @@ def test_without_pillow_heif_the_message_says_what_to_install(
     monkeypatch.setattr(files, "find_spec", lambda _: None)
     with pytest.raises(ImageError, match=r"a\.heic: is a HEIC image: pip install pillow-heif"):
         read_image(tmp_path / "a.heic")
+
+
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("target", [0, 1, 2])
+def test_pages_that_point_back_are_refused(tmp_path: Path, bigtiff: bool, target: int) -> None:
+    file = tmp_path / "a.tif"
+    with tifffile.TiffWriter(file, bigtiff=bigtiff) as writer:
+        for _ in range(3):
+            writer.write(GREY, contiguous=False)
+    with tifffile.TiffFile(file) as pages:
+        offsets = [page.offset for page in pages.pages]
+        layout = pages.tiff
+        tags = len(pages.pages[2].tags)
+    content = bytearray(file.read_bytes())
+    end = offsets[2] + layout.tagnosize + tags * layout.tagsize
+    content[end : end + layout.offsetsize] = struct.pack(layout.offsetformat, offsets[target])
+    file.write_bytes(content)
+    with pytest.raises(ImageError, match="points back to an earlier one"):
+        read_image(file, reading=ImageReading(frame=0))

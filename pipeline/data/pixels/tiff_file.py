@@ -1,5 +1,6 @@
 """TIFF files of any bit depth, layout and compression, by tifffile."""
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +23,10 @@ from pipeline.data.pixels.stored import (
 from pipeline.errors import UserError
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffPage, TiffPageSeries
+    from tifffile import FileHandle, TiffFile, TiffPage, TiffPageSeries
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # PhotometricInterpretation
+CLASSIC = 42  # version of TIFF files of 32-bit offsets
 OPACITY = (1, 2)  # ExtraSamples: with colours multiplied by it, or not
 REDUCED = 1 | 4  # NewSubfileType: a smaller copy, a mask
 GEOREFERENCE = (33550, 33922, 34264)  # GeoTIFF's tags: scale, tie points, transformation
@@ -114,7 +116,27 @@ def _opened(path: Path) -> Iterator["TiffFile"]:
 
     # OME files may name other files, also outside the folder: they stay closed.
     with silenced(), TiffFile(path, _multifile=False) as file:
+        _check_end(file)
         yield file
+
+
+def _check_end(file: "TiffFile") -> None:
+    """Refuses a page that points back to an earlier one: the library would read such a file for ever."""
+    layout, handle, seen = file.tiff, file.filehandle, set[int]()
+    position = 4 if layout.version == CLASSIC else 8  # of the offset of the first page
+    while offset := _number_at(handle, position, layout.offsetformat, layout.offsetsize):
+        if offset in seen:
+            raise UserError("expected pages that end, got one that points back to an earlier one")
+        seen.add(offset)
+        tags = _number_at(handle, offset, layout.tagnoformat, layout.tagnosize)
+        position = offset + layout.tagnosize + tags * layout.tagsize
+
+
+def _number_at(handle: "FileHandle", position: int, form: str, size: int) -> int:
+    """0 behind the end of the file, where the library says what is missing."""
+    handle.seek(position)
+    read = handle.read(size)
+    return int(struct.unpack(form, read)[0]) if len(read) == size else 0
 
 
 def _first_series(file: "TiffFile") -> "TiffPageSeries":
