@@ -166,6 +166,9 @@ def safe_join(folder: Path, relative: str) -> Path:
 
 
 def _is_below_link(folder: Path, path: Path) -> bool:
-    """Whether `path` or a folder between it and `folder` is a link."""
+    """Whether `path` or a folder between it and `folder` may be a link."""
     below = len(path.parts) - len(folder.parts)
-    return any(part.is_symlink() for part in (path, *path.parents[: max(0, below - 1)]))
+    try:
+        return any(part.is_symlink() for part in (path, *path.parents[: max(0, below - 1)]))
+    except OSError:  # of a name that is too long
+        return True

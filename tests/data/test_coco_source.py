@@ -251,15 +251,37 @@ def test_a_part_of_an_outline_without_an_area_draws_nothing(part: list[int], tmp
 
 
 @pytest.mark.parametrize(
-    "size", [(None, None), (6.0, 8.0), ("6", "8"), ("", 8), (0, 0), ("tall", "wide"), ([], {})]
+    ("size", "said"),
+    [
+        ((None, None), False),
+        ((6.0, 8.0), False),
+        (("6", "8"), False),
+        (("", 8), True),
+        ((0, 0), True),
+        (("tall", "wide"), True),
+        (("6 px", "8 px"), True),
+        ((None, "8 px"), True),
+        (([], {}), True),
+    ],
 )
-def test_sizes_are_those_of_the_images_where_the_file_has_none(size: tuple[Any, Any], tmp_path: Path) -> None:
+def test_sizes_are_those_of_the_images_where_the_file_has_none(
+    size: tuple[Any, Any], said: bool, tmp_path: Path
+) -> None:
     value = document()
     for entry in value["images"]:
         entry["height"], entry["width"] = size
         if size == (None, None):
             del entry["height"], entry["width"]
-    assert drawn(read(tmp_path / "in", value), tmp_path / "full") == MASKS
+    inspection = read(tmp_path / "in", value)
+    assert drawn(inspection, tmp_path / "full") == MASKS
+    named = f"{COUNT} others: images[0] ({size[0]!r} x {size[1]!r})"
+    assert said == any(named in line and "instances.json" in line for line in inspection.warnings)
+
+
+def test_sizes_are_not_looked_at_where_nothing_is_drawn(tmp_path: Path) -> None:
+    value = document(None)
+    value["images"][0]["height"] = "6 px"
+    assert not any("height" in line for line in read(tmp_path, value).warnings)
 
 
 def test_outlines_of_another_size_than_the_image_are_not_drawn(tmp_path: Path) -> None:

@@ -54,6 +54,26 @@ def test_other_values_are_light(image: np.ndarray, why: str) -> None:
     assert far_in(image) == [], why
 
 
+@pytest.mark.parametrize(
+    ("value", "rows", "count", "found"),
+    [
+        (-200, 4, 3, True),
+        (3000, 4, 3, True),
+        (-200, 4, 2, False),  # a lens may have one
+        (2800, 1, 3, True),
+        (100, 4, 3, False),
+        (0, 4, 3, False),
+    ],
+)
+def test_a_value_of_several_images_need_not_be_as_far(
+    value: float, rows: int, count: int, found: bool
+) -> None:
+    images = [with_hole(value, rows)] * count + [RAMP]
+    assert [(far[0], far[2]) for far in far_in(*images)] == ([(value, tuple(range(count)))] if found else [])
+    rare = np.where(np.arange(2400).reshape(40, 60) < 12, value, RAMP)  # half a percent
+    assert far_in(*[rare] * count, RAMP) == []
+
+
 def test_the_set_decides_and_both_ends_count() -> None:
     flat = np.where(RAMP > 2400, 900.0, np.clip(RAMP, 300, 310))
     assert len(far_in(flat)) == 1

@@ -168,6 +168,16 @@ def test_labelme_of_boxes_has_no_masks_and_flags_are_labels(tmp_path: Path) -> N
     assert not any(sample.mask for sample in samples(inspection).values())
 
 
+@pytest.mark.parametrize(("height", "said"), [(6, False), ("6", False), ("6 px", True), (-6, True)])
+def test_sizes_of_labelme_that_are_none_are_named(tmp_path: Path, height: object, said: bool) -> None:
+    make_labelme(tmp_path)
+    file = tmp_path / "a.json"
+    write_json(file, json.loads(file.read_text()) | {"imageHeight": height})
+    inspection = inspect("labelme", tmp_path)
+    assert samples(inspection)["a"].mask
+    assert warned(inspection, "whole numbers", f"1 others: a.json ({height!r} x 8)") == said
+
+
 def test_what_is_wrong_with_labelme_is_named(tmp_path: Path) -> None:
     make_labelme(tmp_path)
     write_json(tmp_path / "other.json", {"a": 1})

@@ -17,10 +17,9 @@ from pipeline.data.sources.coco_document import (
     lacks_lists,
     read_document,
 )
-from pipeline.data.sources.identifiers import whole_number
 from pipeline.data.sources.listing import HIDDEN, FileFinder, images_below
 from pipeline.data.sources.named_images import only_image
-from pipeline.data.sources.objects import without_outline
+from pipeline.data.sources.objects import stated_size, unclear_sizes, without_outline
 from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, check_image, parsed_source, stem
 from pipeline.data.sources.splits import split_of
 from pipeline.params import DataParams
@@ -138,6 +137,8 @@ def _read_records(folder: _Folder, document: Document, problems: list[Problem]) 
     for position in range(len(document.images)):
         with collected(problems):
             records.append(_read_record(folder, document, position))
+    sizes = ((at.at, entry.get("height"), entry.get("width")) for at, entry in document.images)
+    problems += unclear_sizes(document.file, sizes) if document.outlined else []
     return records
 
 
@@ -150,8 +151,8 @@ def _read_record(folder: _Folder, document: Document, position: int) -> SourceRe
     if any(annotation.name is None for annotation in annotations):
         raise BadEntry  # it is a problem already
     mask = _shapes(folder, annotations) if document.outlined else None
-    size = whole_number(entry.get("height")), whole_number(entry.get("width"))
-    return SourceRecord(stem(image), image, labels, location, split, mask=mask, size=_usable(*size))
+    size = stated_size(entry.get("height"), entry.get("width"))
+    return SourceRecord(stem(image), image, labels, location, split, mask=mask, size=size)
 
 
 def _shapes(folder: _Folder, annotations: Sequence[CocoAnnotation]) -> tuple[Shape, ...] | None:
@@ -171,11 +172,6 @@ def _shapes(folder: _Folder, annotations: Sequence[CocoAnnotation]) -> tuple[Sha
 def _split(folder: Path, file: Path) -> Split | None:
     split = split_of(file.stem)
     return split_of(file.parent.name) if split is None and file.parent != folder else split
-
-
-def _usable(height: int | None, width: int | None) -> tuple[int, int] | None:
-    """The size that outlines are drawn for; None: that of the image."""
-    return (height, width) if height and width and min(height, width) > 0 else None
 
 
 def _find(folder: _Folder, file: Path, name: str, split: Split | None, location: Location) -> str:

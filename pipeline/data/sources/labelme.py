@@ -7,7 +7,6 @@ from typing import Any
 from pipeline.base.problems import Location, Problem
 from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.documents import read_json_file
-from pipeline.data.sources.identifiers import whole_number
 from pipeline.data.sources.listing import HIDDEN, FileFinder, images_below
 from pipeline.data.sources.named_images import find_image
 from pipeline.data.sources.objects import (
@@ -18,6 +17,8 @@ from pipeline.data.sources.objects import (
     parsed_objects,
     polygon_outline,
     rectangle_outline,
+    stated_size,
+    unclear_sizes,
 )
 from pipeline.data.sources.records import ParsedSource, SourceRecord, class_name, stem
 from pipeline.data.sources.splits import split_of_path
@@ -34,6 +35,7 @@ def read_folder(folder: Path) -> ParsedSource:
     beside, files = {stem(name): name for name in images}, FileFinder(images)
     entries: list[AnnotatedRecord] = []
     others: list[str] = []
+    sizes: list[tuple[str, object, object]] = []
     for name in _json_below(folder):
         with collected(problems):
             value = read_json_file(folder, folder / name)
@@ -43,9 +45,10 @@ def read_folder(folder: Path) -> ParsedSource:
             location = Location(folder / name)
             image = beside.get(stem(name)) or _named_image(folder, value, files, location)
             entries.append(_read_record(value, image, location, problems))
+            sizes.append((name, value.get("imageHeight"), value.get("imageWidth")))
     advice = "They are left out, since they have no list `shapes`."
     problems += warn_of(others, "others", folder, "JSON files of LabelMe", advice)
-    problems += files.said(folder)
+    problems += [*unclear_sizes(folder, sizes), *files.said(folder)]
     used = {record.image for record, _ in entries}
     bare = [name for name in images if name not in used]
     advice = "They are left out; save an annotation without shapes for an image of background."
@@ -84,8 +87,7 @@ def _read_record(
             problems.append(problem_at(at, "a shape with a label", "something else", advice))
     flags = value.get("flags")
     flagged = [key for key, on in flags.items() if on is True] if isinstance(flags, dict) else []
-    height, width = whole_number(value.get("imageHeight")), whole_number(value.get("imageWidth"))
-    size = (height, width) if height and width and min(height, width) > 0 else None
+    size = stated_size(value.get("imageHeight"), value.get("imageWidth"))
     labels = tuple(dict.fromkeys(map(class_name, flagged)))
     return SourceRecord(stem(image), image, labels, location, split_of_path(image), size=size), things
 

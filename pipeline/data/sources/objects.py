@@ -1,13 +1,14 @@
 """Objects of annotation tools, with outlines or boxes, and the records that they make."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.base.problems import Problem
 from pipeline.data.images import IGNORE
 from pipeline.data.problem_lists import warn_of
+from pipeline.data.sources.identifiers import whole_number
 from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, parsed_source
 
 CORNERS = 64  # of a polygon that stands for a circle
@@ -60,6 +61,23 @@ def without_outline(file: Path, records: Sequence[SourceRecord]) -> list[Problem
     bare = [record.name for record in records if record.mask is None and record.labels]
     advice = "These images have no mask; their labels count. Draw the outlines to have masks."
     return warn_of(bare, "images without", file, "an outline of each object", advice)
+
+
+def stated_size(height: object, width: object) -> tuple[int, int] | None:
+    """Height and width that outlines are drawn for; None where a file has none: those of the image."""
+    size = whole_number(height) or 0, whole_number(width) or 0
+    return size if min(size) > 0 else None
+
+
+def unclear_sizes(file: Path, sizes: Iterable[tuple[str, object, object]]) -> list[Problem]:
+    """A warning on sizes (place, height, width) that a file has and that are none."""
+    unclear = [
+        f"{at} ({height!r:.20} x {width!r:.20})"
+        for at, height, width in sizes
+        if not (height is None and width is None) and stated_size(height, width) is None
+    ]
+    expected, advice = "whole numbers for height and width", "The size of the image counts."
+    return warn_of(unclear, "others", file, expected, advice)
 
 
 def _shapes(things: Sequence[AnnotatedObject], ids: dict[str, int]) -> tuple[Shape, ...] | None:
