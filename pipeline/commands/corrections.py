@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -75,13 +75,13 @@ def add_masks(arguments: argparse.Namespace) -> int:
     read = partial(
         read_corrected_masks, manifest=manifest, order=order, max_megapixels=params.data.max_megapixels
     )
-    corrections = read(arguments.path, arguments.format)
+    exported = read(arguments.exported, None).masks if arguments.exported else {}
+    corrections = read(arguments.path, arguments.format, exported=exported)
     for line in problem_lines(corrections):
         print(line, file=sys.stderr)
     if corrections.errors:
         print(f"camseg: no mask was added: {len(corrections.errors)} error(s)", file=sys.stderr)
         return 2
-    exported = read(arguments.exported, None).masks if arguments.exported else {}
     masks = {name: mask for name, mask in corrections.masks.items() if mask != exported.get(name)}
     if not masks:
         raise UserError(f"{arguments.path}: expected masks that differ from {arguments.exported}, got none")
@@ -95,12 +95,17 @@ def add_masks(arguments: argparse.Namespace) -> int:
 
 
 def read_corrected_masks(
-    path: Path, format: Format | None, manifest: Manifest, order: Sequence[str], max_megapixels: float
+    path: Path,
+    format: Format | None,
+    manifest: Manifest,
+    order: Sequence[str],
+    max_megapixels: float,
+    exported: Mapping[str, bytes] = {},
 ) -> Corrections:
     """The masks of `path` and what is wrong with them; messages name a file of a zip below the zip."""
     with unpacked(path) as folder:
         parsed = read_corrections(folder, format or find_format(folder), manifest.classes)
-        corrections = inspect_corrections(parsed, manifest, order, max_megapixels)
+        corrections = inspect_corrections(parsed, manifest, order, max_megapixels, exported=exported)
     if not parsed.records and not corrections.errors:
         raise UserError(f"{path}: expected masks, got none. Check the path, or name its --format")
     return replace(

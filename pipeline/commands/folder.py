@@ -50,7 +50,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     )
     masks = "what the values of masks mean (default: camseg finds it out, and says it)"
     parser.add_argument("--masks", choices=("ids", "binary", "instances", "colours"), help=masks)
-    mat_key = "array in masks of .mat, where several fit, as groundTruth.Segmentation"
+    mat_key = "array in masks of .mat, where several fit, as truth.Segmentation or truth{2}.Segmentation"
     parser.add_argument("--mat-key", metavar="NAME", help=mat_key)
     group_by = (
         "regular expression on the names of images; its first (...) is the group (a patient, a slide, a cut "

@@ -36,7 +36,7 @@ class MaskLabels:
     """The classes that masks show."""
 
     values: tuple[str, ...]  # what stands for each class in the masks, in the order of the ids from 1
-    ids: tuple[tuple[int, ...] | None, ...]  # of the classes in each mask, rising; None: it cannot be read
+    ids: tuple[tuple[int, ...] | str, ...]  # of the classes in each mask, rising; or why it cannot be read
 
 
 def labels_in_masks(
@@ -57,7 +57,7 @@ def labels_in_masks(
     """
     function = partial(_values, folder, data.max_megapixels, data.mask_key)
     found = parallel_map(function, files, description="reading masks")
-    readable = [values for values in found if values is not None]
+    readable = [values for values in found if isinstance(values, MaskValues)]
     classes = len(names) or _count(readable, table)
     objects = tuple(range(1, classes + 1))
     encoding = decide(SetOfMasks(readable, [()] * len(readable), classes, objects, table), data.masks)
@@ -65,16 +65,16 @@ def labels_in_masks(
         got = encoding.got if isinstance(encoding, Undecided) else f"one value for {classes} classes"
         advice = f"{NAME_THEM} Or write labels.csv."
         raise UnnamedColours(Problem(folder, "masks whose values have names", got, advice), encoding)
-    ids = [None if values is None else _objects(encoding, values) for values in found]
+    ids = [_objects(encoding, values) if isinstance(values, MaskValues) else values for values in found]
     return MaskLabels(tuple(_text(encoding, i) for i in objects), tuple(ids))
 
 
-def _values(folder: Path, max_megapixels: float, key: str | None, file: str) -> MaskValues | None:
-    """The values of a mask; None for one that cannot be read."""
+def _values(folder: Path, max_megapixels: float, key: str | None, file: str) -> MaskValues | str:
+    """The values of a mask, or why it cannot be read."""
     try:
         return count_values(read_raw_mask(safe_join(folder, file), max_megapixels, key))
-    except (ValueError, OSError, MemoryError):
-        return None
+    except (ValueError, OSError, MemoryError) as error:
+        return str(error).removeprefix(f"{folder / file}: ").rstrip(".")
 
 
 def _count(files: Sequence[MaskValues], table: Mapping[Colour, int] | None) -> int:

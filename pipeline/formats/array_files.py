@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.problems import listed
 from pipeline.formats.mat_file import ArrayError, read_matrices
 
 Numbers = NDArray[np.generic]  # whole numbers or truth values
@@ -54,7 +55,7 @@ def _chosen(
         found = called
     if len(found) == 1:
         return found[0]
-    names = ", ".join(name for name, _ in pictures) or "none"
+    names = listed([name for name, _ in pictures]) or "none"
     which = f" called {key}" if key else ""
     advice = " Choose one with data.mask_key (--mat-key)." if pictures else ""
     raise ArrayError(f"expected one picture of whole numbers{which}, got {names}.{advice}")

@@ -9,6 +9,7 @@ Source: MathWorks, MAT-File Format, "Level 5 MAT-File Format".
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import count, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +40,9 @@ class Element(NamedTuple):
 
 
 def read_matrices(content: bytes, limit: int) -> Iterator[tuple[str, Array]]:
-    """Name and array of each matrix of real numbers or truth values; within structs, names have dots.
+    """Name and array of each matrix of real numbers or truth values.
+
+    Names are those of MATLAB: `a.b` within a struct, `a(2).b` within several, `a{2}` within a cell.
 
     Args:
         limit: bytes that compressed parts may unpack to, all together.
@@ -53,6 +56,12 @@ def read_matrices(content: bytes, limit: int) -> Iterator[tuple[str, Array]]:
     if order is None:
         raise ArrayError("is no file of MATLAB 5 to 7. Save it with the option '-v7', or as PNG")
     yield from _Reader(order, limit).matrices(memoryview(content)[HEADER:])
+
+
+def _items(name: str, brackets: str, shape: tuple[int, ...]) -> Iterator[str]:
+    """The names of the items of a cell or of structs, without end: `x` of a single one, else `x{1}`, ..."""
+    single = all(side == 1 for side in shape)
+    return repeat(name) if single else (f"{name}{brackets[0]}{i}{brackets[1]}" for i in count(1))
 
 
 class _Reader:
@@ -109,19 +118,23 @@ class _Reader:
         shape = tuple(self.numbers(sizes).tolist())
         name = name or bytes(own.content).decode("ascii", "replace")
         if kind == CELL:
-            yield from self.parts(elements, [name], depth)
+            yield from self.parts(elements, _items(name, "{}", shape), depth)
         elif kind in (STRUCT, OBJECT):
             if kind == OBJECT:
                 self.next(elements)  # the name of its class
-            yield from self.parts(elements, [f"{name}.{field}" for field in self.fields(elements)], depth)
+            if fields := self.fields(elements):
+                items = _items(name, "()", shape)
+                yield from self.parts(elements, (f"{i}.{field}" for i in items for field in fields), depth)
         elif kind in CLASSES and not options & COMPLEX:
             yield name, self.array(self.next(elements), CLASSES[kind], shape, bool(options & LOGICAL))
 
-    def parts(self, elements: Iterator[Element], names: list[str], depth: int) -> Iterator[tuple[str, Array]]:
+    def parts(
+        self, elements: Iterator[Element], names: Iterator[str], depth: int
+    ) -> Iterator[tuple[str, Array]]:
         """The matrices in a cell or struct; the fields of one item stand side by side."""
-        for position, element in enumerate(elements):
-            if element.kind == MATRIX and names:
-                yield from self.matrix(element.content, names[position % len(names)], depth + 1)
+        for element, name in zip(elements, names, strict=False):
+            if element.kind == MATRIX:
+                yield from self.matrix(element.content, name, depth + 1)
 
     def fields(self, elements: Iterator[Element]) -> list[str]:
         lengths: list[int] = self.numbers(self.next(elements)).tolist()

@@ -109,6 +109,19 @@ def test_masks_that_nobody_changed_are_left_out(capsys: pytest.CaptureFixture[st
     assert "camseg: same: expected masks that differ from out, got none" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_nothing_is_said_of_masks_that_are_left_out(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for bare, (height, width) in {"b/photo": (11, 6), "über all": (8, 13)}.items():
+        write_mask(Path(f"data/masks/full/{bare}.png"), np.zeros((height, width), np.uint8))
+    out = export(name)
+    write_mask(Path("data/masks/full/über all.png"), np.full((8, 13), 1, np.uint8))
+    again = export(name, "again")
+    capsys.readouterr()
+    assert main(["corrections", "add", str(again), "--exported", str(out)]) == 0
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert "expected each label of 'über all', got none of" in warning
+
+
 def rewrite_zip(change: Callable[[dict[str, bytes]], dict[str, bytes]], out: str = "back.zip") -> Path:
     """What was exported for CVAT as another zip, after `change` of its files."""
     with zipfile.ZipFile(export("cvat") / "annotations.zip") as archive:

@@ -324,7 +324,7 @@ def test_a_name_in_another_case_is_found_and_said(image_folder: ImageFolder, wri
     edit(folder, ("photo-00.jpg", written))
     inspection = inspect(folder)
     assert inspection.errors == ()
-    said = f"got 1 in another case or without suffix: {written} (images/photo-00.jpg). They are taken"
+    said = f"got 1 spelt in another way: {written} (images/photo-00.jpg). They are taken"
     assert any(said in line for line in inspection.warnings)
 
 

@@ -57,10 +57,10 @@ def test_names_in_another_case_or_without_suffix(tmp_path: Path, source: Source,
     LISTS_OF_NAMES[source](tmp_path, [written.format(f"0{i}") for i in range(6)])
     inspection = inspect(source, tmp_path)
     assert labels(inspection) == {f"photos/0{i}": (("cat", "dog")[i % 2],) for i in range(6)}
-    said = [line for line in inspection.warnings if "in another case or without suffix" in line]
+    said = [line for line in inspection.warnings if "spelt in another way" in line]
     # The longest end of a path that files have decides: the folder does not count where the name is right.
     assert len(said) == (0 if written == "PHOTOS/{}.jpg" else 1)
-    assert all("got 6 in another case" in line and "(photos/00.jpg)" in line for line in said)
+    assert all("got 6 spelt in another way" in line and "(photos/00.jpg)" in line for line in said)
 
 
 @pytest.mark.parametrize("source", LISTS_OF_NAMES)
@@ -70,3 +70,34 @@ def test_names_that_fit_several_files_are_refused(tmp_path: Path, source: Source
     LISTS_OF_NAMES[source](tmp_path, [f"0{i}" for i in range(6)])
     errors = inspect(source, tmp_path).errors
     assert any("expected one image for" in line and "got 2: " in line for line in errors)
+
+
+UPLOADS = {  # a file, and what Label Studio calls it
+    "a b (1).jpg": "/data/upload/7/1a2b3c4d-a_b_1.jpg",
+    "IMG+01,5.JPG": "/data/upload/7/1a2b3c4d-IMG015.JPG",
+    "riña é.jpg": "/data/upload/7/1a2b3c4d-ri%C3%B1a_%C3%A9.jpg",
+    "plain-1.jpg": "/data/upload/7/1a2b3c4d-plain-1.jpg",
+    "0a1b2c3d-x y.jpg": "https://host/data/upload/7/1a2b3c4d-0a1b2c3d-x_y.jpg",
+}
+
+
+@pytest.mark.parametrize("file", UPLOADS)
+def test_uploads_to_label_studio_are_found_by_their_names(tmp_path: Path, file: str) -> None:
+    others = [f"other {i}.jpg" for i in range(6)]
+    add_images(tmp_path, f"photos/{file}", *(f"photos/{name}" for name in others))
+    tasks = [
+        {"image": name, "choice": ("cat", "dog")[i % 2]} for i, name in enumerate([UPLOADS[file], *others])
+    ]
+    write_json(tmp_path / "export.json", tasks)
+    inspection = inspect("labelstudio", tmp_path)
+    assert labels(inspection)[f"photos/{Path(file).stem}"] == ("cat",)
+    said = [line for line in inspection.warnings if "spelt in another way" in line]
+    assert len(said) == (file != "plain-1.jpg")
+
+
+def test_an_upload_that_fits_several_files_is_refused(tmp_path: Path) -> None:
+    add_images(tmp_path, "photos/a b.jpg", "photos/a (b).jpg", "photos/a_b.JPEG")
+    write_json(tmp_path / "export.json", [{"image": "/data/upload/7/1a2b3c4d-a_b.jpg", "choice": "cat"}])
+    assert any(
+        "got 2: photos/a (b).jpg, photos/a b.jpg" in line for line in inspect("labelstudio", tmp_path).errors
+    )

@@ -203,6 +203,26 @@ def test_matlab_files_of_one_class(tmp_path: Path) -> None:
     np.testing.assert_array_equal(masks(inspection, tmp_path / "full")["image/0"], DRAWN)
 
 
+@pytest.mark.parametrize("key", [None, "Segmentation", "groundTruth{2}.Segmentation", "other"])
+def test_matlab_files_of_several_people_need_a_name(tmp_path: Path, key: str | None) -> None:
+    folder = tmp_path / "data"
+    (folder / "groundTruth").mkdir(parents=True)
+    for i in range(6):
+        add_images(folder, f"image/{i}.jpg")
+        people = np.empty((1, 2), object)
+        for person in range(2):
+            people[0, person] = {"Segmentation": np.roll(DRAWN, person, 1).astype(np.uint8)}
+        savemat(folder / "groundTruth" / f"{i}.mat", {"groundTruth": people})
+    inspection = inspect("masks", folder, mask_key=key)
+    if key == "groundTruth{2}.Segmentation":
+        np.testing.assert_array_equal(masks(inspection, tmp_path / "full")["image/0"], np.roll(DRAWN, 1, 1))
+        return
+    which = f" called {key}" if key else ""
+    got = f"6 others: groundTruth/0.mat (expected one picture of whole numbers{which}, got groundTruth{{1}}"
+    (warning,) = [line for line in inspection.warnings if got in line]
+    assert "Choose one with data.mask_key (--mat-key)" in warning
+
+
 def test_splits_and_what_is_left_out(tmp_path: Path) -> None:
     for split in ("train", "val"):
         for i in range(4):
@@ -221,7 +241,8 @@ def test_splits_and_what_is_left_out(tmp_path: Path) -> None:
     said = "\n".join(inspection.warnings)
     assert "1 without one: test/images/1.jpg. They are left out" in said
     assert "1 others: val/masks/gone.png" in said
-    assert "1 others: val/masks/3.png. Their images are left out" in said
+    assert "1 others: val/masks/3.png (cannot be read as an image: " in said
+    assert "Their images are left out" in said
 
 
 def test_folders_of_classes_with_masks_beside_the_images(tmp_path: Path) -> None:

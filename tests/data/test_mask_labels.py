@@ -75,4 +75,7 @@ def test_a_mask_that_cannot_be_read_shows_nothing(tmp_path: Path) -> None:
         grey(0, 255)(tmp_path / f"{i}.png", ids_of([1]))
     (tmp_path / "1.png").write_bytes(b"no mask")
     names = ["0.png", "1.png", "2.png", "../3.png"]
-    assert labels_in_masks(tmp_path, names, (), None, data_params()).ids == ((1,), None, (1,), None)
+    first, broken, third, outside = labels_in_masks(tmp_path, names, (), None, data_params()).ids
+    assert first == third == (1,)
+    assert str(broken).startswith("cannot be read as an image: ")
+    assert "leaves the folder" in str(outside)

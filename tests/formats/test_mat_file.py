@@ -40,7 +40,8 @@ def test_structs_and_cells_give_names_with_dots() -> None:
     content = {"truth": {"Segmentation": PICTURE, "deep": {"Boundaries": PICTURE * 2}}, "cells": cells}
     found = list(read_matrices(written(content, do_compression=True), LIMIT))
     named = [(name, int(array.max())) for name, array in found]
-    assert named == [("truth.Segmentation", 11), ("truth.deep.Boundaries", 22), ("cells", 12), ("cells", 13)]
+    structs = [("truth.Segmentation", 11), ("truth.deep.Boundaries", 22)]
+    assert named == [*structs, ("cells{1}", 12), ("cells{2}", 13)]
     assert all(array.shape == (3, 4) for _, array in found)
 
 
@@ -49,7 +50,25 @@ def test_several_items_of_a_struct_keep_their_fields_apart() -> None:
     for i in range(2):
         items[0, i] = (PICTURE + 10 * i, PICTURE.T)
     found = [(n, array.shape, int(array[0, 0])) for n, array in read_matrices(written({"s": items}), LIMIT)]
-    assert found == [("s.a", (3, 4), 0), ("s.b", (4, 3), 0), ("s.a", (3, 4), 10), ("s.b", (4, 3), 0)]
+    ones, twos = (
+        [("s(1).a", (3, 4), 0), ("s(1).b", (4, 3), 0)],
+        [("s(2).a", (3, 4), 10), ("s(2).b", (4, 3), 0)],
+    )
+    assert found == ones + twos
+
+
+@pytest.mark.parametrize(
+    ("people", "names"),
+    [(1, ["truth.Seg"]), (3, ["truth{1}.Seg", "truth{2}.Seg", "truth{3}.Seg"])],
+)
+def test_masks_of_several_people_in_a_cell_have_names_of_their_own(people: int, names: list[str]) -> None:
+    cells = np.empty((1, people), object)
+    for i in range(people):
+        cells[0, i] = {"Seg": PICTURE + i}
+    found = read(written({"truth": cells}))
+    assert [(name, int(array.min())) for name, array in found.items()] == list(
+        zip(names, range(people), strict=True)
+    )
 
 
 def test_text_complex_and_sparse_matrices_are_passed_over() -> None:

@@ -17,6 +17,7 @@ from pipeline.data.problem_lists import warn_of
 HIDDEN = "."  # names that start so: `.git`, and the `._photo.jpg` that a Mac leaves beside images
 DEEPEST = 8  # folders that are compared
 UPLOADED = re.compile(r"[0-9a-f]{8}-")  # Label Studio puts it before the name of an uploaded file
+TAKEN_OUT = re.compile(r"[^-\w./]")  # signs that it takes out of such a name; spaces become `_`
 
 
 def images_below(folder: Path, problems: list[Problem], more: tuple[str, ...] = ()) -> list[str]:
@@ -66,7 +67,8 @@ def ends(names: Iterable[str]) -> dict[str, list[str]]:
 class FileFinder:
     """Finds files by how lists call them: by the longest end of a path, in any case, without suffix.
 
-    A name without suffix means a file with any suffix. What was not found letter by letter is `said`.
+    A name without suffix means a file with any suffix. The name of a file that was uploaded to Label Studio
+    has fewer signs. What was not found letter by letter is `said`.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -87,17 +89,18 @@ class FileFinder:
         return found
 
     @cached_property
-    def _readings(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        """The files by the ends of their small names, with suffix and without; most folders need neither."""
+    def _readings(self) -> tuple[dict[str, list[str]], ...]:
+        """By the ends of their small names: with suffix, without, uploaded. Most folders need none."""
         small = {name: name.casefold() for name in self.names}
         stems = {name: str(PurePosixPath(s).with_suffix("")) for name, s in small.items()}
-        return _ends_of(small), _ends_of(stems)
+        uploaded = {name: TAKEN_OUT.sub("", s.replace(" ", "_")) for name, s in small.items()}
+        return _ends_of(small), _ends_of(stems), _ends_of(uploaded)
 
     def said(self, folder: Path) -> list[Problem]:
         """The warning on names that were found in another case or without suffix."""
         names = [f"{reference[:200]} ({file})" for reference, file in self._respelt.items()]
         expected, advice = "names as the files have them", "They are taken for the files in brackets."
-        return warn_of(names, "in another case or without suffix", folder, expected, advice)
+        return warn_of(names, "spelt in another way", folder, expected, advice)
 
 
 def _ends_of(readings: Mapping[str, str]) -> dict[str, list[str]]:

@@ -51,8 +51,8 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     records, bad = [], []
     for image, ids in zip(images, found.ids, strict=True):
         mask = pairs.masks[image]
-        if ids is None:
-            bad.append(mask)
+        if isinstance(ids, str):
+            bad.append(f"{mask} ({ids})")
             continue
         labels = tuple(names[i - 1] for i in ids if i <= len(names) and may_be_class(names[i - 1]))
         split = split_of_path(image)
