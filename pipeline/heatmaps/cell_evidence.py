@@ -53,7 +53,8 @@ def measure_evidence(
         return list(zip(trained, enlarged, strict=True))
 
     sides = [long_side, SCALE * long_side]
-    work = ImagePass("evidence", manifest, sides, params.batch_size, compute)
+    batch_size = max(1, params.batch_size // SCALE**2)  # the memory of one batch at the size of the training
+    work = ImagePass("evidence", manifest, sides, batch_size, compute)
     trained, enlarged = zip(*map_images(chosen, work), strict=True)
     shown = np.array([np.isin(range(len(manifest.classes)), sample.labels) for sample in chosen])
     measured = cell_evidence(shown, trained, enlarged)

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from pipeline.data.arrays import ClassIndices, Heatmaps, Probabilities
 from pipeline.data.images import IGNORE, ImageArray, Mask
 from pipeline.masks.crf import dense_crf
@@ -51,19 +49,7 @@ def make_pseudo_mask(
     ids = label_ids(heatmaps, classes, background=threshold is not None)
     probabilities = normalise(heatmaps, threshold)
     refine = params.refine == "crf" and len(ids) > 0
-    refined = largest(ids, probabilities)
-    if refine:
-        refined = with_all(ids, refined, largest(ids, dense_crf(image, probabilities, params.crf)))
+    refined = largest(ids, dense_crf(image, probabilities, params.crf) if refine else probabilities)
     mask = refined.copy()
     mask[uncertain(heatmaps, threshold, params.band)] = IGNORE
     return PseudoMask(refined, mask, ids, probabilities)
-
-
-def with_all(ids: Mask, unrefined: Mask, refined: Mask) -> Mask:
-    """The refined mask, uint8 (H, W), in which a label that the refinement wiped out has its old pixels.
-
-    The image shows it; small objects are easily taken for noise.
-    """
-    for lost in np.setdiff1d(ids[ids > 0], refined):
-        refined = np.where(unrefined == lost, lost, refined)
-    return refined

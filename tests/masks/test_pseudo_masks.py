@@ -104,35 +104,3 @@ def test_classes_keep_their_ids_through_the_crf() -> None:
     other = made(image, np.concatenate([flat, stored]), np.array([0, 2]), 0.5, params("crf", 0))
     np.testing.assert_array_equal(one.refined, ground_truth)
     np.testing.assert_array_equal(other.refined, ground_truth)
-
-
-@pytest.mark.parametrize("spots", [1, 2])
-@pytest.mark.parametrize("background", [True, False])
-def test_a_label_that_the_crf_wipes_out_keeps_its_pixels(
-    spots: int, background: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heat = np.full((spots, 24, 32), 0.1, np.float32)
-    for spot in range(spots):
-        heat[spot, 4 + 10 * spot, 5:9] = 0.9
-
-    def wiped(image: np.ndarray, probabilities: np.ndarray, params: CrfParams) -> np.ndarray:
-        everywhere = np.zeros_like(probabilities)
-        everywhere[0] = 1
-        return everywhere
-
-    monkeypatch.setattr(pseudo_masks, "dense_crf", wiped)
-    image, classes, threshold = np.zeros((24, 32, 3), np.uint8), np.arange(spots), 0.5 if background else None
-    result = make_pseudo_mask(image, heat, classes, threshold, params("crf", 0)).refined
-    unrefined = make_pseudo_mask(image, heat, classes, threshold, params("none", 0)).refined
-    lost = range(1 if background else 2, spots + 1)  # without background the first class is everywhere
-    for label in lost:
-        np.testing.assert_array_equal(result == label, unrefined == label)
-        assert (result == label).sum() >= 4
-
-
-def test_background_that_the_crf_wipes_out_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    heat = np.full((1, 24, 32), 0.9, np.float32)
-    heat[0, :3] = 0.1
-    monkeypatch.setattr(pseudo_masks, "dense_crf", lambda *_: np.stack([0 * heat[0], 1 + heat[0]]))
-    made = make_pseudo_mask(np.zeros((24, 32, 3), np.uint8), heat, np.zeros(1, int), 0.5, params("crf", 0))
-    assert (made.refined == 1).all()
