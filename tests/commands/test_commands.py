@@ -123,6 +123,7 @@ def test_use_changes_its_keys_and_nothing_else(image_folder: ImageFolder) -> Non
         "encoder",
         "steps",
         "crop",
+        "objects",
         "depths",
         "scale",
         "cells",
