@@ -29,7 +29,7 @@ def advise(
     long_side: int,
     output_stride: int,
     *,
-    absolute: bool,
+    small_objects: bool,
 ) -> list[str]:
     """A sentence for each possible mistake.
 
@@ -38,7 +38,7 @@ def advise(
         thumbnails: the `thumbnail` of each sample, by name.
         long_side: the working size in pixels.
         output_stride: pixels per cell of the classifier's feature map.
-        absolute: heat is measured against images without the class.
+        small_objects: cells are measured against images without the class.
     """
     sentences = [
         *_duplicates(manifest, hashes, thumbnails),
@@ -48,7 +48,7 @@ def advise(
         *_uneven(manifest),
         *_few(manifest),
         *_everywhere(manifest),
-        *(_without_level(manifest) if absolute and manifest.background else ()),
+        *(_without_level(manifest) if small_objects and manifest.background else ()),
     ]
     return [printable(sentence) for sentence in sentences]
 
@@ -145,15 +145,15 @@ def _everywhere(manifest: Manifest) -> Iterator[str]:
 
 
 def _without_level(manifest: Manifest) -> Iterator[str]:
-    """Classes whose level for absolute heat rests on few images or none."""
+    """Classes whose cells are measured against few images or none."""
     train = manifest.split("train")
     others = [len(train) - int(count) for count in images_per_class(manifest)["train"]]
     few = [f"{n} ({count})" for n, count in zip(manifest.classes, others, strict=True) if count < FEW_WITHOUT]
     if few:
         yield (
             f"classes that fewer than {FEW_WITHOUT} images of train are without: {listed(few)}; "
-            "absolute heat has little to measure them against: add images without them, or set "
-            "heatmaps.values: relative"
+            "small objects have little to be measured against: add images without them, or set "
+            "heatmaps.objects: large"
         )
 
 

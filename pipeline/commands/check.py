@@ -141,7 +141,7 @@ def describe_data(manifest: Manifest, inspection: Inspection, params: Params) ->
     """The data set and the cost of a run as tables, then what may be a mistake."""
     looks = inspection.hashes, inspection.thumbnails
     sizes_used = params.data.long_side, params.classifier.output_stride
-    sentences = advise(manifest, *looks, *sizes_used, absolute=params.heatmaps.values == "absolute")
+    sentences = advise(manifest, *looks, *sizes_used, small_objects=params.heatmaps.objects == "small")
     advice = sentences or ["nothing"]
     sizes = [[side, *spread] for side, spread in image_sizes(manifest).items()]
     parts = [

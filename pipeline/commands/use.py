@@ -29,7 +29,7 @@ CLASSIFIER_PASSES = 7  # over the training images
 FEWEST_STEPS = 400
 IMAGE_VALUES: dict[str, object] = {
     "classifier.training.crop": 0.7,
-    "heatmaps.values": "relative",
+    "heatmaps.objects": "auto",
     "heatmaps.scales": SCALES,
     "heatmaps.walk.scale": 1.5,
     "heatmaps.walk.cells": 1200,

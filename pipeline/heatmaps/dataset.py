@@ -12,7 +12,6 @@ from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import autocast
 from pipeline.engine.mapping import Batch, ImagePass, map_blocks, split_blocks
-from pipeline.heatmaps.absolute import AbsoluteHeat
 from pipeline.heatmaps.class_maps import ClassMaps, class_maps
 from pipeline.heatmaps.hooks import first_output
 from pipeline.heatmaps.layers import TargetLayer, earlier_layers
@@ -62,7 +61,7 @@ class HeatmapMaker:
 
 
 def make_heatmaps(
-    maker: HeatmapMaker | AbsoluteHeat,
+    maker: HeatmapMaker,
     manifest: Manifest,
     samples: Sequence[Sample],
     folders: Mapping[str, Path],

@@ -115,8 +115,8 @@ def normalised_scores(heatmaps: Heatmaps, threshold: Threshold) -> Probabilities
 def normalised_odds(heatmaps: Heatmaps, threshold: Threshold) -> Probabilities:
     """The odds v / (1 - v) of [threshold, heatmaps...], divided by their sum: float32 (P + 1, H, W).
 
-    At the threshold `EVEN` heat that is a probability comes out as it is: the model's own in self-training,
-    that of a cell in absolute heat. Half a stored level is added to 1 - v, since the odds of 1 are infinite.
+    At the threshold `EVEN` heat that is a probability comes out as it is: the model's own in self-training.
+    Half a stored level is added to 1 - v, since the odds of 1 are infinite.
     """
     values = with_background(heatmaps, threshold)
     values /= 1 + HALF_LEVEL - values

@@ -138,7 +138,7 @@ class HeatmapParams(Section):
     """How heatmaps are computed."""
 
     methods: Annotated[Many[HeatmapMethod], Field(min_length=1)]
-    values: Literal["relative", "absolute"]
+    objects: Literal["auto", "small", "large"]
     depths: Annotated[int, Field(ge=1, le=4)]
     scales: Scales
     flip: bool
@@ -150,8 +150,6 @@ class HeatmapParams(Section):
         if self.walk.scale not in self.scales:
             scales = list(self.scales)
             raise ValueError(f"expected walk.scale to be one of scales {scales}, got {self.walk.scale}")
-        if self.values == "absolute" and self.methods != ("cam",):
-            raise ValueError(f"expected methods [cam] for absolute values, got {list(self.methods)}")
         return self
 
 

@@ -6,10 +6,10 @@ from pipeline.classifier.network import load_classifier
 from pipeline.data.manifest import read_manifest
 from pipeline.engine.batch_norm_folding import fold_batch_norm
 from pipeline.engine.device import pick_device, to_channels_last
-from pipeline.heatmaps.absolute import AbsoluteHeat, measure_levels
-from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps, scaled_sides
+from pipeline.heatmaps.cell_evidence import measure_evidence
+from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
+from pipeline.heatmaps.evidence import tells_sizes, write_evidence
 from pipeline.heatmaps.layers import TargetLayer
-from pipeline.heatmaps.levels import write_levels
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
 from pipeline.workflows.network_work_folder import network_work_folder
@@ -30,13 +30,10 @@ def main() -> None:
     )
     folders = {str(method): work / method for method in section.methods}
     train = manifest.split("train")
-    if section.values == "absolute":
-        levels = measure_levels(net, manifest, train, section, scaled_sides(section, long_side))
-        write_levels(folders["cam"], levels, manifest.classes)
-        make_heatmaps(AbsoluteHeat(net, levels, section, long_side), manifest, train, folders)
-    else:
-        target = TargetLayer(net.pool, "input", pooled=net.fc, linear_head=True)
-        make_heatmaps(HeatmapMaker(net, target, net.encoder, section, long_side), manifest, train, folders)
+    if tells_sizes(manifest, section.objects):
+        write_evidence(folders.values(), measure_evidence(net, manifest, train, section, long_side))
+    target = TargetLayer(net.pool, "input", pooled=net.fc, linear_head=True)
+    make_heatmaps(HeatmapMaker(net, target, net.encoder, section, long_side), manifest, train, folders)
     size = sum(file.stat().st_size for file in work.rglob("*.safetensors"))
     print(f"{NAME}: {size / 1e6:.1f} MB for {len(train)} images, {size / 1e3 / len(train):.1f} kB per image")
     publish(NAME, {folder: paths.HEATMAPS / method for method, folder in folders.items()})

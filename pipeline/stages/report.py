@@ -3,7 +3,8 @@
 from pipeline import paths
 from pipeline.base.files import write_json, write_text
 from pipeline.data.manifest import read_manifest
-from pipeline.params import load_params
+from pipeline.heatmaps.evidence import read_evidence
+from pipeline.params import default_method, load_params
 from pipeline.report.diagnosis_table import read_examples
 from pipeline.report.dvc_plots import write_panels, write_plots
 from pipeline.report.image_panels import make_rows
@@ -23,8 +24,7 @@ def main() -> None:
     manifest = read_manifest(paths.PREPARED)
     supervision, rounds = params.segmentation.supervision, tuple(params.self_training.rounds)
     results = read_results(paths.REPORTS, params.heatmaps.methods, supervision, rounds)
-    threshold = params.pseudo_masks.threshold
-    how = HOW[threshold] if isinstance(threshold, str) else "given in params.yaml"
+    how = how_chosen(params.pseudo_masks.threshold, default_method(params.heatmaps.methods, supervision))
     rows = make_rows(manifest, results, params)
     write_panels([row for section in rows.values() for row in section])
     write_plots(results)
@@ -32,6 +32,16 @@ def main() -> None:
     write_text(PAGE, render_page(results, manifest, rows, examples, how, read_problems()))
     write_json(paths.REPORTS / "summary.json", summarise(results))
     print(f"\n{summary_table(results, how)}\n\nopen {PAGE}")
+
+
+def how_chosen(threshold: str | float, method: str) -> str:
+    """Where the threshold of a method comes from."""
+    if not isinstance(threshold, str):
+        return "given in params.yaml"
+    evidence = read_evidence(paths.HEATMAPS / method)
+    if threshold == "auto" and evidence is not None and evidence.small:
+        return f"{HOW['auto']}, for small objects: {evidence.area:.1%} look unlike images without the class"
+    return HOW[threshold]
 
 
 def read_problems() -> list[str]:

@@ -11,10 +11,11 @@ from pipeline.base.parallel import in_blocks, parallel_stream
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.errors import UserError
-from pipeline.heatmaps.levels import has_levels
+from pipeline.heatmaps.evidence import read_evidence
 from pipeline.heatmaps.store import HeatmapStore
+from pipeline.masks.area_threshold import area_threshold
 from pipeline.masks.otsu_threshold import POWER, Histogram, heat_histogram, otsu
-from pipeline.masks.threshold import EVEN, normalised_odds, normalised_scores, upsample
+from pipeline.masks.threshold import upsample
 from pipeline.masks.threshold_sweep import THRESHOLDS, best_threshold, confusion_by_threshold
 from pipeline.params import PseudoMaskParams, method_of
 from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
@@ -31,17 +32,27 @@ def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: M
     heatmaps, samples = paths.HEATMAPS / method_of(supervision), manifest.split("train")
     if not manifest.background:
         return ThresholdedHeat(heatmaps, None)
-    absolute = has_levels(heatmaps)
     match params.threshold:
-        case "auto" if absolute:
-            threshold = EVEN
         case "auto":
-            threshold = round(otsu(pooled_histogram(heatmaps, samples), POWER), 4)
+            threshold = round(chosen(heatmaps, samples), 4)
         case "calibrated":
             threshold = calibrated(heatmaps, samples, len(manifest.classes) + 1)
         case number:
             threshold = number
-    return ThresholdedHeat(heatmaps, threshold, normalised_odds if absolute else normalised_scores)
+    return ThresholdedHeat(heatmaps, threshold)
+
+
+def chosen(heatmaps: Path, samples: Sequence[Sample]) -> float:
+    """The threshold `auto`: where heat covers the area of small objects, or Otsu's.
+
+    Raises:
+        UserError: all heat has one level.
+    """
+    histogram, evidence = pooled_histogram(heatmaps, samples), read_evidence(heatmaps)
+    by_otsu = otsu(histogram, POWER)
+    if evidence is None or not evidence.small:
+        return by_otsu
+    return max(by_otsu, area_threshold(histogram, evidence.area))
 
 
 def pooled_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:

@@ -26,17 +26,17 @@ def sample(
 def advice(classes: tuple[str, ...], *samples: Sample, hashes: dict[str, int] | None = None) -> list[str]:
     all_hashes = {s.name: 0 for s in samples} | (hashes or {})
     same = dict.fromkeys(all_hashes, bytes(SIDE * SIDE))
-    sentences = advise(Manifest("", classes, samples), all_hashes, same, 128, 32, absolute=False)
+    sentences = advise(Manifest("", classes, samples), all_hashes, same, 128, 32, small_objects=False)
     return [line for line in sentences if "fewer than 50" not in line and "is without" not in line]
 
 
 def untold(
-    classes: tuple[str, ...], samples: list[Sample], *, absolute: bool = False, background: bool = True
+    classes: tuple[str, ...], samples: list[Sample], *, small_objects: bool = False, background: bool = True
 ) -> list[str]:
     """All sentences on images that differ."""
     small = {s.name: bytes(SIDE * SIDE) for s in samples}
     manifest = Manifest("", classes, tuple(samples), background)
-    return advise(manifest, dict.fromkeys(small, 0), small, 128, 32, absolute=absolute)
+    return advise(manifest, dict.fromkeys(small, 0), small, 128, 32, small_objects=small_objects)
 
 
 def alike(hashes: list[int]) -> list[tuple[int, int]]:
@@ -210,16 +210,16 @@ def test_a_class_of_all_training_images_is_named(others: int) -> None:
 
 
 @pytest.mark.parametrize("others", [0, 19, 20])
-@pytest.mark.parametrize("absolute", [False, True])
+@pytest.mark.parametrize("small_objects", [False, True])
 @pytest.mark.parametrize("background", [False, True])
-def test_classes_without_a_level_are_named(others: int, absolute: bool, background: bool) -> None:
+def test_classes_without_a_level_are_named(others: int, small_objects: bool, background: bool) -> None:
     samples = [sample(f"a{i}", (0, 1)) for i in range(60)]
     samples += [sample("v", (), "val"), *(sample(f"b{i}", (0,)) for i in range(others + 20))]
     samples += [sample(f"c{i}", (1,)) for i in range(others)]
-    sentences = untold(("leaf", "spot"), samples, absolute=absolute, background=background)
+    sentences = untold(("leaf", "spot"), samples, small_objects=small_objects, background=background)
     named = [line for line in sentences if "are without" in line]
-    assert bool(named) == (absolute and background and others < 20)
-    assert all(f"leaf ({others});" in line and "heatmaps.values: relative" in line for line in named)
+    assert bool(named) == (small_objects and background and others < 20)
+    assert all(f"leaf ({others});" in line and "heatmaps.objects: large" in line for line in named)
 
 
 def test_classes_of_few_images_are_named() -> None:

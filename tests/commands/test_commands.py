@@ -123,6 +123,7 @@ def test_use_changes_its_keys_and_nothing_else(image_folder: ImageFolder) -> Non
         "encoder",
         "steps",
         "crop",
+        "objects",
         "depths",
         "scale",
         "cells",
@@ -193,16 +194,13 @@ def test_presets_go_before_what_is_fitted_to_the_images(image_folder: ImageFolde
     assert params.segmentation.encoder == "resnet50"
 
 
-def test_the_preset_for_small_objects_makes_one_fine_heatmap_of_absolute_values(
-    image_folder: ImageFolder,
-) -> None:
+def test_the_preset_for_small_objects_says_that_they_are_small(image_folder: ImageFolder) -> None:
     file = PRESETS / "small-objects.yaml"
     assert main(["use", str(image_folder()), "--encoder", "resnet18", "--preset", str(file)]) == 0
-    heatmaps = load_params().heatmaps
-    assert (heatmaps.methods, heatmaps.values, heatmaps.scales) == (("cam",), "absolute", (3.0,))
+    assert (load_params().heatmaps.objects, load_params().heatmaps.scales) == ("small", (1.0, 1.5))
     assert load_params().segmentation.supervision == ("cam-round2", "cam-round1", "cam", "full")
     assert main(["use", str(image_folder()), "--encoder", "resnet18"]) == 0
-    assert (load_params().heatmaps.values, load_params().heatmaps.scales) == ("relative", (1.0, 1.5))
+    assert load_params().heatmaps.objects == "auto"
 
 
 @pytest.mark.parametrize(

@@ -113,16 +113,3 @@ def test_tags_that_ask_for_much(tmp_path: Path, tag: int, number: int) -> None:
     start = time.monotonic()
     assert says_its_name(lambda f: read_image(f, 1), file)
     assert time.monotonic() - start < SLOW
-
-
-def test_pages_in_a_circle_end(tmp_path: Path) -> None:
-    file = tmp_path / "a.tif"
-    tifffile.imwrite(file, STACK, photometric="minisblack", metadata=None)
-    with tifffile.TiffFile(file) as opened:
-        first, last = opened.pages[0].offset, opened.pages[2].offset
-    content = bytearray(file.read_bytes())
-    count = int.from_bytes(content[last : last + 2], "little")
-    at = last + 2 + 12 * count
-    content[at : at + 4] = first.to_bytes(4, "little")
-    file.write_bytes(content)
-    assert read_image(file, 1).shape == (24, 32, 3)

@@ -23,7 +23,7 @@ from tests.heatmaps.nets import GapNet
 WALK = WalkParams(power=4, restart=0.1, scale=1.5, cells=20)
 PARAMS = HeatmapParams(
     methods=("cam", "gradcampp"),
-    values="relative",
+    objects="large",
     depths=2,
     scales=(1.0, 1.5),
     flip=True,

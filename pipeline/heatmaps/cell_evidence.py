@@ -1,0 +1,136 @@
+"""The logits of a classifier's cells: how much of an image has a class, against images without the class.
+
+Heat that is divided by its own maximum tells cells of one image apart. It does not tell a spot on a leaf from
+the leaf: the leaf of a healthy image has as much of it. The logit of a cell does.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.engine.device import autocast
+from pipeline.engine.mapping import Batch, ImagePass, map_images
+from pipeline.heatmaps.evidence import Evidence
+from pipeline.params import HeatmapParams
+
+SCALE = 3  # cells see a third of what they saw in the training
+CELLS = 0.99  # quantile over the cells of an image
+IMAGES = 0.9  # quantile of these over images without the class: a few wrong labels do not move it
+MOST = 100  # images with labels that are looked at, and as many without
+FEW = 5  # images with and without a class, at least, for its cells to count
+
+Cells = NDArray[np.float16]  # (C, h, w), logits
+
+
+class LinearClassifier(Protocol):
+    """A network whose logits are one linear layer of its averaged last feature map."""
+
+    fc: nn.Linear
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The feature maps of images (N, 3, H, W) in [0, 1] at all depths, each (N, K, h, w)."""
+
+
+def measure_evidence(
+    net: LinearClassifier,
+    manifest: Manifest,
+    samples: Sequence[Sample],
+    params: HeatmapParams,
+    long_side: int,
+) -> Evidence:
+    """The evidence in up to `MOST` of the samples with labels and as many without, evenly spaced."""
+    unlabelled = [sample for sample in samples if not sample.labels]
+    chosen = [*_spaced([sample for sample in samples if sample.labels]), *_spaced(unlabelled)]
+
+    def compute(batch: Batch) -> list[tuple[Cells, Cells]]:
+        trained, enlarged = (cell_logits(net, view).half().cpu().numpy() for view in batch.views)
+        return list(zip(trained, enlarged, strict=True))
+
+    sides = [long_side, SCALE * long_side]
+    batch_size = max(1, params.batch_size // SCALE**2)  # the memory of one batch at the size of the training
+    work = ImagePass("evidence", manifest, sides, batch_size, compute)
+    trained, enlarged = zip(*map_images(chosen, work), strict=True)
+    shown = np.array([np.isin(range(len(manifest.classes)), sample.labels) for sample in chosen])
+    measured = cell_evidence(shown, trained, enlarged)
+    return Evidence(*measured, unlabelled=len(unlabelled), objects=params.objects)
+
+
+def cell_evidence(
+    shown: NDArray[np.bool_], trained: Sequence[Cells], enlarged: Sequence[Cells]
+) -> tuple[float, float, float]:
+    """Area, elevation and recognition from cells at the size of the training and at `SCALE` times this size.
+
+    Args:
+        shown: whether an image shows a class, (N, C).
+        trained, enlarged: of each image.
+    """
+    levels = _levels(shown, enlarged)
+    areas = [
+        np.any(cells[of_image] > levels[of_image, None, None], axis=0).mean()
+        for of_image, cells in zip(shown, enlarged, strict=True)
+        if of_image.any()
+    ]
+    told = list(_told(shown, trained, enlarged))
+    elevation, recognised = np.median(told, axis=0) if told else (1.0, 0.0)
+    return float(np.mean(areas)), float(elevation), float(recognised)
+
+
+def cell_logits(net: LinearClassifier, images: Tensor) -> Tensor:
+    """The logit of each class in each cell, float32 (N, C, h, w).
+
+    The mean of the cells is the logit of the image, since global average pooling and one linear layer follow
+    (Zhou et al. 2016, arXiv:1512.04150).
+
+    Args:
+        net: in eval mode.
+        images: float32 (N, 3, H, W) in [0, 1].
+    """
+    with torch.inference_mode(), autocast(images.device):
+        features = net.features(images)[-1].float()
+    with torch.inference_mode():
+        return functional.conv2d(features, net.fc.weight[:, :, None, None], net.fc.bias)
+
+
+def _levels(shown: NDArray[np.bool_], cells: Sequence[Cells]) -> NDArray[np.float64]:
+    """The logit that cells of images without a class reach; 0 where all images show it."""
+    reached = np.array([np.quantile(c.reshape(len(c), -1).astype(np.float32), CELLS, axis=1) for c in cells])
+    levels = [
+        np.quantile(of_class[~images], IMAGES) if not images.all() else 0.0
+        for of_class, images in zip(reached.T, shown.T, strict=True)
+    ]
+    return np.array(levels)
+
+
+def _told(
+    shown: NDArray[np.bool_], trained: Sequence[Cells], enlarged: Sequence[Cells]
+) -> Iterator[tuple[float, float]]:
+    """Elevation and recognition of each class with enough images."""
+    for label, images in enumerate(shown.T):
+        if min(images.sum(), (~images).sum()) < FEW:
+            continue
+        (low, _, top), (low_enlarged, middle, top_enlarged) = (
+            _spread([of_image[label] for of_image in cells], images) for cells in (trained, enlarged)
+        )
+        height = max(top_enlarged - low_enlarged, 1e-6)
+        yield (middle - low_enlarged) / height, (top_enlarged - low_enlarged) / max(top - low, 1e-6)
+
+
+def _spread(cells: Sequence[Cells], images: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Medians over images: the median cell without the class, the median and the largest cell with it."""
+    medians = np.array([np.median(of_image.astype(np.float32)) for of_image in cells])
+    largest = np.array([of_image.max() for of_image in cells], np.float32)
+    parts = medians[~images], medians[images], largest[images]
+    low, middle, top = (float(np.median(part)) for part in parts)
+    return low, middle, top
+
+
+def _spaced(samples: Sequence[Sample]) -> list[Sample]:
+    """At most `MOST` of the samples, evenly spaced."""
+    count = min(MOST, len(samples))
+    return [samples[i] for i in np.linspace(0, len(samples) - 1, count).round().astype(int)]

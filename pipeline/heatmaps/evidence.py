@@ -1,0 +1,56 @@
+"""What the cells of a classifier say about the size of objects, without masks: a file beside the heatmaps."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipeline.base.files import read_json, write_json
+from pipeline.data.manifest import Manifest
+
+EVIDENCE = "evidence.json"
+UNLABELLED = 20  # training images without labels: fewer do not show how images without objects look
+ELEVATION = 0.065  # at most
+RECOGNISED = 0.35  # at least
+
+Objects = Literal["auto", "small", "large"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Measured on images at three times the size of the training; medians over the classes.
+
+    Where objects are small, most cells of an image with a class look like those of images without it. Where
+    the classifier does not know enlarged objects any more, all cells do: then they tell nothing.
+    """
+
+    area: float  # share of the cells of images with labels that have more of their classes than others have
+    elevation: float  # the median cell, between 0, that of images without the class, and 1, the largest
+    recognised: float  # how far the largest cell stands out, against the size of the training
+    unlabelled: int  # training images without labels
+    objects: Objects = "auto"  # as `heatmaps.objects` has it
+
+    @property
+    def small(self) -> bool:
+        """Whether objects are small, so that heat should cover `area`: as a person or the cells say."""
+        told = self.elevation <= ELEVATION and self.recognised >= RECOGNISED
+        return bool(self.area) and (self.objects == "small" or told)
+
+
+def tells_sizes(manifest: Manifest, objects: Objects) -> bool:
+    """Whether evidence is worth its time: objects may be small, and there are images without any."""
+    unlabelled = sum(not sample.labels for sample in manifest.split("train"))
+    enough = objects == "small" or (objects == "auto" and unlabelled >= UNLABELLED)
+    return enough and manifest.background
+
+
+def write_evidence(folders: Iterable[Path], evidence: Evidence) -> None:
+    """Write `evidence.json` into the folder of each method's heatmaps."""
+    for folder in folders:
+        write_json(folder / EVIDENCE, asdict(evidence))
+
+
+def read_evidence(folder: Path) -> Evidence | None:
+    """The evidence beside heatmaps; None where it was not measured."""
+    file = folder / EVIDENCE
+    return Evidence(**read_json(file)) if file.exists() else None

@@ -1,0 +1,157 @@
+"""How large objects are by the cells of a classifier: area, elevation, and what they decide."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pipeline.classifier.network import Classifier, ClassifierConfig
+from pipeline.data.images import write_image
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.heatmaps import cell_evidence as module
+from pipeline.heatmaps.cell_evidence import cell_evidence, cell_logits, measure_evidence
+from pipeline.heatmaps.evidence import Evidence, Objects, read_evidence, tells_sizes, write_evidence
+from pipeline.params import HeatmapParams, load_params
+
+CLASSES = ("disc", "square", "star")
+SMALL = Evidence(area=0.05, elevation=0.03, recognised=0.7, unlabelled=40)
+
+
+@pytest.fixture(scope="module")
+def net() -> Classifier:
+    torch.manual_seed(0)
+    return Classifier(ClassifierConfig("tu-resnet10t", 32, CLASSES)).eval()
+
+
+@pytest.fixture
+def params() -> HeatmapParams:
+    return load_params().heatmaps
+
+
+def sample(name: str, labels: Sequence[int]) -> Sample:
+    return Sample(name, f"{name}.png", "", 64, 96, tuple(labels), "train", False, False)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 64), (64, 160)])
+def test_cells_add_up_to_the_logit(net: Classifier, size: tuple[int, int]) -> None:
+    images = torch.rand(2, 3, *size)
+    with torch.inference_mode():
+        logits = net(images)
+    torch.testing.assert_close(cell_logits(net, images).mean((2, 3)), logits, rtol=1e-5, atol=1e-5)
+
+
+def world(side: int, *, spread: float = 0.0, enlarged_peak: float = 9.0) -> tuple[np.ndarray, list, list]:
+    """20 images with an object of `side` x `side` of 30 x 30 cells and 20 without, at both sizes.
+
+    Cells without an object have logits around -3; `spread` of the object's height lies on all cells of images
+    with it.
+    """
+    rng = np.random.default_rng(side)
+    shown = np.array([[True]] * 20 + [[False]] * 20)
+    trained, enlarged = [], []
+    for (has,) in shown:
+        for cells, peak in ((trained, 9.0), (enlarged, enlarged_peak)):
+            logits = rng.normal(-3, 0.1, (1, 30, 30))
+            if has:
+                logits += spread * (peak + 3)
+                row, column = rng.integers(0, 31 - side, 2)
+                logits[0, row : row + side, column : column + side] = peak
+            cells.append(logits.astype(np.float16))
+    return shown, trained, enlarged
+
+
+@pytest.mark.parametrize("side", [1, 3, 8, 20])
+def test_the_area_is_that_of_the_object(side: int) -> None:
+    area, _, recognised = cell_evidence(*world(side))
+    assert area == pytest.approx(side**2 / 900, abs=0.01)  # of the other cells 1 % reach the level
+    assert recognised == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(("side", "spread", "expected"), [(3, 0, 0), (3, 0.25, 0.25), (8, 0.5, 0.5)])
+def test_elevation_is_the_height_of_the_median_cell(side: int, spread: float, expected: float) -> None:
+    assert cell_evidence(*world(side, spread=spread))[1] == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize(("peak", "expected"), [(9, 1), (3, 0.5), (0, 0.25)])
+def test_objects_that_are_not_known_any_more_are_told(peak: float, expected: float) -> None:
+    assert cell_evidence(*world(3, enlarged_peak=peak))[2] == pytest.approx(expected, abs=0.03)
+
+
+def test_one_wrong_label_does_not_move_the_area() -> None:
+    shown, trained, enlarged = world(3)
+    right = cell_evidence(shown, trained, enlarged)[0]
+    enlarged[30][0, :20] = 9  # an image without the label that is full of the class
+    assert cell_evidence(shown, trained, enlarged)[0] == pytest.approx(right, abs=0.003)
+
+
+def test_classes_of_few_images_have_no_say() -> None:
+    shown, trained, enlarged = world(3)
+    rare = np.zeros((40, 1), bool)
+    rare[:4] = True
+    twice = [np.concatenate([cells, cells - 20]) for cells in enlarged]
+    both = np.concatenate([shown, rare], 1), [np.concatenate([c, c]) for c in trained], twice
+    assert cell_evidence(*both)[1:] == cell_evidence(shown, trained, enlarged)[1:]
+    assert cell_evidence(rare, trained, enlarged)[1:] == (1, 0)  # no class is left: not small
+
+
+def test_up_to_so_many_images_are_looked_at_at_two_sizes(
+    tmp_path: Path, params: HeatmapParams, net: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, seen = np.random.default_rng(1), []
+    samples = [sample(str(n), (n % 3,) if n < 9 else ()) for n in range(18)]
+    for of_image in samples:
+        write_image(tmp_path / of_image.image, rng.integers(0, 255, (64, 96, 3), np.uint8))
+
+    def spy(net: Classifier, images: Tensor) -> Tensor:
+        seen.extend([tuple(images.shape[2:])] * len(images))
+        return cell_logits(net, images)
+
+    monkeypatch.setattr(module, "cell_logits", spy)
+    monkeypatch.setattr(module, "MOST", 4)
+    manifest = Manifest(str(tmp_path), CLASSES, tuple(samples))
+    evidence = measure_evidence(net, manifest, samples, params, 96)
+    assert sorted(seen) == [(64, 96)] * 8 + [(192, 288)] * 8
+    assert (evidence.unlabelled, evidence.objects) == (9, params.objects)
+
+
+@pytest.mark.parametrize(
+    ("change", "small"),
+    [
+        ({}, True),
+        ({"elevation": 0.07}, False),
+        ({"recognised": 0.3}, False),
+        ({"area": 0.0}, False),
+        ({"objects": "small", "elevation": 0.5, "recognised": 0.1}, True),
+        ({"objects": "small", "area": 0.0}, False),
+    ],
+)
+def test_what_is_small(change: dict[str, float | str], small: bool) -> None:
+    assert replace(SMALL, **change).small == small
+
+
+@pytest.mark.parametrize(
+    ("objects", "unlabelled", "background", "measured"),
+    [
+        ("auto", 20, True, True),
+        ("auto", 19, True, False),
+        ("auto", 20, False, False),
+        ("small", 0, True, True),
+        ("small", 20, False, False),
+        ("large", 20, True, False),
+    ],
+)
+def test_evidence_is_measured_where_it_may_tell(
+    objects: Objects, unlabelled: int, background: bool, measured: bool
+) -> None:
+    samples = [sample(str(n), ()) for n in range(unlabelled)] + [sample("x", (0,))]
+    assert tells_sizes(Manifest("", CLASSES, tuple(samples), background), objects) == measured
+
+
+def test_evidence_lies_beside_the_heatmaps_of_each_method(tmp_path: Path) -> None:
+    assert read_evidence(tmp_path) is None
+    write_evidence([tmp_path / "cam", tmp_path / "gradcampp"], SMALL)
+    assert read_evidence(tmp_path / "cam") == read_evidence(tmp_path / "gradcampp") == SMALL
