@@ -3,17 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 from pipeline.base.files import read_json, write_json
 from pipeline.data.manifest import Manifest
+from pipeline.params import ObjectSize
 
 EVIDENCE = "evidence.json"
 UNLABELLED = 20  # training images without labels: fewer do not show how images without objects look
 ELEVATION = 0.065  # at most
 RECOGNISED = 0.35  # at least
-
-Objects = Literal["auto", "small", "large"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Evidence:
     elevation: float  # the median cell, between 0, that of images without the class, and 1, the largest
     recognised: float  # how far the largest cell stands out, against the size of the training
     unlabelled: int  # training images without labels
-    objects: Objects = "auto"  # as `heatmaps.objects` has it
+    objects: ObjectSize = "auto"  # as `heatmaps.objects` has it
 
     @property
     def small(self) -> bool:
@@ -37,7 +35,7 @@ class Evidence:
         return bool(self.area) and (self.objects == "small" or told)
 
 
-def tells_sizes(manifest: Manifest, objects: Objects) -> bool:
+def tells_sizes(manifest: Manifest, objects: ObjectSize) -> bool:
     """Whether evidence is worth its time: objects may be small, and there are images without any."""
     unlabelled = sum(not sample.labels for sample in manifest.split("train"))
     enough = objects == "small" or (objects == "auto" and unlabelled >= UNLABELLED)

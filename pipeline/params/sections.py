@@ -12,6 +12,7 @@ from pipeline.params.values import (
     HeatmapMethod,
     Many,
     NotNegative,
+    ObjectSize,
     Pattern,
     Positive,
     Range,
@@ -138,7 +139,7 @@ class HeatmapParams(Section):
     """How heatmaps are computed."""
 
     methods: Annotated[Many[HeatmapMethod], Field(min_length=1)]
-    objects: Literal["auto", "small", "large"]
+    objects: ObjectSize
     depths: Annotated[int, Field(ge=1, le=4)]
     scales: Scales
     flip: bool

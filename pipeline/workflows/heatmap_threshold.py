@@ -43,7 +43,7 @@ def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: M
 
 
 def chosen(heatmaps: Path, samples: Sequence[Sample]) -> float:
-    """The threshold `auto`: where heat covers the area of small objects, or Otsu's.
+    """The threshold `auto`: Otsu's; for small objects where heat covers their area, if that is higher.
 
     Raises:
         UserError: all heat has one level.

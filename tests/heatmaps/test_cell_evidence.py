@@ -14,8 +14,8 @@ from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.heatmaps import cell_evidence as module
 from pipeline.heatmaps.cell_evidence import cell_evidence, cell_logits, measure_evidence
-from pipeline.heatmaps.evidence import Evidence, Objects, read_evidence, tells_sizes, write_evidence
-from pipeline.params import HeatmapParams, load_params
+from pipeline.heatmaps.evidence import Evidence, read_evidence, tells_sizes, write_evidence
+from pipeline.params import HeatmapParams, ObjectSize, load_params
 
 CLASSES = ("disc", "square", "star")
 SMALL = Evidence(area=0.05, elevation=0.03, recognised=0.7, unlabelled=40)
@@ -145,7 +145,7 @@ def test_what_is_small(change: dict[str, float | str], small: bool) -> None:
     ],
 )
 def test_evidence_is_measured_where_it_may_tell(
-    objects: Objects, unlabelled: int, background: bool, measured: bool
+    objects: ObjectSize, unlabelled: int, background: bool, measured: bool
 ) -> None:
     samples = [sample(str(n), ()) for n in range(unlabelled)] + [sample("x", (0,))]
     assert tells_sizes(Manifest("", CLASSES, tuple(samples), background), objects) == measured
