@@ -59,9 +59,9 @@ def measure_evidence(
     work = ImagePass("evidence", manifest, sides, batch_size, compute)
     trained, enlarged = zip(*map_images(chosen, work), strict=True)
     shown = np.array([np.isin(range(len(manifest.classes)), sample.labels) for sample in chosen])
-    area, *told = cell_evidence(shown, trained, enlarged)
-    low, high = area_interval(shown, enlarged)
-    return Evidence(area, low, high, *told, unlabelled=len(unlabelled), objects=params.objects)
+    area, elevation, recognised = cell_evidence(shown, trained, enlarged)
+    interval = area_interval(shown, enlarged)
+    return Evidence(area, *interval, elevation, recognised, len(unlabelled), params.objects)
 
 
 def cell_evidence(
