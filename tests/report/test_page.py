@@ -14,6 +14,7 @@ import pytest
 from pipeline.base.files import read_json, write_json
 from pipeline.data.images import read_image, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
+from pipeline.evaluation.veto import Level, Veto
 from pipeline.report.image_selection import split_between, worst_first
 from pipeline.report.summary import FINDINGS
 from pipeline.stages.report import main
@@ -161,8 +162,9 @@ def add_round(again: str) -> None:
         *("reports/pseudo_masks", "reports/segmentation", "reports/evaluation"),
     ):
         shutil.copytree(f"{folder}/gradcampp", f"{folder}/{again}")
-    rows = "".join(f"train-{i:02d},0.4,{0.1 + i / 10:.1f}\n" for i in range(6))
-    Path(f"reports/pseudo_masks/{again}/images.csv").write_text("name,miou_before,miou_after\n" + rows)
+    rows = "".join(f"train-{i:02d},0.4,{0.1 + i / 10:.1f},\n" for i in range(6))
+    header = "name,miou_before,miou_after,lost_labels\n"
+    Path(f"reports/pseudo_masks/{again}/images.csv").write_text(header + rows)
     metrics = Path(f"reports/pseudo_masks/{again}/metrics.json")
     scores = json.loads(metrics.read_text())
     scores["pseudo_masks"]["miou"] = 0.65
@@ -314,6 +316,48 @@ def test_examples_stay_in_their_folder(project: Project) -> None:
     file.write_text(json.dumps(metrics))
     with pytest.raises(ValueError, match="leaves the folder"):
         main()
+
+
+def test_the_verdict_stands_first(project: Project, set_params: SetParams) -> None:
+    project()
+    set_params("images: 40", "images: 0")
+    page = Page(render())
+    few = "No class has 8 val images that show it and 8 that do not"
+    # The stub model sees a cat in every pixel.
+    contradicts = "The gradcampp model contradicts the masks that it was trained on: mean IoU 0.0"
+    assert page.text.index("Verdict: doubtful.") < page.text.index(few) < page.text.index("mIoU on val")
+    assert contradicts in page.text
+    assert "Images: train-01, train-03, train-05, train-02, train-04." in page.text
+    assert page.text.index("Verdict") < page.text.index("Confidence is")
+
+
+@pytest.mark.parametrize(
+    ("level", "meaning"),
+    [("fair", "Nothing that can"), ("doubtful", "Look at the images"), ("useless", "Do not use the masks")],
+)
+def test_what_a_verdict_means(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    level: Level,
+    meaning: str,
+) -> None:
+    project()
+    vetoes = [Veto(level, "See `a <b>`.", ("x&y", "z"))] if level != "fair" else []
+    monkeypatch.setattr("pipeline.stages.report.find_vetoes", lambda manifest, params: vetoes)
+    text = render()
+    page, printed = Page(text), capsys.readouterr().out
+    assert f"Verdict: {level}. {meaning}" in page.text
+    assert f"\nverdict: {level}. {meaning}" in printed
+    summary = read_json(Path("reports/summary.json"))["verdict"]
+    assert summary["level"] == level
+    if vetoes:
+        assert "See <code>a &lt;b&gt;</code>." in text
+        assert "Images: x&y, z." in page.text
+        assert f"  {level}: See `a <b>`.\n    images: x&y, z\n" in printed
+        assert summary["vetoes"] == [{"level": level, "sentence": "See `a <b>`.", "images": ["x&y", "z"]}]
+    else:
+        assert summary["vetoes"] == []
 
 
 def test_a_given_threshold_is_called_given(project: Project, set_params: SetParams) -> None:
