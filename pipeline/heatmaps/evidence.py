@@ -5,11 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.base.files import read_json, write_json
-from pipeline.data.manifest import Manifest
 from pipeline.params import ObjectSize
 
 EVIDENCE = "evidence.json"
-UNLABELLED = 20  # training images without labels: fewer do not show how images without objects look
 ELEVATION = 0.065  # at most
 RECOGNISED = 0.35  # at least
 UNSURE = 2.0  # times that the area may differ with other images
@@ -41,13 +39,6 @@ class Evidence:
     def unsure(self) -> bool:
         """Whether other images of the same kind may give an area so different that the threshold is open."""
         return self.area_high > UNSURE * max(self.area_low, 1e-6)
-
-
-def tells_sizes(manifest: Manifest, objects: ObjectSize) -> bool:
-    """Whether evidence is worth its time: objects may be small, and there are images without any."""
-    unlabelled = sum(not sample.labels for sample in manifest.split("train"))
-    enough = objects == "small" or (objects == "auto" and unlabelled >= UNLABELLED)
-    return enough and manifest.background
 
 
 def write_evidence(folders: Iterable[Path], evidence: Evidence) -> None:

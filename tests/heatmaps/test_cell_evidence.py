@@ -14,8 +14,8 @@ from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.heatmaps import cell_evidence as module
 from pipeline.heatmaps.cell_evidence import area_interval, cell_evidence, cell_logits, measure_evidence
-from pipeline.heatmaps.evidence import Evidence, read_evidence, tells_sizes, write_evidence
-from pipeline.params import HeatmapParams, ObjectSize, load_params
+from pipeline.heatmaps.evidence import Evidence, read_evidence, write_evidence
+from pipeline.params import HeatmapParams, load_params
 
 CLASSES = ("disc", "square", "star")
 SMALL = Evidence(area=0.05, area_low=0.04, area_high=0.07, elevation=0.03, recognised=0.7, unlabelled=40)
@@ -150,24 +150,6 @@ def test_up_to_so_many_images_are_looked_at_at_two_sizes(
 )
 def test_what_is_small(change: dict[str, float | str], small: bool) -> None:
     assert replace(SMALL, **change).small == small
-
-
-@pytest.mark.parametrize(
-    ("objects", "unlabelled", "background", "measured"),
-    [
-        ("auto", 20, True, True),
-        ("auto", 19, True, False),
-        ("auto", 20, False, False),
-        ("small", 0, True, True),
-        ("small", 20, False, False),
-        ("large", 20, True, False),
-    ],
-)
-def test_evidence_is_measured_where_it_may_tell(
-    objects: ObjectSize, unlabelled: int, background: bool, measured: bool
-) -> None:
-    samples = [sample(str(n), ()) for n in range(unlabelled)] + [sample("x", (0,))]
-    assert tells_sizes(Manifest("", CLASSES, tuple(samples), background), objects) == measured
 
 
 def test_evidence_lies_beside_the_heatmaps_of_each_method(tmp_path: Path) -> None:
