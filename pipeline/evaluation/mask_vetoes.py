@@ -6,10 +6,11 @@ import numpy as np
 
 from pipeline.evaluation.diagnosis import FEWEST
 from pipeline.evaluation.marked_areas import MarkedAreas
-from pipeline.evaluation.veto import MOST_NAMES, Veto, listed, percent
+from pipeline.evaluation.veto import MOST_NAMES, Level, Veto, listed, percent
 
 LOST, MOST_LOST = 0.2, 0.5  # share of the image-level labels without a pixel: doubtful, useless
-FULL, NEARLY_ALL = 0.95, 0.9  # a mask that covers so much of its image is full; so many of the masks are full
+FULL = 0.95  # share of its image that a full mask covers
+MANY, NEARLY_ALL = 0.2, 0.9  # share of the masks that are full: doubtful, useless
 FLOODED, DROWNED = 2, 4  # times the area that cells of the classifier have: doubtful, useless
 
 
@@ -30,20 +31,18 @@ def lost_labels(masks: str, labels: int, lost: Sequence[str]) -> list[Veto]:
 
 
 def full_masks(masks: MarkedAreas) -> list[Veto]:
-    """A veto where the masks of nearly all images with labels cover nearly the whole image."""
+    """A veto where masks of images with labels cover nearly the whole image."""
     labelled = masks.shown.any(1)
     full = labelled & (masks.areas.sum(1) > FULL)
-    if full.sum() < max(1, NEARLY_ALL * labelled.sum()):
+    share = full.sum() / max(1, labelled.sum())
+    if share <= MANY:
         return []
-    share = percent(full.sum() / labelled.sum())
-    return [
-        Veto(
-            "useless",
-            f"{share} of the masks cover more than {percent(FULL)} of their image. If every pixel belongs to "
-            "a class, say so with `camseg use --no-background`.",
-            masks.named(np.flatnonzero(full)),
-        )
-    ]
+    sentence = (
+        f"{percent(share)} of the masks cover more than {percent(FULL)} of their image. If every pixel belongs "
+        "to a class, say so with `camseg use --no-background`."
+    )
+    level: Level = "useless" if share > NEARLY_ALL else "doubtful"
+    return [Veto(level, sentence, masks.named(np.flatnonzero(full)))]
 
 
 def flooded_masks(masks: MarkedAreas, area: float) -> list[Veto]:

@@ -11,6 +11,7 @@ from pipeline.evaluation.veto import MOST_NAMES, Veto, listed, percent
 
 FALSE = 0.2  # of the mean areas that are marked on images with a class and without it, the second one
 UNFOUND = 0.5  # share of the image-level labels without a pixel
+CONFIRMED = 0.5  # share of the pixels of a class, mean over the classes
 AGREED = 0.5  # mean IoU
 
 
@@ -39,32 +40,39 @@ def unfound_labels(model: str, predictions: MarkedAreas) -> list[Veto]:
     unfound, labels = predictions.shown & (predictions.areas == 0), predictions.shown.sum()
     if unfound.sum() <= UNFOUND * labels:
         return []
-    share = percent(unfound.sum() / labels)
-    sentence = f"The {model} model gives no pixel to {share} of the labels of images that it has not seen."
-    images = predictions.named(np.flatnonzero(unfound.any(1)))
-    return [Veto("doubtful", f"{sentence} {masks_stay(model)}", images)]
-
-
-def contradicted_masks(model: str, agreement: Agreement) -> list[Veto]:
-    """A veto where a model makes other masks of its training images than those that it was trained on."""
-    return _disagreement(
-        f"The {model} model contradicts the masks that it was trained on", agreement, masks_stay(model)
+    sentence = (
+        f"The {model} model gives no pixel to {percent(unfound.sum() / labels)} of the labels of images that "
+        f"it has not seen. So the masks in `data/masks/{model}` are the result, not the model."
     )
+    return [Veto("doubtful", sentence, predictions.named(np.flatnonzero(unfound.any(1))))]
+
+
+def unconfirmed_masks(model: str, confirmed: Agreement) -> list[Veto]:
+    """A veto where a model does not see most of what its training masks mark.
+
+    Args:
+        confirmed: shares of the masks of training images, see `confirmed_shares`.
+    """
+    if not confirmed.mean < CONFIRMED:  # also where no mask marks anything
+        return []
+    sentence = (
+        f"The {model} model sees {percent(confirmed.mean)} of what the masks mark that it was trained on: it "
+        "learned too little, or the masks are noise. The masks may be the better result."
+    )
+    return [Veto("doubtful", sentence, least(confirmed))]
 
 
 def contradicting_masks(masks: str, other: str, agreement: Agreement) -> list[Veto]:
-    """A veto where two sets of masks of the same images agree little."""
-    return _disagreement(f"The {masks} masks and the {other} masks contradict each other", agreement)
-
-
-def masks_stay(masks: str) -> str:
-    """What to take in place of a model."""
-    return f"So the masks in `data/masks/{masks}` are the result, not the model."
-
-
-def _disagreement(start: str, agreement: Agreement, end: str = "") -> list[Veto]:
+    """A veto where two sets of masks of the same images agree little, by `class_ious`."""
     if not agreement.mean < AGREED:  # also where neither side has a class
         return []
-    ious = agreement.of_images
-    worst = tuple(sorted(ious, key=lambda name: (ious[name], name))[:MOST_NAMES])
-    return [Veto("doubtful", f"{start}: mean IoU {agreement.mean:.2f}. {end}".rstrip(), worst)]
+    sentence = (
+        f"The {masks} masks and the {other} masks contradict each other: mean IoU {agreement.mean:.2f}."
+    )
+    return [Veto("doubtful", sentence, least(agreement))]
+
+
+def least(agreement: Agreement) -> tuple[str, ...]:
+    """The images with the least agreement."""
+    images = agreement.of_images
+    return tuple(sorted(images, key=lambda name: (images[name], name))[:MOST_NAMES])

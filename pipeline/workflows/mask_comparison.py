@@ -11,7 +11,7 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.mapping import map_images
-from pipeline.evaluation.agreement import Agreement, measure_agreement
+from pipeline.evaluation.agreement import Agreement, class_ious, confirmed_shares, measure_agreement
 from pipeline.evaluation.diagnosis import ShownClasses
 from pipeline.evaluation.marked_areas import MarkedAreas, mask_areas, mask_widths
 from pipeline.params import Params
@@ -54,17 +54,17 @@ def heat_cell(sample: Sample, params: Params) -> float:
 
 
 def compare_masks(manifest: Manifest, samples: Sequence[Sample], first: Path, second: Path) -> Agreement:
-    """The agreement of the masks of two folders."""
+    """The IoUs of the masks of two folders."""
     pairs = ((s.name, load_mask(first, s), load_mask(second, s)) for s in samples)
-    return measure_agreement(pairs, len(manifest.classes))
+    return measure_agreement(pairs, len(manifest.classes), class_ious)
 
 
 def compare_with_model(
     manifest: Manifest, samples: Sequence[Sample], masks: Path, model: Path, params: Params
 ) -> Agreement:
-    """The agreement of masks with the predictions of a model, made as for new images: without labels."""
+    """How much of masks a model confirms, by predictions that are made as for new images: without labels."""
     net = to_channels_last(load_segmentation_net(model), pick_device())
     work = prediction_pass(net, manifest, params, lambda _, mask, __: mask, "verdict")
     predicted = map_images(samples, work)
     pairs = ((s.name, load_mask(masks, s), mask) for s, (mask, _) in zip(samples, predicted, strict=True))
-    return measure_agreement(pairs, len(manifest.classes))
+    return measure_agreement(pairs, len(manifest.classes), confirmed_shares)

@@ -11,9 +11,9 @@ from pipeline.data.manifest import Manifest
 from pipeline.evaluation.classifier_vetoes import same_labels, unknown_classes
 from pipeline.evaluation.mask_vetoes import flooded_masks, full_masks, lost_labels, narrow_objects
 from pipeline.evaluation.model_vetoes import (
-    contradicted_masks,
     contradicting_masks,
     false_areas,
+    unconfirmed_masks,
     unfound_labels,
 )
 from pipeline.evaluation.veto import Veto
@@ -82,5 +82,5 @@ def model_vetoes(manifest: Manifest, params: Params, model: str) -> Iterator[Vet
     yield from false_areas(manifest.classes, model, predictions)
     yield from unfound_labels(model, predictions)
     samples, folder = labelled_samples(manifest, MOST_PREDICTED), paths.SEGMENTATION / model
-    agreement = compare_with_model(manifest, samples, paths.MASKS / model, folder, params)
-    yield from contradicted_masks(model, agreement)
+    confirmed = compare_with_model(manifest, samples, paths.MASKS / model, folder, params)
+    yield from unconfirmed_masks(model, confirmed)

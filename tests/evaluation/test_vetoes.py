@@ -8,9 +8,9 @@ from pipeline.evaluation.classifier_vetoes import knowledge, same_labels, unknow
 from pipeline.evaluation.marked_areas import MarkedAreas
 from pipeline.evaluation.mask_vetoes import flooded_masks, full_masks, lost_labels, narrow_objects
 from pipeline.evaluation.model_vetoes import (
-    contradicted_masks,
     contradicting_masks,
     false_areas,
+    unconfirmed_masks,
     unfound_labels,
 )
 from pipeline.evaluation.veto import Veto, listed, verdict
@@ -122,7 +122,10 @@ def test_lost_labels(lost: int, labels: int, expected: list[str]) -> None:
         assert vetoes[0].images == tuple("0123456789")  # once each
 
 
-@pytest.mark.parametrize(("full", "expected"), [(9, ["useless"]), (8, []), (0, [])])
+@pytest.mark.parametrize(
+    ("full", "expected"),
+    [(10, ["useless"]), (9, ["doubtful"]), (3, ["doubtful"]), (2, []), (0, [])],
+)
 def test_full_masks(full: int, expected: list[str]) -> None:
     areas = np.full((11, 2), 0.475)
     areas[:full] = 0.48  # 0.96 of the image
@@ -132,7 +135,8 @@ def test_full_masks(full: int, expected: list[str]) -> None:
     vetoes = full_masks(marked(areas, shown))
     assert levels(vetoes) == expected
     if vetoes:
-        assert vetoes[0].images == tuple("012345678")
+        assert f"{10 * full} % of the masks" in vetoes[0].sentence
+        assert vetoes[0].images == tuple("0123456789")[:full]
 
 
 def test_no_masks_are_not_full() -> None:
@@ -215,14 +219,13 @@ def test_unfound_labels(unfound: int, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ious", "expected"), [((0.6, 0.4), []), ((0.6, 0.39), ["doubtful"]), ((np.nan, np.nan), [])]
+    ("scores", "expected"), [((0.6, 0.4), []), ((0.6, 0.39), ["doubtful"]), ((np.nan, np.nan), [])]
 )
-def test_contradictions(ious: tuple[float, float], expected: list[str]) -> None:
-    agreement = Agreement(np.array(ious), {"b": 0.4, "a": 0.4, "c": 0.1})
-    model, masks = contradicted_masks("cam", agreement), contradicting_masks("cam", "gradcampp", agreement)
+def test_contradictions(scores: tuple[float, float], expected: list[str]) -> None:
+    agreement = Agreement(np.array(scores), {"b": 0.4, "a": 0.4, "c": 0.1})
+    model, masks = unconfirmed_masks("cam", agreement), contradicting_masks("cam", "gradcampp", agreement)
     assert levels(model) == levels(masks) == expected
     if expected:
-        assert "mean IoU 0.49" in model[0].sentence or "mean IoU 0.50" in model[0].sentence
-        assert "the masks in `data/masks/cam` are the result" in model[0].sentence
-        assert "gradcampp" in masks[0].sentence
-        assert model[0].images == ("c", "a", "b")
+        assert "The cam model sees 50 % of what the masks mark" in model[0].sentence  # 49.5
+        assert "The cam masks and the gradcampp masks contradict" in masks[0].sentence
+        assert model[0].images == masks[0].images == ("c", "a", "b")
