@@ -38,8 +38,8 @@ def full_masks(masks: MarkedAreas) -> list[Veto]:
     if share <= MANY:
         return []
     sentence = (
-        f"{percent(share)} of the masks cover more than {percent(FULL)} of their image. If every pixel belongs "
-        "to a class, say so with `camseg use --no-background`."
+        f"{percent(share)} of the masks cover more than {percent(FULL)} of their image. If every pixel "
+        "belongs to a class, say so with `camseg use --no-background`."
     )
     level: Level = "useless" if share > NEARLY_ALL else "doubtful"
     return [Veto(level, sentence, masks.named(np.flatnonzero(full)))]
