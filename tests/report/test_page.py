@@ -323,11 +323,7 @@ def test_the_verdict_stands_first(project: Project, set_params: SetParams) -> No
     set_params("images: 40", "images: 0")
     page = Page(render())
     few = "No class has 8 val images that show it and 8 that do not"
-    # The stub model sees a cat in every pixel.
-    contradicts = "The gradcampp model sees 50 % of what the masks mark that it was trained on"
     assert page.text.index("Verdict: doubtful.") < page.text.index(few) < page.text.index("mIoU on val")
-    assert contradicts in page.text
-    assert "Images: train-01, train-03, train-05, train-02, train-04." in page.text
     assert page.text.index("Verdict") < page.text.index("Confidence is")
 
 
