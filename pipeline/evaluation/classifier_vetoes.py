@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.problems import listed
 from pipeline.evaluation.confusion import ClassScores
 from pipeline.evaluation.diagnosis import FEWEST, ShownClasses
-from pipeline.evaluation.veto import MOST_NAMES, Level, Veto, listed
+from pipeline.evaluation.veto import MOST_NAMES, Level, Veto
 
 KNOWN = 0.5  # of the way from chance to perfect: a class is known
 CHANCE = 0.25  # of this way, at the median class: below it, the classifier knows nothing

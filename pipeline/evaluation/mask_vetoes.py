@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.base.problems import listed
 from pipeline.evaluation.diagnosis import FEWEST
 from pipeline.evaluation.marked_areas import MarkedAreas
-from pipeline.evaluation.veto import MOST_NAMES, Level, Veto, listed, percent
+from pipeline.evaluation.veto import MOST_NAMES, Level, Veto, percent
 
 LOST, MOST_LOST = 0.2, 0.5  # share of the image-level labels without a pixel: doubtful, useless
 FULL = 0.95  # share of its image that a full mask covers
@@ -14,7 +15,7 @@ MANY, NEARLY_ALL = 0.2, 0.9  # share of the masks that are full: doubtful, usele
 FLOODED, DROWNED = 2, 4  # times the area that cells of the classifier have: doubtful, useless
 
 
-def lost_labels(masks: str, labels: int, lost: Sequence[str]) -> list[Veto]:
+def many_lost_labels(masks: str, labels: int, lost: Sequence[str]) -> list[Veto]:
     """A veto where many image-level labels have no pixel.
 
     Args:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.base.problems import listed
 from pipeline.evaluation.agreement import Agreement
 from pipeline.evaluation.classifier_vetoes import enough
 from pipeline.evaluation.marked_areas import MarkedAreas
-from pipeline.evaluation.veto import MOST_NAMES, Veto, listed, percent
+from pipeline.evaluation.veto import MOST_NAMES, Veto, percent
 
 FALSE = 0.2  # of the mean areas that are marked on images with a class and without it, the second one
 UNFOUND = 0.5  # share of the image-level labels without a pixel

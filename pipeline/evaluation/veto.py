@@ -1,12 +1,12 @@
 """The verdict on a run without ground truth, and the vetoes that make it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 Level = Literal["fair", "doubtful", "useless"]  # from the best to the worst
 LEVELS: tuple[Level, ...] = get_args(Level)
-MOST_NAMES = 10  # images or classes that a veto names
+MOST_NAMES = 10  # images that a veto names
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,6 @@ class Veto:
 def verdict(vetoes: Iterable[Veto]) -> Level:
     """The worst level of the vetoes; `fair` without any."""
     return max((veto.level for veto in vetoes), key=LEVELS.index, default="fair")
-
-
-def listed(items: Sequence[str]) -> str:
-    """The items, `MOST_NAMES` of them at most, as a part of a sentence."""
-    more = len(items) - MOST_NAMES
-    return ", ".join(items[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def percent(share: float) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.base.problems import printable
 from pipeline.evaluation.veto import Level, Veto, verdict
 
 MEANING: dict[Level, str] = {
@@ -29,4 +30,4 @@ def verdict_lines(vetoes: Sequence[Veto]) -> str:
     for veto in vetoes:
         lines.append(f"  {veto.level}: {veto.sentence}")
         lines += [f"    images: {', '.join(veto.images)}"] if veto.images else []
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))

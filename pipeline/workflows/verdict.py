@@ -9,7 +9,7 @@ from pipeline.base.files import read_csv
 from pipeline.base.spaced import spaced
 from pipeline.data.manifest import Manifest
 from pipeline.evaluation.classifier_vetoes import same_labels, unknown_classes
-from pipeline.evaluation.mask_vetoes import flooded_masks, full_masks, lost_labels, narrow_objects
+from pipeline.evaluation.mask_vetoes import flooded_masks, full_masks, many_lost_labels, narrow_objects
 from pipeline.evaluation.model_vetoes import (
     contradicting_masks,
     false_areas,
@@ -58,7 +58,7 @@ def mask_vetoes(manifest: Manifest, params: Params, masks: str) -> Iterator[Veto
     rows = read_csv(paths.REPORTS / "pseudo_masks" / masks / IMAGES)
     lost = [row["name"] for row in rows for _ in filter(None, row["lost_labels"].split(";"))]
     labels = sum(len(sample.labels) for sample in manifest.split("train"))
-    yield from lost_labels(masks, labels, lost)
+    yield from many_lost_labels(masks, labels, lost)
     samples, folder = labelled_samples(manifest, MOST), paths.MASKS / masks
     marked, evidence = (
         read_marked_areas(manifest, samples, folder, params),

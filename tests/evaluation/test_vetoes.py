@@ -6,14 +6,14 @@ import pytest
 from pipeline.evaluation.agreement import Agreement
 from pipeline.evaluation.classifier_vetoes import knowledge, same_labels, unknown_classes
 from pipeline.evaluation.marked_areas import MarkedAreas
-from pipeline.evaluation.mask_vetoes import flooded_masks, full_masks, lost_labels, narrow_objects
+from pipeline.evaluation.mask_vetoes import flooded_masks, full_masks, many_lost_labels, narrow_objects
 from pipeline.evaluation.model_vetoes import (
     contradicting_masks,
     false_areas,
     unconfirmed_masks,
     unfound_labels,
 )
-from pipeline.evaluation.veto import Veto, listed, verdict
+from pipeline.evaluation.veto import Veto, verdict
 
 CLASSES = ("cat", "dog")
 
@@ -43,11 +43,6 @@ def marked(
 )
 def test_the_worst_veto_is_the_verdict(names: list[str], expected: str) -> None:
     assert verdict(Veto(name, "") for name in names) == expected  # type: ignore[arg-type]
-
-
-def test_ten_names_are_listed() -> None:
-    assert listed(["a", "b"]) == "a, b"
-    assert listed([str(i) for i in range(12)]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
 
 
 # The classifier.
@@ -115,7 +110,7 @@ def test_same_labels(rows: list[list[int]], expected: list[str]) -> None:
     [(0, 0, []), (20, 100, []), (21, 100, ["doubtful"]), (50, 100, ["doubtful"]), (51, 100, ["useless"])],
 )
 def test_lost_labels(lost: int, labels: int, expected: list[str]) -> None:
-    vetoes = lost_labels("cam", labels, [f"{i // 2}" for i in range(lost)])
+    vetoes = many_lost_labels("cam", labels, [f"{i // 2}" for i in range(lost)])
     assert levels(vetoes) == expected
     if vetoes:
         assert f"{lost} % of the image-level labels have no pixel in the cam masks" in vetoes[0].sentence

@@ -339,7 +339,7 @@ def test_what_a_verdict_means(
     meaning: str,
 ) -> None:
     project()
-    vetoes = [Veto(level, "See `a <b>`.", ("x&y", "z"))] if level != "fair" else []
+    vetoes = [Veto(level, "See `a <b>`.", ("x&y", "z\033"))] if level != "fair" else []
     monkeypatch.setattr("pipeline.stages.report.find_vetoes", lambda manifest, params: vetoes)
     text = render()
     page, printed = Page(text), capsys.readouterr().out
@@ -349,9 +349,9 @@ def test_what_a_verdict_means(
     assert summary["level"] == level
     if vetoes:
         assert "See <code>a &lt;b&gt;</code>." in text
-        assert "Images: x&y, z." in page.text
-        assert f"  {level}: See `a <b>`.\n    images: x&y, z\n" in printed
-        assert summary["vetoes"] == [{"level": level, "sentence": "See `a <b>`.", "images": ["x&y", "z"]}]
+        assert "Images: x&y, z\033." in page.text
+        assert f"  {level}: See `a <b>`.\n    images: x&y, z\\x1b\n" in printed
+        assert summary["vetoes"] == [{"level": level, "sentence": "See `a <b>`.", "images": ["x&y", "z\033"]}]
     else:
         assert summary["vetoes"] == []
 
