@@ -58,7 +58,7 @@ def unconfirmed_masks(model: str, confirmed: Agreement) -> list[Veto]:
         return []
     sentence = (
         f"The {model} model sees {percent(confirmed.mean)} of what the masks mark that it was trained on: it "
-        "learned too little, or the masks are noise. The masks may be the better result."
+        "learned too little, or the masks are noise or far too large."
     )
     return [Veto("doubtful", sentence, least(confirmed))]
 
