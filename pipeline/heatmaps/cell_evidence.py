@@ -24,6 +24,8 @@ CELLS = 0.99  # quantile over the cells of an image
 IMAGES = 0.9  # quantile of these over images without the class: a few wrong labels do not move it
 MOST = 100  # images with labels that are looked at, and as many without
 FEW = 5  # images with and without a class, at least, for its cells to count
+DRAWS = 200  # of the bootstrap
+SPREAD = 0.05, 0.95  # quantiles of the bootstrap
 
 Cells = NDArray[np.float16]  # (C, h, w), logits
 
@@ -57,8 +59,9 @@ def measure_evidence(
     work = ImagePass("evidence", manifest, sides, batch_size, compute)
     trained, enlarged = zip(*map_images(chosen, work), strict=True)
     shown = np.array([np.isin(range(len(manifest.classes)), sample.labels) for sample in chosen])
-    measured = cell_evidence(shown, trained, enlarged)
-    return Evidence(*measured, unlabelled=len(unlabelled), objects=params.objects)
+    area, elevation, recognised = cell_evidence(shown, trained, enlarged)
+    interval = area_interval(shown, enlarged)
+    return Evidence(area, *interval, elevation, recognised, len(unlabelled), params.objects)
 
 
 def cell_evidence(
@@ -70,15 +73,30 @@ def cell_evidence(
         shown: whether an image shows a class, (N, C).
         trained, enlarged: of each image.
     """
-    levels = _levels(shown, enlarged)
-    areas = [
-        np.any(cells[of_image] > levels[of_image, None, None], axis=0).mean()
-        for of_image, cells in zip(shown, enlarged, strict=True)
-        if of_image.any()
-    ]
+    areas = _areas(shown, enlarged, _levels(shown, _reached(enlarged)))
     told = list(_told(shown, trained, enlarged))
     elevation, recognised = np.median(told, axis=0) if told else (1.0, 0.0)
-    return float(np.mean(areas)), float(elevation), float(recognised)
+    return float(areas.mean()), float(elevation), float(recognised)
+
+
+def area_interval(shown: NDArray[np.bool_], enlarged: Sequence[Cells]) -> tuple[float, float]:
+    """Where nine tenths of the areas lie that other images of the same kind would give.
+
+    The bootstrap (Efron 1979, doi:10.1214/aos/1176344552) draws images with and without labels anew, as
+    many of each, with replacement. The images without labels move the levels, those with labels the mean.
+
+    Args:
+        shown, enlarged: as in `cell_evidence`.
+    """
+    rng, reached = np.random.default_rng(0), _reached(enlarged)
+    labelled, unlabelled = np.flatnonzero(shown.any(1)), np.flatnonzero(~shown.any(1))
+    means = []
+    for _ in range(DRAWS):
+        drawn = np.concatenate([rng.choice(kind, len(kind)) for kind in (labelled, unlabelled)])
+        levels = _levels(shown[drawn], reached[drawn])
+        means.append(_areas(shown[drawn], [enlarged[i] for i in drawn], levels).mean())
+    low, high = np.quantile(means, SPREAD)
+    return float(low), float(high)
 
 
 def cell_logits(net: LinearClassifier, images: Tensor) -> Tensor:
@@ -97,14 +115,30 @@ def cell_logits(net: LinearClassifier, images: Tensor) -> Tensor:
         return functional.conv2d(features, net.fc.weight[:, :, None, None], net.fc.bias)
 
 
-def _levels(shown: NDArray[np.bool_], cells: Sequence[Cells]) -> NDArray[np.float64]:
-    """The logit that cells of images without a class reach; 0 where all images show it."""
-    reached = np.array([np.quantile(c.reshape(len(c), -1).astype(np.float32), CELLS, axis=1) for c in cells])
+def _reached(cells: Sequence[Cells]) -> NDArray[np.float64]:
+    """The logit that few cells of each image exceed, (N, C)."""
+    return np.array([np.quantile(c.reshape(len(c), -1).astype(np.float32), CELLS, axis=1) for c in cells])
+
+
+def _levels(shown: NDArray[np.bool_], reached: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logit that cells of images without a class reach, (C,); 0 where all images show it."""
     levels = [
         np.quantile(of_class[~images], IMAGES) if not images.all() else 0.0
         for of_class, images in zip(reached.T, shown.T, strict=True)
     ]
     return np.array(levels)
+
+
+def _areas(
+    shown: NDArray[np.bool_], cells: Sequence[Cells], levels: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The share of the cells of each image with labels that have more of one of them than the level says."""
+    areas = [
+        np.any(of_image[labels] > levels[labels, None, None], axis=0).mean()
+        for labels, of_image in zip(shown, cells, strict=True)
+        if labels.any()
+    ]
+    return np.array(areas)
 
 
 def _told(

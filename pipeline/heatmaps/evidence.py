@@ -5,13 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.base.files import read_json, write_json
-from pipeline.data.manifest import Manifest
 from pipeline.params import ObjectSize
 
 EVIDENCE = "evidence.json"
-UNLABELLED = 20  # training images without labels: fewer do not show how images without objects look
 ELEVATION = 0.065  # at most
 RECOGNISED = 0.35  # at least
+UNSURE = 2.0  # times that the area may differ with other images
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,8 @@ class Evidence:
     """
 
     area: float  # share of the cells of images with labels that have more of their classes than others have
+    area_low: float  # the area may as well be this,
+    area_high: float  # or this, with other images of the same kind: nine tenths of all cases
     elevation: float  # the median cell, between 0, that of images without the class, and 1, the largest
     recognised: float  # how far the largest cell stands out, against the size of the training
     unlabelled: int  # training images without labels
@@ -34,12 +35,10 @@ class Evidence:
         told = self.elevation <= ELEVATION and self.recognised >= RECOGNISED
         return bool(self.area) and (self.objects == "small" or told)
 
-
-def tells_sizes(manifest: Manifest, objects: ObjectSize) -> bool:
-    """Whether evidence is worth its time: objects may be small, and there are images without any."""
-    unlabelled = sum(not sample.labels for sample in manifest.split("train"))
-    enough = objects == "small" or (objects == "auto" and unlabelled >= UNLABELLED)
-    return enough and manifest.background
+    @property
+    def unsure(self) -> bool:
+        """Whether other images of the same kind may give an area so different that the threshold is open."""
+        return self.area_high > UNSURE * max(self.area_low, 1e-6)
 
 
 def write_evidence(folders: Iterable[Path], evidence: Evidence) -> None:

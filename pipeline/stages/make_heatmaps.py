@@ -8,11 +8,12 @@ from pipeline.engine.batch_norm_folding import fold_batch_norm
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.heatmaps.cell_evidence import measure_evidence
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
-from pipeline.heatmaps.evidence import tells_sizes, write_evidence
+from pipeline.heatmaps.evidence import write_evidence
 from pipeline.heatmaps.layers import TargetLayer
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
 from pipeline.workflows.network_work_folder import network_work_folder
+from pipeline.workflows.object_size import tells_sizes
 
 NAME = "make_heatmaps"
 

@@ -3,7 +3,7 @@
 from pipeline import paths
 from pipeline.base.files import write_json, write_text
 from pipeline.data.manifest import read_manifest
-from pipeline.heatmaps.evidence import read_evidence
+from pipeline.heatmaps.evidence import Evidence, read_evidence
 from pipeline.params import default_method, load_params
 from pipeline.report.diagnosis_table import read_examples
 from pipeline.report.dvc_plots import write_panels, write_plots
@@ -40,8 +40,15 @@ def how_chosen(threshold: str | float, method: str) -> str:
         return "given in params.yaml"
     evidence = read_evidence(paths.HEATMAPS / method)
     if threshold == "auto" and evidence is not None and evidence.small:
-        return f"{HOW['auto']}, for small objects: {evidence.area:.1%} look unlike images without the class"
+        return f"{HOW['auto']}, for small objects: {how_much(evidence)} looks unlike images without the class"
     return HOW[threshold]
+
+
+def how_much(evidence: Evidence) -> str:
+    """The area of small objects, and how far other images of the same kind might move it."""
+    low, high = f"{evidence.area_low:.1%}", f"{evidence.area_high:.1%}"
+    unsure = ", so it is unsure: more images without labels help" if evidence.unsure else ""
+    return f"{evidence.area:.1%} of an image ({low} to {high} with other images{unsure})"
 
 
 def read_problems() -> list[str]:

@@ -13,12 +13,12 @@ from pipeline.classifier.network import Classifier, ClassifierConfig
 from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.heatmaps import cell_evidence as module
-from pipeline.heatmaps.cell_evidence import cell_evidence, cell_logits, measure_evidence
-from pipeline.heatmaps.evidence import Evidence, read_evidence, tells_sizes, write_evidence
-from pipeline.params import HeatmapParams, ObjectSize, load_params
+from pipeline.heatmaps.cell_evidence import area_interval, cell_evidence, cell_logits, measure_evidence
+from pipeline.heatmaps.evidence import Evidence, read_evidence, write_evidence
+from pipeline.params import HeatmapParams, load_params
 
 CLASSES = ("disc", "square", "star")
-SMALL = Evidence(area=0.05, elevation=0.03, recognised=0.7, unlabelled=40)
+SMALL = Evidence(area=0.05, area_low=0.04, area_high=0.07, elevation=0.03, recognised=0.7, unlabelled=40)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,25 @@ def test_the_area_is_that_of_the_object(side: int) -> None:
     area, _, recognised = cell_evidence(*world(side))
     assert area == pytest.approx(side**2 / 900, abs=0.01)  # of the other cells 1 % reach the level
     assert recognised == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("side", [1, 3, 8])
+def test_the_interval_holds_the_area_and_images_alike_make_it_narrow(side: int) -> None:
+    shown, trained, enlarged = world(side)
+    low, high = area_interval(shown, enlarged)
+    assert low <= cell_evidence(shown, trained, enlarged)[0] <= high
+    assert (low, high) == area_interval(shown, enlarged)
+    assert high - low < 0.006  # of 1 % of the cells that reach the level without an object
+
+
+def test_the_interval_of_a_mean_is_known() -> None:
+    """Half of the objects cover 0.3, half 0.1: the mean of 20 draws varies by 0.1 / sqrt(20)."""
+    shown, _, enlarged = world(1)
+    for cells, has, size in zip(enlarged, shown[:, 0], [90, 270] * 20, strict=True):
+        cells.reshape(-1)[: size * has] = 9
+        cells.reshape(-1)[size * has :] = -3
+    low, high = area_interval(shown, enlarged)
+    assert (low, high) == pytest.approx((0.2 - 1.645 * 0.1 / 20**0.5, 0.2 + 1.645 * 0.1 / 20**0.5), abs=0.01)
 
 
 @pytest.mark.parametrize(("side", "spread", "expected"), [(3, 0, 0), (3, 0.25, 0.25), (8, 0.5, 0.5)])
@@ -131,24 +150,6 @@ def test_up_to_so_many_images_are_looked_at_at_two_sizes(
 )
 def test_what_is_small(change: dict[str, float | str], small: bool) -> None:
     assert replace(SMALL, **change).small == small
-
-
-@pytest.mark.parametrize(
-    ("objects", "unlabelled", "background", "measured"),
-    [
-        ("auto", 20, True, True),
-        ("auto", 19, True, False),
-        ("auto", 20, False, False),
-        ("small", 0, True, True),
-        ("small", 20, False, False),
-        ("large", 20, True, False),
-    ],
-)
-def test_evidence_is_measured_where_it_may_tell(
-    objects: ObjectSize, unlabelled: int, background: bool, measured: bool
-) -> None:
-    samples = [sample(str(n), ()) for n in range(unlabelled)] + [sample("x", (0,))]
-    assert tells_sizes(Manifest("", CLASSES, tuple(samples), background), objects) == measured
 
 
 def test_evidence_lies_beside_the_heatmaps_of_each_method(tmp_path: Path) -> None:

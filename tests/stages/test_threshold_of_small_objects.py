@@ -15,7 +15,7 @@ from pipeline.params import load_params
 from pipeline.stages.report import how_chosen
 from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
 
-SMALL = Evidence(area=0.05, elevation=0.03, recognised=0.7, unlabelled=40)
+SMALL = Evidence(area=0.05, area_low=0.04, area_high=0.07, elevation=0.03, recognised=0.7, unlabelled=40)
 
 
 @pytest.fixture
@@ -56,7 +56,19 @@ def test_a_given_threshold_counts_and_without_background_there_is_none(heat: np.
 def test_the_report_says_why(heat: np.ndarray) -> None:
     assert how_chosen("auto", "cam") == "chosen without masks"
     write_evidence([paths.HEATMAPS / "cam"], SMALL)
-    small = "chosen without masks, for small objects: 5.0% look unlike images without the class"
-    assert how_chosen("auto", "cam") == small
+    assert how_chosen("auto", "cam") == (
+        "chosen without masks, for small objects: 5.0% of an image (4.0% to 7.0% with other images) "
+        "looks unlike images without the class"
+    )
     assert how_chosen(0.4, "cam") == "given in params.yaml"
     assert how_chosen("calibrated", "cam") == "chosen with the corrected masks"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unsure"), [(0.04, 0.07, False), (0.03, 0.06, False), (0.03, 0.07, True), (0, 0.01, True)]
+)
+def test_an_area_that_other_images_would_double_is_unsure(
+    heat: np.ndarray, low: float, high: float, unsure: bool
+) -> None:
+    write_evidence([paths.HEATMAPS / "cam"], replace(SMALL, area_low=low, area_high=high))
+    assert ("unsure" in how_chosen("auto", "cam")) == unsure
