@@ -5,7 +5,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pipeline.commands import check, corrections, diagnose, download, explain, export, predict, use
+from pipeline.commands import (
+    check,
+    corrections,
+    diagnose,
+    download,
+    explain,
+    export,
+    label_tiles,
+    predict,
+    use,
+)
 from pipeline.errors import UserError
 from pipeline.stages.running import ADVICE, is_out_of_memory
 
@@ -57,7 +67,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.set_defaults(debug=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (check, use, download, explain, diagnose, predict, export, corrections):
+    for command in (check, use, download, label_tiles, explain, diagnose, predict, export, corrections):
         command.add_parser(commands)
     return parser.parse_args(arguments)
 
