@@ -9,6 +9,7 @@ from pipeline.commands.parser import add_command
 FORMATS = {
     "voc": "a devkit of PASCAL VOC: VOCdevkit/VOC2012",
     "coco": "annotations.json with run lengths",
+    "yolo": "images/ and labels/ of YOLO segmentation, with data.yaml",
     "cvat": "annotations.zip, to upload as `Segmentation mask 1.1`",
     "labelstudio": "tasks.json with the masks as brush predictions, and config.xml",
     "png": "masks/ as palette PNGs and classes.txt, as camseg reads them",

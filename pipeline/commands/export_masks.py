@@ -20,6 +20,7 @@ from pipeline.export.labelstudio_tasks import export_labelstudio
 from pipeline.export.order import correction_order
 from pipeline.export.png import export_png
 from pipeline.export.voc import export_voc
+from pipeline.export.yolo import export_yolo
 from pipeline.params import Params, default_masks, load_params
 from pipeline.workflows.confidence import MaskConfidence, read_confidences
 
@@ -60,7 +61,8 @@ def write_format(
         return export_labelstudio(items, classes, folder, f"camseg {name}")
     if format == "png" and (line := without_rasterio(item.image for item in items)):
         print(line, file=sys.stderr)
-    export = {"voc": export_voc, "coco": export_coco, "cvat": export_cvat, "png": export_png}[format]
+    exports = {"voc": export_voc, "coco": export_coco, "yolo": export_yolo, "cvat": export_cvat}
+    export = (exports | {"png": export_png})[format]
     return export(items, classes, folder)
 
 

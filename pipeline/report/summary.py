@@ -9,7 +9,7 @@ from pipeline.report.results import Metrics, MiouByImage, Results
 
 HEATMAP_SCORES = ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
 PSEUDO_MASK_SCORES = ("miou", "precision", "recall", "coverage")
-SEGMENTATION_SCORES = ("miou", "iou_per_class", "boundary_iou", "findings")
+SEGMENTATION_SCORES = ("miou", "miou_standard_error", "iou_per_class", "boundary_iou", "findings")
 FINDINGS = (  # of each class, in the order of the page
     *(
         "precision",
@@ -123,7 +123,9 @@ def summary_table(results: Results, how: str) -> str:
 def _note(supervision: str, results: Results) -> str:
     if not results.trained_on[supervision]:
         return "not trained: there were no masks"
-    return f"trained on {supervision_note(results, supervision)}"
+    error = results.evaluation[supervision].get("miou_standard_error")
+    spread = "" if error is None else f"± {error:.3f} with other images; "
+    return f"{spread}trained on {supervision_note(results, supervision)}"
 
 
 def two(threshold: float | None) -> str:

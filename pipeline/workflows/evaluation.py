@@ -19,6 +19,7 @@ from pipeline.evaluation.boundary import boundary_counts, boundary_iou
 from pipeline.evaluation.confusion import Counts, confusion_matrix, image_iou, iou_per_class, mean_iou
 from pipeline.evaluation.means import score_or_none
 from pipeline.evaluation.probability_histograms import probability_histograms
+from pipeline.evaluation.standard_error import iou_parts, miou_standard_error
 from pipeline.params import Params
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.workflows.confidence import IMAGES
@@ -38,7 +39,7 @@ def evaluate(supervision: str, manifest: Manifest, params: Params, work: Path) -
     samples, labels = evaluated_samples(manifest, params), len(manifest.classes) + 1
     predicted, histograms = predict_samples(supervision, manifest, samples, params, work)
     confusion, boundaries = np.zeros((labels, labels), np.int64), np.zeros((labels, 2), np.int64)
-    counts, miou = no_findings(labels), dict[str, float | None]()
+    counts, miou, parts = no_findings(labels), dict[str, float | None](), list[Counts]()
     for sample in samples:
         if sample.name in predicted and sample.score:
             ground_truth = load_mask(paths.GROUND_TRUTH, sample)
@@ -48,8 +49,11 @@ def evaluate(supervision: str, manifest: Manifest, params: Params, work: Path) -
             boundaries += boundary_counts(ground_truth, prediction, labels, params.evaluation.boundary)
             counts += count_findings(ground_truth, prediction, labels)
             miou[sample.name] = score_or_none(image_iou(image_confusion))
+            parts.append(iou_parts(image_confusion))
     folder = paths.REPORTS / "evaluation" / supervision
     metrics = model_metrics(manifest, confusion, boundaries)
+    known = metrics["miou"] is not None
+    metrics["miou_standard_error"] = score_or_none(miou_standard_error(parts)) if known else None
     by_pixel = pixel_findings(manifest, confusion, counts, histograms)
     seen = [sample for sample in samples if sample.name in predicted]
     highest = np.array([predicted[s.name]["highest"] for s in seen]).reshape(-1, labels - 1)

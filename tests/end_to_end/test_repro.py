@@ -64,7 +64,7 @@ def require_summary(summary: Any, classes: set[str]) -> None:
     for scores in summary["pseudo_masks"].values():
         assert set(scores) == {"miou", "precision", "recall", "coverage"}
     for scores in summary["segmentation"].values():
-        assert set(scores) == {"miou", "iou_per_class", "boundary_iou", "findings"}
+        assert set(scores) == {"miou", "miou_standard_error", "iou_per_class", "boundary_iou", "findings"}
         assert set(scores["iou_per_class"]) == {"background", *classes}
 
 

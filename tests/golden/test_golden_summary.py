@@ -28,7 +28,7 @@ def test_summary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     assert summary["split"] == "val"
     assert summary["segmentation"].keys() == models.keys()
     for name, scores in models.items():
-        assert summary["segmentation"][name].keys() == {*scores, "findings"}
+        assert summary["segmentation"][name].keys() == {*scores, "miou_standard_error", "findings"}
         assert list(summary["segmentation"][name]["findings"]) == list(CLASSES)
         assert summary["segmentation"][name]["iou_per_class"] == pytest.approx(
             scores["iou_per_class"], abs=1e-6

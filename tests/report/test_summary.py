@@ -35,6 +35,7 @@ def make_results(
             s: {
                 "split": "test",
                 "miou": scores[s],
+                "miou_standard_error": 0.0123,
                 "iou_per_class": {"a": scores[s]},
                 "boundary_iou": 0.2,
                 "findings": {"a": {"f1": 0.3}},
@@ -59,12 +60,14 @@ def test_summary_by_hand() -> None:
         "segmentation": {
             "cam": {
                 "miou": 0.6,
+                "miou_standard_error": 0.0123,
                 "iou_per_class": {"a": 0.6},
                 "boundary_iou": 0.2,
                 "findings": {"a": {"f1": 0.3}},
             },
             "full": {
                 "miou": 0.8,
+                "miou_standard_error": 0.0123,
                 "iou_per_class": {"a": 0.8},
                 "boundary_iou": 0.2,
                 "findings": {"a": {"f1": 0.3}},
@@ -91,7 +94,7 @@ def test_missing_scores_are_null() -> None:
     )
     assert summary["pseudo_masks"]["cam"] == dict.fromkeys(("miou", "precision", "recall", "coverage"))
     assert summary["segmentation"] == {
-        "cam": {"miou": None, "iou_per_class": None, "boundary_iou": None, "findings": None}
+        "cam": dict.fromkeys(("miou", "miou_standard_error", "iou_per_class", "boundary_iou", "findings"))
     }
     assert summary["split"] == "val"
 
@@ -151,14 +154,18 @@ def test_corrected_masks_are_part_of_the_supervision() -> None:
         results = make_results(0.6, 0.8, corrected=count)
         assert summarise(results)["corrected_masks"] == count
         weak, full = summary_table(results, "given").splitlines()[3:5]
-        assert weak.endswith(f"0.600  trained on the image-level labels of 8 images{more}")
-        assert full.endswith("0.800  trained on the ground-truth masks of 3 images")
+        assert weak.endswith(
+            f"0.600  ± 0.012 with other images; trained on the image-level labels of 8 images{more}"
+        )
+        assert full.endswith(
+            "0.800  ± 0.012 with other images; trained on the ground-truth masks of 3 images"
+        )
 
 
 def test_a_model_that_was_not_trained_is_called_so() -> None:
     results = dataclasses.replace(make_results(0.6, None), trained_on={"cam": 1, "full": 0})
     weak, full = summary_table(results, "given").splitlines()[3:5]
-    assert weak.endswith("0.600  trained on the image-level labels of 1 image")
+    assert weak.endswith("0.600  ± 0.012 with other images; trained on the image-level labels of 1 image")
     assert full.endswith("–  not trained: there were no masks")  # noqa: RUF001
 
 

@@ -71,6 +71,17 @@ def test_the_split_test_is_predicted_and_scored() -> None:
     assert masks == ["c", "d"]
 
 
+def test_the_standard_error_is_that_of_the_scored_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("test")[0]["miou_standard_error"] is None  # one scored image says nothing
+    seen: list[np.ndarray] = []
+    stub = "pipeline.workflows.evaluation.miou_standard_error"
+    monkeypatch.setattr(stub, lambda parts: seen.extend(parts) or 0.0123)
+    shutil.rmtree("reports")
+    assert run("test")[0]["miou_standard_error"] == 0.0123
+    (of_c,) = seen  # `d` has no mask
+    assert of_c.tolist() == [[0, 960], [320, 960], [0, 1280]]  # right, true and predicted pixels
+
+
 def test_a_split_without_images_is_an_error() -> None:
     params = load_params(SHIPPED)
     section = params.evaluation.model_copy(update={"split": "test"})

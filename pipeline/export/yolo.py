@@ -1,0 +1,69 @@
+"""Masks as a folder of YOLO segmentation: polygons in text files, and data.yaml."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from ruamel.yaml import YAML
+
+from pipeline.base.files import safe_join, write_lines, write_text
+from pipeline.data.images import IGNORE, Mask
+from pipeline.export.items import ExportItem, copy_image, label_ids_of, read_masks
+
+Outline = NDArray[np.int32]  # (n, 2): columns and rows of pixels
+FEWEST = 3  # points of a polygon
+
+NAMED = "train", "val", "test"
+
+
+def export_yolo(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
+    """Write `images/SPLIT`, `labels/SPLIT` and `data.yaml` to `folder`.
+
+    An image without a class has an empty text file. Pixels of 255 become background: the format knows no open
+    pixels.
+    """
+    for item, mask in read_masks(items, classes, "yolo"):
+        file = PurePosixPath(copy_image(item, folder / "images" / item.split))
+        labels = safe_join(folder / "labels" / item.split, file.with_suffix(".txt").as_posix())
+        write_lines(labels, mask_lines(mask))
+    splits = {split: f"images/{split}" for split in NAMED if any(item.split == split for item in items)}
+    text = io.StringIO()
+    YAML().dump({"path": ".", **splits, "names": dict(enumerate(classes))}, text)
+    write_text(folder / "data.yaml", text.getvalue())
+
+
+def mask_lines(mask: Mask) -> list[str]:
+    """A line for each connected part of each class: its index, then x and y of the points as shares."""
+    shares = np.array(mask.shape[::-1])
+    return [
+        " ".join([str(label_id - 1), *(f"{share:.6f}" for share in ((outline + 0.5) / shares).ravel())])
+        for label_id in label_ids_of(mask)
+        if label_id != IGNORE
+        for outline in outlines(mask == label_id)
+    ]
+
+
+def outlines(region: NDArray[np.bool_]) -> list[Outline]:
+    """The outline of each connected part of a region, through the middles of its outermost pixels.
+
+    Holes join the outline by a seam that is walked twice, since a polygon of this format is a single line.
+    """
+    found, tree = cv2.findContours(region.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    outer: dict[int, Outline] = {}
+    for number in sorted(range(len(found)), key=lambda i: tree[0][i][3] >= 0):  # holes last
+        line, parent = np.asarray(found[number][:, 0], np.int32), int(tree[0][number][3])
+        if parent < 0:
+            outer[number] = line
+        else:
+            outer[parent] = with_hole(outer[parent], line)
+    return [np.resize(line, (max(FEWEST, len(line)), 2)) for line in outer.values()]
+
+
+def with_hole(outline: Outline, hole: Outline) -> Outline:
+    """The outline, a seam to the nearest point of the hole, around the hole, and back."""
+    distances = ((outline[:, None].astype(np.int64) - hole) ** 2).sum(2)
+    at, to = np.unravel_index(distances.argmin(), distances.shape)
+    return np.concatenate([outline[: at + 1], hole[to:], hole[: to + 1], outline[at:]])
