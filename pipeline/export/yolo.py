@@ -13,7 +13,7 @@ from pipeline.base.files import safe_join, write_lines, write_text
 from pipeline.data.images import IGNORE, Mask
 from pipeline.export.items import ExportItem, copy_image, label_ids_of, read_masks
 
-Outline = NDArray[np.int32]  # (n, 2): columns and rows of pixels
+Polygon = NDArray[np.int32]  # (n, 2): columns and rows of pixels
 FEWEST = 3  # points of a polygon
 
 NAMED = "train", "val", "test"
@@ -42,17 +42,17 @@ def mask_lines(mask: Mask) -> list[str]:
         " ".join([str(label_id - 1), *(f"{share:.6f}" for share in ((outline + 0.5) / shares).ravel())])
         for label_id in label_ids_of(mask)
         if label_id != IGNORE
-        for outline in outlines(mask == label_id)
+        for outline in region_polygons(mask == label_id)
     ]
 
 
-def outlines(region: NDArray[np.bool_]) -> list[Outline]:
+def region_polygons(region: NDArray[np.bool_]) -> list[Polygon]:
     """The outline of each connected part of a region, through the middles of its outermost pixels.
 
     Holes join the outline by a seam that is walked twice, since a polygon of this format is a single line.
     """
     found, tree = cv2.findContours(region.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    outer: dict[int, Outline] = {}
+    outer: dict[int, Polygon] = {}
     for number in sorted(range(len(found)), key=lambda i: tree[0][i][3] >= 0):  # holes last
         line, parent = np.asarray(found[number][:, 0], np.int32), int(tree[0][number][3])
         if parent < 0:
@@ -62,7 +62,7 @@ def outlines(region: NDArray[np.bool_]) -> list[Outline]:
     return [np.resize(line, (max(FEWEST, len(line)), 2)) for line in outer.values()]
 
 
-def with_hole(outline: Outline, hole: Outline) -> Outline:
+def with_hole(outline: Polygon, hole: Polygon) -> Polygon:
     """The outline, a seam to the nearest point of the hole, around the hole, and back."""
     distances = ((outline[:, None].astype(np.int64) - hole) ** 2).sum(2)
     at, to = np.unravel_index(distances.argmin(), distances.shape)

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from pipeline.data.mask_store import load_mask
 from pipeline.data.sources.parse import parse_source
 from pipeline.export.items import ExportItem
-from pipeline.export.yolo import export_yolo, mask_lines, outlines
+from pipeline.export.yolo import export_yolo, mask_lines, region_polygons
 from tests.export.conftest import CLASSES
 from tests.image_folder import data_params
 
@@ -59,7 +59,7 @@ def test_parts_of_one_class_with_holes_come_back(seed: int) -> None:
 def test_pixels_lines_and_boxes_are_exact(region: np.ndarray) -> None:
     framed = np.pad(region, 2)
     assert (drawn(mask_lines(framed.astype(np.uint8)), *framed.shape) > 0).tolist() == framed.tolist()
-    assert all(len(outline) >= 3 for outline in outlines(framed))
+    assert all(len(outline) >= 3 for outline in region_polygons(framed))
 
 
 def test_nothing_and_open_pixels_give_no_line() -> None:
