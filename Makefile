@@ -25,9 +25,8 @@ help: ## list the commands
 
 .PHONY: repro
 repro: $(READY) ## run the pipeline; stages that are up to date are skipped
-	@.venv/bin/python -m pipeline.params
 	@scripts/check_setup.sh git || .venv/bin/dvc config --local core.no_scm true
-	@.venv/bin/dvc repro $(ARGS)
+	@.venv/bin/python -m pipeline run -- $(ARGS)
 
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses auto --dist loadfile
 

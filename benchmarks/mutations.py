@@ -29,7 +29,7 @@ from pipeline.base.files import write_csv
 
 ROOT = Path(__file__).parent.parent
 LIST = ROOT / "benchmarks" / "mutations.csv"
-COPIED = ("pipeline", "tests", "benchmarks", "presets", "docs", "dvc.yaml", "params.yaml", "pyproject.toml")
+COPIED = ("pipeline", "tests", "benchmarks", "camseg", "docs", "dvc.yaml", "params.yaml", "pyproject.toml")
 SECONDS = 1800  # that the tests of one mutant may take; a mutant that takes longer does not count as killed
 # Room -> what joins it to others.
 JOINTS = {

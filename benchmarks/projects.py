@@ -42,7 +42,7 @@ def prepare(
         f"[core]\n    no_scm = true\n[cache]\n    dir = {cache}\n    type = hardlink,copy\n"
     )
     if data != SCENES:
-        call(project, sys.executable, "-m", "pipeline", "use", data, *options)
+        call(project, sys.executable, "-m", "pipeline", "use", data, "--force", *options)
     update_params(project / "params.yaml", dict(values))
     return project
 

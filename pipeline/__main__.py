@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from pipeline.commands import (
     check,
@@ -12,25 +13,27 @@ from pipeline.commands import (
     download,
     explain,
     export,
+    init,
     label_tiles,
     predict,
+    run,
     use,
 )
-from pipeline.errors import UserError
+from pipeline.errors import INTERRUPTED, UserError
 from pipeline.stages.running import ADVICE, is_out_of_memory
 
 REFUSED = 2  # the input cannot be used; argparse has the same status
-INTERRUPTED = 130  # by Ctrl-C, as a shell has it
 UNREAD = 141  # the reader of the output has gone, as a shell has it
 
 EXAMPLES = """
 from images to a model, and from corrected masks to a better one:
-  camseg check ../images
-  camseg use ../images
-  make repro
+  camseg check images
+  camseg init my-project --data images
+  cd my-project
+  camseg run
   camseg export labelstudio to-correct
   camseg corrections add project-1.json
-  make repro
+  camseg run
   camseg predict ../new-images --out predicted
 
 `camseg COMMAND --help` shows the options and more examples.
@@ -66,8 +69,10 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(debug=False)
+    parser.add_argument("--version", action="version", version=f"camseg {version('camseg')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (check, use, download, label_tiles, explain, diagnose, predict, export, corrections):
+    work = (explain, diagnose, predict, export, corrections)
+    for command in (check, init, use, run, download, label_tiles, *work):
         command.add_parser(commands)
     return parser.parse_args(arguments)
 

@@ -1,4 +1,6 @@
-"""The errors that a user can mend."""
+"""The errors that a user can mend, and the exit status of one who stopped the work."""
+
+INTERRUPTED = 130  # by Ctrl-C, as a shell has it
 
 
 class UserError(ValueError):

@@ -17,5 +17,6 @@ SEGMENTATION = Path("models/segmentation")  # one folder per supervision
 PROBLEMS = "problems.txt"  # in PREPARED: warnings and the files that were left out
 SKIPPED = "skipped.txt"  # in the place of a model that has no masks to train on
 REPORTS = Path("reports")
+CODE = REPORTS / "code"  # STAGE.txt: digests of the code that the stage imports
 DIAGNOSIS = REPORTS / "diagnosis"
 SECONDS = REPORTS / "seconds"  # of each stage; they differ from run to run, so DVC does not see them

@@ -1,6 +1,6 @@
 """params.yaml: the shipped file loads, and nothing misspelt or impossible does."""
 
-import runpy
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,11 @@ def test_shipped_params_load() -> None:
     assert params.model_dump(mode="json") == shipped()
 
 
+def messages(error: ParamsError) -> list[str]:
+    """The lines of an error, without the lines of the file that they end with."""
+    return [re.sub(r" \(line \d+\)$", "", line) for line in str(error).splitlines()]
+
+
 @pytest.mark.parametrize("path", list(key_paths(shipped())), ids=".".join)
 def test_each_misspelt_key_is_refused(tmp_path: Path, path: tuple[str, ...]) -> None:
     values = shipped()
@@ -51,9 +56,9 @@ def test_each_misspelt_key_is_refused(tmp_path: Path, path: tuple[str, ...]) -> 
     section[f"{path[-1]}x"] = section.pop(path[-1])
     with pytest.raises(ParamsError) as caught:
         load_params(written(tmp_path, values))
-    lines = str(caught.value).splitlines()
-    assert f"  {'.'.join(path)}: Field required" in lines
-    assert f"  {'.'.join(path)}x: unknown key. Correct or remove it" in lines
+    lines, key = messages(caught.value), ".".join(path)
+    assert f"  {key}: Field required" in lines
+    assert f"  {key}x: unknown key. Correct or remove it. Did you mean {key}?" in lines
 
 
 def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
@@ -173,7 +178,7 @@ def test_old_names_are_answered_with_the_new_ones(tmp_path: Path, monkeypatch: p
     values["segmentation"]["supervision"] = ["cam", "cam-anew"]
     with pytest.raises(ParamsError) as caught:
         load_params(written(tmp_path, values))
-    lines = str(caught.value).splitlines()
+    lines = messages(caught.value)
     assert "  labels_anew: unknown key; it is called self_training now" in lines
     assert (
         "  classifier.training.learning_rate: unknown key; it is called classifier.training.lr now" in lines
@@ -275,14 +280,32 @@ def test_text_that_is_no_params_is_refused(tmp_path: Path) -> None:
             load_params(file)
 
 
-def test_params_are_checked_before_dvc_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    values = shipped()
-    written(tmp_path, values)
-    monkeypatch.chdir(tmp_path)
-    runpy.run_module("pipeline.params", run_name="__main__")
-    written(tmp_path, {**values, "sede": 1})
-    with pytest.raises(SystemExit, match=r"camseg: params\.yaml: 1 problem\(s\):\n  sede: unknown key"):
-        runpy.run_module("pipeline.params", run_name="__main__")
+@pytest.mark.parametrize(
+    ("line", "wrong", "message"),
+    [
+        ("  refine: crf ", "  refine: crff ", "got 'crff'. Did you mean crf?"),
+        ("  optimizer: adamw ", "  optimizer: adam ", "'adamw' or 'sgd', got 'adam'. Did you mean adamw?"),
+        ("  source: scenes ", "  source: imagefolders ", "Did you mean imagefolder?"),
+        ("  steps: ", "  steps: a", "valid integer"),
+        ("  long_side: ", "  long_side: 1 #", "greater than or equal to 32, got 1"),
+        ("  methods: [", "  methods: [gradcampq, ", "Did you mean gradcampp?"),
+        ("  on_bad_image:", "  on_bad_imag:", "Did you mean data.on_bad_image?"),
+        ("      gaussian_sxy:", "      sxy_gaussian:", "unknown key. Correct or remove it"),
+    ],
+)
+def test_a_problem_has_its_line_and_the_nearest_choice(
+    tmp_path: Path, line: str, wrong: str, message: str
+) -> None:
+    text = SHIPPED.read_text()
+    number = next(n for n, one in enumerate(text.splitlines(), 1) if one.lstrip().startswith(line.strip()))
+    file = tmp_path / "params.yaml"
+    lines = text.splitlines()
+    lines[number - 1] = lines[number - 1].replace(line.strip(), wrong.strip(), 1)
+    file.write_text("\n".join(lines))
+    with pytest.raises(ParamsError) as caught:
+        load_params(file)
+    (found,) = (one for one in str(caught.value).splitlines() if f"(line {number})" in one)
+    assert message in found
 
 
 def test_params_cannot_be_changed() -> None:

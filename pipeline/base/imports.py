@@ -1,4 +1,4 @@
-"""The code that a module's results depend on, for fingerprints: read from the imports in the text."""
+"""The code that a module's results depend on: read from the imports in the text."""
 
 import ast
 from collections.abc import Iterator
@@ -13,12 +13,13 @@ ROOT = Path(pipeline.__path__[0]).resolve()
 PARAMS = ("__init__", "load", "sections", "supervision", "whole")
 OTHERS = ("errors.py", "paths.py", "stages/__init__.py", "stages/running.py")
 OF_NO_CONSEQUENCE = frozenset([*OTHERS, *(f"params/{name}.py" for name in PARAMS)])
+TEMPLATE = ".html"  # of the template that a module fills: `page.html` beside `page.py`
 
 
 def imported_files(module: Path) -> dict[str, bytes]:
     """Path in the package and content of `module` and all that it imports, directly or not.
 
-    Imports inside functions count. `OF_NO_CONSEQUENCE` are left out.
+    Imports inside functions count, and so do templates. `OF_NO_CONSEQUENCE` are left out.
     """
     contents: dict[str, bytes] = {}
     todo = {module.resolve()}
@@ -27,17 +28,25 @@ def imported_files(module: Path) -> dict[str, bytes]:
         name = path.relative_to(ROOT).as_posix()
         if name not in contents:
             contents[name] = path.read_bytes()
-            todo |= set(_imports(contents[name]))
+            if path.suffix != TEMPLATE:
+                todo |= {*_imports(contents[name]), *path.parent.glob(path.stem + TEMPLATE)}
     return {name: contents[name] for name in sorted(contents.keys() - OF_NO_CONSEQUENCE)}
 
 
 def _imports(content: bytes) -> Iterator[Path]:
     """Files of the package that a module imports, with the `__init__` of each folder on the way."""
     for name in _imported_names(content):
-        package, *parts = name.split(".")
-        for length in range(len(parts) + 1) if package == pipeline.__name__ else ():
-            path = ROOT.joinpath(*parts[:length])
-            yield from (f for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file())
+        yield from _files_of(ROOT, name)
+
+
+@cache
+def _files_of(root: Path, name: str) -> tuple[Path, ...]:
+    """The files that `import NAME` runs."""
+    package, *parts = name.split(".")
+    folders = [root.joinpath(*parts[:n]) for n in range(len(parts) + 1) if package == pipeline.__name__]
+    return tuple(
+        f for path in folders for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file()
+    )
 
 
 @cache

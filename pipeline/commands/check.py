@@ -21,7 +21,7 @@ from pipeline.commands.folder import (
 )
 from pipeline.commands.labels_table import start_labels
 from pipeline.commands.overview import co_occurrence, image_sizes, images_per_class, labels_per_image
-from pipeline.commands.params_file import with_values
+from pipeline.commands.params_file import params_anywhere, with_values
 from pipeline.commands.parser import add_command
 from pipeline.commands.samples import choose_samples, draw_sample
 from pipeline.commands.tables import duration, table
@@ -33,7 +33,7 @@ from pipeline.data.sources.csv_records import OWN_TABLE
 from pipeline.data.sources.mask_colours import COLOURS, UNNAMED, other_table
 from pipeline.errors import UserError
 from pipeline.formats.palette import Colour
-from pipeline.params import Params, load_params
+from pipeline.params import Params
 
 COLOUR_HELP = """\
 # A line for each colour of the masks: name:red,green,blue (a grey level three times).
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.write_labels:
         print(f"{path / OWN_TABLE}: {start_labels(path)} images. Write their labels, then check again")
         return 0
-    params, preset = params_for_folder(arguments, load_params())
+    params, preset = params_for_folder(arguments, params_anywhere())
     source, inspection = inspect_source(path, params, arguments.source)
     manifest = inspection.manifest
     print(f"{path}: read as {source}\n")

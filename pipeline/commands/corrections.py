@@ -90,7 +90,7 @@ def add_masks(arguments: argparse.Namespace) -> int:
     unchanged = len(corrections.masks) - len(masks)
     note = f", {unchanged} as they were exported left out" if arguments.exported else ""
     print(f"{len(new)} mask(s) added, {len(masks) - len(new)} replaced{note}: {_count()}")
-    print("now run: make repro")
+    print("now run: camseg run")
     return 0
 
 

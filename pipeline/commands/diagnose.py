@@ -36,7 +36,7 @@ def run(_arguments: argparse.Namespace) -> int:
 
     params, manifest = load_params(), read_manifest(paths.PREPARED)
     if not (paths.CLASSIFIER / "config.json").is_file():
-        raise UserError(f"{paths.CLASSIFIER}: there is no classifier yet. Run `make repro` first")
+        raise UserError(f"{paths.CLASSIFIER}: there is no classifier yet. Run `camseg run` first")
     write_diagnosis(diagnose_classifier(manifest, params), manifest)
     diagnosis = read_json(paths.DIAGNOSIS / "diagnosis.json")
     rows = [[name, *map(three, scores)] for name, scores in class_rows(diagnosis, manifest.classes)]

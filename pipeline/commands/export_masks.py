@@ -76,7 +76,7 @@ def find_source(arguments: argparse.Namespace, params: Params) -> MaskSource:
     known = sorted(path.name for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
     if name not in known:
         expected = f"one of {', '.join(known)}" if known else "masks"
-        raise UserError(f"{parent}: expected {expected}, got no {name!r}. Run `make repro`, or name another")
+        raise UserError(f"{parent}: expected {expected}, got no {name!r}. Run `camseg run`, or name another")
     return MaskSource(safe_join(parent, name), name, predicted)
 
 
@@ -84,7 +84,7 @@ def read_items(manifest: Manifest, source: MaskSource) -> list[ExportItem]:
     """The masks of `source` with their images and confidences; at least one mask is needed."""
     samples = [sample for sample in manifest.samples if has_mask(source.folder, sample)]
     if not samples:
-        raise UserError(f"{source.folder}: expected masks, got none. Run `make repro`, or name another one")
+        raise UserError(f"{source.folder}: expected masks, got none. Run `camseg run`, or name another one")
     if source.folder in (paths.GROUND_TRUTH, paths.CORRECTED):  # made by people
         confidences: Sequence[MaskConfidence] = [MaskConfidence(1.0, corrected=True)] * len(samples)
     else:

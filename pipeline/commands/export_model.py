@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from pipeline.commands.segmentation_model import default_model, load_model
 from pipeline.errors import UserError
 from pipeline.export.onnx import export_onnx
 from pipeline.params import load_params
+from pipeline.workflows.saved_model import default_model, load_model
 
 
 def export_model(arguments: argparse.Namespace) -> int:

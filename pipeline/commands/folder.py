@@ -7,7 +7,7 @@ from typing import get_args
 
 from pipeline.base.parallel import worker_count
 from pipeline.commands.memory import memory_warning
-from pipeline.commands.params_file import read_preset, with_values
+from pipeline.commands.params_file import preset_file, read_preset, shipped_presets, with_values
 from pipeline.data.corrections.inspection import Corrections
 from pipeline.data.inspection import Inspection, inspect_folder
 from pipeline.data.sources.detect import detect_source
@@ -57,8 +57,11 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "photo), which a drawn split keeps together"
     )
     parser.add_argument("--group-by", metavar="REGEX", help=group_by)
-    preset = "YAML with some of the keys of params.yaml; its values replace the values of camseg"
-    parser.add_argument("--preset", type=Path, metavar="FILE", help=preset)
+    preset = (
+        f"values that replace those of camseg: {', '.join(shipped_presets())}, or a YAML file with some "
+        "of the keys of params.yaml"
+    )
+    parser.add_argument("--preset", metavar="NAME", help=preset)
 
 
 def params_for_folder(arguments: argparse.Namespace, params: Params) -> tuple[Params, dict[str, object]]:
@@ -67,7 +70,7 @@ def params_for_folder(arguments: argparse.Namespace, params: Params) -> tuple[Pa
     Values of `OF_THE_FOLDER` belong to the folder of data.path alone. A preset replaces them, and options go
     before both.
     """
-    preset = read_preset(arguments.preset, params) if arguments.preset else {}
+    preset = read_preset(preset_file(arguments.preset), params) if arguments.preset else {}
     values: dict[str, object] = {}
     if not is_current(arguments.path, params):
         values |= OF_THE_FOLDER

@@ -22,9 +22,9 @@ pixel is that of the tile whose middle is nearer.
 
 examples:
   camseg tiles make ../photos --size 256 --out tiles      # then fill in tiles/labels.csv
-  camseg use tiles
-  make repro
-  camseg predict tiles/images --out predicted
+  camseg init my-project --data tiles                     # then, in my-project:
+  camseg run
+  camseg predict ../tiles/images --out predicted
   camseg tiles join predicted/masks --out joined
 """
 

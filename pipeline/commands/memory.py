@@ -25,7 +25,7 @@ def memory_warning(folder: Path, workers: int, max_megapixels: float) -> str | N
     return (
         f"{folder}: {processes} processes that each decode an image of {megapixels:.0f} megapixels need "
         f"{processes * need / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free. "
-        f"Set CAMSEG_WORKERS={max(1, int(free / need))}, here and for `make repro`"
+        f"Set CAMSEG_WORKERS={max(1, int(free / need))}, here and for `camseg run`"
     )
 
 

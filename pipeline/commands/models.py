@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torchvision import models
 
 from pipeline.classifier.network import load_classifier
+from pipeline.commands.params_file import params_anywhere
 from pipeline.data.pixels.reading import AS_IT_IS, ImageReading
 from pipeline.engine.normalise import Normalise
 from pipeline.engine.weights import read_tensors
 from pipeline.errors import UserError
-from pipeline.params import load_params
 
 LONG_SIDE = 224  # pixels, for the networks of libraries
 
@@ -76,11 +76,11 @@ def class_names(count: int) -> tuple[str, ...]:
 def _pipeline(folder: Path) -> LoadedClassifier:
     if not (folder / "config.json").is_file():
         raise UserError(
-            f"{folder}: there is no classifier. Run `make repro` first, or name one: "
+            f"{folder}: there is no classifier. Run `camseg run` first, or name one: "
             "--model torchvision:resnet50, --model timm:NAME"
         )
     net = load_classifier(folder)
-    long_side, reading = load_params().data.long_side, net.config.reading
+    long_side, reading = params_anywhere(folder).data.long_side, net.config.reading
     return LoadedClassifier(net, nn.Identity(), net.config.classes, long_side, True, reading)
 
 

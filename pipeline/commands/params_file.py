@@ -1,6 +1,7 @@
 """Changes values of params.yaml and keeps its comments and its formatting."""
 
 import io
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,28 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
+import pipeline
 from pipeline.base.files import write_text
 from pipeline.errors import UserError
-from pipeline.params import Params, check_params, parse_params, unknown_key
+from pipeline.params import Params, check_params, load_params, parse_params, unknown_key
+
+PRESETS = Path(pipeline.__path__[0]) / "presets"
+SHIPPED = Path(pipeline.__path__[0]) / "project" / "params.yaml"
+PARAMS_FILE = Path("params.yaml")
+
+
+def params_anywhere(model: Path = Path()) -> Params:
+    """The params of this folder; else of the project that `model` lies in, else those of a new project.
+
+    The last two are said.
+    """
+    if PARAMS_FILE.exists():
+        return load_params()
+    around = (folder / PARAMS_FILE for folder in model.resolve().parents)
+    file = next((file for file in around if file.is_file()), SHIPPED)
+    values = "those of a new project" if file == SHIPPED else str(file)
+    print(f"camseg: no params.yaml in this folder; the values are {values}", file=sys.stderr)
+    return load_params(file)
 
 
 def update_params(file: Path, values: Mapping[str, object]) -> dict[str, tuple[object, object]]:
@@ -50,7 +70,27 @@ def with_values(params: Params, values: Mapping[str, object]) -> Params:
     for path, value in values.items():
         section, key = _find(document, path)
         section[key] = value
-    return check_params(document, Path("params.yaml"))
+    return check_params(document, PARAMS_FILE)
+
+
+def shipped_presets() -> list[str]:
+    """The names of the presets that camseg brings."""
+    return sorted(file.stem for file in PRESETS.glob("*.yaml"))
+
+
+def preset_file(preset: str) -> Path:
+    """The file of a shipped preset, or the file that `preset` names.
+
+    Raises:
+        UserError: there is neither.
+    """
+    shipped, file = PRESETS / f"{preset}.yaml", Path(preset)
+    if preset in shipped_presets():
+        return shipped
+    if not file.is_file():
+        names = ", ".join(shipped_presets())
+        raise UserError(f"{preset}: expected {names}, or a YAML file, got no such file. Check --preset")
+    return file
 
 
 def read_preset(file: Path, params: Params) -> dict[str, object]:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipeline import paths
 from pipeline.base.files import safe_join, write_text
 from pipeline.base.parallel import read_ahead
 from pipeline.base.problems import printable
 from pipeline.base.work_folder import file_digest
 from pipeline.commands.outputs import distinct_names
-from pipeline.commands.segmentation_model import default_model, load_model
+from pipeline.commands.params_file import params_anywhere
 from pipeline.commands.unfinished import GEOTIFFS, MASKS, OVERLAYS, find_unfinished, finish, take_over
 from pipeline.data.folder_contents import is_like_image, is_unnamed_image, readable_name
 from pipeline.data.images import (
@@ -36,11 +37,12 @@ from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.errors import UserError
 from pipeline.export.cvat import colour_table
 from pipeline.export.geotiff import without_rasterio, write_geotiff
-from pipeline.params import Params, load_params
+from pipeline.params import Params
 from pipeline.report.overlay import draw_mask
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.tiles import predict_tiled
 from pipeline.workflows.prediction import predict, probabilities
+from pipeline.workflows.saved_model import default_model, load_model
 
 MUCH_LARGER = 2  # times the working size; below it, a tile would hardly be smaller than the image
 
@@ -49,7 +51,7 @@ SizedImage = tuple[ImageArray, tuple[int, int]]  # as the model sees it; height 
 
 def predict_images(arguments: argparse.Namespace) -> int:
     """Predict every image; 1 if an image could not be read."""
-    params, out = load_params(), arguments.out
+    params, out = params_anywhere(arguments.model or paths.SEGMENTATION), arguments.out
     folder = arguments.model or default_model(params)
     settings = {
         "model": file_digest(folder),

@@ -17,6 +17,7 @@ from pipeline.commands.folder import (
 from pipeline.commands.overview import fitting_long_side
 from pipeline.commands.params_file import update_params
 from pipeline.commands.parser import add_command
+from pipeline.commands.replaced_data import confirm_other_data
 from pipeline.commands.understood import understood
 from pipeline.data.manifest import Manifest
 from pipeline.errors import UserError
@@ -56,15 +57,24 @@ examples:
   camseg use ../images --weights none --encoder mobilenet_v2
   camseg use ../images --quality best
   camseg use ../lvis --classes cat,dog,"teddy bear"
-  camseg use data/voc/VOCdevkit/VOC2012 --encoder resnet50 --preset presets/voc2012.yaml
+  camseg use data/voc/VOCdevkit/VOC2012 --encoder resnet50 --preset voc2012
 """
 
 
 def add_parser(commands: Any) -> None:
     parser = add_command(
-        commands, "use", run, "check a folder of images and labels, and set up params.yaml for it", EXAMPLES
+        commands,
+        "use",
+        run,
+        "check a folder of images and labels, and set up params.yaml for it",
+        EXAMPLES,
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="the folder, see `camseg check --help`")
+    add_use_options(parser)
+
+
+def add_use_options(parser: argparse.ArgumentParser) -> None:
+    """The options that `camseg use` and `camseg init --data` have."""
     weights = "imagenet (downloaded, the default), none, or the path of a .safetensors or .pth file"
     parser.add_argument("--weights", default=WEIGHTS, metavar="W", help=weights)
     encoder = "encoder of both networks (default: the one in params.yaml, or one that fits the weights)"
@@ -77,13 +87,25 @@ def add_parser(commands: Any) -> None:
         "follow, each with new masks by the last model and a new model; best: also several scales and the "
         "CRF whenever a model predicts",
     )
+    force = "take other data in a project that has models or corrected masks, without asking"
+    parser.add_argument("--force", action="store_true", help=force)
     add_data_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Do what `use_folder` does, and say what comes next."""
+    status = use_folder(arguments)
+    if not status:
+        print("now run: camseg run")
+    return status
+
+
+def use_folder(arguments: argparse.Namespace) -> int:
     """Check the folder and change params.yaml; 2, and params.yaml is unchanged, if there are errors."""
     params_file = Path("params.yaml")
-    params, preset = params_for_folder(arguments, load_params(params_file))
+    current = load_params(params_file)
+    confirm_other_data(arguments.path, current, force=arguments.force)
+    params, preset = params_for_folder(arguments, current)
     encoder = choose_encoder(arguments.weights, arguments.encoder, params)
     source, inspection = inspect_source(arguments.path, params, arguments.source)
     manifest = inspection.manifest
@@ -113,7 +135,6 @@ def run(arguments: argparse.Namespace) -> int:
     print("params.yaml: changed" if changes else "params.yaml: nothing to change")
     if not any(sample.mask for sample in manifest.samples):
         print("There are no ground-truth masks, so masks will have no scores, and `full` is skipped.")
-    print("now run: make repro")
     return 0
 
 
@@ -184,11 +205,9 @@ def portable(path: Path) -> str:
 def choose_encoder(weights: str, encoder: str | None, params: Params) -> str:
     """The encoder of both networks: `encoder`, else that of params.yaml, else one that fits the weights."""
     if weights in NAMED_WEIGHTS:
-        from segmentation_models_pytorch.encoders import encoders  # here, since it loads torch
+        from pipeline.engine.weights import make_encoder  # here, since it loads torch
 
-        if encoder and encoder not in encoders and not encoder.startswith("tu-"):
-            known = ", ".join(sorted(encoders))
-            raise UserError(f"--encoder: expected one of {known} or tu-NAME of timm, got {encoder!r}")
+        make_encoder(encoder or params.classifier.encoder, "none")  # refuses a name that is none
         return encoder or params.classifier.encoder
     file = Path(weights)
     if file.suffix not in (".safetensors", ".pth") or not file.is_file():

@@ -95,7 +95,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read `folder/manifest.json`, and check the names, splits and labels of its samples."""
     file = folder / "manifest.json"
     if not file.is_file():
-        raise UserError(f"{folder}: there is no data set yet. Run `make repro` first")
+        raise UserError(f"{folder}: there is no data set yet. Run `camseg run` first")
     raw = read_json(file)
     columns = raw["samples"]
     if (
@@ -103,7 +103,7 @@ def read_manifest(folder: Path) -> Manifest:
         or set(columns) != set(FIELDS)
         or not {"background", "reading"} <= set(raw)
     ):
-        raise UserError(f"{file}: another version of camseg wrote it. Run `make repro`")
+        raise UserError(f"{file}: another version of camseg wrote it. Run `camseg run`")
     columns["labels"] = map(tuple, columns["labels"])
     columns |= {name: _shared(columns[name]) for name in ("labels", "split", "height", "width")}
     _check_columns(file, columns, len(raw["classes"]))

@@ -159,7 +159,7 @@ def _read(work: ImagePass[Mapped], sample: Sample) -> tuple[list[ImageArray], li
     if image.shape[:2] != (sample.height, sample.width):
         raise UserError(
             f"{work.manifest.root}/{sample.image}: expected {sample.height} x {sample.width} pixels, as "
-            f"`prepare` found it, got {image.shape[0]} x {image.shape[1]}. Run `make repro` again"
+            f"`prepare` found it, got {image.shape[0]} x {image.shape[1]}. Run `camseg run` again"
         )
     views = [image_tensor(image, side) for side in work.sides]
     return [image] if work.keep_images else [], views

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from pipeline.errors import UserError
 from pipeline.params import TrainingParams
 
 RECORD_STEPS = 10  # steps that one row of the curve averages over
+CHECKPOINT_SECONDS = 300.0  # most between two checkpoints, however long a step takes
 
 LOADERS = "CAMSEG_LOADERS"
 
@@ -69,6 +71,7 @@ def fit(
     done = _resume(checkpoint, device, objective, optimizer)
     batches = _batches(stream, params, done.step, device)
     bar = tqdm(batches, description, params.steps, initial=done.step, unit="step")
+    saved = monotonic()
     for step, (images, targets) in enumerate(bar, done.step):
         rate = set_learning_rate(optimizer, params, step)
         torch.manual_seed(derive_seed(stream.seed, params.steps, step))  # dropout
@@ -85,9 +88,10 @@ def fit(
             done.curve.append({"step": done.step, "loss": loss, "lr": rate})
             bar.set_postfix(loss=f"{loss:.3f}")
             done.losses.clear()
-        if done.step % params.checkpoint_steps == 0:
+        if done.step % params.checkpoint_steps == 0 or monotonic() > saved + CHECKPOINT_SECONDS:
             _mean_loss(done, description, rate)
             _save(checkpoint, objective, optimizer, done)
+            saved = monotonic()
     return done.curve
 
 

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -48,7 +49,8 @@ def make_encoder(name: str, weights: str, output_stride: int = 32) -> nn.Module:
             name, in_channels=3, depth=5, weights=download, output_stride=output_stride
         )
     except (KeyError, ValueError, RuntimeError, OSError) as error:
-        raise WeightsError(f"encoder {name!r} with weights {weights!r}: {error}") from error
+        reason = _reason(name, error)
+        raise WeightsError(f"encoder {name!r} with weights {weights!r}: {reason}") from error
     if weights not in ("imagenet", "none"):
         load_into(encoder, read_weights(Path(weights)), weights)
     return encoder
@@ -184,6 +186,18 @@ def _misfits(encoder: nn.Module, state: StateDict) -> list[str]:
         if expected[key] != state[key].shape:
             problems.append(f"{key} has shape {tuple(state[key].shape)}, expected {expected[key]}")
     return problems
+
+
+def _reason(name: str, error: Exception) -> str:
+    """Why an encoder cannot be made; of a name that nobody knows not the hundreds of others."""
+    known = [*smp.encoders.encoders, *(f"tu-{other}" for other in timm.list_models())]
+    if name in known or timm.is_model(name.removeprefix("tu-").partition(".")[0]):
+        return str(error)
+    near = get_close_matches(name, known, 3)
+    question = f" Did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"expected one of segmentation-models-pytorch, or tu-NAME of timm, got none of that name.{question}"
+    )
 
 
 def _require_network() -> None:

@@ -67,12 +67,12 @@ def item_mask(item: ExportItem, classes: Sequence[str]) -> Mask:
         height, width = item.mask_size
         raise UserError(
             f"mask {file}: expected {height} x {width} pixels as the data set says, "
-            f"got {mask.shape[0]} x {mask.shape[1]}. Run `make repro` again."
+            f"got {mask.shape[0]} x {mask.shape[1]}. Run `camseg run` again."
         )
     highest = int(mask.max(initial=0, where=mask != IGNORE))
     if highest > len(classes):
         raise UserError(
-            f"mask {file}: expected ids 0..{len(classes)} or 255, got {highest}. Run `make repro` again."
+            f"mask {file}: expected ids 0..{len(classes)} or 255, got {highest}. Run `camseg run` again."
         )
     return resize_mask(mask, (item.height, item.width))
 
@@ -126,7 +126,7 @@ def copy_image(item: ExportItem, folder: Path, *, jpeg: bool = False) -> str:
     if size != (item.height, item.width):
         raise UserError(
             f"{item.image}: expected {item.height} x {item.width} pixels, got {size[0]} x {size[1]}. "
-            "It has changed: run `make repro` again."
+            "It has changed: run `camseg run` again."
         )
     kind, turned = image_format(item.image)
     encode = turned or (jpeg and kind not in JPEGS) or not is_8_bit(item.image)

@@ -51,7 +51,7 @@ class HeatmapStore:
         try:
             self.index = read_name_index(folder)
         except FileNotFoundError as error:
-            raise UserError(f"{folder / INDEX}: no such file. Run `make repro`: it makes heatmaps") from error
+            raise UserError(f"{folder / INDEX}: no such file. Run `camseg run`: it makes heatmaps") from error
         self._shard = lru_cache(OPEN_SHARDS)(self._open_shard)
 
     def read(self, sample: Sample) -> StoredHeatmaps:

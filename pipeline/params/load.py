@@ -1,10 +1,15 @@
 """`params.yaml`, read and checked: all problems at once, each with its dotted path."""
 
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import UserError
@@ -13,6 +18,7 @@ from pipeline.params.whole import Params
 # Names in older versions -> names now: dotted keys, and values of any key.
 RENAMED_KEYS = {"relabel": "self_training"}
 RENAMED_VALUES = {"cam-relabelled": "cam-round1", "cam-relabelled-relabelled": "cam-round2"}
+NEAR = 0.7  # likeness, from which on a name may be a slip of another
 
 
 class ParamsError(UserError):
@@ -41,29 +47,43 @@ def parse_params(text: str, path: Path) -> Params:
         document = YAML(typ="safe").load(text)
     except YAMLError as error:
         raise ParamsError(f"{path}: cannot be read: {error}") from error
-    return check_params(document, path)
+    return check_params(document, path, text)
 
 
-def check_params(document: object, path: Path) -> Params:
-    """Validate what a YAML file holds; raises as `load_params` does."""
+def check_params(document: object, path: Path, text: str = "") -> Params:
+    """Validate what a YAML file holds; raises as `load_params` does, with the lines of `text`."""
     try:
         return Params.model_validate(document)
     except ValidationError as error:
-        problems = _problems(error)
+        problems = _problems(error, YAML().load(text))
         raise ParamsError(f"{path}: {len(problems)} problem(s):\n  " + "\n  ".join(problems)) from error
 
 
 def unknown_key(key: str) -> str:
     """The message for a dotted key that `params.yaml` does not have; of a renamed key, its new name."""
-    renamed = RENAMED_KEYS.get(key)
-    return f"unknown key; it is called {renamed} now" if renamed else "unknown key. Correct or remove it"
+    if renamed := RENAMED_KEYS.get(key):
+        return f"unknown key; it is called {renamed} now"
+    near = get_close_matches(key, _keys(Params), 1, NEAR)
+    return f"unknown key. Correct or remove it{_question(near)}"
 
 
-def _problems(error: ValidationError) -> list[str]:
+def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """All dotted keys of a section, those of sections inside it too."""
+    for name, field in section.model_fields.items():
+        yield prefix + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, f"{prefix}{name}.")
+
+
+def _problems(error: ValidationError, written: object) -> list[str]:
     """A line for each problem; a key under its old name is not also missing under its new name."""
     details = {".".join(map(str, detail["loc"])) or "params": detail for detail in error.errors()}
     renamed = {RENAMED_KEYS.get(key) for key in details if details[key]["type"] == "extra_forbidden"}
-    return [f"{key}: {_message(key, detail)}" for key, detail in details.items() if key not in renamed]
+    return [
+        f"{key}: {_message(key, detail)}{_line(written, detail['loc'])}"
+        for key, detail in details.items()
+        if key not in renamed
+    ]
 
 
 def _message(key: str, problem: ErrorDetails) -> str:
@@ -74,4 +94,24 @@ def _message(key: str, problem: ErrorDetails) -> str:
     if isinstance(value, str) and value in RENAMED_VALUES:
         return f"{value} is called {RENAMED_VALUES[value]} now"
     message = problem["msg"].replace("a valid tuple", "a list").replace("Tuple", "List")  # as in YAML
-    return message if isinstance(value, dict) else f"{message}, got {value!r}"
+    choices = re.findall(r"'([^']+)'", str(problem.get("ctx", {}).get("expected", "")))
+    near = get_close_matches(value, choices, 1, NEAR) if isinstance(value, str) else []
+    return message if isinstance(value, dict) else f"{message}, got {value!r}{_question(near)}"
+
+
+def _question(near: list[str]) -> str:
+    return f". Did you mean {near[0]}?" if near else ""
+
+
+def _line(written: Any, keys: Sequence[int | str]) -> str:
+    """` (line N)`, of the innermost of `keys` that a round-trip document holds."""
+    line = None
+    for key in keys:
+        if not isinstance(written, CommentedMap | CommentedSeq):
+            break
+        known = key in written if isinstance(written, CommentedMap) else key in range(len(written))
+        if not known:
+            break
+        line = written.lc.data[key][0] + 1
+        written = written[key]
+    return "" if line is None else f" (line {line})"

@@ -34,7 +34,7 @@ class Section(BaseModel):
 class DataParams(Section):
     """Where the images and their labels come from."""
 
-    source: Literal["scenes"] | Source
+    source: Literal["scenes", Source]
     path: str
     classes: Many[str] | None
     rename: dict[str, str | None]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pipeline import paths
 from pipeline.base.files import write_json
 from pipeline.base.lock import stage_lock
-from pipeline.errors import UserError
+from pipeline.errors import INTERRUPTED, UserError
 
 ADVICE = "Lower batch_size in params.yaml, or let the CPU do the work: CAMSEG_DEVICE=cpu"  # memory is full
 DISK_FULL = "The disk is full. Make room and run the same command again: the stage goes on with what it has"
@@ -29,7 +29,7 @@ def stage(name: str) -> Iterator[None]:
 
     A stage that succeeds writes its seconds to `reports/seconds/NAME.json`. After a `UserError` or an
     `OSError`, the message and the line that raised it go to stderr, and the process ends with 1. A full disk
-    or a full device memory ends the process in the same way, with advice.
+    or a full device memory ends the process in the same way, with advice. Ctrl-C ends it with 130.
     Any other exception is a bug and keeps its traceback, even a plain `ValueError`.
     """
     _log(f"{name}: started")
@@ -46,6 +46,9 @@ def stage(name: str) -> Iterator[None]:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         _log(f"  raised in {frame.filename}:{frame.lineno}")
         raise SystemExit(1) from error
+    except KeyboardInterrupt as error:
+        _log(f"{name}: interrupted. The next run goes on with what it has")
+        raise SystemExit(INTERRUPTED) from error
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise

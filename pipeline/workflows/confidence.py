@@ -27,13 +27,13 @@ def read_confidences(folder: Path, samples: Sequence[Sample]) -> list[MaskConfid
     """
     file = folder / IMAGES
     if not file.is_file():
-        raise UserError(f"{file}: no such file, and the confidence of the masks is there. Run `make repro`")
+        raise UserError(f"{file}: no such file, and the confidence of the masks is there. Run `camseg run`")
     rows = {row["name"]: row for row in read_csv(file)}
     missing = [s.name for s in samples if not rows.get(s.name, {}).get("confidence")]
     if missing:
         raise UserError(
             f"{file}: expected a confidence for each mask, got none for {len(missing)} of {len(samples)}, "
-            f"the first of them {missing[0]!r}. Run `make repro` again"
+            f"the first of them {missing[0]!r}. Run `camseg run` again"
         )
     # The table of predictions has no column `corrected`.
     return [

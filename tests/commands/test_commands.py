@@ -34,7 +34,7 @@ from pipeline.params import ParamsError, load_params
 from tests.data.folders import make_coco, write_json
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
-PRESETS = SHIPPED.parent / "presets"
+PRESETS = SHIPPED.parent / "pipeline" / "presets"
 TWO_ROUNDS = ("cam-round2", "cam-round1", "cam")
 ImageFolder = Callable[..., Path]
 
@@ -182,8 +182,7 @@ def test_quality_is_written_out(
 
 @pytest.mark.parametrize("preset", ["voc2012", "coco2014"])
 def test_presets_go_before_what_is_fitted_to_the_images(image_folder: ImageFolder, preset: str) -> None:
-    file = PRESETS / f"{preset}.yaml"
-    assert main(["use", str(image_folder()), "--encoder", "resnet50", "--preset", str(file)]) == 0
+    assert main(["use", str(image_folder()), "--encoder", "resnet50", "--preset", preset]) == 0
     params = load_params()
     assert params.data.long_side == 512  # the images have 64 pixels
     assert params.classifier.output_stride == 16
@@ -195,8 +194,8 @@ def test_presets_go_before_what_is_fitted_to_the_images(image_folder: ImageFolde
 
 
 def test_the_preset_for_small_objects_says_that_they_are_small(image_folder: ImageFolder) -> None:
-    file = PRESETS / "small-objects.yaml"
-    assert main(["use", str(image_folder()), "--encoder", "resnet18", "--preset", str(file)]) == 0
+    file = str(PRESETS / "small-objects.yaml")  # a shipped one by its path
+    assert main(["use", str(image_folder()), "--encoder", "resnet18", "--preset", file]) == 0
     assert (load_params().heatmaps.objects, load_params().heatmaps.scales) == ("small", (1.0, 1.5))
     assert load_params().segmentation.supervision == ("cam-round2", "cam-round1", "cam", "full")
     assert main(["use", str(image_folder()), "--encoder", "resnet18"]) == 0
@@ -209,7 +208,7 @@ def test_the_preset_for_small_objects_says_that_they_are_small(image_folder: Ima
         ("classifier: {training: {step: 5}}", "classifier.training.step: unknown key. Correct"),
         ("- 1", "expected keys of params.yaml"),
         ("a: [", "expected a YAML file"),
-        (None, "No such file"),
+        (None, "expected coco2014, small-objects, voc2012, or a YAML file"),
     ],
 )
 def test_a_preset_that_cannot_be_used_changes_nothing(
@@ -307,7 +306,7 @@ def test_use_again_changes_nothing(image_folder: ImageFolder, capsys: pytest.Cap
     capsys.readouterr()
     assert main(["use", str(folder)]) == 0
     assert Path("params.yaml").read_bytes() == before
-    assert "params.yaml: nothing to change\nnow run: make repro\n" in capsys.readouterr().out
+    assert "params.yaml: nothing to change\nnow run: camseg run\n" in capsys.readouterr().out
 
 
 def test_folder_inside_the_project_is_written_relative(project: Path, image_folder: ImageFolder) -> None:
@@ -451,7 +450,9 @@ def test_weights_that_fit_nothing_are_refused(
 
 def test_unknown_encoder_is_refused(image_folder: ImageFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["use", str(image_folder()), "--encoder", "resnet17"]) == 2
-    assert "got 'resnet17'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "encoder 'resnet17'" in said
+    assert "Did you mean resnet18" in said
 
 
 def test_without_params_there_is_a_plain_message(
@@ -459,15 +460,29 @@ def test_without_params_there_is_a_plain_message(
 ) -> None:
     Path("params.yaml").unlink()
     folder = str(image_folder())
-    assert main(["check", folder]) == 2
+    assert main(["use", folder]) == 2
     expected = "camseg: params.yaml: no such file. Run this in the folder of the project\n"
     assert capsys.readouterr().err == expected
     with pytest.raises(ParamsError):
-        main(["check", folder, "--debug"])
+        main(["use", folder, "--debug"])
+
+
+def test_check_needs_no_params(image_folder: ImageFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(image_folder())
+    assert main(["check", folder]) == 0
+    with_params = capsys.readouterr().out
+    Path("params.yaml").unlink()
+    assert main(["check", folder]) == 0
+    without = capsys.readouterr()
+    assert without.out == with_params
+    assert without.err.startswith(
+        "camseg: no params.yaml in this folder; the values are those of a new project"
+    )
 
 
 @pytest.mark.parametrize(
-    "command", ["check", "use", "download", "explain", "diagnose", "predict", "export", "corrections"]
+    "command",
+    ["check", "init", "use", "run", "download", "explain", "diagnose", "predict", "export", "corrections"],
 )
 def test_help_helps(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

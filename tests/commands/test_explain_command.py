@@ -223,7 +223,7 @@ def test_a_number_that_is_a_name_stays_a_name() -> None:
     [
         (["--classes", "sqare"], "the model has no class 'sqare'; near: square"),
         (["--methods", "camm"], "--methods: expected some of six, cam, gradcam"),
-        (["--model", "models/none"], "models/none: there is no classifier. Run `make repro` first"),
+        (["--model", "models/none"], "models/none: there is no classifier. Run `camseg run` first"),
         (["--model", "torchvision:resnet19"], "torchvision has no classifier 'resnet19'"),
         (["--model", "timm:resnet19"], "resnet19"),
         (["--layer", "encoder.layer9"], "expected one of"),
@@ -234,3 +234,11 @@ def test_wrong_requests_say_what_there_is(
 ) -> None:
     assert main(["explain", "a.png", *options, "--out", "out"]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_no_params_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("params.yaml").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert main(["explain", "../a.png", "--model", "../models/classifier", "--out", "out"]) == 0
+    assert Path("out/a/grid.png").is_file()

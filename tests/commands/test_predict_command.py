@@ -13,10 +13,10 @@ from torch import Tensor
 
 from pipeline.__main__ import main
 from pipeline.commands.predict_images import unread_files
-from pipeline.commands.segmentation_model import load_model
 from pipeline.data.images import read_image, read_mask, resize_mask
 from pipeline.data.pixels.reading import ImageReading
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
+from pipeline.workflows.saved_model import load_model
 from tests.image_folder import write_image_file
 from tests.segmentation.nets import RedIsOne, half_red
 
@@ -318,3 +318,30 @@ def test_images_whose_names_do_not_say_so_are_named(tmp_path: Path, name: str) -
     (line,) = unread_files([tmp_path], tmp_path / "out")
     assert line == f"{tmp_path / name}: expected the suffix of its kind. Rename it, as {tmp_path / name}.jpg"
     assert unread_files([tmp_path / name], tmp_path / "out") == [], "a file that is named is read"
+
+
+@pytest.mark.parametrize("around", ["here", "project of the model", "nowhere"])
+def test_params_come_from_here_or_the_project_of_the_model_or_are_shipped(
+    around: str,
+    net: RedIsOne,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = Path("params.yaml").read_text()
+    three = text.replace(
+        "  scales: [1.0]\n  flip: true\n  refine", "  scales: [1.0, 0.5, 1.5]\n  flip: true\n  refine"
+    )
+    assert three != text
+    Path("params.yaml").unlink()
+    model = tmp_path / "other/models/segmentation/cam"
+    model.mkdir(parents=True)
+    file = {"here": Path("params.yaml"), "project of the model": tmp_path / "other/params.yaml"}.get(around)
+    if file:
+        file.write_text(three)
+    said = {"here": "", "nowhere": "the values are those of a new project"}.get(
+        around, f"the values are {file}"
+    )
+    assert main(["predict", "images/a/one.png", "--model", str(model), "--out", "out"]) == 0
+    assert said in capsys.readouterr().err
+    assert len(set(net.sizes)) == (1 if around == "nowhere" else 3)

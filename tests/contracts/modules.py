@@ -14,11 +14,6 @@ def tree(module: str) -> ast.Module:
     return ast.parse((ROOT / module).read_text(encoding="utf-8"), module)
 
 
-def only_docstring(module: str) -> bool:
-    """Whether a module holds no code."""
-    return all(isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant) for n in tree(module).body)
-
-
 def imported_names(module: str) -> set[str]:
     """Dotted names that a module imports anywhere, `from a import b` as `a.b`."""
     names: set[str] = set()

@@ -2,22 +2,23 @@
 
 import ast
 import configparser
-from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline import paths
+from pipeline.base.code_digests import OWN
 from pipeline.base.imports import OF_NO_CONSEQUENCE
 from pipeline.params import Params, Section, load_params
-from tests.contracts.modules import MODULES, ROOT, closure, only_docstring, tree
+from tests.contracts.modules import MODULES, ROOT, closure, tree
 
 PIPELINE: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES: dict[str, Any] = {name: spec.get("do", spec) for name, spec in PIPELINE["stages"].items()}
 
-# No stage lists these: the values of params.yaml are tracked by `params:`, and a path that moves moves in
-# dvc.yaml too. As deps they would rerun the trainings for every new key.
-NEVER_DEPS = {f"pipeline/{name}" for name in OF_NO_CONSEQUENCE}
+# No digest has these: the values of params.yaml are tracked by `params:`, and a path that moves moves in
+# dvc.yaml too. In a digest they would rerun the trainings for every new key.
+LEFT_OUT = {f"pipeline/{name}" for name in OF_NO_CONSEQUENCE}
 
 # Which models there are is the matrix; it changes none of them.
 NOT_DECLARED = {"train_segmentation": {"segmentation.supervision"}}
@@ -25,19 +26,6 @@ NOT_DECLARED = {"train_segmentation": {"segmentation.supervision"}}
 
 def module_of(stage: str) -> str:
     return f"pipeline/stages/{stage}.py"
-
-
-def code_deps(stage: str) -> set[str]:
-    return {dep for dep in STAGES[stage]["deps"] if dep.startswith("pipeline")}
-
-
-def needed(stage: str) -> set[str]:
-    """The files with code that a stage imports, but for those of no consequence."""
-    return {m for m in closure(module_of(stage)) - NEVER_DEPS if not only_docstring(m)}
-
-
-def covers(dep: str, module: str) -> bool:
-    return PurePosixPath(module).is_relative_to(dep)
 
 
 def fields(path: str) -> set[str]:
@@ -94,22 +82,22 @@ def reads(module: str) -> set[str]:
 
 
 def test_every_stage_has_a_module_and_every_module_a_stage() -> None:
-    modules = {m for m in MODULES if m.startswith("pipeline/stages/")} - NEVER_DEPS
+    modules = {m for m in MODULES if m.startswith("pipeline/stages/")} - LEFT_OUT
     assert modules == {module_of(stage) for stage in STAGES}
     for stage, spec in STAGES.items():
         assert spec["cmd"].split("$")[0].strip() == f"python -m pipeline.stages.{stage}"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_deps_cover_all_imports(stage: str) -> None:
-    missing = {m for m in needed(stage) if not any(covers(dep, m) for dep in code_deps(stage))}
-    assert not missing
+@pytest.mark.parametrize("stage", set(STAGES) - {OWN})
+def test_a_stage_depends_on_the_digest_of_its_code(stage: str) -> None:
+    # ... and on no file of the package: dvc.yaml serves projects that hold none.
+    code = [dep for dep in STAGES[stage]["deps"] if dep.startswith(("pipeline", paths.CODE.as_posix()))]
+    assert code == [f"{paths.CODE}/{stage}.txt"]
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_deps_are_all_imported(stage: str) -> None:
-    unused = {dep for dep in code_deps(stage) if not any(covers(dep, m) for m in needed(stage))}
-    assert not unused
+def test_digests_are_renewed_in_every_run() -> None:
+    expected = {"cmd": f"python -m pipeline.stages.{OWN}", "always_changed": True, "outs": [str(paths.CODE)]}
+    assert STAGES[OWN] == expected
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -119,8 +107,8 @@ def test_stages_do_not_import_each_other(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_params_are_those_that_are_read(stage: str) -> None:
-    read = {key for module in closure(module_of(stage)) - NEVER_DEPS for key in reads(module)}
-    declared = {key for path in STAGES[stage]["params"] for key in fields(path)}
+    read = {key for module in closure(module_of(stage)) - LEFT_OUT for key in reads(module)}
+    declared = {key for path in STAGES[stage].get("params", []) for key in fields(path)}
     assert declared == read - NOT_DECLARED.get(stage, set())
 
 

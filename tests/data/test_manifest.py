@@ -64,7 +64,7 @@ def test_names_outside_are_refused_without_a_look_at_the_disk(
 def test_the_manifest_of_another_version_is_named(tmp_path: Path) -> None:
     write_json(tmp_path / "manifest.json", {"root": "", "classes": [], "samples": [{"name": "a"}]})
     with pytest.raises(
-        ValueError, match=r"manifest\.json: another version of camseg wrote it\. Run `make repro`"
+        ValueError, match=r"manifest\.json: another version of camseg wrote it\. Run `camseg run`"
     ):
         read_manifest(tmp_path)
 

@@ -29,6 +29,7 @@ ROUNDS = {"cam-round1", "cam-round2"}
 SELF_TRAINING = {"self_train@cam-round1", "self_train@cam-round2"}
 SUPERVISION = {"cam", *ROUNDS, "full"}
 STAGES = {
+    "code",
     "prepare",
     "train_classifier",
     "diagnose",
@@ -115,12 +116,11 @@ def test_metrics_and_plots_for_dvc(finished: tuple[Finished, Finished]) -> None:
     assert {path.stem for path in (project / "reports" / "seconds").iterdir()} == STAGES
 
 
-def test_second_run_does_nothing(finished: tuple[Finished, Finished]) -> None:
+def test_second_run_looks_at_the_code_alone(finished: tuple[Finished, Finished]) -> None:
     for project in finished:
         again = run(project.path, "dvc", "repro")
         assert again.returncode == 0, again.stderr
-        assert stages_run(again.stdout) == []
-        assert "up to date" in again.stdout
+        assert stages_run(again.stdout) == ["code"]
 
 
 def test_clean_copies_agree_in_every_hash(finished: tuple[Finished, Finished]) -> None:
@@ -143,7 +143,14 @@ def test_a_correction_retrains_the_classifier_only_where_it_is_trained_with_it(
     assert again.returncode == 0, again.stderr
     weak = SUPERVISION - {"full"}
     assert set(stages_run(again.stdout)) == {
-        *("prepare", "make_pseudo_masks@cam", "make_pseudo_masks@gradcampp", *SELF_TRAINING, "report"),
+        *(
+            "code",
+            "prepare",
+            "make_pseudo_masks@cam",
+            "make_pseudo_masks@gradcampp",
+            *SELF_TRAINING,
+            "report",
+        ),
         *(f"{stage}@{name}" for stage in ("train_segmentation", "evaluate") for name in weak),
     }
     for folder in METHODS | ROUNDS | {"corrected"}:
@@ -155,10 +162,11 @@ def test_a_correction_retrains_the_classifier_only_where_it_is_trained_with_it(
 
     change_params(project, {"classifier.gain.supervision_weight": 10})
     trained = run(project, "dvc", "repro", "train_classifier")
-    assert stages_run(trained.stdout) == ["prepare", "train_classifier"], trained.stderr
+    assert stages_run(trained.stdout) == ["code", "prepare", "train_classifier"], trained.stderr
     removed = run(project, sys.executable, "-m", "pipeline", "corrections", "remove", "train-00001")
     assert removed.returncode == 0, removed.stderr
     assert stages_run(run(project, "dvc", "repro", "train_classifier").stdout) == [
+        "code",
         "prepare",
         "train_classifier",
     ]

@@ -260,7 +260,7 @@ def test_an_image_that_cannot_be_read_is_named(manifest: Manifest, tmp_path: Pat
 
 def test_an_image_of_another_size_than_in_the_manifest_is_named(manifest: Manifest, tmp_path: Path) -> None:
     write_image(tmp_path / "4.png", np.zeros((40, 20, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"/4.png: expected 40 x 24 pixels.*got 40 x 20. Run `make repro`"):
+    with pytest.raises(ValueError, match=r"/4.png: expected 40 x 24 pixels.*got 40 x 20. Run `camseg run`"):
         Folder(tmp_path / "out", manifest).run()
 
 

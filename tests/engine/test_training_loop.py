@@ -143,6 +143,22 @@ def test_an_interrupted_training_ends_with_the_same_bytes(stream: TrainingStream
     assert all(torch.equal(whole[key], again[key]) for key in whole)
 
 
+@pytest.mark.parametrize(("seconds", "step"), [(0.0, 5), (-math.inf, 5), (math.inf, None)])
+def test_a_checkpoint_is_never_older_than_some_minutes(
+    stream: TrainingStream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, step: int | None
+) -> None:
+    rare = params(checkpoint_steps=100)
+    whole, curve = train(stream, tmp_path / "whole.pt", rare)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", seconds)
+    with pytest.raises(InterruptedError):
+        train(stream, tmp_path / "c.pt", rare, Bce(stop_at=5))
+    saved = torch.load(tmp_path / "c.pt", weights_only=True) if (tmp_path / "c.pt").exists() else None
+    assert (saved and saved["progress"]["step"]) == step
+    again, curve_again = train(stream, tmp_path / "c.pt", rare)
+    assert curve_again == curve
+    assert all(torch.equal(whole[key], again[key]) for key in whole)
+
+
 def test_results_do_not_depend_on_loader_workers(
     stream: TrainingStream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

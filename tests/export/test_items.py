@@ -34,7 +34,7 @@ def test_confidence_is_written_in_order(items: Items, tmp_path: Path) -> None:
 def test_masks_of_other_sizes_and_ids_are_named(change: Callable[[np.ndarray], ExportItem]) -> None:
     item = change(np.full((11, 6), 3, np.uint8))
     assert (item_mask(item, CLASSES) == 3).all()
-    with pytest.raises(ValueError, match=r"photo\.png: expected ids 0\.\.2 or 255, got 3\. Run `make repro`"):
+    with pytest.raises(ValueError, match=r"photo\.png: expected ids 0\.\.2 or 255, got 3\. Run `camseg run`"):
         item_mask(item, CLASSES[:2])
     change(np.zeros((6, 11), np.uint8))
     with pytest.raises(ValueError, match="expected 11 x 6 pixels as the data set says, got 6 x 11"):

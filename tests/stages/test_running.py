@@ -54,6 +54,14 @@ def test_expected_errors_end_the_process_with_1(error: Exception, capsys: pytest
     assert not Path("reports").exists()
 
 
+def test_ctrl_c_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, stage("test"):
+        raise KeyboardInterrupt
+    assert ended.value.code == 130
+    assert "test: interrupted. The next run goes on with what it has\n" in capsys.readouterr().err
+    assert not Path("reports").exists()
+
+
 def test_a_full_memory_of_the_device_ends_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended, stage("test"):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")

@@ -1,4 +1,4 @@
-"""Loads the segmentation model that a command uses."""
+"""A trained segmentation model, loaded from its folder."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def load_model(folder: Path) -> SegmentationNet:
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise UserError(
-            f"{folder}: expected a segmentation model, got no {', '.join(missing)}. Run `make repro` first, "
+            f"{folder}: expected a segmentation model, got no {', '.join(missing)}. Run `camseg run` first, "
             f"or name another folder below {paths.SEGMENTATION} with --model"
         )
     try:
