@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.base.spaced import spaced
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import autocast
 from pipeline.engine.mapping import Batch, ImagePass, map_images
@@ -48,7 +49,8 @@ def measure_evidence(
 ) -> Evidence:
     """The evidence in up to `MOST` of the samples with labels and as many without, evenly spaced."""
     unlabelled = [sample for sample in samples if not sample.labels]
-    chosen = [*_spaced([sample for sample in samples if sample.labels]), *_spaced(unlabelled)]
+    labelled = [sample for sample in samples if sample.labels]
+    chosen = [*spaced(labelled, MOST), *spaced(unlabelled, MOST)]
 
     def compute(batch: Batch) -> list[tuple[Cells, Cells]]:
         trained, enlarged = (cell_logits(net, view).half().cpu().numpy() for view in batch.views)
@@ -162,9 +164,3 @@ def _spread(cells: Sequence[Cells], images: NDArray[np.bool_]) -> tuple[float, f
     parts = medians[~images], medians[images], largest[images]
     low, middle, top = (float(np.median(part)) for part in parts)
     return low, middle, top
-
-
-def _spaced(samples: Sequence[Sample]) -> list[Sample]:
-    """At most `MOST` of the samples, evenly spaced."""
-    count = min(MOST, len(samples))
-    return [samples[i] for i in np.linspace(0, len(samples) - 1, count).round().astype(int)]

@@ -15,7 +15,7 @@ from pipeline.engine.mapping import Batch, ImagePass, map_blocks, split_blocks
 from pipeline.heatmaps.class_maps import ClassMaps, class_maps
 from pipeline.heatmaps.hooks import first_output
 from pipeline.heatmaps.layers import TargetLayer, earlier_layers
-from pipeline.heatmaps.multi_scale import add_depths, fuse_depths
+from pipeline.heatmaps.multi_scale import EACH, TOGETHER, add_depths, evened, fuse_depths
 from pipeline.heatmaps.random_walk import walk
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.params import HeatmapParams
@@ -32,6 +32,7 @@ class HeatmapMaker:
     backbone: nn.Module
     params: HeatmapParams
     long_side: int  # pixels of the working resolution
+    background: bool = True  # whether the data have one; else the classes compete for each cell
 
     @cached_property
     def earlier(self) -> list[nn.Module]:
@@ -40,6 +41,9 @@ class HeatmapMaker:
 
     def heatmaps(self, batch: Batch) -> dict[str, Tensor]:
         """Heatmaps of the labels of a batch by each method, float32 (N, P, h, w) in [0, 1].
+
+        In data without background the heat of the classes is compared cell by cell, so their maps keep a
+        part of their proportions.
 
         Args:
             batch: with its images at every scale, in the order of `scaled_sides`.
@@ -55,9 +59,13 @@ class HeatmapMaker:
 
         first = batch.samples[0]
         size = grid_size(*working_size(first.height, first.width, self.long_side))
+        peaks = EACH if self.background else TOGETHER
         with first_output(self.backbone) as outputs:
-            heatmaps = add_depths(fuse_depths(make_maps, batch.views, size, flip=self.params.flip))
-        return walk(heatmaps, outputs[0], self.params.walk) if self.params.walk.restart < 1 else heatmaps
+            depths = fuse_depths(make_maps, batch.views, size, flip=self.params.flip, peaks=peaks)
+        heatmaps = add_depths(depths, peaks)
+        if self.params.walk.restart < 1:
+            heatmaps = walk(heatmaps, outputs[0], self.params.walk, peaks)
+        return heatmaps if self.background else {method: evened(maps) for method, maps in heatmaps.items()}
 
 
 def make_heatmaps(

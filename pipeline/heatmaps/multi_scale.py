@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from pipeline.heatmaps.class_maps import ClassMaps
 # Images (N, 3, h, w) in [0, 1] -> for each method, maps (N, P, h', w') of any positive scale.
 MapMaker = Callable[[Tensor], dict[str, Tensor]]
 DepthsMaker = Callable[[Tensor], ClassMaps]  # the same, and maps of earlier layers
+
+EACH, TOGETHER = (-2, -1), (-3, -2, -1)  # whose maximum divides: that of a map, of all maps of an image
 
 
 def fuse(
@@ -36,7 +39,12 @@ def fuse(
 
 
 def fuse_depths(
-    make_maps: DepthsMaker, pyramid: Sequence[Tensor], size: tuple[int, int], *, flip: bool
+    make_maps: DepthsMaker,
+    pyramid: Sequence[Tensor],
+    size: tuple[int, int],
+    *,
+    flip: bool,
+    peaks: tuple[int, ...] = EACH,
 ) -> ClassMaps:
     """`fuse` for the maps of each method and of each earlier layer; they stay apart."""
     total: ClassMaps | None = None
@@ -48,23 +56,41 @@ def fuse_depths(
         total = _sum(total, maps) if total else maps
     if total is None:
         raise ValueError("expected images at one scale at least, got none")
-    return _each(normalise, total)
+    return _each(partial(normalise, peaks=peaks), total)
 
 
-def add_depths(maps: ClassMaps) -> dict[str, Tensor]:
+def add_depths(maps: ClassMaps, peaks: tuple[int, ...] = EACH) -> dict[str, Tensor]:
     """The map of each method plus the maps of all earlier layers, of one size, divided by its maximum."""
     if not maps.earlier:
         return maps.maps
     earlier = torch.stack(maps.earlier).sum(0)
-    return {method: normalise(heatmaps + earlier) for method, heatmaps in maps.maps.items()}
+    return {method: normalise(heatmaps + earlier, peaks) for method, heatmaps in maps.maps.items()}
 
 
-def normalise(heatmaps: Tensor) -> Tensor:
-    """Each non-negative map (..., h, w) divided by its maximum; a map of zeros stays 0."""
-    peak = heatmaps.amax((-2, -1), keepdim=True)
+def normalise(heatmaps: Tensor, peaks: tuple[int, ...] = EACH) -> Tensor:
+    """Each non-negative map (..., h, w) divided by its maximum; a map of zeros stays 0.
+
+    Args:
+        peaks: `EACH`, or `TOGETHER`: the maps (..., P, h, w) of an image are divided by one maximum.
+    """
+    return heatmaps / _peak(heatmaps, peaks)
+
+
+def evened(heatmaps: Tensor) -> Tensor:
+    """Maps (..., P, h, w) in [0, 1], each divided by the square root of its maximum.
+
+    Of maps that have one maximum in common, a weak one stays below a strong one, but not as far: half way, on
+    the scale of ratios, to a maximum of 1 for each.
+    """
+    return heatmaps / _peak(heatmaps, EACH).sqrt()
+
+
+def _peak(heatmaps: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """The maximum over some dimensions, of size 1 there; 1 where it is 0."""
+    peak = heatmaps.amax(dims, keepdim=True)
     if not peak.isfinite().all():  # NaN is the maximum wherever there is one
         raise ArithmeticError("a heatmap is not finite: check the weights of the network")
-    return heatmaps / torch.where(peak > 0, peak, 1)
+    return torch.where(peak > 0, peak, 1)
 
 
 def _positive(heatmaps: Tensor, size: tuple[int, int]) -> Tensor:

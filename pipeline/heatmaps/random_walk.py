@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.data.resize import resize
-from pipeline.heatmaps.multi_scale import normalise
+from pipeline.heatmaps.multi_scale import EACH, normalise
 from pipeline.params import WalkParams
 
 SHORTEST = 1e-4  # of the longest in an image: a shorter vector has no direction
@@ -56,7 +56,7 @@ def spread(heatmaps: Tensor, affinity: Tensor, size: Size, restart: float) -> Te
         restart: in (0, 1].
 
     Returns:
-        float32 (N, P, h, w) in [0, 1], each map divided by its maximum; a map of zeros stays 0.
+        float32 (N, P, h, w), not negative.
 
     Source: random walk with restart, Pan et al. 2004, KDD, doi:10.1145/1014052.1014135, eq. 1.
     """
@@ -65,22 +65,31 @@ def spread(heatmaps: Tensor, affinity: Tensor, size: Size, restart: float) -> Te
     factor = torch.linalg.cholesky(torch.diag_embed(degrees[..., 0]) - (1 - restart) * affinity)
     # The solution is not negative, but rounding may make it so.
     solution = torch.cholesky_solve(restart * degrees * cells, factor).clamp_(min=0).transpose(1, 2)
-    maps = functional.interpolate(
+    return functional.interpolate(
         solution.reshape(*solution.shape[:2], *size),
         heatmaps.shape[-2:],
         mode="bilinear",
         align_corners=False,
     )
-    return normalise(maps)
 
 
-def walk(heatmaps: dict[str, Tensor], pyramid: Sequence[Tensor], params: WalkParams) -> dict[str, Tensor]:
-    """`spread` for the maps of every method, float32 (N, P, h, w) each; they share the affinities."""
+def walk(
+    heatmaps: dict[str, Tensor],
+    pyramid: Sequence[Tensor],
+    params: WalkParams,
+    peaks: tuple[int, ...] = EACH,
+) -> dict[str, Tensor]:
+    """`spread` for the maps of every method, float32 (N, P, h, w) in [0, 1]; they share the affinities.
+
+    Args:
+        peaks: which maximum divides, see `normalise`; a map of zeros stays 0.
+    """
     height, width = next(iter(heatmaps.values())).shape[-2:]
     size = walk_size(height, width, params.cells)
     together = torch.cat(list(heatmaps.values()), 1)  # one system to solve for all methods
     maps = spread(together, affinities(pyramid, size, params.power), size, params.restart)
-    return dict(zip(heatmaps, maps.chunk(len(heatmaps), 1), strict=True))
+    by_method = zip(heatmaps, maps.chunk(len(heatmaps), 1), strict=True)
+    return {method: normalise(of_method, peaks) for method, of_method in by_method}
 
 
 def _directions(features: Tensor, size: Size) -> Tensor:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from pipeline.data.images import ImageArray
 from pipeline.data.manifest import Manifest
+from pipeline.evaluation.veto import Veto, verdict
 from pipeline.formats.palette import voc_palette
 from pipeline.params import ROUND, default_masks, default_method, default_supervision, model_before
 from pipeline.report.diagnosis_table import DiagnosisExample, class_rows
@@ -31,6 +32,7 @@ from pipeline.report.summary import (
     two,
     weak_to_full,
 )
+from pipeline.report.verdict_text import MEANING
 
 SHOWN_PROBLEMS = 40
 QUALITY = 85  # of WebP, 0..100
@@ -50,6 +52,7 @@ def render_page(
     manifest: Manifest,
     rows: Mapping[str, Sequence[Row]],
     examples: Sequence[DiagnosisExample],
+    vetoes: Sequence[Veto],
     how: str,
     problems: Sequence[str] = (),
 ) -> str:
@@ -58,6 +61,7 @@ def render_page(
     Args:
         rows: the images to show, by the title of their section.
         examples: images for the section on what the classifier looks at.
+        vetoes: what speaks against the run without ground truth.
         how: where the threshold comes from, e.g. `chosen without masks`.
         problems: what is wrong with the data, and which files were left out.
     """
@@ -87,6 +91,9 @@ def render_page(
         plots=plots(results),
         sections=rows,
         examples=examples,
+        vetoes=vetoes,
+        verdict=verdict(vetoes),
+        meaning=MEANING[verdict(vetoes)],
         diagnosis=class_rows(results.diagnosis, manifest.classes),
         findings=FINDINGS,
         how=how,

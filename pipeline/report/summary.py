@@ -1,11 +1,14 @@
 """The run in numbers: the content of `reports/summary.json`, and the table at the end of a run."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.data.manifest import Manifest
+from pipeline.evaluation.veto import Veto
 from pipeline.params import FULL, default_masks, default_method, default_supervision
 from pipeline.report.results import Metrics, MiouByImage, Results
+from pipeline.report.verdict_text import verdict_json
 
 HEATMAP_SCORES = ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
 PSEUDO_MASK_SCORES = ("miou", "precision", "recall", "coverage")
@@ -25,7 +28,7 @@ FINDINGS = (  # of each class, in the order of the page
 )
 
 
-def summarise(results: Results) -> dict[str, Any]:
+def summarise(results: Results, vetoes: Sequence[Veto]) -> dict[str, Any]:
     """All scores in [0, 1] but `false_objects`, a number per image; None without ground truth."""
     masks, models = results.pseudo_masks, results.evaluation
     return {
@@ -37,6 +40,7 @@ def summarise(results: Results) -> dict[str, Any]:
         "weak_to_full": weak_to_full(results),
         "supervision": list(results.supervision),
         "corrected_masks": corrected_masks(results),
+        "verdict": verdict_json(vetoes),
     }
 
 

@@ -34,7 +34,8 @@ def main() -> None:
     if tells_sizes(manifest, section.objects):
         write_evidence(folders.values(), measure_evidence(net, manifest, train, section, long_side))
     target = TargetLayer(net.pool, "input", pooled=net.fc, linear_head=True)
-    make_heatmaps(HeatmapMaker(net, target, net.encoder, section, long_side), manifest, train, folders)
+    maker = HeatmapMaker(net, target, net.encoder, section, long_side, manifest.background)
+    make_heatmaps(maker, manifest, train, folders)
     size = sum(file.stat().st_size for file in work.rglob("*.safetensors"))
     print(f"{NAME}: {size / 1e6:.1f} MB for {len(train)} images, {size / 1e3 / len(train):.1f} kB per image")
     publish(NAME, {folder: paths.HEATMAPS / method for method, folder in folders.items()})

@@ -11,7 +11,9 @@ from pipeline.report.image_panels import make_rows
 from pipeline.report.page import render_page
 from pipeline.report.results import read_results
 from pipeline.report.summary import summarise, summary_table
+from pipeline.report.verdict_text import verdict_lines
 from pipeline.stages.running import run_stage
+from pipeline.workflows.verdict import find_vetoes
 
 NAME = "report"
 PAGE = paths.REPORTS / "index.html"
@@ -29,9 +31,10 @@ def main() -> None:
     write_panels([row for section in rows.values() for row in section])
     write_plots(results)
     examples = read_examples(paths.DIAGNOSIS, results.diagnosis)
-    write_text(PAGE, render_page(results, manifest, rows, examples, how, read_problems()))
-    write_json(paths.REPORTS / "summary.json", summarise(results))
-    print(f"\n{summary_table(results, how)}\n\nopen {PAGE}")
+    vetoes = find_vetoes(manifest, params)
+    write_text(PAGE, render_page(results, manifest, rows, examples, vetoes, how, read_problems()))
+    write_json(paths.REPORTS / "summary.json", summarise(results, vetoes))
+    print(f"\n{summary_table(results, how)}\n\n{verdict_lines(vetoes)}\n\nopen {PAGE}")
 
 
 def how_chosen(threshold: str | float, method: str) -> str:

@@ -45,12 +45,20 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(python: Path, cwd: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start a command of camseg, as leader of a process group of its own."""
+    """Start a command of camseg, as leader of a process group that Ctrl-C reaches."""
     env = {**environment(cwd, 1), "PATH": os.defpath, "PYTHONUNBUFFERED": "1"}
     env.pop("PYTHONPATH", None)
-    command = [str(python), "-m", "pipeline", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=cwd, env=env, text=True, start_new_session=True, **pipes)
+    return subprocess.Popen(
+        [str(python), "-m", "pipeline", *arguments],
+        cwd=cwd,
+        env=env,
+        text=True,
+        start_new_session=True,
+        # A shell starts what runs in the background with the signal off, and then the tests inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def run(python: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -23,7 +23,7 @@ def test_summary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     models = {name: score_predictions(name) for name in SUPERVISION}
     assert summary.keys() == {
         "classifier", "corrected_masks", "heatmaps", "pseudo_masks",
-        "segmentation", "split", "supervision", "weak_to_full",
+        "segmentation", "split", "supervision", "verdict", "weak_to_full",
     }  # fmt: skip
     assert summary["split"] == "val"
     assert summary["segmentation"].keys() == models.keys()

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from pipeline.base.sizes import grid_size
 from pipeline.heatmaps.class_maps import class_maps
-from pipeline.heatmaps.multi_scale import fuse, normalise
+from pipeline.heatmaps.multi_scale import TOGETHER, evened, fuse, normalise
 from tests.heatmaps.nets import GapNet
 
 
@@ -18,6 +18,22 @@ def test_normalise_by_hand_and_dead_maps() -> None:
     heat = torch.tensor([[[0.0, 2], [4, 1]], [[0.0, 0], [0, 0]]])
     expected = torch.tensor([[[0.0, 0.5], [1, 0.25]], [[0.0, 0], [0, 0]]])
     assert torch.equal(normalise(heat), expected)
+
+
+@pytest.mark.parametrize("peak", [8.0, 4.0, 1.0])
+def test_maps_of_one_image_may_share_a_maximum(peak: float) -> None:
+    # Two images of two maps; the strongest of each image has the maximum 1.
+    heat = torch.tensor([[[[0.0, 2]], [[peak, 1]]], [[[1.0, 4]], [[0, 0]]]])
+    top = max(peak, 2)
+    expected = torch.tensor([[[[0.0, 2 / top]], [[peak / top, 1 / top]]], [[[0.25, 1]], [[0, 0]]]])
+    assert torch.equal(normalise(heat, TOGETHER), expected)
+
+
+@pytest.mark.parametrize(("peak", "expected"), [(1.0, 1.0), (0.25, 0.5), (0.01, 0.1), (0.0, 0.0)])
+def test_evened_maps_have_the_root_of_their_maximum(peak: float, expected: float) -> None:
+    heat = torch.tensor([[[[1.0, 0.5]], [[peak, peak / 4]]]])
+    by_hand = torch.tensor([[[[1.0, 0.5]], [[expected, expected / 4]]]])
+    assert torch.allclose(evened(heat), by_hand)
 
 
 def test_negative_heat_counts_against_its_neighbours_in_resizing() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from pipeline.heatmaps.multi_scale import TOGETHER
 from pipeline.heatmaps.random_walk import affinities, spread, walk, walk_size
 from pipeline.params import WalkParams
 
@@ -95,8 +96,7 @@ def test_an_image_of_one_colour_stays_as_it_is() -> None:
     affinity = affinities([torch.ones(1, 4, *SIZE)], SIZE, 8)
     assert torch.equal(affinity[0], torch.eye(12))
     heat = torch.rand(1, 2, *SIZE)
-    peak = heat.amax((-2, -1), keepdim=True)
-    assert torch.allclose(spread(heat, affinity, SIZE, 0.1), heat / peak, atol=1e-5)
+    assert torch.allclose(spread(heat, affinity, SIZE, 0.1), heat, atol=1e-5)
 
 
 def test_heat_spreads_within_its_own_kind_by_hand() -> None:
@@ -104,7 +104,7 @@ def test_heat_spreads_within_its_own_kind_by_hand() -> None:
     heat[0, 0, 0, 1] = 1
     spread_heat = spread(heat, affinities([halves()], SIZE, 8), SIZE, 0.2)[0, 0].flatten()
     # Within the five: y = r heat + (1 - r) mean(heat), as P is their mean: 0.36 here, 0.16 there.
-    assert torch.allclose(spread_heat[:5], torch.tensor([0.16, 0.36, 0.16, 0.16, 0.16]) / 0.36, atol=1e-5)
+    assert torch.allclose(spread_heat[:5], torch.tensor([0.16, 0.36, 0.16, 0.16, 0.16]), atol=1e-5)
     assert not spread_heat[5:].any()
 
 
@@ -118,7 +118,6 @@ def test_spread_is_the_sum_over_all_lengths_of_the_walk(restart: float) -> None:
         total += restart * step
         step = (1 - restart) * probabilities(depths, 2).double() @ step
     expected = total.transpose(1, 2).reshape(2, 3, *SIZE)
-    expected = expected / expected.amax((-2, -1), keepdim=True)
     assert torch.allclose(
         spread(heat, affinities(depths, SIZE, 2), SIZE, restart).double(), expected, atol=1e-4
     )
@@ -134,6 +133,16 @@ def test_maps_keep_their_size_and_dead_maps_stay_zero() -> None:
     live = result["cam"].amax((-2, -1))[heat.amax((-2, -1)) > 0]
     assert torch.equal(live, torch.ones(5))
     assert result["cam"].min() >= 0
+
+
+@pytest.mark.parametrize("factors", [(1.0, 0.5), (0.1, 1.0), (1.0, 1.0)])
+def test_together_maps_keep_the_proportions_of_each_method(factors: tuple[float, float]) -> None:
+    heat = torch.rand(1, 1, 7, 9)
+    maps = torch.cat([heat * factor for factor in factors], 1)
+    result = walk({"cam": maps, "gradcampp": maps * 3}, [d[:1] for d in pyramid()], PARAMS, TOGETHER)
+    assert torch.allclose(result["cam"], result["gradcampp"], atol=1e-5)
+    peaks = torch.tensor([factors]) / max(factors)
+    assert torch.allclose(result["cam"].amax((-2, -1)), peaks, atol=1e-5)
 
 
 def test_a_image_does_not_depend_on_its_batch() -> None:

@@ -68,10 +68,12 @@ class Depths(nn.Module):
         return [images, early, self.late(early)]
 
 
-def run(manifest: Manifest, folder: Path, params: HeatmapParams = PARAMS) -> dict[str, bytes]:
+def run(
+    manifest: Manifest, folder: Path, params: HeatmapParams = PARAMS, *, background: bool = True
+) -> dict[str, bytes]:
     folders = {method: folder / method for method in params.methods}
     net = to_channels_last(DeepNet().eval(), pick_device())
-    maker = HeatmapMaker(net, net.target, net.backbone, params, 32)
+    maker = HeatmapMaker(net, net.target, net.backbone, params, 32, background)
     make_heatmaps(maker, manifest, manifest.samples, folders)
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
@@ -175,3 +177,29 @@ def test_walk_goes_over_the_fused_map(manifest: Manifest, tmp_path: Path) -> Non
         actual = HeatmapStore(tmp_path / "walked" / "cam").read(s) / 255
         assert np.abs(actual - expected.numpy()).max() < 3 / 255  # both were rounded to 1 / 255
         assert np.abs(actual - heat.numpy()).max() > 10 / 255
+
+
+def test_without_background_classes_keep_a_part_of_their_proportions(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    params = PARAMS.model_copy(
+        update={
+            "scales": (1.0,),
+            "flip": False,
+            "depths": 1,
+            "walk": WALK.model_copy(update={"restart": 1.0}),
+        }
+    )
+    run(manifest, tmp_path / "without", params, background=False)
+    net = DeepNet().eval()
+    weights = net.fc.weight.detach()
+    for s in (s for s in manifest.samples[:12] if len(s.labels) > 1):
+        with torch.no_grad():
+            features = net.backbone(image_tensor(manifest.image(s), 32)[None])[-1]
+        cells = torch.einsum("ck,khw->chw", weights[list(s.labels)], features[0])
+        stored = HeatmapStore(tmp_path / "without" / "cam").read(s)
+        maps = functional.interpolate(cells[None], stored.shape[1:], mode="bilinear", align_corners=False)[0]
+        maps = maps.clamp(min=0)
+        own = maps.amax((1, 2), keepdim=True)
+        expected = maps / (own * own.max()).sqrt()  # by the geometric mean of its maximum and the largest
+        assert np.abs(stored / 255 - expected.numpy()).max() < 1 / 255

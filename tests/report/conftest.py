@@ -112,9 +112,10 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
         write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)
         train = [s for s in samples if s.split == "train" and masks]
         scores = [
-            {"name": s.name, "miou_before": 0.4, "miou_after": 1 - i / 100} for i, s in enumerate(train)
+            {"name": s.name, "miou_before": 0.4, "miou_after": 1 - i / 100, "lost_labels": ""}
+            for i, s in enumerate(train)
         ]
-        write_csv(folder / "images.csv", ("name", "miou_before", "miou_after"), scores)
+        write_csv(folder / "images.csv", ("name", "miou_before", "miou_after", "lost_labels"), scores)
     for name, miou in zip(SUPERVISION, (0.6, 0.8), strict=True):
         folder = reports / "evaluation" / name
         per_class = {label: known(miou) for label in names}
@@ -180,7 +181,8 @@ def make_project(
 ) -> Manifest:
     """A finished run in `root`, with stubs in the place of models."""
     net = tiny_net(classes)
-    patch.setattr("pipeline.report.image_panels.load_segmentation_net", lambda folder: net)
+    for module in ("report.image_panels", "workflows.mask_comparison"):
+        patch.setattr(f"pipeline.{module}.load_segmentation_net", lambda folder: net)
     return write_project(root, classes, blocks(count, len(classes)), masks)
 
 

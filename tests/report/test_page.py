@@ -14,6 +14,7 @@ import pytest
 from pipeline.base.files import read_json, write_json
 from pipeline.data.images import read_image, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
+from pipeline.evaluation.veto import Level, Veto
 from pipeline.report.image_selection import split_between, worst_first
 from pipeline.report.summary import FINDINGS
 from pipeline.stages.report import main
@@ -161,8 +162,9 @@ def add_round(again: str) -> None:
         *("reports/pseudo_masks", "reports/segmentation", "reports/evaluation"),
     ):
         shutil.copytree(f"{folder}/gradcampp", f"{folder}/{again}")
-    rows = "".join(f"train-{i:02d},0.4,{0.1 + i / 10:.1f}\n" for i in range(6))
-    Path(f"reports/pseudo_masks/{again}/images.csv").write_text("name,miou_before,miou_after\n" + rows)
+    rows = "".join(f"train-{i:02d},0.4,{0.1 + i / 10:.1f},\n" for i in range(6))
+    header = "name,miou_before,miou_after,lost_labels\n"
+    Path(f"reports/pseudo_masks/{again}/images.csv").write_text(header + rows)
     metrics = Path(f"reports/pseudo_masks/{again}/metrics.json")
     scores = json.loads(metrics.read_text())
     scores["pseudo_masks"]["miou"] = 0.65
@@ -316,6 +318,44 @@ def test_examples_stay_in_their_folder(project: Project) -> None:
         main()
 
 
+def test_the_verdict_stands_first(project: Project, set_params: SetParams) -> None:
+    project()
+    set_params("images: 40", "images: 0")
+    page = Page(render())
+    few = "No class has 8 val images that show it and 8 that do not"
+    assert page.text.index("Verdict: doubtful.") < page.text.index(few) < page.text.index("mIoU on val")
+    assert page.text.index("Verdict") < page.text.index("Confidence is")
+
+
+@pytest.mark.parametrize(
+    ("level", "meaning"),
+    [("fair", "Nothing that can"), ("doubtful", "Look at the images"), ("useless", "Do not use the masks")],
+)
+def test_what_a_verdict_means(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    level: Level,
+    meaning: str,
+) -> None:
+    project()
+    vetoes = [Veto(level, "See `a <b>`.", ("x&y", "z\033"))] if level != "fair" else []
+    monkeypatch.setattr("pipeline.stages.report.find_vetoes", lambda manifest, params: vetoes)
+    text = render()
+    page, printed = Page(text), capsys.readouterr().out
+    assert f"Verdict: {level}. {meaning}" in page.text
+    assert f"\nverdict: {level}. {meaning}" in printed
+    summary = read_json(Path("reports/summary.json"))["verdict"]
+    assert summary["level"] == level
+    if vetoes:
+        assert "See <code>a &lt;b&gt;</code>." in text
+        assert "Images: x&y, z\033." in page.text
+        assert f"  {level}: See `a <b>`.\n    images: x&y, z\\x1b\n" in printed
+        assert summary["vetoes"] == [{"level": level, "sentence": "See `a <b>`.", "images": ["x&y", "z\033"]}]
+    else:
+        assert summary["vetoes"] == []
+
+
 def test_a_given_threshold_is_called_given(project: Project, set_params: SetParams) -> None:
     project()
     set_params("threshold: auto", "threshold: 0.32")
@@ -363,7 +403,7 @@ def test_images_are_shared_out(count: int, train: int, val: int, expected: tuple
         ({"cat": 2, "dog": 2}, "Worst class: cat, 2 of 2 images."),
     ],
 )
-def test_labels_without_a_pixel_are_a_warning_on_top(
+def test_labels_without_a_pixel_are_a_warning(
     project: Project, lost: dict[str, int], text: str | None
 ) -> None:
     project()
@@ -373,4 +413,4 @@ def test_labels_without_a_pixel_are_a_warning_on_top(
     assert ("Warning:" in page) == (text is not None)
     if text:
         assert text in page
-        assert page.index(text) < page.index("Heatmaps and pseudo-masks")
+        assert page.index("Heatmaps and pseudo-masks") < page.index(text)
