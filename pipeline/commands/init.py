@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 
 TEMPLATES = Path(pipeline.__path__[0]) / "project"
 PROJECT = {  # path in the project -> template
-    "dvc.yaml": "dvc.yaml",
+    "dvc.yaml": "stages.yaml",  # DVC would take a second dvc.yaml in the clone for one of its own
     "params.yaml": "params.yaml",
     ".dvc/config": "dvc_config",
     ".dvc/.gitignore": "dvc_gitignore",
