@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.data.images import Mask
-from pipeline.evaluation.confusion import ClassScores, Counts, divide, pseudo_mask_counts
+from pipeline.evaluation.confusion import ClassScores, Counts, divide, label_ious, pseudo_mask_counts
 from pipeline.evaluation.means import mean_present
 
 # Of one image: its name, and its masks in both sets, uint8 (H, W).
@@ -45,8 +45,7 @@ def measure_agreement(
 
 def class_ious(counts: Counts) -> ClassScores:
     """IoU of each class (C,) from counts (L, L); NaN of classes that neither set has."""
-    hits = np.diag(counts)
-    return divide(hits, counts.sum(axis=0) + counts.sum(axis=1) - hits)[1:]
+    return label_ious(counts)[1:]
 
 
 def confirmed_shares(counts: Counts) -> ClassScores:

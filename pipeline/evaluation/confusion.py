@@ -72,7 +72,7 @@ def iou_per_class(confusion: Counts) -> ClassScores:
 
     Nothing is known of such a label. Its wrong pixels lower the IoU of the labels that they truly have.
     """
-    return np.where(confusion.sum(axis=1) > 0, _ious(confusion), np.nan)
+    return np.where(confusion.sum(axis=1) > 0, label_ious(confusion), np.nan)
 
 
 def mean_iou(confusion: Counts) -> float:
@@ -85,7 +85,7 @@ def image_iou(confusion: Counts) -> float:
 
     The ground truth of an image says of each label whether the image shows it. That of a set does not.
     """
-    return mean_present(_ious(confusion))
+    return mean_present(label_ious(confusion))
 
 
 def score_pseudo_masks(counts: Counts) -> PseudoMaskScores:
@@ -108,7 +108,8 @@ def score_pseudo_masks(counts: Counts) -> PseudoMaskScores:
     return PseudoMaskScores(mean_iou(labelled), mean_present(precision), mean_present(recall), coverage)
 
 
-def _ious(confusion: Counts) -> ClassScores:
+def label_ious(confusion: Counts) -> ClassScores:
+    """IoU of each label (L,); NaN of labels that neither side has."""
     intersection = np.diag(confusion)
     return divide(intersection, confusion.sum(axis=0) + confusion.sum(axis=1) - intersection)
 
