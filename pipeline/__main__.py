@@ -16,6 +16,7 @@ from pipeline.commands import (
     init,
     label_tiles,
     predict,
+    review,
     run,
     use,
 )
@@ -71,7 +72,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.set_defaults(debug=False)
     parser.add_argument("--version", action="version", version=f"camseg {version('camseg')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    work = (explain, diagnose, predict, export, corrections)
+    work = (explain, diagnose, predict, export, review, corrections)
     for command in (check, init, use, run, download, label_tiles, *work):
         command.add_parser(commands)
     return parser.parse_args(arguments)
