@@ -195,6 +195,7 @@ const camseg = (() => {
   function makeTile(place) {
     const tile = document.createElement("button"), n = list[place];
     tile.type = "button";
+    tile.dataset.place = place;
     tile.className = "tile";
     tile.append(document.createElement("img"), document.createElement("img"), document.createElement("span"));
     for (const element of tile.querySelectorAll("img")) element.alt = "";
@@ -404,7 +405,9 @@ const camseg = (() => {
   function drawPanes() {
     if (!image || $("single").hidden) return;
     for (const pane of $("panes").children) {
-      pane.classList.toggle("paint", tool() !== "move" && isTrain(image.n));
+      const paints = tool() !== "move" && canPaint();
+      pane.classList.toggle("paint", paints);
+      pane.classList.toggle("held", paints || view.zoom > 1); // else a finger scrolls the page
       drawPane(pane.firstElementChild, pane.lastElementChild, pane.dataset.layer);
     }
     drawShares();
@@ -525,6 +528,7 @@ const camseg = (() => {
     const cell = (kind, text) => Object.assign(document.createElement(kind), { textContent: text });
     const row = (kind, texts) => { const tr = document.createElement("tr"); tr.append(...texts.map((text, i) => cell(i ? kind : "th", text))); return tr; };
     const percent = (part) => `${((100 * part) / (image.w * image.h)).toFixed(1)} %`;
+    $("shares").dataset.name = nameOf(image.n);
     $("shares").replaceChildren(
       row("th", ["", ...ids.map(idName), ...(truth ? ["mIoU"] : [])]),
       ...keys.map((key, i) => row("td", [layerName(key), ...ids.map((id) => percent(counts[i][id])),
@@ -875,7 +879,8 @@ const camseg = (() => {
     $("threshold").addEventListener("input", moveThreshold);
     $("tools").addEventListener("change", () => drawSoon(drawPanes));
     document.addEventListener("keydown", keyed);
-    new ResizeObserver(() => { drawSoon(drawWall); drawSoon(arrange); }).observe(document.body);
+    new ResizeObserver(() => drawSoon(drawWall)).observe($("scroll"));
+    new ResizeObserver(() => drawSoon(arrange)).observe($("panes"));
     window.addEventListener("beforeunload", (event) => { if (unsent.size) event.preventDefault(); });
   }
 
