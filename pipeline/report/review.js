@@ -24,7 +24,7 @@ const camseg = (() => {
   const tiles = new Map(); // place in the list -> element
   const history = [];
   const times = []; // of decisions, in seconds
-  let table, column, colours32, list = [], at = 0, image = null, columnsOfWall = 1, shownTool = "move";
+  let table, column, colours32, list = [], at = 0, image = null, columnsOfWall = 1, widthOfTile = TILE;
   let view = { zoom: 1, x: 0.5, y: 0.5 }, cross = null, stroke = null, frame = 0, saving = false, seed = 1;
   const shown = new Set(["photo", "heat", "mask", "prediction", "truth"]);
 
@@ -170,11 +170,12 @@ const camseg = (() => {
 
   function drawWall() {
     if ($("wall").hidden || !table) return;
-    const box = $("scroll"), height = TILE + CAPTION;
-    columnsOfWall = Math.max(2, Math.floor(box.clientWidth / TILE));
+    const { clientWidth, clientHeight, scrollTop } = $("scroll"), height = TILE + CAPTION; // all is read, then written
+    columnsOfWall = Math.max(2, Math.floor(clientWidth / TILE));
+    widthOfTile = Math.floor(clientWidth / columnsOfWall);
+    const first = Math.max(0, Math.floor(scrollTop / height) - 1) * columnsOfWall;
+    const end = Math.min(list.length, (Math.ceil((scrollTop + clientHeight) / height) + 1) * columnsOfWall);
     $("tiles").style.height = `${Math.ceil(list.length / columnsOfWall) * height}px`;
-    const first = Math.max(0, Math.floor(box.scrollTop / height) - 1) * columnsOfWall;
-    const end = Math.min(list.length, (Math.ceil((box.scrollTop + box.clientHeight) / height) + 1) * columnsOfWall);
     for (const [place, element] of tiles) {
       if ((place < first || place >= end) && element !== document.activeElement) {
         element.remove();
@@ -188,8 +189,8 @@ const camseg = (() => {
       }
       layTile(place);
     }
-    clearTimeout(drawWall.timer);
-    drawWall.timer = setTimeout(() => loadThumbs(first, end), 60); // not while one scrolls past
+    drawWall.range = [first, end];
+    drawWall.timer ??= setTimeout(() => { drawWall.timer = null; loadThumbs(...drawWall.range); }, 60); // not what flies past
   }
 
   function makeTile(place) {
@@ -198,7 +199,7 @@ const camseg = (() => {
     tile.dataset.place = place;
     tile.className = "tile";
     tile.append(document.createElement("img"), document.createElement("img"), document.createElement("span"));
-    for (const element of tile.querySelectorAll("img")) element.alt = "";
+    for (const element of tile.querySelectorAll("img")) Object.assign(element, { alt: "", decoding: "async" });
     tile.addEventListener("click", () => { at = list.indexOf(n); open(); });
     tile.addEventListener("focus", () => { at = list.indexOf(n); markChosen(); });
     return tile;
@@ -207,16 +208,18 @@ const camseg = (() => {
   function layTile(place) {
     const tile = tiles.get(place), n = list[place], kind = decided.get(nameOf(n));
     const [photo, mask, caption] = tile.children, urls = thumbs.get(n), confidence = column.confidence[n];
-    const size = Math.floor($("scroll").clientWidth / columnsOfWall);
-    tile.style.width = `${Math.min(size, TILE + 30) - 4}px`;
+    const state = [kind, place === at, $("masks-on-wall").checked, Boolean(urls), widthOfTile].join();
+    if (tile.dataset.state === state) return; // most tiles stay as they are while one scrolls
+    tile.dataset.state = state;
+    tile.style.width = `${Math.min(widthOfTile, TILE + 30) - 4}px`;
     tile.style.height = `${TILE + CAPTION - 4}px`;
-    tile.style.transform = `translate(${(place % columnsOfWall) * size}px, ${Math.floor(place / columnsOfWall) * (TILE + CAPTION)}px)`;
+    tile.style.transform = `translate(${(place % columnsOfWall) * widthOfTile}px, ${Math.floor(place / columnsOfWall) * (TILE + CAPTION)}px)`;
     caption.textContent = `${confidence === null ? "" : `${confidence.toFixed(2)} `}${nameOf(n)}`;
     tile.title = nameOf(n);
     tile.setAttribute("aria-label", `${nameOf(n)}${kind ? `, ${WORDS[kind]}` : ""}`);
     tile.classList.toggle("chosen", place === at);
-    if (urls && photo.src !== urls[0]) photo.src = urls[0];
-    if (urls && urls[1] && mask.src !== urls[1]) mask.src = urls[1];
+    if (urls && !photo.hasAttribute("src")) photo.src = urls[0];
+    if (urls?.[1] && !mask.hasAttribute("src")) mask.src = urls[1];
     mask.hidden = !urls || !urls[1] || !$("masks-on-wall").checked;
     photo.hidden = !urls;
     if (kind && !tile.children[3]) tile.append(document.createElement("b"));
@@ -225,7 +228,7 @@ const camseg = (() => {
   }
 
   function markChosen() {
-    for (const [place, tile] of tiles) tile.classList.toggle("chosen", place === at);
+    for (const place of tiles.keys()) layTile(place);
   }
 
   function loadThumbs(first, end) {

@@ -10,12 +10,13 @@ from PIL import Image
 
 from pipeline import paths
 from pipeline.base.sizes import bounded_size
+from pipeline.base.work_folder import digest
 from pipeline.data.images import IGNORE, ImageArray, Mask, resize_mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.mask_store import has_mask, load_mask
+from pipeline.data.mask_store import has_mask, load_mask, mask_png_of
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.report.safe_colours import safe_colours
-from pipeline.workflows.reviewed_masks import ReviewedMask, corrected_mask, pseudo_mask_of
+from pipeline.workflows.reviewed_masks import ReviewedMask, corrected_mask, correction_file, pseudo_mask_of
 
 VIEW = 640  # pixels of the longer side of an image; a smaller one keeps its size
 THUMB = 112  # pixels of the longer side
@@ -42,6 +43,13 @@ class ReviewSource:
             return None
         corrected = corrected_mask(sample, self.manifest, self.max_megapixels)
         return corrected or pseudo_mask_of(paths.MASKS / self.masks, sample)
+
+    def shown_digest(self, sample: Sample) -> str:
+        """The digest of the file of that mask; empty where there is none."""
+        folder, file = paths.MASKS / self.masks, correction_file(sample)
+        if sample.split != "train" or not (file.is_file() or has_mask(folder, sample)):
+            return ""
+        return digest(file.read_bytes() if file.is_file() else mask_png_of(folder, sample))
 
 
 def view_size(sample: Sample) -> Size:

@@ -47,6 +47,8 @@ def build_review(folder: Path, source: ReviewSource, manifest: Manifest) -> list
         shares = parallel_map(partial(write_block, folder, source), blocks, description="review page")
         table = index_data(source, samples, [share for block in shares for share in block], rows, built)
         write_script(folder / TABLE, "index", table)
+    else:
+        renew_corrected(folder, source, samples)
     for name in PAGE:
         text = files("pipeline.report").joinpath(name).read_text(encoding="utf-8")
         write_text(folder / name.replace("review.html", "index.html"), text)
@@ -60,14 +62,13 @@ def shows(folder: Path, built: str) -> bool:
 
 
 def review_fingerprint(source: ReviewSource) -> str:
-    """Names the state of all that the page shows, but for decisions, which change while one looks at it."""
+    """Names the state of all that the page shows but decisions and corrections, which change meanwhile."""
     reports = paths.REPORTS / "pseudo_masks" / source.masks, paths.REPORTS / "evaluation" / source.supervision
     read = {
         "manifest": paths.PREPARED / "manifest.json",
         "heat": paths.HEATMAPS / source.method,
         "masks": paths.MASKS / source.masks,
         "method": paths.MASKS / source.method,
-        "corrected": paths.CORRECTED,
         "truth": paths.GROUND_TRUTH,
         "predictions": paths.PREDICTIONS / source.supervision,
         "issues": paths.REPORTS / "classifier" / "label_issues.csv",
@@ -76,6 +77,14 @@ def review_fingerprint(source: ReviewSource) -> str:
     }
     names = [source.masks, source.method, source.supervision]
     return fingerprint(__file__, {k: path for k, path in read.items() if path.exists()} | {"names": names})
+
+
+def renew_corrected(folder: Path, source: ReviewSource, samples: Sequence[Sample]) -> None:
+    """Write the images anew whose mask to decide on has changed by corrections since the page was built."""
+    for number, sample in enumerate(samples):
+        shown = source.shown_digest(sample)
+        if shown and shown not in image_file(folder, number).read_text(encoding="utf-8"):
+            write_image_again(folder, source, number, sample)
 
 
 def write_block(folder: Path, source: ReviewSource, block: ReviewBlock) -> list[float]:

@@ -1,7 +1,7 @@
 """A small finished project for the review page, and a browser that looks at it."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def stored_heat(labels: Sequence[int]) -> np.ndarray:
 
 
 def write_review_project(
-    root: Path, classes: tuple[str, ...] = CLASSES, names: dict[str, str] = {}
+    root: Path, classes: tuple[str, ...] = CLASSES, names: Mapping[str, str] = {}
 ) -> Manifest:
     """A project after `camseg run`; `names`: other names for images of `IMAGES`."""
     samples, heat, rows = [], {}, []
@@ -112,7 +112,8 @@ def open_page(browser: Any, address: str, **options: Any) -> Any:
 def walled(page: Any) -> list[str]:
     """The names of the images on the wall, in order."""
     return page.evaluate(
-        "[...document.querySelectorAll('.tile')].sort((a, b) => a.dataset.place - b.dataset.place).map(t => t.title)"
+        "[...document.querySelectorAll('.tile')]"
+        ".sort((a, b) => a.dataset.place - b.dataset.place).map(tile => tile.title)"
     )
 
 
