@@ -35,7 +35,8 @@ def prepare(
         shutil.copy(ROOT / name, project / name)
     shutil.rmtree(project / "pipeline", ignore_errors=True)
     shutil.copytree(ROOT / "pipeline", project / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("data/raw/README.md", "data/corrections/README.md", "data/review/decisions.csv"):
+    given = ("corrections/README.md", "ground_truth/README.md", "raw/README.md", "review/decisions.csv")
+    for name in (f"data/{file}" for file in given):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, project / name)
     (project / ".dvc/config.local").write_text(

@@ -13,6 +13,9 @@ CORRECTIONS = Path("data/corrections")  # what `camseg corrections` keeps
 REJECTED = "rejected.txt"  # in a folder of masks: the names of samples whose mask trains no model
 REVIEW = Path("data/review")  # what people decided on masks and labels
 DECISIONS = REVIEW / "decisions.csv"
+ADDED_GROUND_TRUTH = Path(
+    "data/ground_truth"
+)  # what `camseg ground-truth` keeps: masks that score and never train
 ATTENTION = Path("data/attention")  # corrected masks that the classifier is trained with
 PREDICTIONS = Path("data/predictions")  # one folder per supervision
 CLASSIFIER = Path("models/classifier")
