@@ -24,8 +24,6 @@ QUALITY = 75  # of WebP, 0..100
 FAST = 2  # effort of WebP, 0..6
 OPACITY = 150  # of a class on a thumbnail, 0..255
 
-Size = tuple[int, int]  # height, width
-
 
 @dataclass(frozen=True)
 class ReviewSource:
@@ -52,7 +50,7 @@ class ReviewSource:
         return digest(file.read_bytes() if file.is_file() else mask_png_of(folder, sample))
 
 
-def view_size(sample: Sample) -> Size:
+def view_size(sample: Sample) -> tuple[int, int]:
     """Height and width in pixels of an image on the page."""
     return bounded_size(sample.height, sample.width, VIEW)
 
@@ -105,7 +103,7 @@ def thumb_urls(image: ImageArray, mask: Mask | None, classes: int) -> tuple[str,
     return photo_url(image, size), "" if mask is None else coloured_url(resize_mask(mask, size), classes)
 
 
-def photo_url(image: ImageArray, size: Size) -> str:
+def photo_url(image: ImageArray, size: tuple[int, int]) -> str:
     """RGB (H, W, 3) at `size` as the address of an image."""
     shrunk = Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=2.0)
     return _url(shrunk, "webp", quality=QUALITY, method=FAST)
