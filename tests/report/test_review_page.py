@@ -441,7 +441,7 @@ def test_a_missing_script_is_named(chromium: Any, tmp_path: Path) -> None:
 def test_page_is_built_again_when_it_would_show_something_else(tmp_path: Path, changed: str) -> None:
     write_review_project(tmp_path)
     build(tmp_path)
-    file = tmp_path / "reports/review/images/000000.js"
+    file = tmp_path / "reports/review/thumbs/00000.js"
     file.write_text("old")
     if changed == "mask":
         write_mask(tmp_path / "data/masks/cam/a.png", true_mask([0]))
