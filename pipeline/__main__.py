@@ -13,6 +13,7 @@ from pipeline.commands import (
     download,
     explain,
     export,
+    ground_truth,
     init,
     label_tiles,
     plan,
@@ -73,7 +74,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.set_defaults(debug=False)
     parser.add_argument("--version", action="version", version=f"camseg {version('camseg')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    work = (explain, diagnose, predict, export, corrections)
+    work = (explain, diagnose, predict, export, corrections, ground_truth)
     for command in (check, init, use, plan, run, download, weights, label_tiles, *work):
         command.add_parser(commands)
     return parser.parse_args(arguments)
