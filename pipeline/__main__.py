@@ -16,6 +16,7 @@ from pipeline.commands import (
     ground_truth,
     init,
     label_tiles,
+    plan,
     predict,
     review,
     run,
@@ -75,7 +76,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"camseg {version('camseg')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     work = (explain, diagnose, predict, export, review, corrections, ground_truth)
-    for command in (check, init, use, run, download, weights, label_tiles, *work):
+    for command in (check, init, use, plan, run, download, weights, label_tiles, *work):
         command.add_parser(commands)
     return parser.parse_args(arguments)
 
