@@ -18,6 +18,7 @@ from pipeline.commands import (
     label_tiles,
     plan,
     predict,
+    review,
     run,
     use,
     weights,
@@ -74,7 +75,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.set_defaults(debug=False)
     parser.add_argument("--version", action="version", version=f"camseg {version('camseg')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    work = (explain, diagnose, predict, export, corrections, ground_truth)
+    work = (explain, diagnose, predict, export, review, corrections, ground_truth)
     for command in (check, init, use, plan, run, download, weights, label_tiles, *work):
         command.add_parser(commands)
     return parser.parse_args(arguments)
