@@ -46,7 +46,7 @@ from pipeline.export.cvat import colour_table
 from pipeline.export.geotiff import without_rasterio, write_geotiff
 from pipeline.params import Params
 from pipeline.report.overlay import draw_mask
-from pipeline.segmentation.decision import RegionSums, image_confidence
+from pipeline.segmentation.mask_rule import RegionSums, image_confidence
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.small_parts import without_small_parts
 from pipeline.segmentation.tiles import predict_tiled, tile_count
@@ -174,7 +174,7 @@ def make_mask(
     sums = RegionSums.of_nothing(len(net.config.classes) + 1)
 
     def decide(values: Probabilities) -> Mask:
-        mask = options.decision.mask(values)
+        mask = options.rule.mask(values)
         sums.add(values, mask)
         return mask
 

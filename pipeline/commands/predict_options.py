@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.base.problems import listed
 from pipeline.errors import UserError
-from pipeline.segmentation.decision import Decision
+from pipeline.segmentation.mask_rule import MaskRule
 
 UNITS = ("nm", "um", "µm", "mm", "cm", "m", "km")
 SCALE = re.compile(rf"(\d+(?:\.\d*)?|\.\d+)({'|'.join(UNITS)})")
@@ -30,7 +30,7 @@ class PixelScale:
 class PredictOptions:
     """How masks are made of probabilities, and what is told of them."""
 
-    decision: Decision
+    rule: MaskRule
     scale: PixelScale | None
     min_area: float  # squares of the scale's unit; pixels without a scale
 
@@ -51,8 +51,8 @@ def read_options(arguments: argparse.Namespace, classes: Sequence[str]) -> Predi
     if not arguments.min_area >= 0:
         raise UserError(f"--min-area: expected 0 or more, got {arguments.min_area:g}")
     thresholds = dict(read_threshold(text, classes) for text in arguments.threshold)
-    decision = Decision(thresholds, arguments.min_confidence)
-    return PredictOptions(decision, read_scale(arguments.scale), arguments.min_area)
+    rule = MaskRule(thresholds, arguments.min_confidence)
+    return PredictOptions(rule, read_scale(arguments.scale), arguments.min_area)
 
 
 def read_threshold(text: str, classes: Sequence[str]) -> tuple[int, float]:

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.commands.predict_options import PixelScale
 from pipeline.data.images import IGNORE, Mask, id_counts
 from pipeline.evaluation.object_counts import label_parts
-from pipeline.segmentation.decision import RegionSums, class_confidences, image_confidence
+from pipeline.segmentation.mask_rule import RegionSums, class_confidences, image_confidence
 
 TABLE = "predictions.csv"
 OF_IMAGE = ("image", "mask", "confidence", "open")
@@ -28,12 +28,23 @@ class PredictionTable:
     def add(self, image: Path, name: str, mask: Mask, sums: RegionSums) -> None:
         """The rows of one image, from its mask and from the sums of the image as the model saw it."""
         pixels, sure = id_counts(mask), class_confidences(sums)
-        of_image = [image, f"{name}.png", number(image_confidence(sums)), number(pixels[IGNORE] / mask.size)]
+        of_image = [
+            image,
+            f"{name}.png",
+            six_digits(image_confidence(sums)),
+            six_digits(pixels[IGNORE] / mask.size),
+        ]
         rows = []
         for label, class_name in enumerate(self.classes, 1):
             count, _ = label_parts(mask == label) if pixels[label] else (0, None)
-            shown = number(sure[label]) if count and not np.isnan(sure[label]) else ""
-            row = [class_name, number(sums.highest[label]), number(pixels[label] / mask.size), count, shown]
+            shown = six_digits(sure[label]) if count and not np.isnan(sure[label]) else ""
+            row = [
+                class_name,
+                six_digits(sums.highest[label]),
+                six_digits(pixels[label] / mask.size),
+                count,
+                shown,
+            ]
             area = [f"{pixels[label] * self.scale.area:.6g}"] if self.scale else []
             rows.append([*of_image, *row, *area])
         self._write(rows)
@@ -43,6 +54,6 @@ class PredictionTable:
         self.file.flush()
 
 
-def number(value: float) -> str:
+def six_digits(value: float) -> str:
     """A share or a probability with six digits."""
     return f"{value:.6f}"

@@ -11,11 +11,11 @@ from pipeline.base.files import safe_join, write_json
 from pipeline.data.images import IGNORE, Mask
 from pipeline.export.geotiff import map_of
 from pipeline.export.items import ExportItem, label_ids_of, read_masks
-from pipeline.formats.outlines import Outline, edge_outlines, region_parts
+from pipeline.formats.outlines import TracedPart, edge_outlines, region_parts
 from pipeline.formats.palette import voc_palette
 
-Points = NDArray[np.float64]  # (n, 2): column and row of the image, or longitude and latitude
-Place = Callable[[Points], Points]
+Coordinates = NDArray[np.float64]  # (n, 2): column and row of the image, or longitude and latitude
+Place = Callable[[Coordinates], Coordinates]
 
 PIXELS = "column and row in pixels, from the top left corner of the image"
 WGS84 = "longitude and latitude, WGS84"
@@ -63,20 +63,20 @@ def geometry(part: NDArray[np.bool_], start: NDArray[np.int64], place: Place) ->
     Args:
         start: column and row of the image at which `part` starts.
     """
-    polygons = [polygon(outline, start, place) for outline in edge_outlines(part)]
+    polygons = [rings_of(outline, start, place) for outline in edge_outlines(part)]
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}
     return {"type": "MultiPolygon", "coordinates": polygons}
 
 
-def polygon(outline: Outline, start: NDArray[np.int64], place: Place) -> list[list[list[float]]]:
+def rings_of(outline: TracedPart, start: NDArray[np.int64], place: Place) -> list[list[list[float]]]:
     """The closed rings of an outline: the outer one counterclockwise where y points up, holes clockwise."""
     outer, *holes = (place((ring + start).astype(np.float64)) for ring in (outline.outer, *outline.holes))
     rings = [turned(outer, 1), *(turned(hole, -1) for hole in holes)]
     return [[*ring.tolist(), ring[0].tolist()] for ring in rings]
 
 
-def turned(ring: Points, sign: int) -> Points:
+def turned(ring: Coordinates, sign: int) -> Coordinates:
     """The ring, its points in the order in which its area has this sign."""
     x, y = ring.T
     area = (x * np.roll(y, -1) - np.roll(x, -1) * y).sum()

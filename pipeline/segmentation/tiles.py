@@ -10,7 +10,7 @@ from pipeline.data.arrays import Probabilities
 from pipeline.data.images import ImageArray, Mask
 
 Window = NDArray[np.float32]  # (H,)
-Decider = Callable[[Probabilities], Mask]  # float32 (L, h, w) -> uint8 (h, w)
+IdChoice = Callable[[Probabilities], Mask]  # float32 (L, h, w) -> uint8 (h, w)
 Predictor = Callable[[ImageArray], Probabilities]  # RGB uint8 (h, w, 3) -> float32 (L, h, w)
 
 OVERLAP = 4  # tiles share a quarter of their side
@@ -31,7 +31,7 @@ def most_probable(probabilities: Probabilities) -> Mask:
 
 
 def predict_tiled(
-    probabilities: Predictor, image: ImageArray, tile: int, decide: Decider = most_probable
+    probabilities: Predictor, image: ImageArray, tile: int, decide: IdChoice = most_probable
 ) -> Mask:
     """The id of every pixel, uint8 (H, W), from the probabilities of overlapping tiles.
 

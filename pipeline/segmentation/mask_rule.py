@@ -13,7 +13,7 @@ PerLabel = NDArray[np.float64]  # (L,)
 
 
 @dataclass(frozen=True)
-class Decision:
+class MaskRule:
     """How the id of a pixel is chosen; as it stands, the most probable one."""
 
     thresholds: Mapping[int, float] = field(default_factory=dict)  # by id, in (0, 1)

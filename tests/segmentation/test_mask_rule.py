@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.segmentation.decision import Decision, RegionSums, class_confidences, image_confidence
+from pipeline.segmentation.mask_rule import MaskRule, RegionSums, class_confidences, image_confidence
 from pipeline.segmentation.small_parts import without_small_parts
 
 
@@ -28,19 +28,19 @@ P = pixels((0.6, 0.3, 0.1), (0.2, 0.5, 0.3), (0.4, 0.35, 0.25), (0.1, 0.1, 0.8))
     ],
 )
 def test_thresholds_and_doubt(thresholds: dict[int, float], sure: float, expected: list[int]) -> None:
-    assert Decision(thresholds, sure).mask(P)[0].tolist() == expected
+    assert MaskRule(thresholds, sure).mask(P)[0].tolist() == expected
 
 
 def test_where_no_other_label_is_possible_pixels_stay_open() -> None:
     values = pixels((0, 0.7, 0.3), (0, 0.2, 0.8))  # data without background
-    assert Decision({1: 0.75, 2: 0.75}).mask(values)[0].tolist() == [255, 2]
+    assert MaskRule({1: 0.75, 2: 0.75}).mask(values)[0].tolist() == [255, 2]
 
 
 @pytest.mark.parametrize("parts", [1, 2, 4])
 def test_sums_of_parts_are_those_of_the_whole(parts: int) -> None:
     rng = np.random.default_rng(0)
     values = rng.dirichlet([1, 1, 1], (8, 6)).transpose(2, 0, 1).astype(np.float32)
-    mask = Decision(min_confidence=0.4).mask(values)
+    mask = MaskRule(min_confidence=0.4).mask(values)
     sums = RegionSums.of_nothing(3)
     for part in np.array_split(np.arange(8), parts):
         sums.add(values[:, part], mask[part])
