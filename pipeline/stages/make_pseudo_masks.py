@@ -6,6 +6,7 @@ from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
 from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
+from pipeline.workflows.object_colours import learn_colours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_masks import make_masks
 
@@ -28,8 +29,12 @@ def main(method: str) -> None:
     heat = thresholded_heatmaps(method, params, manifest)
     if heat.threshold is not None:
         print(f"{name}: threshold {heat.threshold:.2f} ({params.threshold})")
-    job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params)
-    make_masks(name, method, job, manifest.split("train"))
+    train = manifest.split("train")
+    colours = None
+    if params.refine == "colours" and heat.threshold is not None:
+        colours = learn_colours(manifest, heat.folder, heat.threshold, train, work)
+    job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, colours)
+    make_masks(name, method, job, train)
 
 
 if __name__ == "__main__":
