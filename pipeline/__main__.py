@@ -18,6 +18,7 @@ from pipeline.commands import (
     predict,
     run,
     use,
+    weights,
 )
 from pipeline.errors import INTERRUPTED, UserError
 from pipeline.stages.running import ADVICE, is_out_of_memory
@@ -72,7 +73,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"camseg {version('camseg')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     work = (explain, diagnose, predict, export, corrections)
-    for command in (check, init, use, run, download, label_tiles, *work):
+    for command in (check, init, use, run, download, weights, label_tiles, *work):
         command.add_parser(commands)
     return parser.parse_args(arguments)
 

@@ -133,9 +133,18 @@ def use_folder(arguments: argparse.Namespace) -> int:
     for key, (old, new) in changes.items():
         print(f"{key}: {old} -> {new}")
     print("params.yaml: changed" if changes else "params.yaml: nothing to change")
+    say_what_is_missing(manifest, str(values["classifier.weights"]))
+    return 0
+
+
+def say_what_is_missing(manifest: Manifest, weights: str) -> None:
+    """Print that there are no masks, or no network for the weights that params.yaml asks for."""
+    from pipeline.engine.weights import missing_network  # here, since it loads torch
+
+    if weights == WEIGHTS and (reason := missing_network()):
+        print(f"warning: {reason}", file=sys.stderr)
     if not any(sample.mask for sample in manifest.samples):
         print("There are no ground-truth masks, so masks will have no scores, and `full` is skipped.")
-    return 0
 
 
 def values_for_data(
@@ -148,6 +157,7 @@ def values_for_data(
         "data.max_side": max(params.data.max_side, largest_side(long_side, params)),
         "classifier.weights": weights if weights in NAMED_WEIGHTS else portable(Path(weights)),
         **IMAGE_VALUES,
+        "pseudo_masks.refine": "none" if params.pseudo_masks.refine == "none" else "auto",
         "heatmaps.depths": DEPTHS,
         "classifier.training.steps": fitting_steps(manifest, params.classifier.training, CLASSIFIER_PASSES),
         "segmentation.training.steps": fitting_steps(
@@ -175,7 +185,7 @@ def quality_values(quality: str, params: Params, preset: Mapping[str, object]) -
         "segmentation.supervision": [*reversed(models), FULL],
         "self_training.rounds": dict(zip(models[1:], models[:-1], strict=True)),
         "evaluation.scales": TEST_SCALES[quality],
-        "evaluation.refine": params.pseudo_masks.refine if quality == "best" else "none",
+        "evaluation.refine": "crf" if quality == "best" and params.pseudo_masks.refine != "none" else "none",
     }
 
 

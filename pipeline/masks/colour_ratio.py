@@ -8,20 +8,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from scipy.special import expit
 
 from pipeline.data.arrays import Heatmaps
 from pipeline.data.images import ImageArray
 
 BINS = 16  # for each of L, a and b
-LOWEST, WIDTH = (
-    np.array([0, -60, -60], np.float32),
-    np.array([100, 120, 120], np.float32),
-)  # of the binned part of CIE Lab
+LOWEST = np.array([0, -60, -60], np.float32)  # of the binned part of CIE Lab
+WIDTH = np.array([100, 120, 120], np.float32)
 BLUR = 0.7  # bins; neighbouring colours share their counts
 FLOOR = 1e-6  # share of a colour that was never seen
-FALSE_AREA = 0.1  # of the area found, where colours tell a class apart
+FALSE_AREAS = 0.001, 0.01, 0.1  # of the area found, in images without the class
+LEAST_AREA = 0.03  # of the warm region: less is no object
 
 Colours = NDArray[np.uint16]  # (H, W), numbers of bins
+Values = NDArray[np.float64]  # (P,), one a class
 ColourCounts = NDArray[np.float64]  # (..., BINS**3), pixels or shares of them
 
 
@@ -44,34 +45,35 @@ def log_ratio(hot: ColourCounts, around: ColourCounts, without: ColourCounts) ->
     return np.asarray(np.log(_shares(hot) / others))
 
 
-def ratio_threshold(ratios: ColourCounts, warm: ColourCounts, without: ColourCounts) -> float:
-    """The lowest log odds at which images without the class have a tenth of the area of the warm region.
+def ratio_threshold(ratios: ColourCounts, warm: ColourCounts, without: ColourCounts) -> float | None:
+    """The lowest log odds above which images without the class have next to nothing of what is found.
 
-    Where no colour is so rare, two tenths, three tenths and so on.
+    That is a thousandth of the area found. Where colours are not so telling that a part of the warm region
+    would be left, it is a hundredth, then a tenth. None where no colours are telling.
 
     Args:
         ratios: of the colours, (...).
         warm: counts in the warm region of images that `ratios` did not see, of the same shape.
         without: in images without the class, where heat would lie.
     """
+    if not without.sum():
+        return None
     levels, place = np.unique(ratios, return_inverse=True)
     found, false = (_above(counts, place.ravel(), len(levels)) for counts in (warm, without))
-    share = FALSE_AREA
-    while not (told := (false <= share * found) & (found > 0)).any():
-        share += FALSE_AREA
-    return float(levels[told.argmax()])
+    told = (levels[(false <= share * found) & (found >= LEAST_AREA)] for share in FALSE_AREAS)
+    return next((float(some[0]) for some in told if len(some)), None)
 
 
 def colour_heat(
-    heatmaps: Heatmaps, colours: Colours, ratios: ColourCounts, thresholds: NDArray[np.float64], warm: float
+    heatmaps: Heatmaps, colours: Colours, ratios: ColourCounts, thresholds: Values, warm: Values
 ) -> Heatmaps:
     """Probabilities of the P classes by their colours, 0 where their heat is not above `warm`: (P, H, W).
 
-    At its threshold (P,) the log odds `ratios` (P, BINS**3) of a class become 0.5.
+    At its threshold (P,) the log odds `ratios` (P, BINS**3) of a class become 0.5. Above the threshold -inf
+    all colours are those of the class.
     """
-    odds = np.exp(ratios - thresholds[:, None])
-    probabilities = (odds / (1 + odds)).astype(np.float32)
-    return np.where(heatmaps > warm, probabilities[:, colours], np.float32(0))
+    probabilities = expit(ratios - thresholds[:, None]).astype(np.float32)
+    return np.where(heatmaps > warm[:, None, None], probabilities[:, colours], np.float32(0))
 
 
 def _shares(counts: ColourCounts) -> ColourCounts:

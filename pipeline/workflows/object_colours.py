@@ -30,6 +30,8 @@ from pipeline.masks.colour_ratio import (
 from pipeline.masks.otsu_threshold import Histogram
 from pipeline.masks.threshold import upsample
 from pipeline.workflows.heatmap_threshold import pooled_histogram
+from pipeline.workflows.object_size import UNLABELLED, count_unlabelled
+from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
 
 WARM, FAR = 2, 4  # times the area above the threshold: where objects may be, and beyond which none is
 MOST = 0.9  # of all pixels
@@ -51,43 +53,42 @@ class ObjectColours:
     """What `learn_colours` writes, a value for each class."""
 
     ratios: NDArray[np.float64]  # (FOLDS, C, BINS**3), log odds for the images of a fold
-    thresholds: NDArray[np.float64]  # (C,), log odds
-    warm: float  # heat above which objects may be
+    thresholds: NDArray[np.float64]  # (C,), log odds; -inf where colours do not tell
+    warm: NDArray[np.float64]  # (C,), heat above which objects may be
 
     @classmethod
     def read(cls, file: Path) -> Self:
         with np.load(file, allow_pickle=False) as arrays:
-            return cls(arrays["ratios"], arrays["thresholds"], float(arrays["warm"]))
+            return cls(**arrays)
 
     def heat(self, sample: Sample, image: ImageArray, heatmaps: Heatmaps) -> Heatmaps:
         """Probabilities (P, H, W) of the sample's labels by colour, 0 where nothing is warm."""
         labels = list(sample.labels)
-        ratios = self.ratios[fold(sample), labels]
-        return colour_heat(heatmaps, colours_of(image), ratios, self.thresholds[labels], self.warm)
+        ratios, colours = self.ratios[fold(sample), labels], colours_of(image)
+        return colour_heat(heatmaps, colours, ratios, self.thresholds[labels], self.warm[labels])
 
 
-def learn_colours(
-    manifest: Manifest, heat: Path, threshold: float, samples: Sequence[Sample], work: Path
-) -> Path:
+def learn_colours(manifest: Manifest, heat: ThresholdedHeat, work: Path) -> Path | None:
     """The file with the colours of each class, learnt once for a work folder; without masks.
 
+    None in data without background: there every colour is one of an object.
+
     Args:
-        heat: folder of the heatmaps.
-        threshold: pixels above it are taken for the class.
-        samples: the training images.
+        heat: heatmaps of the training images; pixels above its threshold are taken for the class.
     """
-    file = work / FILE
-    if file.exists():
-        return file
-    histogram, blocks = pooled_histogram(heat, samples), in_blocks(samples)
-    limits = HeatLimits(threshold, *(_limit(histogram, threshold, times) for times in (WARM, FAR)))
+    file, samples = work / FILE, manifest.split("train")
+    if file.exists() or heat.threshold is None:
+        return file if heat.threshold else None
+    histogram, blocks = pooled_histogram(heat.folder, samples), in_blocks(samples)
+    limits = HeatLimits(heat.threshold, *(_limit(histogram, heat.threshold, times) for times in (WARM, FAR)))
     nothing = np.zeros((len(manifest.classes), GRID, GRID))
-    places = sum(
-        parallel_stream(partial(_places, heat, limits, nothing), blocks, description="places"), nothing
-    )
-    count = partial(_counts, manifest.without_samples(), heat, limits, places)
+    lie = partial(_places, heat.folder, limits, nothing)
+    places = sum(parallel_stream(lie, blocks, description="places"), nothing)
+    # Objects of other classes are no background: with enough images without labels, these are the negatives.
+    only_unlabelled = count_unlabelled(manifest) >= UNLABELLED
+    count = partial(_counts, manifest.without_samples(), heat.folder, limits, places, only_unlabelled)
     counts = sum(parallel_stream(count, blocks, description="colours"), _no_counts(len(nothing)))
-    write_npz(file, {**_colours(counts), "warm": np.array(limits.warm)})
+    write_npz(file, _colours(counts, limits))
     return file
 
 
@@ -119,6 +120,7 @@ def _counts(
     heat: Path,
     limits: HeatLimits,
     places: NDArray[np.float64],
+    only_unlabelled: bool,
     samples: Sequence[Sample],
 ) -> ColourCounts:
     """Colours of hot, far, warm pixels, and of images without the class: float64 (FOLDS, C, 4, BINS**3)."""
@@ -132,8 +134,9 @@ def _counts(
             of_fold[label, 0] += _count(colours, hot)
             of_fold[label, 1] += _count(colours, _weights(largest <= limits.far))
             of_fold[label, 2] += _count(colours, warm)
-        for label in set(range(len(places))) - set(sample.labels):
-            of_fold[label, 3] += _count(colours, _weights(cv2.resize(places[label], colours.shape[::-1])))
+        if not sample.labels or not only_unlabelled:
+            for label in set(range(len(places))) - set(sample.labels):
+                of_fold[label, 3] += _count(colours, _weights(cv2.resize(places[label], colours.shape[::-1])))
     return counts
 
 
@@ -150,8 +153,14 @@ def _count(colours: Colours, weights: NDArray[Any]) -> ColourCounts:
     return np.bincount(colours.ravel(), weights.ravel(), BINS**3).astype(np.float64)
 
 
-def _colours(counts: ColourCounts) -> dict[str, NDArray[np.float64]]:
-    """Log odds for each fold from the counts of the other one, thresholds from its own."""
+def _colours(counts: ColourCounts, limits: HeatLimits) -> dict[str, NDArray[np.float64]]:
+    """The arrays of `ObjectColours`: log odds for each fold from the counts of the other one.
+
+    Where colours do not tell a class, its pixels are those that are hot.
+    """
     ratios = np.array([[log_ratio(of[0], of[1], of[3]) for of in other] for other in counts[::-1]])
     of_class = zip(*(part.swapaxes(0, 1) for part in (ratios, counts[:, :, 2], counts[:, :, 3])), strict=True)
-    return {"ratios": ratios, "thresholds": np.array([ratio_threshold(*parts) for parts in of_class])}
+    told = [ratio_threshold(*parts) for parts in of_class]
+    thresholds = [-np.inf if threshold is None else threshold for threshold in told]
+    warm = [limits.hot if threshold is None else limits.warm for threshold in told]
+    return {"ratios": ratios, "thresholds": np.array(thresholds), "warm": np.array(warm)}

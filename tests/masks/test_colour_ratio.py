@@ -38,31 +38,51 @@ def test_numbers_of_pixels_do_not_matter(scale: int) -> None:
     np.testing.assert_allclose(log_ratio(*parts), log_ratio(*(scale * part for part in parts)))
 
 
-@pytest.mark.parametrize(("false", "expected"), [(0, 2.0), (0.9, 2.0), (1.1, 3.0)])
-def test_false_area_is_a_tenth_at_most(false: float, expected: float) -> None:
-    ratios = np.array([0.0, 2.0, 3.0])
-    warm = np.array([90.0, 9.0, 1.0])  # 10 % at 2 or above
-    assert ratio_threshold(ratios, warm, np.array([100 - false, false, 0])) == expected
-
-
-@pytest.mark.parametrize(("false", "expected"), [(1.9, 2.0), (5.5, 2.0), (50.0, 2.0)])
-def test_more_is_allowed_where_no_colour_is_so_rare(false: float, expected: float) -> None:
-    warm = np.array([90.0, 10.0])
-    threshold = ratio_threshold(np.array([0.0, expected]), warm, np.array([100 - false, false]))
-    assert threshold == (expected if false < 10 else 0.0)
+RATIOS = np.array([0.0, 2.0, 3.0, 4.0])
+WARM = np.array([80.0, 10.0, 6.0, 4.0])  # 20 % at 2 or above, 10 % at 3, 4 % at 4
 
 
 @pytest.mark.parametrize(
-    ("heat", "odds", "expected"), [(0.9, 1.0, 0.5), (0.4, 1.0, 0), (0.9, 2.0, 0.7310586)]
+    ("false", "expected"),
+    [
+        ([1, 0, 0, 0], 2.0),
+        ([1, 0.0001, 0, 0], 2.0),  # a thousandth of the area found at most
+        ([1, 0.0004, 0, 0], 3.0),
+        ([1, 0, 0.0003, 0], 4.0),
+        ([1, 0.01, 0, 0.0003], 3.0),  # no colour is so rare: a hundredth at most
+        ([1, 0.001, 0, 0.0002], 2.0),
+        ([1, 0.05, 0, 0.008], 3.0),  # a tenth
+    ],
 )
-def test_heat_is_a_gate(heat: float, odds: float, expected: float) -> None:
+def test_colours_begin_where_images_without_the_class_have_next_to_none(
+    false: list[float], expected: float
+) -> None:
+    assert ratio_threshold(RATIOS, WARM, np.array(false)) == expected
+
+
+@pytest.mark.parametrize("left", [0.01, 0.029, 0.031])
+def test_few_pixels_are_no_object(left: float) -> None:
+    warm, false = np.array([1 - left - 0.5, 0.5, left]), np.array([0.96, 0.04, 0])
+    assert ratio_threshold(RATIOS[:3], warm, false) == (3.0 if left > 0.03 else 2.0)
+
+
+@pytest.mark.parametrize("false", [[0.0, 0, 0, 0], [80, 10, 6, 4], [0, 0, 0, 1]])
+def test_colours_may_not_tell(false: list[float]) -> None:
+    assert ratio_threshold(RATIOS, WARM, np.array(false)) is None
+
+
+@pytest.mark.parametrize(
+    ("heat", "odds", "threshold", "expected"),
+    [(0.9, 1.0, 1.0, 0.5), (0.4, 1.0, 1.0, 0), (0.9, 2.0, 1.0, 0.7310586), (0.9, -9.0, -np.inf, 1.0)],
+)
+def test_heat_is_a_gate(heat: float, odds: float, threshold: float, expected: float) -> None:
     ratios = np.full((1, BINS**3), odds)
     found = colour_heat(
         np.full((1, 2, 3), heat, np.float32),
         colours_of(np.zeros((2, 3, 3), np.uint8)),
         ratios,
-        np.array([1.0]),
-        warm=0.5,
+        np.array([threshold]),
+        warm=np.array([0.5]),
     )
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, np.full((1, 2, 3), expected), rtol=1e-6)

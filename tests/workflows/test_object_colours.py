@@ -9,6 +9,8 @@ from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.heatmaps.store import write_index, write_shard
 from pipeline.workflows.object_colours import FOLDS, ObjectColours, fold, learn_colours
+from pipeline.workflows.object_size import UNLABELLED
+from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
 
 SIZE = 32
 LEAF, TABLE = (60, 140, 60), (235, 235, 240)
@@ -43,7 +45,9 @@ def make_set(spot: tuple[int, int, int]) -> None:
 
 
 def learn(work: str) -> bytes:
-    return learn_colours(Manifest("", ("spot",), ()), HEAT, 0.5, samples(), Path(work)).read_bytes()
+    file = learn_colours(Manifest("", ("spot",), tuple(samples())), ThresholdedHeat(HEAT, 0.5), Path(work))
+    assert file
+    return file.read_bytes()
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +89,32 @@ def test_an_image_does_not_teach_its_own_colours(number: int) -> None:
     before, after = (ObjectColours.read(Path(work) / "colours.npz").ratios for work in ("before", "after"))
     np.testing.assert_array_equal(before[number], after[number])
     assert not np.array_equal(before[1 - number], after[1 - number])
+
+
+@pytest.mark.parametrize("unlabelled", [0, UNLABELLED - 1, UNLABELLED])
+def test_objects_of_other_classes_are_no_background_where_enough_images_have_none(unlabelled: int) -> None:
+    """All classes have spots of one colour: only images without any label show that it is no background."""
+    heat = np.zeros((1, SIZE, SIZE), np.uint8)
+    heat[0, 10:22, 10:22] = 255
+    labels = [(0,)] * 8 + [(1,)] * 8 + [()] * unlabelled
+    shown = [
+        Sample(f"i{i}", f"i{i}.png", "", SIZE, SIZE, of_image, "train", False, False)
+        for i, of_image in enumerate(labels)
+    ]
+    for sample in shown:
+        write_image(Path(sample.image), photo(SPOTS[0] if sample.labels else None))
+    write_shard(HEAT, 0, {s.name: heat for s in shown if s.labels})
+    write_index(HEAT, [[s.name for s in shown if s.labels]])
+    manifest = Manifest("", ("a", "b"), tuple(shown))
+    file = learn_colours(manifest, ThresholdedHeat(HEAT, 0.5), Path("work"))
+    assert file
+    told = np.isfinite(ObjectColours.read(file).thresholds)
+    assert told.tolist() == [unlabelled == UNLABELLED] * 2
+
+
+def test_data_without_background_have_no_colours_of_objects() -> None:
+    manifest = Manifest("", ("spot",), tuple(samples()), background=False)
+    assert learn_colours(manifest, ThresholdedHeat(HEAT, None), Path("work")) is None
 
 
 def test_both_folds_have_images() -> None:
