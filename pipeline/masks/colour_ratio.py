@@ -22,7 +22,7 @@ FALSE_AREAS = 0.001, 0.01, 0.1  # of the area found, in images without the class
 LEAST_AREA = 0.03  # of the warm region: less is no object
 
 Colours = NDArray[np.uint16]  # (H, W), numbers of bins
-Values = NDArray[np.float64]  # (P,), one a class
+ClassValues = NDArray[np.float64]  # (P,), one a class
 ColourCounts = NDArray[np.float64]  # (..., BINS**3), pixels or shares of them
 
 
@@ -65,7 +65,7 @@ def ratio_threshold(ratios: ColourCounts, warm: ColourCounts, without: ColourCou
 
 
 def colour_heat(
-    heatmaps: Heatmaps, colours: Colours, ratios: ColourCounts, thresholds: Values, warm: Values
+    heatmaps: Heatmaps, colours: Colours, ratios: ColourCounts, thresholds: ClassValues, warm: ClassValues
 ) -> Heatmaps:
     """Probabilities of the P classes by their colours, 0 where their heat is not above `warm`: (P, H, W).
 
