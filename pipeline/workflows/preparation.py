@@ -1,25 +1,18 @@
 """The data set from its source, and the corrected masks that fit it."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import paths
+from pipeline.base.files import write_lines
 from pipeline.data.corrections.store import inspect_store
+from pipeline.data.decisions import read_decisions, rejected_names
 from pipeline.data.inspection import inspect_folder, write_ground_truth
 from pipeline.data.manifest import Manifest
 from pipeline.data.mask_store import write_masks
-from pipeline.errors import UserError
+from pipeline.data.problem_lists import DataError
 from pipeline.params import Params
 from pipeline.scenes.source import write_scenes
-
-
-class DataError(UserError):
-    """The folder `where` cannot be used; the message lists all `errors`."""
-
-    def __init__(self, where: object, errors: Sequence[str], *advice: str) -> None:
-        count = f"{where}: {len(errors)} error(s):"
-        super().__init__("\n".join([count, *(f"  {error}" for error in errors), *advice]))
 
 
 def prepare_data(params: Params) -> tuple[Manifest, tuple[str, ...]]:
@@ -52,3 +45,10 @@ def write_corrected_masks(manifest: Manifest, params: Params) -> tuple[str, ...]
     for folder in (paths.CORRECTED, paths.ATTENTION) if supervised else (paths.CORRECTED,):
         write_masks(folder, store.masks)
     return store.warnings
+
+
+def write_rejected(manifest: Manifest) -> None:
+    """Write which training samples a person rejected; nothing if there are none."""
+    names = rejected_names(manifest, read_decisions(paths.DECISIONS).values())
+    if names:
+        write_lines(paths.CORRECTED / paths.REJECTED, names)
