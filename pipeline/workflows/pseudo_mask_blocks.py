@@ -72,7 +72,7 @@ class MaskMaker:
     job: PseudoMaskJob
     heat: HeatmapStore
     judge: HeatmapStore
-    colours: ObjectColours | None
+    colours: ObjectColours | None = None
 
     def make(self, sample: Sample) -> MadeMask:
         """The mask of one image: the corrected one, else the pseudo-mask."""
