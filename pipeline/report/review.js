@@ -811,7 +811,7 @@ const camseg = (() => {
   }
 
   function download() {
-    const content = JSON.stringify({ camseg: "decisions 1", decisions: [...records.values()] }, null, 1);
+    const content = JSON.stringify({ camseg: "decisions 1", masks: table.names.mask, decisions: [...records.values()] }, null, 1);
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(new Blob([content], { type: "application/json" })), download: "decisions.json" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);

@@ -75,7 +75,7 @@ def saved(page: Any, path: Path) -> dict[str, Any]:
     download.value.save_as(path)
     assert download.value.suggested_filename == "decisions.json"
     content = read_json(path)
-    assert content["camseg"] == "decisions 1"
+    assert (content["camseg"], content["masks"]) == ("decisions 1", "cam")
     return {decision["name"]: decision for decision in content["decisions"]}
 
 
@@ -327,6 +327,32 @@ def test_fade_and_names(page: Any, control: str) -> None:
     after = pictures(page)
     assert before[0] == after[0]  # the image itself has no mask
     assert before[2] != after[2]
+
+
+def test_edge_of_the_swipe_is_dragged(page: Any) -> None:
+    open_image(page, "b")
+    page.keyboard.press("c")
+    page.wait_for_timeout(150)
+    box = page.locator(".pane canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 50)
+    page.mouse.up()
+    assert float(page.locator("#edge").input_value()) == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(10, "1 minute"), (61, "2 minutes"), (400, "")])
+def test_progress_tells_the_pace(chromium: Any, address: str, seconds: int, left: str) -> None:
+    page = open_page(chromium, address)
+    page.clock.install()
+    open_image(page, "b")
+    for name in ("e", "sub/c", "a", "d"):
+        page.clock.fast_forward(1000 * seconds)
+        page.keyboard.press("a")
+        drawn(page, name)
+    expected = f"4 of 5; at this pace {left}" if left else "4 of 5"  # a long break is no pace
+    assert page.locator("#pace").inner_text() == expected
+    page.context.close()
 
 
 def test_layers_can_be_left_out(page: Any) -> None:
