@@ -3,10 +3,10 @@
     python -m benchmarks.review ../my-project --counts 100 300 --seeds 3
 
 PROJECT has run up to `make_pseudo_masks`; nothing in it changes. Ground-truth masks play the person, who
-takes the masks in the order of `camseg export`: one with an IoU above 0.8 is accepted, one below 0.5 rejected,
-others are passed over. A decision takes 2 seconds, a drawn mask 45: beside each number of decisions, as many
-masks as take that time are drawn, the first ones of the same order. The IoU of a mask is the mean over the
-classes of the image, without the background.
+takes the masks in the order of `camseg export`: one with an IoU above 0.8 is accepted, one below 0.5 is
+rejected, others are passed over. A decision takes 2 seconds, a drawn mask 45: beside each number of
+decisions, as many masks as take that time are drawn, the first ones of the same order. The IoU of a mask is
+the mean over the classes of the image, without the background.
 
 Each run is a copy of the project under .work/review. The classifier and the heatmaps stay; a seed decides the
 training of the segmentation model alone. A bench that was interrupted goes on.

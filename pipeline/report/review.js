@@ -281,6 +281,7 @@ const camseg = (() => {
     image.layers.set("mask", drafts.get(n) ?? image.original);
     if (!image.layers.get("mask")) image.layers.delete("mask");
     image.drawn.clear();
+    image.counted = false;
     cut();
     listLayers();
     listInks();
@@ -462,6 +463,11 @@ const camseg = (() => {
     if (outline) context.drawImage(outline, 0, 0);
   }
 
+  function changed(key) {
+    image.drawn.delete(key);
+    image.counted = false;
+  }
+
   function drawHeat() {
     const fill = sheet(image.w, image.h), context = fill.getContext("2d"), pixels = context.createImageData(image.w, image.h);
     for (let i = 0; i < image.w * image.h; i++) {
@@ -524,6 +530,8 @@ const camseg = (() => {
 
   // The share of each class in every mask, and how well it fits the ground truth of this image.
   function drawShares() {
+    if (image.counted) return; // it takes milliseconds, and the image is moved
+    image.counted = true;
     const keys = layerKeys().filter((key) => image.layers.has(key)), truth = image.layers.get("truth");
     const counts = keys.map((key) => { const count = new Uint32Array(256); for (const id of image.layers.get(key)) count[id]++; return count; });
     const ids = [...Array(256).keys()].filter((id) => counts.some((count) => count[id]));
@@ -564,7 +572,7 @@ const camseg = (() => {
       }
     }
     image.layers.set("cut", ids);
-    image.drawn.delete("cut");
+    changed("cut");
   }
 
   function moveThreshold() {
@@ -642,7 +650,7 @@ const camseg = (() => {
   }
 
   function endStroke() {
-    image.drawn.delete("mask");
+    changed("mask");
     mark(image.n, "painted");
     listLayers();
     drawSoon(drawPanes);
@@ -656,7 +664,7 @@ const camseg = (() => {
     const steps = Math.max(1, Math.ceil(Math.hypot(x - fromX, y - fromY) / Math.max(1, radius / 2)));
     for (let i = 1; i <= steps; i++) disc(ids, fromX + ((x - fromX) * i) / steps, fromY + ((y - fromY) * i) / steps, radius, id);
     stroke.last = [x, y];
-    image.drawn.delete("mask");
+    changed("mask");
   }
 
   function disc(ids, x, y, radius, id) {
@@ -791,11 +799,11 @@ const camseg = (() => {
     saving = false;
   }
 
-  const held = () => `camseg ${table.built}`;
+  const HELD = `camseg review ${location.pathname}`; // pages from disk share one store
 
   function hold() {
     try {
-      if (unsent.size) localStorage.setItem(held(), JSON.stringify([...records]));
+      if (unsent.size) localStorage.setItem(HELD, JSON.stringify([...records.values()]));
     } catch {
       complain("The browser keeps no more decisions: download them now.");
     }
@@ -803,8 +811,10 @@ const camseg = (() => {
 
   function recall() {
     try {
-      for (const [n, record] of JSON.parse(localStorage.getItem(held()) ?? "[]")) {
-        records.set(n, record);
+      const numbers = new Map(column.name.map((name, n) => [name, n]));
+      for (const record of JSON.parse(localStorage.getItem(HELD) ?? "[]")) {
+        if (!numbers.has(record.name)) continue; // the image is gone
+        records.set(numbers.get(record.name), record);
         record.decision ? decided.set(record.name, record.decision) : decided.delete(record.name);
       }
     } catch { /* another program wrote there, or the browser keeps nothing */ }
@@ -816,6 +826,7 @@ const camseg = (() => {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     unsent.clear();
+    try { localStorage.removeItem(HELD); } catch { /* it keeps nothing */ }
     say(`${records.size} decision(s) saved. Now run: camseg review apply decisions.json`);
   }
 

@@ -463,6 +463,15 @@ def test_large_decisions_are_refused(server: ReviewServer, length: str) -> None:
     assert post(server, {}, Content_Length=length)[0] == 413
 
 
+@pytest.mark.parametrize("port", ["taken", "-1", "99999"])
+def test_a_port_that_cannot_be_had(
+    server: ReviewServer, port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = str(server.server_port) if port == "taken" else port
+    assert main(["review", "--no-browser", "--port", number]) == 2
+    assert f"--port {number}: expected a free port" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     yield from start_chromium()
