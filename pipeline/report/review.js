@@ -371,10 +371,10 @@ const camseg = (() => {
     if (!image) return;
     for (const element of document.querySelectorAll(".swiping")) element.hidden = !$("swipe").checked;
     const keys = $("swipe").checked ? ["swipe"] : layerKeys().filter((key) => shown.has(key));
-    const box = $("panes"), wide = image.w / image.h, ratio = box.clientWidth / Math.max(1, box.clientHeight);
-    const count = Math.max(1, keys.length), best = Math.round(Math.sqrt((count * ratio) / wide));
-    const across = Math.min(count, Math.max(1, best));
-    box.style.gridTemplateColumns = `repeat(${Math.ceil(count / Math.ceil(count / across))}, minmax(0, 1fr))`;
+    const box = $("panes"), counts = keys.map((_, i) => i + 1); // of columns
+    const scale = (columns) => Math.min(box.clientWidth / columns / image.w, box.clientHeight / Math.ceil(keys.length / columns) / image.h);
+    const best = counts.reduce((one, other) => (scale(other) > scale(one) ? other : one), 1);
+    box.style.gridTemplateColumns = `repeat(${best}, minmax(0, 1fr))`;
     while (box.children.length > keys.length) box.lastElementChild.remove();
     while (box.children.length < keys.length) box.append(makePane());
     keys.forEach((key, i) => { box.children[i].dataset.layer = key; });
@@ -500,13 +500,15 @@ const camseg = (() => {
   }
 
   function drawNames(context, key, fit, left, top, canvas) {
-    const tops = image.drawn.get(key)?.tops ?? [];
+    const tops = image.drawn.get(key)?.tops ?? [], taken = [];
     context.font = "600 12px system-ui, sans-serif";
     context.lineWidth = 3;
     for (const [id, [x, y]] of tops) {
       const name = table.classes[id - 1], width = context.measureText(name).width;
       const across = Math.min(Math.max(left + x * fit, 3), canvas.clientWidth - width - 3);
-      const down = Math.min(Math.max(top + y * fit - 4, 34), canvas.clientHeight - 4);
+      let down = Math.min(Math.max(top + y * fit - 4, 34), canvas.clientHeight - 4);
+      while (taken.some(([from, to, at]) => from < across + width && across < to && Math.abs(at - down) < 14)) down += 14;
+      taken.push([across, across + width, down]);
       context.strokeStyle = "rgb(0 0 0 / 75%)";
       context.strokeText(name, across, down);
       context.fillStyle = css(id);
@@ -912,6 +914,13 @@ const camseg = (() => {
     table.colours.forEach(([red, green, blue], i) => { colours32[i + 1] = (255 << 24 | blue << 16 | green << 8 | red) >>> 0; });
     table.classes.forEach((name, i) => $("class").add(new Option(name, i)));
     $("class").add(new Option("background images", "none"));
+    $("legend").replaceChildren(...table.classes.map((name, i) => {
+      const item = document.createElement("li"), swatch = document.createElement("span");
+      swatch.className = "swatch";
+      swatch.style.background = css(i + 1);
+      item.append(swatch, ` ${name}`);
+      return item;
+    }));
     $("score-label").hidden = column.score.every((score) => score === null);
     $("sort").querySelector("[value=worst]").hidden = $("score-label").hidden;
     $("threshold").value = table.threshold ?? 0.5;

@@ -491,6 +491,7 @@ def test_odd_names_are_text(chromium: Any, tmp_path: Path) -> None:
     page = open_page(chromium, build(tmp_path))
     assert sorted(walled(page)) == sorted([*ODD.values(), "sub/c"])
     assert page.locator("#class option").all_inner_texts()[1:3] == list(ODD_CLASSES)
+    assert [text.strip() for text in page.locator("#legend li").all_text_contents()] == list(ODD_CLASSES)
     for _ in range(5):
         page.keyboard.press("Enter")
         page.wait_for_timeout(300)
