@@ -5,7 +5,7 @@ from pipeline.base.files import write_json, write_text
 from pipeline.data.manifest import read_manifest
 from pipeline.engine.device import device_name, pick_device
 from pipeline.heatmaps.evidence import Evidence, read_evidence
-from pipeline.params import default_masks, default_method, load_params
+from pipeline.params import Params, default_masks, default_method, load_params
 from pipeline.report.added_scores import added_lines
 from pipeline.report.diagnosis_table import read_examples
 from pipeline.report.dvc_plots import write_panels, write_plots
@@ -47,7 +47,8 @@ def main() -> None:
     write_text(PAGE, render_page(results, manifest, rows, examples, vetoes, facts, how, read_problems()))
     summary = summarise(results, vetoes, added)
     write_json(paths.REPORTS / "summary.json", summary)
-    record = make_record(params.model_dump(mode="json"), summary, paths.SECONDS, device_name(pick_device()))
+    everything = Params.model_dump(params, mode="json")  # for the record, which is no output of the stage
+    record = make_record(everything, summary, paths.SECONDS, device_name(pick_device()))
     write_record(paths.REPORTS, record)
     told = [summary_table(results, how), added_lines(added), verdict_lines(vetoes), f"open {PAGE}"]
     print("", *filter(None, told), sep="\n\n")
