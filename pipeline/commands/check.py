@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.files import write_bytes
+from pipeline.base.problems import printable
 from pipeline.commands.advice import advise
 from pipeline.commands.estimate import estimate_bytes, estimate_seconds
 from pipeline.commands.folder import (
@@ -20,6 +21,7 @@ from pipeline.commands.folder import (
     problem_lines,
 )
 from pipeline.commands.labels_table import start_labels
+from pipeline.commands.object_share import say_shares
 from pipeline.commands.overview import co_occurrence, image_sizes, images_per_class, labels_per_image
 from pipeline.commands.params_file import params_anywhere, with_values
 from pipeline.commands.parser import add_command
@@ -142,7 +144,8 @@ def describe_data(manifest: Manifest, inspection: Inspection, params: Params) ->
     looks = inspection.hashes, inspection.thumbnails
     sizes_used = params.data.long_side, params.classifier.output_stride
     sentences = advise(manifest, *looks, *sizes_used, small_objects=params.heatmaps.objects == "small")
-    advice = sentences or ["nothing"]
+    shares = map(printable, say_shares(manifest, inspection.survey.pixels, params))
+    advice = [*sentences, *shares] or ["nothing"]
     sizes = [[side, *spread] for side, spread in image_sizes(manifest).items()]
     parts = [
         _classes(manifest),

@@ -58,6 +58,7 @@ def predict_images(arguments: argparse.Namespace) -> int:
         "evaluation": params.evaluation.model_dump(mode="json"),
         "crf": params.pseudo_masks.crf.model_dump(mode="json"),
         "max_side": params.data.max_side,
+        "tiles": params.data.tiles,
         "tile": arguments.tile,
         "overlay": arguments.overlay,
     }

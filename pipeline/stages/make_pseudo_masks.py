@@ -15,12 +15,14 @@ NAME = "make_pseudo_masks"
 def main(method: str) -> None:
     """Read `data/heatmaps/METHOD`, write `data/masks/METHOD` and `reports/pseudo_masks/METHOD`."""
     name = f"{NAME}@{method}"
-    params = load_params().pseudo_masks
+    whole = load_params()
+    params, tiles = whole.pseudo_masks, whole.data.tiles
     manifest = read_manifest(paths.PREPARED)
     work = work_folder(
         name,
         __file__,
         params=params,
+        tiles=tiles,
         manifest=paths.PREPARED / "manifest.json",
         heatmaps=paths.HEATMAPS / method,
         corrected=paths.CORRECTED,
@@ -28,7 +30,7 @@ def main(method: str) -> None:
     heat = thresholded_heatmaps(method, params, manifest)
     if heat.threshold is not None:
         print(f"{name}: threshold {heat.threshold:.2f} ({params.threshold})")
-    job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params)
+    job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, tiles)
     make_masks(name, method, job, manifest.split("train"))
 
 

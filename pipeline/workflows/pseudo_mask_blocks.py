@@ -79,13 +79,16 @@ class MaskMaker:
         job, classes = self.job, np.array(sample.labels, int)
         image = job.manifest.image(sample)
         heatmaps = upsample(self.heat.read(sample), (image.shape[0], image.shape[1]))
-        made = make_pseudo_mask(image, heatmaps, classes, job.heat.threshold, job.params, job.heat.normalise)
+        threshold = job.heat.threshold
+        made = make_pseudo_mask(
+            image, heatmaps, classes, threshold, job.params, job.heat.normalise, job.tiles
+        )
         row = MaskRow(0, self.confidence(sample, made), float((made.mask == IGNORE).mean()))
         lost = lost_labels(made.mask, sample.labels)
         if not sample.score or not len(made.ids):
             return MadeMask(mask_png(made.mask), row, lost)
         ground_truth = load_mask(paths.GROUND_TRUTH, sample)
-        labels, threshold = len(job.manifest.classes) + 1, job.heat.threshold
+        labels = len(job.manifest.classes) + 1
         counts = count_image(ground_truth, heatmaps, classes, threshold, made, labels)
         before, after = image_iou(counts.seed), image_iou(counts.refined)
         return MadeMask(mask_png(made.mask), row._replace(miou_before=before, miou_after=after), lost, counts)

@@ -26,3 +26,4 @@ class PseudoMaskJob:
     judge: ThresholdedHeat  # what their confidence comes from: a second opinion in self-training
     work: Path  # for unfinished work
     params: PseudoMaskParams
+    tiles: int = 1  # along the longer side of an image, for the CRF
