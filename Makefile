@@ -1,8 +1,11 @@
 # Set-up and everyday commands. `make` alone lists them.
 # Options: PYTHON=python3.12 (which python to use), CRF=0 (do without pydensecrf2 and a compiler), ARGS=...
+# PIP_OPTIONS="--extra-index-url ..." is handed to pip: PyTorch's own index has torch without CUDA, 3 GB smaller.
+# SITE=1 keeps the packages that PYTHON has, its torch above all, and installs what is missing or too old.
 
 CRF ?= 1
 READY := .venv/.ready$(if $(filter 0,$(CRF)),-without-crf)
+LOCK := $(if $(filter 1,$(SITE)),,-c constraints.txt)
 OUTPUTS := .work data/attention data/prepared data/heatmaps data/masks data/predictions models reports .dvc/cache .dvc/tmp
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
@@ -14,9 +17,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # pydensecrf2 asks for a Cython that python 3.13 cannot build, so it is built with ours (no isolation).
 # It comes before the large downloads: a broken compiler shows within a minute.
 define install
-$(1)/bin/pip install $(2) "cython>=3,<4" "setuptools>=77" wheel
-$(if $(filter 0,$(CRF)),,$(1)/bin/pip install $(2) --no-build-isolation pydensecrf2)
-$(1)/bin/pip install $(2) --no-build-isolation --editable ".[dev]"
+$(1)/bin/pip install $(2) $(PIP_OPTIONS) "cython>=3,<4" "setuptools>=77" wheel
+$(if $(filter 0,$(CRF)),,$(1)/bin/pip install $(2) $(PIP_OPTIONS) --no-build-isolation pydensecrf2)
+$(1)/bin/pip install $(2) $(PIP_OPTIONS) --no-build-isolation --editable ".[dev]"
 endef
 
 .PHONY: help
@@ -51,10 +54,10 @@ venv: $(READY) ## make .venv with the locked versions (the other commands do thi
 $(READY): constraints.txt pyproject.toml
 	@python=$$(scripts/check_setup.sh python) && \
 	if [ -e .venv/.installing ] || ! .venv/bin/pip --version >/dev/null 2>&1; then \
-	  "$$python" -m venv --clear .venv; \
+	  "$$python" -m venv --clear $(if $(filter 1,$(SITE)),--system-site-packages) .venv; \
 	fi
 	@touch .venv/.installing
-	$(call install,.venv,-c constraints.txt)
+	$(call install,.venv,$(LOCK))
 	@mv .venv/.installing $@
 
 # The oldest python that is supported makes the lock: newer releases of a package may have dropped it.

@@ -13,11 +13,13 @@ from pipeline.commands import (
     download,
     explain,
     export,
+    ground_truth,
     init,
     label_tiles,
     predict,
     run,
     use,
+    weights,
 )
 from pipeline.errors import INTERRUPTED, UserError
 from pipeline.stages.running import ADVICE, is_out_of_memory
@@ -71,8 +73,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.set_defaults(debug=False)
     parser.add_argument("--version", action="version", version=f"camseg {version('camseg')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    work = (explain, diagnose, predict, export, corrections)
-    for command in (check, init, use, run, download, label_tiles, *work):
+    work = (explain, diagnose, predict, export, corrections, ground_truth)
+    for command in (check, init, use, run, download, weights, label_tiles, *work):
         command.add_parser(commands)
     return parser.parse_args(arguments)
 

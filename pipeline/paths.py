@@ -10,6 +10,9 @@ GROUND_TRUTH = MASKS / "full"
 CORRECTED = MASKS / "corrected"  # a sample was corrected if its mask is here
 BY_HAND = "corrected.txt"  # in a folder of masks: the names of the corrected samples
 CORRECTIONS = Path("data/corrections")  # what `camseg corrections` keeps
+ADDED_GROUND_TRUTH = Path(
+    "data/ground_truth"
+)  # what `camseg ground-truth` keeps: masks that score and never train
 ATTENTION = Path("data/attention")  # corrected masks that the classifier is trained with
 PREDICTIONS = Path("data/predictions")  # one folder per supervision
 CLASSIFIER = Path("models/classifier")

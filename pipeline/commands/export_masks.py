@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline import paths
 from pipeline.base.files import safe_join
 from pipeline.commands.outputs import new_folder
-from pipeline.data.manifest import Manifest, read_manifest
+from pipeline.data.manifest import Manifest, Sample, read_manifest
 from pipeline.data.mask_store import has_mask
 from pipeline.errors import UserError
 from pipeline.export.coco import export_coco
@@ -90,11 +90,18 @@ def read_items(manifest: Manifest, source: MaskSource) -> list[ExportItem]:
     else:
         reports = "evaluation" if source.predicted else "pseudo_masks"
         confidences = read_confidences(paths.REPORTS / reports / source.name, samples)
+    return export_items(manifest, source.folder, samples, confidences)
+
+
+def export_items(
+    manifest: Manifest, masks: Path, samples: Sequence[Sample], confidences: Sequence[MaskConfidence]
+) -> list[ExportItem]:
+    """The samples with their masks in the folder `masks`, in their order."""
     return [
         ExportItem(
             name=sample.name,
             image=manifest.original(sample),
-            masks=source.folder,
+            masks=masks,
             height=sample.original_size[0],
             width=sample.original_size[1],
             split=sample.split,

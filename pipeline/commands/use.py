@@ -133,9 +133,18 @@ def use_folder(arguments: argparse.Namespace) -> int:
     for key, (old, new) in changes.items():
         print(f"{key}: {old} -> {new}")
     print("params.yaml: changed" if changes else "params.yaml: nothing to change")
+    say_what_is_missing(manifest, str(values["classifier.weights"]))
+    return 0
+
+
+def say_what_is_missing(manifest: Manifest, weights: str) -> None:
+    """Print that there are no masks, or no network for the weights that params.yaml asks for."""
+    from pipeline.engine.weights import missing_network  # here, since it loads torch
+
+    if weights == WEIGHTS and (reason := missing_network()):
+        print(f"warning: {reason}", file=sys.stderr)
     if not any(sample.mask for sample in manifest.samples):
         print("There are no ground-truth masks, so masks will have no scores, and `full` is skipped.")
-    return 0
 
 
 def values_for_data(

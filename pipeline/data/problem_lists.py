@@ -16,6 +16,14 @@ class BadEntry(UserError):
         self.problems = problems
 
 
+class DataError(UserError):
+    """The folder `where` cannot be used; the message lists all `errors`."""
+
+    def __init__(self, where: object, errors: Sequence[str], *advice: str) -> None:
+        count = f"{where}: {len(errors)} error(s):"
+        super().__init__("\n".join([count, *(f"  {error}" for error in errors), *advice]))
+
+
 @contextmanager
 def collected(problems: list[Problem]) -> Iterator[None]:
     """Add the problems of a `BadEntry` to `problems`, and go on behind the block."""

@@ -42,8 +42,8 @@ def make_encoder(name: str, weights: str, output_stride: int = 32) -> nn.Module:
         WeightsError: unknown encoder, no network for the download, or a file that does not fit.
     """
     download = "imagenet" if weights == "imagenet" else None
-    if download:
-        _require_network()
+    if download and (reason := missing_network()):
+        raise WeightsError(reason)
     try:
         encoder: nn.Module = smp.encoders.get_encoder(
             name, in_channels=3, depth=5, weights=download, output_stride=output_stride
@@ -200,16 +200,21 @@ def _reason(name: str, error: Exception) -> str:
     )
 
 
-def _require_network() -> None:
-    """Fail within a second where the download would try again for minutes; proxies are left to decide."""
+def missing_network() -> str | None:
+    """Why ImageNet weights cannot be downloaded and what to do; None where they can.
+
+    It takes a second at most, where the download would try again for minutes. Proxies are left to decide.
+    """
     proxied = any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"))
     if proxied or os.environ.get("HF_HUB_OFFLINE"):
-        return
+        return None
     host = urlparse(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname or "huggingface.co"
     try:
         socket.create_connection((host, 443), timeout=1).close()
     except OSError as error:
-        raise WeightsError(
-            f"weights: imagenet: {host} cannot be reached ({error}). Set classifier.weights in params.yaml "
-            "to `none` or to the path of a .safetensors or .pth file; HF_HUB_OFFLINE=1 takes cached weights."
-        ) from error
+        return (
+            f"weights: imagenet: {host} cannot be reached ({error}). `camseg weights fetch ENCODER` writes "
+            "them to a file on a machine with a network: set classifier.weights in params.yaml to its path "
+            "or to `none`. HF_HUB_OFFLINE=1 takes weights that were downloaded before"
+        )
+    return None

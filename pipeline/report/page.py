@@ -16,6 +16,7 @@ from pipeline.data.manifest import Manifest
 from pipeline.evaluation.veto import Veto, verdict
 from pipeline.formats.palette import voc_palette
 from pipeline.params import ROUND, default_masks, default_method, default_supervision, model_before
+from pipeline.report.added_scores import area_texts, halving, with_error
 from pipeline.report.diagnosis_table import DiagnosisExample, class_rows
 from pipeline.report.image_selection import Row
 from pipeline.report.plots import draw_confusion, draw_iou_per_class, draw_losses, draw_sweep, to_svg
@@ -33,6 +34,7 @@ from pipeline.report.summary import (
     weak_to_full,
 )
 from pipeline.report.verdict_text import MEANING
+from pipeline.workflows.added_ground_truth import AddedScores
 
 SHOWN_PROBLEMS = 40
 QUALITY = 85  # of WebP, 0..100
@@ -53,6 +55,7 @@ def render_page(
     rows: Mapping[str, Sequence[Row]],
     examples: Sequence[DiagnosisExample],
     vetoes: Sequence[Veto],
+    added: AddedScores,
     how: str,
     problems: Sequence[str] = (),
 ) -> str:
@@ -62,6 +65,7 @@ def render_page(
         rows: the images to show, by the title of their section.
         examples: images for the section on what the classifier looks at.
         vetoes: what speaks against the run without ground truth.
+        added: scores on masks that people drew for scoring only.
         how: where the threshold comes from, e.g. `chosen without masks`.
         problems: what is wrong with the data, and which files were left out.
     """
@@ -69,6 +73,7 @@ def render_page(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"score": three, "two": two, "uri": data_uri, "svg": inline_svg}
+    environment.filters |= {"with_error": with_error, "areas": area_texts}
     template = files("pipeline.report").joinpath("page.html").read_text(encoding="utf-8")
     masks = default_masks(results.methods, results.supervision)
     split, palette = scored_split(results), voc_palette()[: len(manifest.classes) + 1]
@@ -92,11 +97,13 @@ def render_page(
         sections=rows,
         examples=examples,
         vetoes=vetoes,
+        added=added,
         verdict=verdict(vetoes),
         meaning=MEANING[verdict(vetoes)],
         diagnosis=class_rows(results.diagnosis, manifest.classes),
         findings=FINDINGS,
         how=how,
+        halving=halving,
         problems=problems,
         shown_problems=SHOWN_PROBLEMS,
         colours=[f"rgb({red} {green} {blue})" for red, green, blue in palette],

@@ -9,6 +9,7 @@ from pipeline.evaluation.veto import Veto
 from pipeline.params import FULL, default_masks, default_method, default_supervision
 from pipeline.report.results import Metrics, MiouByImage, Results
 from pipeline.report.verdict_text import verdict_json
+from pipeline.workflows.added_ground_truth import AddedScores
 
 HEATMAP_SCORES = ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
 PSEUDO_MASK_SCORES = ("miou", "precision", "recall", "coverage")
@@ -28,8 +29,8 @@ FINDINGS = (  # of each class, in the order of the page
 )
 
 
-def summarise(results: Results, vetoes: Sequence[Veto]) -> dict[str, Any]:
-    """All scores in [0, 1] but `false_objects`, a number per image; None without ground truth."""
+def summarise(results: Results, vetoes: Sequence[Veto], added: AddedScores) -> dict[str, Any]:
+    """All scores in [0, 1] but `false_objects`, a number per image, and areas; None without ground truth."""
     masks, models = results.pseudo_masks, results.evaluation
     return {
         "classifier": pick(results.classifier, ("map", "f1")),
@@ -40,6 +41,7 @@ def summarise(results: Results, vetoes: Sequence[Veto]) -> dict[str, Any]:
         "weak_to_full": weak_to_full(results),
         "supervision": list(results.supervision),
         "corrected_masks": corrected_masks(results),
+        "ground_truth": added,
         "verdict": verdict_json(vetoes),
     }
 

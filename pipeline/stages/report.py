@@ -5,6 +5,7 @@ from pipeline.base.files import write_json, write_text
 from pipeline.data.manifest import read_manifest
 from pipeline.heatmaps.evidence import Evidence, read_evidence
 from pipeline.params import default_method, load_params
+from pipeline.report.added_scores import added_lines
 from pipeline.report.diagnosis_table import read_examples
 from pipeline.report.dvc_plots import write_panels, write_plots
 from pipeline.report.image_panels import make_rows
@@ -13,6 +14,7 @@ from pipeline.report.results import read_results
 from pipeline.report.summary import summarise, summary_table
 from pipeline.report.verdict_text import verdict_lines
 from pipeline.stages.running import run_stage
+from pipeline.workflows.added_ground_truth import score_added
 from pipeline.workflows.verdict import find_vetoes
 
 NAME = "report"
@@ -24,6 +26,7 @@ def main() -> None:
     """Read all stages' results, write `reports/index.html`, `panels`, `plots` and `summary.json`."""
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
+    added = score_added(manifest, params)
     supervision, rounds = params.segmentation.supervision, tuple(params.self_training.rounds)
     results = read_results(paths.REPORTS, params.heatmaps.methods, supervision, rounds)
     how = how_chosen(params.pseudo_masks.threshold, default_method(params.heatmaps.methods, supervision))
@@ -32,9 +35,10 @@ def main() -> None:
     write_plots(results)
     examples = read_examples(paths.DIAGNOSIS, results.diagnosis)
     vetoes = find_vetoes(manifest, params)
-    write_text(PAGE, render_page(results, manifest, rows, examples, vetoes, how, read_problems()))
-    write_json(paths.REPORTS / "summary.json", summarise(results, vetoes))
-    print(f"\n{summary_table(results, how)}\n\n{verdict_lines(vetoes)}\n\nopen {PAGE}")
+    write_text(PAGE, render_page(results, manifest, rows, examples, vetoes, added, how, read_problems()))
+    write_json(paths.REPORTS / "summary.json", summarise(results, vetoes, added))
+    told = [summary_table(results, how), added_lines(added), verdict_lines(vetoes), f"open {PAGE}"]
+    print("", *filter(None, told), sep="\n\n")
 
 
 def how_chosen(threshold: str | float, method: str) -> str:

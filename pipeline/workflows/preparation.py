@@ -1,7 +1,6 @@
 """The data set from its source, and the corrected masks that fit it."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import paths
@@ -9,17 +8,9 @@ from pipeline.data.corrections.store import inspect_store
 from pipeline.data.inspection import inspect_folder, write_ground_truth
 from pipeline.data.manifest import Manifest
 from pipeline.data.mask_store import write_masks
-from pipeline.errors import UserError
+from pipeline.data.problem_lists import DataError
 from pipeline.params import Params
 from pipeline.scenes.source import write_scenes
-
-
-class DataError(UserError):
-    """The folder `where` cannot be used; the message lists all `errors`."""
-
-    def __init__(self, where: object, errors: Sequence[str], *advice: str) -> None:
-        count = f"{where}: {len(errors)} error(s):"
-        super().__init__("\n".join([count, *(f"  {error}" for error in errors), *advice]))
 
 
 def prepare_data(params: Params) -> tuple[Manifest, tuple[str, ...]]:

@@ -102,11 +102,57 @@ def test_masks_that_nobody_changed_are_left_out(capsys: pytest.CaptureFixture[st
     write_mask(Path("data/masks/full/b/photo.png"), np.full((11, 6), 2, np.uint8))
     changed = export("labelstudio", "changed")  # in whatever format it comes back
     assert main(["corrections", "add", str(changed), "--exported", str(out)]) == 0
-    assert "1 mask(s) added, 0 replaced, 3 as they were exported left out: 1 in" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "1 mask(s) added, 0 replaced: 1 in" in told
+    assert "left out, since nobody drew in them: 3 (--all takes them)" in told
     require_kept("b/photo")
     shutil.copytree("before", "data/masks", dirs_exist_ok=True)
     assert main(["corrections", "add", str(export("png", "same")), "--exported", str(out)]) == 2
-    assert "camseg: same: expected masks that differ from out, got none" in capsys.readouterr().err
+    assert "camseg: same: expected masks that somebody drew, got none; left out: a/photo, " in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("store", ["cam", "cam-round1"])
+def test_masks_that_equal_those_of_camseg_are_left_out(
+    name: str, store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = export(name)
+    for bare in ("a/photo", "empty"):
+        target = Path(f"data/masks/{store}/{bare}.png")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(f"data/masks/full/{bare}.png", target)
+    assert main(["corrections", "add", str(out)]) == 0
+    require_kept("b/photo", "über all")
+    assert "2 mask(s) added, 0 replaced: 2 in" in capsys.readouterr().out
+    assert main(["corrections", "add", str(out), "--all"]) == 0
+    require_kept(*TRAIN)
+    assert "2 mask(s) added, 0 replaced, 2 as they lay there: 4 in" in capsys.readouterr().out
+
+
+def test_masks_of_people_are_no_masks_of_camseg() -> None:
+    out = export("png")
+    shutil.copytree("data/masks/full", "data/masks/corrected")
+    assert main(["corrections", "add", str(out)]) == 0
+    require_kept(*TRAIN)
+
+
+@pytest.mark.parametrize("name", ["a/photo", "b/photo", "über all"])
+def test_a_replaced_mask_stays_beside(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = export("png")
+    assert main(["corrections", "add", str(out)]) == 0
+    file = out / f"masks/{name}.png"
+    first = read_mask(KEPT / f"{name}.png")
+    for value in (255, int(first[first < 255].max())):
+        write_mask(file, np.full_like(first, value))
+        assert main(["corrections", "add", str(out)]) == 0
+        assert "0 mask(s) added, 1 replaced, 3 as they lay there: 4 in" in capsys.readouterr().out
+    assert list(kept()) == sorted([*TRAIN, f".replaced/{name}-1", f".replaced/{name}-2"])
+    np.testing.assert_array_equal(read_mask(KEPT / f".replaced/{name}-1.png"), first)
+    assert (read_mask(KEPT / f".replaced/{name}-2.png") == 255).all()
+    assert main(["corrections", "list"]) == 0
+    assert ".replaced" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -414,10 +460,10 @@ def test_added_again_listed_and_removed(capsys: pytest.CaptureFixture[str]) -> N
     assert "4 mask(s) added, 0 replaced: 4 in data/corrections" in capsys.readouterr().out
     write_mask(Path("out/masks/b/photo.png"), np.full((11, 6), 2, np.uint8))
     assert main(["corrections", "add", "out/masks"]) == 0
-    assert "0 mask(s) added, 4 replaced: 4 in" in capsys.readouterr().out
+    assert "0 mask(s) added, 1 replaced, 3 as they lay there: 4 in" in capsys.readouterr().out
     assert (kept()["b/photo"] == 2).all()
     assert main(["corrections", "remove", "b/photo", "nobody"]) == 2
-    assert "expected names of `camseg corrections list`, got nobody" in capsys.readouterr().err
+    assert "data/corrections: expected names as `list` prints them, got nobody" in capsys.readouterr().err
     assert main(["corrections", "remove", "b/photo", "empty"]) == 0
     assert not (KEPT / "b").exists()
     capsys.readouterr()

@@ -22,6 +22,7 @@ FILES = (
     ".dvcignore",
     ".gitignore",
     "data/corrections/README.md",
+    "data/ground_truth/README.md",
     "data/raw/README.md",
 )
 

@@ -72,7 +72,9 @@ def test_no_network_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_ENDPOINT", "https://weights.invalid")
-    with pytest.raises(WeightsError, match=r"weights.invalid cannot be reached.*classifier.weights"):
+    with pytest.raises(
+        WeightsError, match=r"weights.invalid cannot be reached.*weights fetch.*classifier.weights"
+    ):
         make_encoder("resnet18", "imagenet")
 
 

@@ -22,7 +22,7 @@ def test_summary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     summary = json.loads(Path("reports/summary.json").read_text())
     models = {name: score_predictions(name) for name in SUPERVISION}
     assert summary.keys() == {
-        "classifier", "corrected_masks", "heatmaps", "pseudo_masks",
+        "classifier", "corrected_masks", "ground_truth", "heatmaps", "pseudo_masks",
         "segmentation", "split", "supervision", "verdict", "weak_to_full",
     }  # fmt: skip
     assert summary["split"] == "val"

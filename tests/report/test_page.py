@@ -86,6 +86,28 @@ def test_page_needs_nothing_else(page: str) -> None:
     assert "12.3" not in parsed.text  # seconds
 
 
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, None), (2, "too few images"), (9, "27 more images would halve")]
+)
+def test_masks_that_were_drawn_for_scoring_have_a_card_and_areas(
+    count: int, said: str | None, project: Project
+) -> None:
+    manifest = project(masks=False, count=33)
+    for sample in [s for s in manifest.split("train") if s.labels][:count]:
+        mask = np.zeros((sample.height, sample.width), np.uint8)
+        mask[5:20, 5:20] = sample.labels[0] + 1
+        write_mask(Path("data/ground_truth") / f"{sample.name}.png", mask)
+    Path("data/ground_truth").mkdir(exist_ok=True)
+    Path("data/ground_truth/classes.txt").write_text("cat\ndog\n")
+    text = re.sub(r"\s+", " ", Page(render()).text)
+    assert ("mIoU on drawn masks, train" in text) == (count > 0)
+    assert ("Areas against drawn masks" in text) == (count > 0)
+    assert said is None or said in text
+    scores = read_json(Path("reports/summary.json"))["ground_truth"]
+    assert scores.keys() == ({"train"} if count else set())
+    assert not count or scores["train"]["images"] == count
+
+
 def test_same_bytes_again(project: Project) -> None:
     project()
     main()

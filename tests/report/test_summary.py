@@ -54,7 +54,7 @@ def make_results(
 
 
 def test_summary_by_hand() -> None:
-    assert summarise(make_results(0.6, 0.8), [VETO]) == {
+    assert summarise(make_results(0.6, 0.8), [VETO], {"val": {"miou": 0.5}}) == {
         "classifier": {"map": 0.9, "f1": None},
         "heatmaps": {
             "cam": {"miou_best": 0.5, "threshold_best": 0.4, "miou_chosen": 0.45, "threshold_chosen": 0.3}
@@ -76,6 +76,7 @@ def test_summary_by_hand() -> None:
                 "findings": {"a": {"f1": 0.3}},
             },
         },
+        "ground_truth": {"val": {"miou": 0.5}},
         "split": "test",
         "weak_to_full": 0.75,  # 0.6 / 0.8
         "supervision": ["cam", "full"],
@@ -94,7 +95,7 @@ def test_missing_scores_are_null() -> None:
         pseudo_masks={"cam": {}},
         evaluation={"cam": {"split": "val"}},
     )
-    summary = summarise(results, [])
+    summary = summarise(results, [], {})
     assert summary["classifier"] == {"map": None, "f1": None}
     assert summary["heatmaps"]["cam"] == dict.fromkeys(
         ("miou_best", "threshold_best", "miou_chosen", "threshold_chosen")
@@ -159,7 +160,7 @@ def test_the_table_has_the_masks_that_the_leading_model_learns_from(masks: str) 
 def test_corrected_masks_are_part_of_the_supervision() -> None:
     for count, more in ((0, ""), (1, " and 1 corrected mask"), (30, " and 30 corrected masks")):
         results = make_results(0.6, 0.8, corrected=count)
-        assert summarise(results, [])["corrected_masks"] == count
+        assert summarise(results, [], {})["corrected_masks"] == count
         weak, full = summary_table(results, "given").splitlines()[3:5]
         assert weak.endswith(
             f"0.600  ± 0.012 with other images; trained on the image-level labels of 8 images{more}"

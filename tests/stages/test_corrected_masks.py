@@ -17,13 +17,13 @@ from pipeline.data.corrections.store import store_corrections
 from pipeline.data.images import IGNORE, mask_png, read_mask
 from pipeline.data.manifest import Manifest, Sample, read_manifest
 from pipeline.data.mask_store import has_mask, load_mask
+from pipeline.data.problem_lists import DataError
 from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.threshold import mask_at_threshold, normalised_odds, upsample
 from pipeline.params import load_params
 from pipeline.stages import make_pseudo_masks, prepare, self_train, train_classifier
 from pipeline.workflows import network_work_folder as network_work
-from pipeline.workflows.preparation import DataError
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 from pipeline.workflows.pseudo_masks import make_masks
 

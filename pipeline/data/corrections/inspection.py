@@ -1,6 +1,6 @@
-"""Corrected masks matched to the samples of the data set, with a list of all their problems."""
+"""Masks that people drew, matched to the samples of the data set, with a list of all their problems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from pipeline.data.sources.records import ParsedSource, SourceRecord, stem
 UNKNOWN = -1
 
 Table = NDArray[np.int64]  # (256,): id of a mask -> id in the data set, 255, or UNKNOWN
+Unchanged = Callable[[Sample, Mask], bool]  # whether nobody drew a mask uint8 (H, W) with ids of the data set
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Corrections:
     masks: Mapping[str, bytes]  # 8-bit palette PNG, sorted by name
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
+    unchanged: tuple[str, ...] = ()  # samples whose masks nobody drew: they are in no other list
 
 
 def inspect_corrections(
@@ -35,8 +37,9 @@ def inspect_corrections(
     order: Sequence[str],
     max_megapixels: float,
     *,
-    exported: Mapping[str, bytes] = {},
+    unchanged: Unchanged | None = None,
     shrink: bool = False,
+    scoring: bool = False,
 ) -> Corrections:
     """Decode and check every mask; all problems are listed, none stops the search.
 
@@ -45,28 +48,35 @@ def inspect_corrections(
     Args:
         order: classes in the order of the ids of the PNGs that come out; has all of the manifest's.
         max_megapixels: of a mask; larger ones are refused before they are decoded.
-        exported: masks by the name of their sample: nothing is said of the ids of equal ones.
+        unchanged: masks of which it says True are left out, and nothing is said of their ids.
+        scoring: the masks score and train nothing: images of all splits may have them, and classes that the
+            image-level labels do not name are a warning.
     """
     problems = [problem for problem in parsed.problems if problem.fatal]
-    masks: dict[str, bytes] = {}
+    masks, left_out = dict[str, bytes](), list[str]()
     if len(parsed.names) >= IGNORE:
         got, advice = str(len(parsed.names)), "Give those of the data set only."
         problems.append(Problem(parsed.file, f"up to {IGNORE - 1} classes", got, advice))
         return Corrections(masks, as_messages(problems, fatal=True), ())
     reader = Reader(parsed.file, len(parsed.names), parsed.colours, max_megapixels)
     table = _table(parsed.names, manifest.classes)
-    ordered = np.arange(256, dtype=np.uint8)  # the last is 255, for UNKNOWN too
-    ordered[0] = 0 if manifest.background else IGNORE
+    known = np.arange(256, dtype=np.uint8)  # the last is 255, for UNKNOWN too
+    known[0] = 0 if manifest.background else IGNORE
+    ordered = known.copy()
     ordered[1 : len(manifest.classes) + 1] = [order.index(name) + 1 for name in manifest.classes]
-    for record, sample in _match(parsed.records, manifest, problems):
+    for record, sample in _match(parsed.records, manifest, problems, scoring):
         mask = _read_mask(reader, record, sample, problems)
-        if mask is not None:
-            ids = ordered[table[mask]]
-            masks[sample.name] = mask_png(resize_mask(ids, (sample.height, sample.width)) if shrink else ids)
-            if masks[sample.name] != exported.get(sample.name):
-                problems += _check_ids(mask, record, sample, table, parsed.names, manifest.classes)
+        if mask is None:
+            continue
+        found = table[mask]
+        if unchanged is not None and UNKNOWN not in found and unchanged(sample, known[found]):
+            left_out.append(sample.name)
+            continue
+        ids = ordered[found]
+        masks[sample.name] = mask_png(resize_mask(ids, (sample.height, sample.width)) if shrink else ids)
+        problems += _check_ids(mask, record, sample, table, parsed.names, manifest.classes, scoring)
     errors, warnings = as_messages(problems, fatal=True), as_messages(problems, fatal=False)
-    return Corrections(dict(sorted(masks.items())), errors, warnings)
+    return Corrections(dict(sorted(masks.items())), errors, warnings, tuple(left_out))
 
 
 def _read_mask(reader: Reader, record: SourceRecord, sample: Sample, problems: list[Problem]) -> Mask | None:
@@ -87,16 +97,16 @@ def _table(names: Sequence[str], classes: Sequence[str]) -> Table:
 
 
 def _match(
-    records: Sequence[SourceRecord], manifest: Manifest, problems: list[Problem]
+    records: Sequence[SourceRecord], manifest: Manifest, problems: list[Problem], scoring: bool
 ) -> list[tuple[SourceRecord, Sample]]:
-    """The training sample of each record, once: by its name, or by the longest end of its path."""
+    """The sample of each record, once: by its name, or by the longest end of its path."""
     samples = {sample.name: sample for sample in manifest.samples}
     by_end = ends(samples)
     matched: dict[str, SourceRecord] = {}
     for record in records:
         names = [record.name] if record.name in samples else _located(record, by_end)
         with collected(problems):
-            _check_match(record, [samples[name] for name in names], matched)
+            _check_match(record, [samples[name] for name in names], matched, scoring)
             matched[names[0]] = record
     return [(record, samples[name]) for name, record in matched.items()]
 
@@ -107,16 +117,19 @@ def _located(record: SourceRecord, by_end: dict[str, list[str]]) -> Sequence[str
 
 
 def _check_match(
-    record: SourceRecord, samples: Sequence[Sample], matched: Mapping[str, SourceRecord]
+    record: SourceRecord, samples: Sequence[Sample], matched: Mapping[str, SourceRecord], scoring: bool
 ) -> None:
-    expected = f"a training image for {record.name[:200]!r}"
+    expected = f"{'an' if scoring else 'a training'} image for {record.name[:200]!r}"
     if len(samples) != 1:
         got = f"{len(samples)}: {listed([s.name for s in samples])}" if samples else "none of that name"
         advice = "Name masks like the images of the data set, or take this one out."
         raise BadEntry(problem_at(record.location, expected, got, advice))
     sample = samples[0]
-    if sample.split != "train":
-        advice = "Take it out: a mask that trains must not score. Name the image's split, if it should train."
+    if sample.split != "train" and not scoring:
+        advice = (
+            "Take it out: a mask that trains must not score. Name the image's split, if it should train; "
+            "`camseg ground-truth add` takes masks that score."
+        )
         raise BadEntry(problem_at(record.location, expected, f"one of {sample.split}", advice))
     if sample.name in matched:
         other = matched[sample.name].location
@@ -131,6 +144,7 @@ def _check_ids(
     table: Table,
     names: Sequence[str],
     classes: Sequence[str],
+    scoring: bool,
 ) -> list[Problem]:
     """Ids without a class, classes that the labels do not name; a warning for labels that are not drawn."""
     ids = [int(i) for i in np.unique(mask)]
@@ -148,7 +162,7 @@ def _check_ids(
         advice = (
             "Correct the labels of the image (labels.csv) and run `dvc repro prepare`, or correct the mask."
         )
-        problems.append(problem_at(at, expected, listed(denied), advice))
+        problems.append(problem_at(at, expected, listed(denied), advice, fatal=not scoring))
     if missing and not unknown:
         expected, got = f"each label of {sample.name!r}", f"none of {listed(missing)}"
         problems.append(problem_at(at, expected, got, "Right, if it is in no pixel.", fatal=False))

@@ -1,7 +1,9 @@
-"""The store of corrected masks: `NAME.png` for each sample, and `classes.txt` in the order of their ids."""
+"""A store of drawn masks: `NAME.png` for each sample, and `classes.txt` in the order of their ids."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.base.files import safe_join, write_bytes, write_lines
 from pipeline.data.corrections.inspection import Corrections, inspect_corrections
@@ -12,16 +14,31 @@ from pipeline.data.sources.documents import CLASS_LIST, listed_classes
 from pipeline.data.sources.records import ParsedSource
 from pipeline.errors import UserError
 
+REPLACED = ".replaced"  # in a store: the masks that others took the place of, as NAME-1.png, NAME-2.png, ...
+
+
+class StoredCounts(NamedTuple):
+    """What became of the masks that a store was given."""
+
+    added: int
+    replaced: int
+    same: int  # as they lie there
+
 
 def read_store(folder: Path) -> ParsedSource:
     """The masks in `folder`, not yet decoded."""
     return read_pngs(folder, folder, listed_classes(folder))
 
 
-def inspect_store(folder: Path, manifest: Manifest, max_megapixels: float) -> Corrections:
-    """The masks in `folder` with the ids of the manifest, as large as the samples, and their problems."""
+def inspect_store(
+    folder: Path, manifest: Manifest, max_megapixels: float, *, scoring: bool = False
+) -> Corrections:
+    """The masks in `folder` with the ids of the manifest, as large as the samples, and their problems.
+
+    `scoring` as for `inspect_corrections`.
+    """
     store, classes = read_store(folder), manifest.classes
-    return inspect_corrections(store, manifest, classes, max_megapixels, shrink=True)
+    return inspect_corrections(store, manifest, classes, max_megapixels, shrink=True, scoring=scoring)
 
 
 def stored_classes(folder: Path, classes: Sequence[str]) -> list[str]:
@@ -36,11 +53,33 @@ def stored_classes(folder: Path, classes: Sequence[str]) -> list[str]:
     return order
 
 
-def store_corrections(folder: Path, masks: Mapping[str, bytes], order: Sequence[str]) -> None:
-    """Write or replace `NAME.png` for each mask; `order`: the classes in the order of the masks' ids."""
+def store_corrections(folder: Path, masks: Mapping[str, bytes], order: Sequence[str]) -> StoredCounts:
+    """Write `NAME.png` for each mask; one that it replaces stays below `REPLACED`.
+
+    Args:
+        order: the classes in the order of the masks' ids.
+    """
     write_lines(folder / CLASS_LIST, order)
+    before = {name: _stored(folder, name) for name in masks}
     for name, content in masks.items():
-        write_bytes(safe_join(folder, f"{name}.png"), content)
+        old = before[name]
+        if old is not None and old != content:
+            write_bytes(_free_name(folder / REPLACED, name), old)
+        if old != content:
+            write_bytes(safe_join(folder, f"{name}.png"), content)
+    added = sum(old is None for old in before.values())
+    same = sum(before[name] == content for name, content in masks.items())
+    return StoredCounts(added, len(masks) - added - same, same)
+
+
+def _stored(folder: Path, name: str) -> bytes | None:
+    file = safe_join(folder, f"{name}.png")
+    return file.read_bytes() if file.is_file() else None
+
+
+def _free_name(folder: Path, name: str) -> Path:
+    files = (safe_join(folder, f"{name}-{number}.png") for number in itertools.count(1))
+    return next(file for file in files if not file.exists())
 
 
 def stored_names(folder: Path) -> list[str]:
