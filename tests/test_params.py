@@ -264,7 +264,7 @@ def test_what_does_not_go_with_tiles_is_named(tmp_path: Path, path: str, value: 
 def test_pooling_is_the_mean_or_a_share(tmp_path: Path, pooling: object) -> None:
     values = shipped()
     values["classifier"]["pooling"] = pooling
-    with pytest.raises(ParamsError, match="classifier.pooling"):
+    with pytest.raises(ParamsError, match=r"classifier\.pooling"):
         load_params(written(tmp_path, values))
 
 

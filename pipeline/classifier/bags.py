@@ -18,20 +18,21 @@ def bag_logits(net: Classifier, images: Tensor, tiles: int, at_once: int) -> Ten
         images: float32 (N, 3, H, W) in [0, 1]; `tiles` divides both sides.
         tiles: along a side; they do not overlap.
     """
-    cut = cut_tiles(images, tiles)
+    cut, split = cut_tiles(images, tiles), (len(images), tiles**2)
     with torch.no_grad():
-        cells = torch.cat([_cells(net, part) for part in cut.split(at_once)])
-    needed = hold_top_cells(net, cells.unflatten(0, (len(images), -1))).flatten().nonzero()[:, 0]
-    for numbers in needed.split(at_once):
+        cells = torch.cat([_cells(net, part) for part in torch.split(cut, at_once)])
+    needed = hold_top_cells(net, cells.reshape(*split, *cells.shape[1:])).flatten().nonzero()[:, 0]
+    for numbers in torch.split(needed, at_once):
         with_gradients: Tensor = checkpoint(_cells, net, cut[numbers], use_reentrant=False)
         cells = cells.index_copy(0, numbers, with_gradients)
-    of_image = cells.unflatten(0, (len(images), -1)).transpose(1, 2).flatten(2)
+    of_image = cells.reshape(*split, *cells.shape[1:]).transpose(1, 2).flatten(2)
     return pool_cells(of_image, net.config.pooling)
 
 
 def cut_tiles(images: Tensor, tiles: int) -> Tensor:
     """Images (N, 3, H, W) as their tiles, row by row, (N tiles^2, 3, H / tiles, W / tiles)."""
-    rows = images.unflatten(3, (tiles, -1)).unflatten(2, (tiles, -1))  # (N, 3, tiles, h, tiles, w)
+    count, colours, height, width = images.shape
+    rows = images.reshape(count, colours, tiles, height // tiles, tiles, width // tiles)
     return rows.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
 
 

@@ -32,17 +32,18 @@ def say_shares(manifest: Manifest, pixels: Mapping[str, int], params: Params) ->
         tiles = math.ceil(params.data.tiles / math.sqrt(least)) if least else params.data.tiles + 1
         yield (
             f"less than a cell, so the classifier hardly sees it: {listed(list(small))}. data.tiles: "
-            f"{_possible(tiles, longest, params)} with classifier.pooling: 0.05 enlarges it, and labels of tiles "
-            "teach more (camseg tiles make)"
+            f"{_possible(tiles, longest, params)} with classifier.pooling: 0.05 enlarges it, and labels of "
+            "tiles teach more (camseg tiles make)"
         )
     elif not shares and longest > SHRUNK * side:
+        cell = round(stride * longest / side)
         yield (
-            f"no mask says how large objects are: at {side} pixels, what is smaller than "
-            f"{stride * longest / side:.0f} x {stride * longest / side:.0f} pixels of an image is less than a cell "
-            "of the classifier. For such objects raise data.tiles, or label tiles (camseg tiles make)"
+            f"no mask says how large objects are: at {side} pixels, what is smaller than {cell} x {cell} "
+            "pixels of an image is less than a cell of the classifier. For such objects raise data.tiles, "
+            "or label tiles (camseg tiles make)"
         )
     if params.data.tiles > 1 and params.classifier.pooling == "mean":
-        yield "classifier.pooling: mean hides an object in one of many tiles. Set a share of the cells, as 0.05"
+        yield "classifier.pooling: mean hides an object in one of many tiles. Set a share of the cells, 0.05"
 
 
 def _shares(manifest: Manifest, pixels: Mapping[str, int]) -> Iterator[tuple[str, float]]:

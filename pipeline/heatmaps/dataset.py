@@ -82,7 +82,7 @@ class HeatmapMaker:
 
         def make_maps(images: Tensor) -> ClassMaps:
             joined = map_tiles(images, self.tile, partial(tile_maps, images[0].numel()))
-            by_method = dict(zip(methods, joined, strict=False))
+            by_method = {str(method): maps for method, maps in zip(methods, joined, strict=False)}
             return ClassMaps(by_method, classes, tuple(joined[len(methods) :]))
 
         return make_maps

@@ -38,7 +38,7 @@ def test_masks_tell_the_share_and_the_cells(pixels: int, share: str, cells: str)
     [(0.01, 1600, 2), (0.0025, 1600, 4), (0.0004, 6400, 10), (0.0025, 320, 2)],
 )
 def test_objects_of_less_than_a_cell_ask_for_tiles(share: float, side: int, tiles: int) -> None:
-    """At 160 pixels an image has 25 cells: 0.25 of them take twice the size, as far as images have the pixels."""
+    """At 160 pixels an image has 25 cells, of which the object fills a share; images limit the tiles."""
     pixels = {"crack": round(share * 2 * side**2)}
     _, advice = say_shares(manifest(mask=True, side=side), pixels, params())
     assert advice.startswith("less than a cell, so the classifier hardly sees it: crack. data.tiles: ")
