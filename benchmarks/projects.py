@@ -35,9 +35,10 @@ def prepare(
         shutil.copy(ROOT / name, project / name)
     shutil.rmtree(project / "pipeline", ignore_errors=True)
     shutil.copytree(ROOT / "pipeline", project / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    for folder in ("data/raw", "data/corrections"):
-        (project / folder).mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / folder / "README.md", project / folder)
+    given = ("corrections/README.md", "ground_truth/README.md", "raw/README.md", "review/decisions.csv")
+    for name in (f"data/{file}" for file in given):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, project / name)
     (project / ".dvc/config.local").write_text(
         f"[core]\n    no_scm = true\n[cache]\n    dir = {cache}\n    type = hardlink,copy\n"
     )

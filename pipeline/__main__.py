@@ -16,7 +16,9 @@ from pipeline.commands import (
     ground_truth,
     init,
     label_tiles,
+    plan,
     predict,
+    review,
     run,
     use,
     weights,
@@ -73,8 +75,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.set_defaults(debug=False)
     parser.add_argument("--version", action="version", version=f"camseg {version('camseg')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    work = (explain, diagnose, predict, export, corrections, ground_truth)
-    for command in (check, init, use, run, download, weights, label_tiles, *work):
+    work = (explain, diagnose, predict, export, review, corrections, ground_truth)
+    for command in (check, init, use, plan, run, download, weights, label_tiles, *work):
         command.add_parser(commands)
     return parser.parse_args(arguments)
 

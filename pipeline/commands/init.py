@@ -22,6 +22,8 @@ PROJECT = {  # path in the project -> template
     ".gitignore": "gitignore",
     "data/raw/README.md": "raw.md",
     "data/corrections/README.md": "corrections.md",
+    "data/review/README.md": "review.md",
+    "data/review/decisions.csv": "decisions.csv",
     "data/ground_truth/README.md": "ground_truth.md",
 }
 SHOWN = 5  # names in an error

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pipeline.commands.folder import (
     OF_THE_FOLDER,
@@ -21,7 +21,15 @@ from pipeline.commands.replaced_data import confirm_other_data
 from pipeline.commands.understood import understood
 from pipeline.data.manifest import Manifest
 from pipeline.errors import UserError
-from pipeline.params import FULL, Params, TrainingParams, default_method, load_params, round_name
+from pipeline.params import (
+    FULL,
+    ObjectSize,
+    Params,
+    TrainingParams,
+    default_method,
+    load_params,
+    round_name,
+)
 
 # The shipped params.yaml is for the rendered scenes: large objects of few colours, networks without weights.
 # Other images need these values, which were found on images of VOC (docs/results.md).
@@ -56,6 +64,7 @@ examples:
   camseg use ../images --weights ../weights/mobilenet_v2.safetensors
   camseg use ../images --weights none --encoder mobilenet_v2
   camseg use ../images --quality best
+  camseg use ../cracks --objects small
   camseg use ../lvis --classes cat,dog,"teddy bear"
   camseg use data/voc/VOCdevkit/VOC2012 --encoder resnet50 --preset voc2012
 """
@@ -87,6 +96,8 @@ def add_use_options(parser: argparse.ArgumentParser) -> None:
         "follow, each with new masks by the last model and a new model; best: also several scales and the "
         "CRF whenever a model predicts",
     )
+    objects = "small: lines and spots of a few pixels; large: all others; auto: found out after training"
+    parser.add_argument("--objects", choices=get_args(ObjectSize), metavar="SIZE", help=objects)
     force = "take other data in a project that has models or corrected masks, without asking"
     parser.add_argument("--force", action="store_true", help=force)
     add_data_options(parser)
@@ -128,6 +139,8 @@ def use_folder(arguments: argparse.Namespace) -> int:
     }
     if encoder != params.classifier.encoder or arguments.encoder:
         values["segmentation.encoder"] = encoder
+    if arguments.objects:
+        chosen["heatmaps.objects"] = arguments.objects
     values = values | preset | chosen  # for `chosen`, a preset has already had its say
     changes = update_params(params_file, values)
     for key, (old, new) in changes.items():

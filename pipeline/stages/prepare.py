@@ -5,7 +5,7 @@ from pipeline.base.files import note_if_empty, recreate_dir, write_lines
 from pipeline.data.manifest import write_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
-from pipeline.workflows.preparation import prepare_data, write_corrected_masks
+from pipeline.workflows.preparation import prepare_data, write_corrected_masks, write_rejected
 
 NAME = "prepare"
 MASKS = (paths.GROUND_TRUTH, paths.CORRECTED, paths.ATTENTION)  # each of them may be empty
@@ -18,6 +18,7 @@ def main() -> None:
         recreate_dir(folder)
     manifest, warnings = prepare_data(params)
     warnings += write_corrected_masks(manifest, params)
+    write_rejected(manifest)
     write_lines(paths.PREPARED / paths.PROBLEMS, sorted(warnings))
     write_manifest(paths.PREPARED, manifest)
     for folder in MASKS:

@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 
 from pipeline import paths
+from pipeline.base.files import write_lines
 from pipeline.data.corrections.store import inspect_store
+from pipeline.data.decisions import read_decisions, rejected_names
 from pipeline.data.inspection import inspect_folder, write_ground_truth
 from pipeline.data.manifest import Manifest
 from pipeline.data.mask_store import write_masks
@@ -43,3 +45,10 @@ def write_corrected_masks(manifest: Manifest, params: Params) -> tuple[str, ...]
     for folder in (paths.CORRECTED, paths.ATTENTION) if supervised else (paths.CORRECTED,):
         write_masks(folder, store.masks)
     return store.warnings
+
+
+def write_rejected(manifest: Manifest) -> None:
+    """Write which training samples a person rejected; nothing if there are none."""
+    names = rejected_names(manifest, read_decisions(paths.DECISIONS).values())
+    if names:
+        write_lines(paths.CORRECTED / paths.REJECTED, names)

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from pipeline import paths
-from pipeline.base.files import write_csv, write_json, write_lines
+from pipeline.base.files import write_csv, write_json, write_lines, write_text
 from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.base.work_folder import publish
 from pipeline.data.manifest import Sample
@@ -33,6 +33,8 @@ def make_masks(stage: str, target: str, job: PseudoMaskJob, samples: Sequence[Sa
     counts, rows, lost = make_blocks(target, job, samples)
     corrected = [s.name for s, row in zip(samples, rows, strict=True) if row.corrected]
     write_lines(job.work / "masks" / paths.BY_HAND, corrected)
+    if (paths.CORRECTED / paths.REJECTED).exists():
+        write_text(job.work / "masks" / paths.REJECTED, (paths.CORRECTED / paths.REJECTED).read_text("utf-8"))
     folder, classes = paths.REPORTS / "pseudo_masks" / target, job.manifest.classes
     scored = any(s.score and not row.corrected for s, row in zip(samples, rows, strict=True))
     metrics = write_mask_scores(counts, job.heat.threshold, classes, folder, scored=scored)

@@ -15,9 +15,11 @@ from pipeline.workflows.network_work_folder import network_work_folder
 
 
 def masked_samples(manifest: Manifest, supervision: str) -> MaskedSamples:
-    """The training images that have a mask; of `full` all masks are trusted, else the corrected ones."""
+    """The training images with a mask that nobody rejected; of `full` all are trusted, else the corrected."""
     masks = paths.MASKS / supervision
-    samples = [sample for sample in manifest.split("train") if has_mask(masks, sample)]
+    file = masks / paths.REJECTED
+    rejected = set(file.read_text(encoding="utf-8").splitlines() if file.exists() else [])
+    samples = [s for s in manifest.split("train") if has_mask(masks, s) and s.name not in rejected]
     if supervision == FULL or not samples:  # without any mask there is no list of corrected ones
         trusted = {sample.name for sample in samples}
     else:

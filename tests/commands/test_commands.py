@@ -193,12 +193,12 @@ def test_presets_go_before_what_is_fitted_to_the_images(image_folder: ImageFolde
     assert params.segmentation.encoder == "resnet50"
 
 
-def test_the_preset_for_small_objects_says_that_they_are_small(image_folder: ImageFolder) -> None:
-    file = str(PRESETS / "small-objects.yaml")  # a shipped one by its path
-    assert main(["use", str(image_folder()), "--encoder", "resnet18", "--preset", file]) == 0
-    assert (load_params().heatmaps.objects, load_params().heatmaps.scales) == ("small", (1.0, 1.5))
-    assert load_params().segmentation.supervision == ("cam-round2", "cam-round1", "cam", "full")
-    assert main(["use", str(image_folder()), "--encoder", "resnet18"]) == 0
+@pytest.mark.parametrize("size", ["small", "large", "auto"])
+def test_a_person_may_say_how_large_objects_are(image_folder: ImageFolder, size: str) -> None:
+    folder = str(image_folder())
+    assert main(["use", folder, "--encoder", "resnet18", "--objects", size]) == 0
+    assert load_params().heatmaps.objects == size
+    assert main(["use", folder, "--encoder", "resnet18"]) == 0
     assert load_params().heatmaps.objects == "auto"
 
 
@@ -208,7 +208,7 @@ def test_the_preset_for_small_objects_says_that_they_are_small(image_folder: Ima
         ("classifier: {training: {step: 5}}", "classifier.training.step: unknown key. Correct"),
         ("- 1", "expected keys of params.yaml"),
         ("a: [", "expected a YAML file"),
-        (None, "expected coco2014, small-objects, voc2012, or a YAML file"),
+        (None, "expected coco2014, voc2012, or a YAML file"),
     ],
 )
 def test_a_preset_that_cannot_be_used_changes_nothing(

@@ -68,7 +68,7 @@ def test_files_of_other_options_count_from_where_they_were_named(image_folder: I
     Path("mine.yaml").write_text("seed: 7\n")
     assert main(["init", "my", "--data", str(image_folder()), *OPTIONS, "--preset", "mine.yaml"]) == 0
     assert load_params(Path("my/params.yaml")).seed == 7
-    assert main(["init", "b", "--data", str(image_folder("b")), *OPTIONS, "--preset", "small-objects"]) == 0
+    assert main(["init", "b", "--data", str(image_folder("b")), *OPTIONS, "--objects", "small"]) == 0
     assert load_params(Path("b/params.yaml")).heatmaps.objects == "small"
 
 

@@ -24,6 +24,7 @@ FILES = (
     "data/corrections/README.md",
     "data/ground_truth/README.md",
     "data/raw/README.md",
+    "data/review/decisions.csv",
 )
 
 TRAINING = {"steps": 4, "batch_size": 2, "warmup_steps": 1, "checkpoint_steps": 2}

@@ -79,7 +79,7 @@ def project(python: Path, tmp_path: Path) -> Path:
 
 def test_a_project_is_made_and_images_are_checked(python: Path, project: Path) -> None:
     assert set(PROJECT) == set(file_bytes(project, "."))
-    checked = run(python, project.parent, "check", "photos", "--preset", "small-objects")
+    checked = run(python, project.parent, "check", "photos", "--preset", "voc2012")
     assert checked.returncode == 0, checked.stderr
     assert "no params.yaml in this folder; the values are those of a new project" in checked.stderr
     where = "import camseg, pipeline; print(camseg.__file__, pipeline.__file__)"
