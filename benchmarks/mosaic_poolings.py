@@ -2,18 +2,18 @@
 
     python -m benchmarks.mosaic_poolings OUT --weights mobilenet_v2.safetensors --side 480
 
-OUT is the folder that `benchmarks.mosaics` wrote. The encoder looks at each mosaic once, `--side` pixels large.
-Its last feature map is reduced to 96 principal components of the training cells, and kept in OUT/features.npz.
-For each pooling, a fully connected layer learns 150 steps of 32 mosaics, at seeds 0, 1 and 2:
+OUT is the folder that `benchmarks.mosaics` wrote. The encoder looks at each mosaic once, `--side` pixels
+large. Its last feature map is reduced to 96 principal components of the training cells, and kept in
+OUT/features.npz. For each pooling, a fully connected layer learns 150 steps of 32 mosaics, at three seeds:
 
 * `mean`, and shares of the top cells (0.001: the top one);
 * `lse R`: log-sum-exp, 1 / R log mean exp(R z) of the cells' logits z, Pinheiro and Collobert 2015;
 * `tiles`: the labels of the tiles, each with the mean of its cells; the largest tile speaks for the mosaic.
 
-The table has, on `val`, the mean average precision of mosaics and that of their tiles (by the mean of their
-cells' logits); and on training mosaics with labels the IoU of objects of CAM at the best of 24 thresholds, at
-a quarter of the height and width. With `tiles`, CAM is made for each tile with a label. A screening, no run: the
-encoder does not learn.
+The table has, on `val`, the mean average precision of mosaics and that of their tiles, by the mean of their
+cells' logits. On training mosaics with labels it has the IoU of objects of CAM at the best of 24 thresholds,
+at a quarter of the height and width; with `tiles`, CAM is made for each tile with a label. This is a
+screening and no run: the encoder does not learn.
 """
 
 import argparse
