@@ -10,6 +10,7 @@ FORMATS = {
     "voc": "a devkit of PASCAL VOC: VOCdevkit/VOC2012",
     "coco": "annotations.json with run lengths",
     "yolo": "images/ and labels/ of YOLO segmentation, with data.yaml",
+    "geojson": "polygons for QuPath, and for maps where images have a georeference",
     "cvat": "annotations.zip, to upload as `Segmentation mask 1.1`",
     "labelstudio": "tasks.json with the masks as brush predictions, and config.xml",
     "png": "masks/ as palette PNGs and classes.txt, as camseg reads them",
@@ -21,7 +22,7 @@ formats:
 {formats}
 
 Each folder holds confidence.csv, which lists the masks in the order of correction, and the images (but for
-png). OUT must be new, or an empty folder.
+png and geojson). OUT must be new, or an empty folder.
 
 examples:
   camseg export voc exported

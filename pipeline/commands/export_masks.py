@@ -14,6 +14,7 @@ from pipeline.data.mask_store import has_mask
 from pipeline.errors import UserError
 from pipeline.export.coco import export_coco
 from pipeline.export.cvat import export_cvat
+from pipeline.export.geojson import export_geojson
 from pipeline.export.geotiff import without_rasterio
 from pipeline.export.items import ExportItem, write_confidence
 from pipeline.export.labelstudio_tasks import export_labelstudio
@@ -59,10 +60,10 @@ def write_format(
     """Write `items` to `folder`; `name` says in Label Studio where the masks come from."""
     if format == "labelstudio":
         return export_labelstudio(items, classes, folder, f"camseg {name}")
-    if format == "png" and (line := without_rasterio(item.image for item in items)):
+    if format in ("png", "geojson") and (line := without_rasterio(item.image for item in items)):
         print(line, file=sys.stderr)
     exports = {"voc": export_voc, "coco": export_coco, "yolo": export_yolo, "cvat": export_cvat}
-    export = (exports | {"png": export_png})[format]
+    export = (exports | {"png": export_png, "geojson": export_geojson})[format]
     return export(items, classes, folder)
 
 

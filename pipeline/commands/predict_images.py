@@ -1,30 +1,39 @@
 """Predicts images for `camseg predict`, and goes on where the same command was interrupted."""
 
 import argparse
-import csv
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 from tqdm import tqdm
 
 from pipeline import paths
-from pipeline.base.files import safe_join, write_text
+from pipeline.base.files import read_json, safe_join, write_json, write_text
 from pipeline.base.parallel import read_ahead
-from pipeline.base.problems import printable
 from pipeline.base.work_folder import file_digest
-from pipeline.commands.outputs import distinct_names
 from pipeline.commands.params_file import params_anywhere
-from pipeline.commands.unfinished import GEOTIFFS, MASKS, OVERLAYS, find_unfinished, finish, take_over
-from pipeline.data.folder_contents import is_like_image, is_unnamed_image, readable_name
+from pipeline.commands.predict_exports import EXPORTS, predicted_items
+from pipeline.commands.predict_names import name_images, unread_files
+from pipeline.commands.predict_options import PredictOptions, read_options
+from pipeline.commands.predict_table import TABLE, PredictionTable
+from pipeline.commands.unfinished import (
+    GEOTIFFS,
+    MASKS,
+    OVERLAYS,
+    REGIONS,
+    find_unfinished,
+    finish,
+    take_over,
+)
+from pipeline.data.arrays import Probabilities
 from pipeline.data.images import (
-    SUFFIXES,
     ImageArray,
     ImageError,
     Mask,
-    id_counts,
     read_mask,
     read_shrunk_image,
     resize_mask,
@@ -32,16 +41,16 @@ from pipeline.data.images import (
     write_mask,
 )
 from pipeline.data.pixels.reading import ImageReading
-from pipeline.data.sources.listing import HIDDEN, is_text
 from pipeline.engine.device import pick_device, to_channels_last
-from pipeline.errors import UserError
 from pipeline.export.cvat import colour_table
 from pipeline.export.geotiff import without_rasterio, write_geotiff
 from pipeline.params import Params
 from pipeline.report.overlay import draw_mask
+from pipeline.segmentation.mask_rule import RegionSums, image_confidence
 from pipeline.segmentation.network import SegmentationNet
-from pipeline.segmentation.tiles import predict_tiled
-from pipeline.workflows.prediction import predict, probabilities
+from pipeline.segmentation.small_parts import without_small_parts
+from pipeline.segmentation.tiles import predict_tiled, tile_count
+from pipeline.workflows.prediction import probabilities
 from pipeline.workflows.saved_model import default_model, load_model
 
 MUCH_LARGER = 2  # times the working size; below it, a tile would hardly be smaller than the image
@@ -49,19 +58,21 @@ MUCH_LARGER = 2  # times the working size; below it, a tile would hardly be smal
 SizedImage = tuple[ImageArray, tuple[int, int]]  # as the model sees it; height and width of its mask
 
 
+class Predicted(NamedTuple):
+    """The mask of an image, and the sums of its regions."""
+
+    mask: Mask
+    sums: RegionSums
+
+
+PredictOne = Callable[[ImageArray], Predicted]
+
+
 def predict_images(arguments: argparse.Namespace) -> int:
     """Predict every image; 1 if an image could not be read."""
     params, out = params_anywhere(arguments.model or paths.SEGMENTATION), arguments.out
     folder = arguments.model or default_model(params)
-    settings = {
-        "model": file_digest(folder),
-        "evaluation": params.evaluation.model_dump(mode="json"),
-        "crf": params.pseudo_masks.crf.model_dump(mode="json"),
-        "max_side": params.data.max_side,
-        "tiles": params.data.tiles,
-        "tile": arguments.tile,
-        "overlay": arguments.overlay,
-    }
+    settings = settings_of(arguments, params, folder)
     unfinished = find_unfinished(out, settings)
     others = unread_files(arguments.images, out)
     for reason in others:
@@ -70,73 +81,115 @@ def predict_images(arguments: argparse.Namespace) -> int:
     if line := without_rasterio(images.values()):
         print(line, file=sys.stderr)
     net = to_channels_last(load_model(folder), pick_device())
-    classes = net.config.classes
+    options = read_options(arguments, net.config.classes)
     done = take_over(out, settings, images, unfinished)
     if done:
         print(f"goes on with an interrupted run: {len(done)} of {len(images)} masks are in {out}")
-    todo = [path for name, path in images.items() if name not in done]
     # Tiles are cut from the image itself.
-    max_side = None if arguments.tile else params.data.max_side
-    decoded = read_ahead(
-        partial(
-            try_read,
-            max_side=max_side,
-            max_megapixels=params.data.max_megapixels,
-            reading=net.config.reading,
-        ),
-        todo,
+    read = partial(
+        try_read,
+        max_side=None if arguments.tile else params.data.max_side,
+        max_megapixels=params.data.max_megapixels,
+        reading=net.config.reading,
     )
-    predict_one = partial(make_mask, net=net, params=params, tile=arguments.tile)
-    rows = 0
-    with (out / "areas.csv").open("w", encoding="utf-8", newline="") as file:
-        # The columns go by position: a class may also be named `image` or `background`.
-        areas = csv.writer(file, lineterminator="\n")
-        areas.writerow(["image", "mask", "background", *classes])
+    decoded = read_ahead(read, [path for name, path in images.items() if name not in done])
+    predict_one = partial(make_mask, net=net, params=params, options=options, tile=arguments.tile)
+    classes, confidences = net.config.classes, dict[str, float]()
+    with (out / TABLE).open("w", encoding="utf-8", newline="") as file:
+        rows = PredictionTable(file, classes, options.scale)
         for name, path in tqdm(images.items(), "predict", unit="image", disable=None):
             if name in done:
-                mask: Mask | None = read_mask(out / MASKS / f"{name}.png", max_megapixels=math.inf)
+                predicted: Predicted | None = read_prediction(out, name)
             else:
-                mask = write_prediction_images(out, name, path, next(decoded), predict_one, arguments.overlay)
-            if mask is not None:
-                areas.writerow([path, f"{name}.png", *area_shares(mask, len(classes) + 1)])
-                file.flush()  # a killed run keeps its rows
-                rows += 1
-    if rows:
+                write = partial(write_prediction, out, name, path, options, net.config.background)
+                predicted = write(next(decoded), predict_one, arguments.overlay)
+            if predicted is not None:
+                rows.add(path, name, *predicted)
+                confidences[name] = image_confidence(predicted.sums)
+    if confidences:
         write_text(out / "labelmap.txt", colour_table(range(1, len(classes) + 1), classes))
+        items = predicted_items(out, images, confidences)
+        for format in dict.fromkeys(arguments.export):
+            EXPORTS[format](items, classes, out)
     finish(out)
-    skipped = len(images) - rows + len(others)
-    print(f"{rows} image(s) predicted in {out}, {skipped} skipped")
+    skipped = len(images) - len(confidences) + len(others)
+    print(f"{len(confidences)} image(s) predicted in {out}, {skipped} skipped")
     return 1 if skipped else 0
 
 
-def write_prediction_images(
+def settings_of(arguments: argparse.Namespace, params: Params, model: Path) -> dict[str, object]:
+    """Everything that decides what is written besides the images, as JSON."""
+    return {
+        "model": file_digest(model),
+        "evaluation": params.evaluation.model_dump(mode="json"),
+        "crf": params.pseudo_masks.crf.model_dump(mode="json"),
+        "max_side": params.data.max_side,
+        "tiles": params.data.tiles,
+        "tile": arguments.tile,
+        "overlay": arguments.overlay,
+        "threshold": sorted(arguments.threshold),
+        "min_confidence": arguments.min_confidence,
+        "min_area": arguments.min_area,
+        "scale": arguments.scale,
+    }
+
+
+def write_prediction(
     out: Path,
     name: str,
     path: Path,
+    options: PredictOptions,
+    background: bool,
     decoded: SizedImage | Exception,
-    predict_one: Callable[[ImageArray], Mask],
+    predict_one: PredictOne,
     overlay: bool,
-) -> Mask | None:
+) -> Predicted | None:
     """Write the mask of an image; None, and the error is printed, if the image could not be read."""
     if isinstance(decoded, Exception):
         tqdm.write(f"skipped: {decoded}", file=sys.stderr)
         return None
     image, size = decoded
-    mask = predict_one(image)
+    small, sums = predict_one(image)
+    mask = resize_mask(small, size)
+    if options.min_pixels > 0:
+        mask = without_small_parts(mask, options.min_pixels, background=background)
     if overlay:
-        write_image(safe_join(out / OVERLAYS, f"{name}.png"), draw_mask(image, mask))
-    mask = resize_mask(mask, size)
+        shown = resize_mask(mask, (image.shape[0], image.shape[1]))
+        write_image(safe_join(out / OVERLAYS, f"{name}.png"), draw_mask(image, shown))
     write_geotiff(safe_join(out / GEOTIFFS, f"{name}.tif"), mask, path)
+    write_json(safe_join(out / REGIONS, f"{name}.json"), {k: v.tolist() for k, v in vars(sums).items()})
     write_mask(safe_join(out / MASKS, f"{name}.png"), mask)  # last: an image with a mask counts as done
-    return mask
+    return Predicted(mask, sums)
 
 
-def make_mask(image: ImageArray, net: SegmentationNet, params: Params, tile: bool) -> Mask:
+def read_prediction(out: Path, name: str) -> Predicted:
+    """What an interrupted run has written of an image."""
+    sums = {k: np.array(v) for k, v in read_json(safe_join(out / REGIONS, f"{name}.json")).items()}
+    return Predicted(read_mask(out / MASKS / f"{name}.png", max_megapixels=math.inf), RegionSums(**sums))
+
+
+def make_mask(
+    image: ImageArray, net: SegmentationNet, params: Params, options: PredictOptions, tile: bool
+) -> Predicted:
     """The mask of an image as `evaluation` says; `tile`: of a large image in tiles."""
+    sums = RegionSums.of_nothing(len(net.config.classes) + 1)
+
+    def decide(values: Probabilities) -> Mask:
+        mask = options.rule.mask(values)
+        sums.add(values, mask)
+        return mask
+
     side = net.config.long_side
-    if tile and max(image.shape[:2]) > MUCH_LARGER * side:
-        return predict_tiled(lambda part: probabilities(net, part, params), image, side)
-    return predict(net, image, params)
+    if not tile or max(image.shape[:2]) <= MUCH_LARGER * side:
+        return Predicted(decide(probabilities(net, image, params)), sums)
+    total = tile_count(image, side)
+    with tqdm(total=total, desc="tiles", unit="tile", leave=False, disable=None) as bar:
+
+        def of_tile(part: ImageArray) -> Probabilities:
+            bar.update()
+            return probabilities(net, part, params)
+
+        return Predicted(predict_tiled(of_tile, image, side, decide), sums)
 
 
 def try_read(
@@ -147,63 +200,3 @@ def try_read(
         return read_shrunk_image(path, max_side, max_megapixels, reading)
     except (ImageError, OSError) as error:
         return error
-
-
-def name_images(arguments: Sequence[Path], out: Path) -> dict[str, Path]:
-    """The file for each output name, in the order of the arguments.
-
-    The name is the stem of the file; for a file in a folder, with the sub-folders. Equal names are numbered.
-    """
-    names, files = [], []
-    for argument in arguments:
-        for file in find_images(argument, out) if argument.is_dir() else [argument]:
-            if not _has_text_name(file) or is_like_image(file.name):
-                continue  # see `unread_files`
-            relative = file.relative_to(argument) if argument.is_dir() else Path(file.name)
-            names.append(relative.with_suffix("").as_posix() if relative.name else "image")
-            files.append(file)
-    return dict(zip(distinct_names(names), files, strict=True))
-
-
-def find_images(folder: Path, out: Path) -> list[Path]:
-    """The image files of a folder and its sub-folders, sorted; without hidden ones and those in `out`."""
-    files = [f for f in _files_below(folder, out) if f.suffix.lower() in SUFFIXES and _has_text_name(f)]
-    if not files:
-        raise UserError(f"{folder}: expected images ({', '.join(SUFFIXES)}), got none. Check the folder")
-    return files
-
-
-def unread_files(arguments: Sequence[Path], out: Path) -> list[str]:
-    """Files that are not predicted, each with the reason: they look like images, or have no text as name."""
-    files = [f for a in arguments for f in (_files_below(a, out) if a.is_dir() else [a])]
-    lines = []
-    for file in files:
-        name = readable_name(file)
-        if not _has_text_name(file):
-            lines.append(f"{name}: expected a name in UTF-8. Rename it")
-        elif is_like_image(file.name):
-            lines.append(f"{name}: not a kind of image that is read. Save it as PNG, JPEG or TIFF")
-        elif file not in arguments and is_unnamed_image(file):
-            lines.append(f"{name}: expected the suffix of its kind. Rename it, as {name}.jpg")
-    return [printable(line) for line in lines]
-
-
-def _files_below(folder: Path, out: Path) -> list[Path]:
-    written, root = out.resolve(), folder.resolve()
-    names = [path.relative_to(folder) for path in sorted(folder.rglob("*"))]
-    return [
-        folder / name
-        for name in names
-        if not any(part.startswith(HIDDEN) for part in name.parts)
-        and not (root / name).is_relative_to(written)
-        and not (folder / name).is_dir()
-    ]
-
-
-def _has_text_name(file: Path) -> bool:
-    return is_text(file.as_posix())
-
-
-def area_shares(mask: Mask, labels: int) -> list[str]:
-    """The share of each of `labels` ids in the pixels of the mask, with six digits."""
-    return [f"{share:.6f}" for share in id_counts(mask)[:labels] / mask.size]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.base.files import read_json, safe_join, write_json
+from pipeline.base.files import read_json, remove_path, safe_join, write_json
 from pipeline.commands.outputs import check_new
 from pipeline.errors import UserError
 
@@ -12,6 +12,7 @@ NOTE = "unfinished.json"  # beside the masks until all of them are there
 MASKS = "masks"
 OVERLAYS = "overlays"
 GEOTIFFS = "geotiff"
+REGIONS = ".regions"  # what the probabilities say of each mask, until all of them are there
 
 Signatures = Mapping[str, Any]  # by name of the mask: changes when the file of the image changes
 
@@ -60,8 +61,9 @@ def take_over(
 
 
 def finish(out: Path) -> None:
-    """Delete the note; if there is no mask at all, delete `out`."""
+    """Delete what an interrupted run needs; if there is no mask at all, delete `out`."""
     (out / NOTE).unlink()
+    remove_path(out / REGIONS)
     if not (out / MASKS).exists():
         for file in out.iterdir():
             file.unlink()

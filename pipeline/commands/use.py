@@ -170,6 +170,7 @@ def values_for_data(
         "data.max_side": max(params.data.max_side, largest_side(long_side, params)),
         "classifier.weights": weights if weights in NAMED_WEIGHTS else portable(Path(weights)),
         **IMAGE_VALUES,
+        "pseudo_masks.refine": "none" if params.pseudo_masks.refine == "none" else "auto",
         "heatmaps.depths": DEPTHS,
         "classifier.training.steps": fitting_steps(manifest, params.classifier.training, CLASSIFIER_PASSES),
         "segmentation.training.steps": fitting_steps(
@@ -197,7 +198,7 @@ def quality_values(quality: str, params: Params, preset: Mapping[str, object]) -
         "segmentation.supervision": [*reversed(models), FULL],
         "self_training.rounds": dict(zip(models[1:], models[:-1], strict=True)),
         "evaluation.scales": TEST_SCALES[quality],
-        "evaluation.refine": params.pseudo_masks.refine if quality == "best" else "none",
+        "evaluation.refine": "crf" if quality == "best" and params.pseudo_masks.refine != "none" else "none",
     }
 
 

@@ -1,7 +1,7 @@
 """Masks as COCO's JSON with run lengths."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,19 @@ CocoObject = dict[str, Any]
 
 def export_coco(items: Sequence[ExportItem], classes: Sequence[str], folder: Path) -> None:
     """Write `annotations.json` and `images/` to `folder`."""
-    write_parts(folder / "annotations.json", annotation_file(items, classes, folder / "images"))
+    files = (copy_image(item, folder / "images") for item in items)
+    write_parts(folder / "annotations.json", annotation_file(items, classes, files))
 
 
-def annotation_file(items: Sequence[ExportItem], classes: Sequence[str], images: Path) -> Iterator[bytes]:
-    """`annotations.json` in parts; copies each image to the folder `images`."""
+def annotation_file(
+    items: Sequence[ExportItem], classes: Sequence[str], files: Iterable[str]
+) -> Iterator[bytes]:
+    """`annotations.json` in parts; `files` has the path of each image."""
     mask_ids: set[int] = set()
     yield b'{"info": {"description": "masks by camseg, those to correct first in front"}, "images": '
-    yield from json_list(image_entry(i, item, copy_image(item, images)) for i, item in enumerate(items, 1))
+    yield from json_list(
+        image_entry(i, item, file) for i, (item, file) in enumerate(zip(items, files, strict=True), 1)
+    )
     yield b', "annotations": '
     yield from json_list(annotations(items, classes, mask_ids))
     ids = named_ids(classes, mask_ids)

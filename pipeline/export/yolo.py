@@ -2,9 +2,9 @@
 
 import io
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 from pipeline.base.files import safe_join, write_lines, write_text
 from pipeline.data.images import IGNORE, Mask
 from pipeline.export.items import ExportItem, copy_image, label_ids_of, read_masks
+from pipeline.formats.outlines import Ring, pixel_outlines
 
-Polygon = NDArray[np.int32]  # (n, 2): columns and rows of pixels
 FEWEST = 3  # points of a polygon
 
 NAMED = "train", "val", "test"
@@ -46,23 +46,16 @@ def mask_lines(mask: Mask) -> list[str]:
     ]
 
 
-def region_polygons(region: NDArray[np.bool_]) -> list[Polygon]:
+def region_polygons(region: NDArray[np.bool_]) -> list[Ring]:
     """The outline of each connected part of a region, through the middles of its outermost pixels.
 
     Holes join the outline by a seam that is walked twice, since a polygon of this format is a single line.
     """
-    found, tree = cv2.findContours(region.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    outer: dict[int, Polygon] = {}
-    for number in sorted(range(len(found)), key=lambda i: tree[0][i][3] >= 0):  # holes last
-        line, parent = np.asarray(found[number][:, 0], np.int32), int(tree[0][number][3])
-        if parent < 0:
-            outer[number] = line
-        else:
-            outer[parent] = with_hole(outer[parent], line)
-    return [np.resize(line, (max(FEWEST, len(line)), 2)) for line in outer.values()]
+    lines = [reduce(with_hole, part.holes, part.outer) for part in pixel_outlines(region)]
+    return [np.resize(line, (max(FEWEST, len(line)), 2)) for line in lines]
 
 
-def with_hole(outline: Polygon, hole: Polygon) -> Polygon:
+def with_hole(outline: Ring, hole: Ring) -> Ring:
     """The outline, a seam to the nearest point of the hole, around the hole, and back."""
     distances = ((outline[:, None].astype(np.int64) - hole) ** 2).sum(2)
     at, to = np.unravel_index(distances.argmin(), distances.shape)

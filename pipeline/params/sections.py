@@ -173,7 +173,7 @@ class PseudoMaskParams(Section):
 
     threshold: Literal["auto", "calibrated"] | Annotated[float, Field(gt=0, lt=1)]
     band: Annotated[float, Field(ge=0, lt=0.5)]
-    refine: Literal["crf", "none"]
+    refine: Literal["auto", "crf", "colours", "none"]
     crf: CrfParams
 
 

@@ -10,6 +10,7 @@ from pipeline.data.arrays import Probabilities
 from pipeline.data.images import ImageArray, Mask
 
 Window = NDArray[np.float32]  # (H,)
+IdChoice = Callable[[Probabilities], Mask]  # float32 (L, h, w) -> uint8 (h, w)
 Predictor = Callable[[ImageArray], Probabilities]  # RGB uint8 (h, w, 3) -> float32 (L, h, w)
 
 OVERLAP = 4  # tiles share a quarter of their side
@@ -24,12 +25,22 @@ class Span:
     window: Window  # (stop - start,) in (0, 1]
 
 
-def predict_tiled(probabilities: Predictor, image: ImageArray, tile: int) -> Mask:
-    """Most probable id of every pixel, uint8 (H, W), from the probabilities of overlapping tiles.
+def most_probable(probabilities: Probabilities) -> Mask:
+    """The most probable id of each pixel of probabilities (L, H, W), uint8 (H, W)."""
+    return np.asarray(probabilities.argmax(0), np.uint8)
+
+
+def predict_tiled(
+    probabilities: Predictor, image: ImageArray, tile: int, decide: IdChoice = most_probable
+) -> Mask:
+    """The id of every pixel, uint8 (H, W), from the probabilities of overlapping tiles.
 
     Where tiles overlap, their probabilities are averaged with a window that falls smoothly to their edges, so
     that no seams show. The memory of the network is that of one tile. Probabilities are kept where rows of
     tiles overlap: L x W x about a quarter of `tile`, float32. The decoded image and the mask are whole.
+
+    Args:
+        decide: makes ids of probabilities; it is called once for each part of the image, from top to bottom.
 
     Raises:
         ValueError: `tile`, the longest side of a tile, is less than 8 pixels.
@@ -45,9 +56,8 @@ def predict_tiled(probabilities: Predictor, image: ImageArray, tile: int) -> Mas
         for i, (column, total) in enumerate(weigh_row(probabilities, image, row, columns)):
             if above:
                 total[:, : above[i].shape[1]] += above[i]
-            # The sum of the windows scales all labels of a pixel alike: the largest stays the largest.
-            stop = column + total.shape[2]
-            mask[row.start : end, column:stop] = total[:, : end - row.start].argmax(0)
+            stop, decided = column + total.shape[2], total[:, : end - row.start]
+            mask[row.start : end, column:stop] = decide(decided / decided.sum(0))
             below.append(total[:, end - row.start :].copy())
         above = below
     return mask
@@ -74,6 +84,12 @@ def weigh_row(
 def _ends(tiles: Sequence[Span]) -> list[int]:
     """Where the pixels end that no later tile reaches; for the last tile, its own end."""
     return [*(following.start for following in tiles[1:]), tiles[-1].stop]
+
+
+def tile_count(image: ImageArray, tile: int) -> int:
+    """How many tiles `predict_tiled` takes."""
+    height, width = image.shape[:2]
+    return len(spans(height, tile)) * len(spans(width, tile))
 
 
 def spans(side: int, tile: int) -> list[Span]:

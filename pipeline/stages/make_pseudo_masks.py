@@ -6,8 +6,10 @@ from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
 from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
+from pipeline.workflows.object_colours import learn_colours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_masks import make_masks
+from pipeline.workflows.refinement import with_refinement
 
 NAME = "make_pseudo_masks"
 
@@ -16,7 +18,7 @@ def main(method: str) -> None:
     """Read `data/heatmaps/METHOD`, write `data/masks/METHOD` and `reports/pseudo_masks/METHOD`."""
     name = f"{NAME}@{method}"
     whole = load_params()
-    params, tiles = whole.pseudo_masks, whole.data.tiles
+    params, tiles = with_refinement(whole.pseudo_masks, paths.HEATMAPS / method), whole.data.tiles
     manifest = read_manifest(paths.PREPARED)
     work = work_folder(
         name,
@@ -29,8 +31,9 @@ def main(method: str) -> None:
     )
     heat = thresholded_heatmaps(method, params, manifest)
     if heat.threshold is not None:
-        print(f"{name}: threshold {heat.threshold:.2f} ({params.threshold})")
-    job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, tiles)
+        print(f"{name}: threshold {heat.threshold:.2f} ({params.threshold}), refined by: {params.refine}")
+    colours = learn_colours(manifest, heat, work) if params.refine == "colours" else None
+    job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, colours, tiles)
     make_masks(name, method, job, manifest.split("train"))
 
 

@@ -2,12 +2,13 @@
 
 from pipeline import paths
 from pipeline.data.manifest import read_manifest
-from pipeline.params import load_params, model_before
+from pipeline.params import load_params, method_of, model_before
 from pipeline.stages.running import run_stage
 from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
 from pipeline.workflows.network_work_folder import network_work_folder
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_masks import make_masks
+from pipeline.workflows.refinement import with_refinement
 from pipeline.workflows.self_training import predict_training_images, predicted_heat
 
 NAME = "self_train"
@@ -17,7 +18,8 @@ def main(masks: str) -> None:
     """Read the model of the round before, write `data/masks/MASKS` and `reports/pseudo_masks/MASKS`."""
     name = f"{NAME}@{masks}"
     params = load_params()
-    section, masking, tiles = params.self_training, params.pseudo_masks, params.data.tiles
+    section, tiles = params.self_training, params.data.tiles
+    masking = with_refinement(params.pseudo_masks, paths.HEATMAPS / method_of(masks))
     manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / model_before(masks)
     work = network_work_folder(
         name, __file__, params=section, masking=masking, tiles=tiles, model=model, corrected=paths.CORRECTED
@@ -26,7 +28,7 @@ def main(masks: str) -> None:
     predictions = predicted_heat(work / "heat", manifest)
     predict_training_images(model, manifest, [s for s in train if s.labels], section, predictions.folder)
     judge = thresholded_heatmaps(masks, masking, manifest)
-    job = PseudoMaskJob(manifest.without_samples(), predictions, judge, work, masking, tiles)
+    job = PseudoMaskJob(manifest.without_samples(), predictions, judge, work, masking, tiles=tiles)
     make_masks(name, masks, job, train)
 
 

@@ -20,12 +20,6 @@ from pipeline.segmentation.prediction import batch_logits, predict_probabilities
 Kept = TypeVar("Kept")
 
 
-def predict(net: SegmentationNet, image: ImageArray, params: Params) -> Mask:
-    """The id of every pixel, uint8 (H, W) at the size of `image`; `evaluation.refine` may ask for a CRF."""
-    refine = params.evaluation.refine == "crf"
-    return _most_probable(_by_model(net, image, params), image if refine else None, params)
-
-
 def prediction_pass(
     net: SegmentationNet,
     manifest: Manifest,
@@ -33,7 +27,7 @@ def prediction_pass(
     keep: Callable[[Sample, Mask, Tensor], Kept],
     description: str,
 ) -> ImagePass[tuple[Kept, float]]:
-    """The pass of `predict` over images of a data set.
+    """The pass of `probabilities` over images of a data set.
 
     Its results are what `keep` makes of the sample, the mask and the probabilities (L, H, W) before the CRF,
     and the confidence of the mask in [0, 1] by these probabilities, see `mask_confidence`.
@@ -54,12 +48,9 @@ def prediction_pass(
 
 def probabilities(net: SegmentationNet, image: ImageArray, params: Params) -> NDArray[np.float32]:
     """Probabilities float32 (L, H, W) at the size of `image`; `evaluation.refine` may ask for a CRF."""
-    by_model = _by_model(net, image, params).cpu().numpy()
+    scales, flip = params.evaluation.scales, params.evaluation.flip
+    by_model = predict_probabilities(net, image, scales, flip=flip).cpu().numpy()
     return np.asarray(by_model) if params.evaluation.refine == "none" else _refined(by_model, image, params)
-
-
-def _by_model(net: SegmentationNet, image: ImageArray, params: Params) -> Tensor:
-    return predict_probabilities(net, image, params.evaluation.scales, flip=params.evaluation.flip)
 
 
 def _most_probable(by_model: Tensor, image: ImageArray | None, params: Params) -> Mask:

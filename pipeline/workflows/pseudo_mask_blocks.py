@@ -21,7 +21,8 @@ from pipeline.evaluation.confusion import image_iou
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence, mask_confidence
 from pipeline.masks.pseudo_masks import PseudoMask, make_pseudo_mask
-from pipeline.masks.threshold import upsample
+from pipeline.masks.threshold import EVEN, normalised_odds, upsample
+from pipeline.workflows.object_colours import ObjectColours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_mask_scores import MaskCounts, count_image, no_counts
 
@@ -71,6 +72,7 @@ class MaskMaker:
     job: PseudoMaskJob
     heat: HeatmapStore
     judge: HeatmapStore
+    colours: ObjectColours | None = None
 
     def make(self, sample: Sample) -> MadeMask:
         """The mask of one image: the corrected one, else the pseudo-mask."""
@@ -79,10 +81,10 @@ class MaskMaker:
         job, classes = self.job, np.array(sample.labels, int)
         image = job.manifest.image(sample)
         heatmaps = upsample(self.heat.read(sample), (image.shape[0], image.shape[1]))
-        threshold = job.heat.threshold
-        made = make_pseudo_mask(
-            image, heatmaps, classes, threshold, job.params, job.heat.normalise, job.tiles
-        )
+        seen, threshold, normalise = heatmaps, job.heat.threshold, job.heat.normalise
+        if self.colours:
+            seen, threshold, normalise = self.colours.heat(sample, image, heatmaps), EVEN, normalised_odds
+        made = make_pseudo_mask(image, seen, classes, threshold, job.params, normalise, job.tiles)
         row = MaskRow(0, self.confidence(sample, made), float((made.mask == IGNORE).mean()))
         lost = lost_labels(made.mask, sample.labels)
         if not sample.score or not len(made.ids):
@@ -110,7 +112,8 @@ def lost_labels(mask: Mask, labels: Sequence[int]) -> list[int]:
 
 def make_block(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> None:
     """Write the masks of a block, then the sum of its counts, and its rows."""
-    maker = MaskMaker(job, HeatmapStore(job.heat.folder), HeatmapStore(job.judge.folder))
+    colours = ObjectColours.read(job.colours) if job.colours else None
+    maker = MaskMaker(job, HeatmapStore(job.heat.folder), HeatmapStore(job.judge.folder), colours)
     classes = len(job.manifest.classes)
     counts, rows, pngs = no_counts(classes + 1), [], {}
     lost = np.zeros((len(block.samples), classes), bool)

@@ -26,4 +26,5 @@ class PseudoMaskJob:
     judge: ThresholdedHeat  # what their confidence comes from: a second opinion in self-training
     work: Path  # for unfinished work
     params: PseudoMaskParams
+    colours: Path | None = None  # of `learn_colours`, for `pseudo_masks.refine: colours`
     tiles: int = 1  # along the longer side of an image, for the CRF

@@ -40,6 +40,7 @@ def make_masks(stage: str, target: str, job: PseudoMaskJob, samples: Sequence[Sa
     metrics = write_mask_scores(counts, job.heat.threshold, classes, folder, scored=scored)
     quality = [MaskQuality(row.confidence, row.ignored) for row in rows if not row.corrected]
     metrics |= {"corrected": len(corrected), "quality": summarise_quality(quality)}
+    metrics["refine"] = job.params.refine
     by_class = zip(classes, lost.sum(0).tolist(), strict=True)
     metrics["lost_labels"] = {name: count for name, count in by_class if count}
     write_json(folder / "metrics.json", metrics)

@@ -1,6 +1,7 @@
 """`camseg predict` with a network whose answer is known."""
 
 import csv
+import json
 import os
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RedIsOne:
     return red_is_one
 
 
-def read_areas() -> list[list[str]]:
-    return list(csv.reader(Path("out/areas.csv").read_text().splitlines()))
+def read_rows() -> list[list[str]]:
+    return list(csv.reader(Path("out/predictions.csv").read_text().splitlines()))
 
 
 def written() -> set[str]:
@@ -48,7 +49,7 @@ def written() -> set[str]:
 def test_a_folder_keeps_its_sub_folders(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "images", "--out", "out"]) == 0
     assert "2 image(s) predicted in out, 0 skipped" in capsys.readouterr().out
-    assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}
+    assert written() == {"predictions.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}
     with Image.open("out/masks/a/one.png") as stored:
         colours = stored.convert("RGB")
     assert "image:{},{},{}::".format(*colours.getpixel((0, 0))) in Path("out/labelmap.txt").read_text()
@@ -56,12 +57,18 @@ def test_a_folder_keeps_its_sub_folders(capsys: pytest.CaptureFixture[str]) -> N
     assert mask.shape == (24, 40)
     assert (mask[:, :8] == 1).all()
     assert (mask[:, 12:] == 0).all()
-    assert read_areas()[0] == ["image", "mask", "background", "image", "dog"]
-    name, written_to, *shares = read_areas()[1]
-    assert (name, written_to) == ("images/a/one.png", "a/one.png")
-    assert [float(share) for share in shares] == pytest.approx(
-        [(mask == 0).mean(), (mask == 1).mean(), 0], abs=1e-6
-    )
+    header, *rows = read_rows()
+    of_image, of_class = ["image", "mask", "confidence", "open"], ["class", "probability", "share", "objects"]
+    assert header == [*of_image, *of_class, "class_confidence"]
+    image, dog = rows[:2]
+    assert image[:2] == dog[:2] == ["images/a/one.png", "a/one.png"]
+    assert (image[4], dog[4]) == CLASSES
+    assert float(image[6]) == pytest.approx((mask == 1).mean(), abs=1e-6)
+    assert float(image[2]) == float(image[8]) > 0.9
+    assert float(image[5]) > 0.99
+    assert image[7] == "1"
+    assert (dog[3], dog[6], dog[7], dog[8]) == ("0.000000", "0.000000", "0", "")
+    assert float(dog[5]) < 0.01
 
 
 def test_a_full_memory_of_the_device_is_said_with_advice(
@@ -81,16 +88,16 @@ def test_a_full_memory_of_the_device_is_said_with_advice(
 def test_files_of_one_name_are_numbered_and_overlays_drawn_on_request() -> None:
     assert main(["predict", "images/a/one.png", "images/b/one.png", "--overlay", "--out", "out"]) == 0
     names = {f"{folder}/{name}.png" for folder in ("masks", "overlays") for name in ("one", "one-2")}
-    assert written() == {"areas.csv", "labelmap.txt"} | names
+    assert written() == {"predictions.csv", "labelmap.txt"} | names
     assert read_image(Path("out/overlays/one-2.png")).shape == (40, 32, 3)
-    assert [row[0] for row in read_areas()[1:]] == ["images/a/one.png", "images/b/one.png"]
-    assert [row[1] for row in read_areas()[1:]] == ["one.png", "one-2.png"]
+    assert [row[0] for row in read_rows()[1::2]] == ["images/a/one.png", "images/b/one.png"]
+    assert [row[1] for row in read_rows()[1::2]] == ["one.png", "one-2.png"]
 
 
 def test_names_that_some_disks_take_for_one_are_numbered() -> None:
     write_image_file(Path("ONE.png"), half_red(24, 40))
     assert main(["predict", "images/a/one.png", "ONE.png", "--out", "out"]) == 0
-    assert [row[1] for row in read_areas()[1:]] == ["one.png", "ONE-2.png"]
+    assert [row[1] for row in read_rows()[1::2]] == ["one.png", "ONE-2.png"]
 
 
 def test_broken_files_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +107,7 @@ def test_broken_files_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) 
     assert "skipped: images/a/broken.jpg: cannot be read as an image" in captured.err
     assert "skipped: missing.png: no such file" in captured.err
     assert "2 image(s) predicted in out, 2 skipped" in captured.out
-    assert len(read_areas()) == 3
+    assert len(read_rows()) == 5
 
 
 @pytest.mark.parametrize("name", ["b.cr2", "sub/c.SVG", "d.jp2"])
@@ -167,7 +174,7 @@ def test_photos_above_max_side_get_masks_of_their_own_size(net: RedIsOne) -> Non
     assert read_image(Path("out/overlays/large.png")).shape == (205, 512, 3)
     small = resize_mask(mask, (205, 512))
     np.testing.assert_array_equal(resize_mask(small, (600, 1500)), mask)  # argmax first, then nearest
-    assert float(read_areas()[1][3]) == pytest.approx((mask == 1).mean(), abs=1e-6)
+    assert float(read_rows()[1][6]) == pytest.approx((mask == 1).mean(), abs=1e-6)
     assert net.sizes == [(32, 64)]
     assert main(["predict", "large.png", "--tile", "--overlay", "--out", "tiles"]) == 0
     assert read_image(Path("tiles/overlays/large.png")).shape == (600, 1500, 3)
@@ -225,9 +232,20 @@ def test_an_interrupted_run_goes_on_with_the_same_command(
     assert main(command) == 130
     assert capsys.readouterr().err.endswith("camseg: interrupted\n")
     out = Path("images/out")
-    assert {file.name for file in out.iterdir()} == {"areas.csv", "masks", "overlays", "unfinished.json"}
-    half = list(csv.reader((out / "areas.csv").read_text().splitlines()))
-    assert [row[0] for row in half] == ["image", "images/a/one.png", "images/b/one.png", "images/c/0.png"]
+    assert {file.name for file in out.iterdir()} == {
+        ".regions",
+        "predictions.csv",
+        "masks",
+        "overlays",
+        "unfinished.json",
+    }
+    half = list(csv.reader((out / "predictions.csv").read_text().splitlines()))
+    assert [row[0] for row in half[::2]] == [
+        "image",
+        "images/a/one.png",
+        "images/b/one.png",
+        "images/c/0.png",
+    ]
     write_image_file(Path("images/b/one.png"), half_red(32, 40))  # what has changed is done again
     Path("images/c/0.png").unlink()  # and what is gone leaves nothing
     Path("images/out/masks/.one.png.x.part").touch()
@@ -242,11 +260,11 @@ def test_an_interrupted_run_goes_on_with_the_same_command(
     assert len(seen) == 3
     out = out.rename("first")
     assert main(["predict", "images", "--overlay", "--out", "again"]) == 0
-    whole = list(csv.reader((out / "areas.csv").read_text().splitlines()))
-    assert len(whole) == 5
-    assert whole == list(csv.reader(Path("again/areas.csv").read_text().splitlines()))
+    whole = list(csv.reader((out / "predictions.csv").read_text().splitlines()))
+    assert len(whole) == 9
+    assert whole == list(csv.reader(Path("again/predictions.csv").read_text().splitlines()))
     names = {f"{folder}/{name}.png" for folder in ("masks", "overlays") for name in ("a/one", "b/one", "c/1")}
-    names |= {"masks/c/2.png", "overlays/c/2.png", "areas.csv", "labelmap.txt"}
+    names |= {"masks/c/2.png", "overlays/c/2.png", "predictions.csv", "labelmap.txt"}
     assert {file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file()} == names
     assert read_mask(out / "masks/b/one.png").shape == (32, 40)
     assert main(["predict", "images", "--overlay", "--out", "first"]) == 2  # it is finished
@@ -267,7 +285,7 @@ def test_another_model_does_not_go_on(net: RedIsOne, monkeypatch: pytest.MonkeyP
     assert main(command) == 2
     Path("model/camseg.json").write_text("1")
     assert main(command) == 0
-    assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}
+    assert written() == {"predictions.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}
 
 
 def test_a_run_without_a_readable_image_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -281,7 +299,7 @@ def test_hidden_files_are_no_images() -> None:
     Path("images/.trash").mkdir()
     write_image_file(Path("images/.trash/old.png"), half_red(24, 40))
     assert main(["predict", "images", "--out", "out"]) == 0
-    assert written() == {"areas.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}
+    assert written() == {"predictions.csv", "labelmap.txt", "masks/a/one.png", "masks/b/one.png"}
 
 
 def test_images_of_16_bits_are_read_as_the_model_learnt_them(
@@ -305,7 +323,7 @@ def test_images_with_a_georeference_get_masks_with_it() -> None:
     with rasterio.open("map.tif", "w", driver="GTiff", crs="EPSG:32633", transform=place, **options) as file:
         file.write(np.moveaxis(half_red(24, 40), -1, 0))
     assert main(["predict", "map.tif", "--out", "out"]) == 0
-    assert written() == {"areas.csv", "labelmap.txt", "masks/map.png", "geotiff/map.tif"}
+    assert written() == {"predictions.csv", "labelmap.txt", "masks/map.png", "geotiff/map.tif"}
     with rasterio.open("out/geotiff/map.tif") as file:
         assert file.transform == place
         np.testing.assert_array_equal(file.read(1), read_mask(Path("out/masks/map.png")))
@@ -345,3 +363,73 @@ def test_params_come_from_here_or_the_project_of_the_model_or_are_shipped(
     assert main(["predict", "images/a/one.png", "--model", str(model), "--out", "out"]) == 0
     assert said in capsys.readouterr().err
     assert len(set(net.sizes)) == (1 if around == "nowhere" else 3)
+
+
+@pytest.mark.parametrize(
+    ("scale", "column", "area"),
+    [("0.5mm", "area_mm2", 0.25), ("2 µm", "area_um2", 4), (".1m", "area_m2", 0.01)],
+)
+def test_a_scale_gives_areas(scale: str, column: str, area: float) -> None:
+    assert main(["predict", "images", "--scale", scale, "--out", "out"]) == 0
+    header, first, *_ = read_rows()
+    mask = read_mask(Path("out/masks/a/one.png"))
+    assert header[-1] == column
+    assert float(first[-1]) == pytest.approx((mask == 1).sum() * area, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--scale", "5"], "--scale: expected the side of a pixel such as 0.05mm"),
+        (["--scale", "0mm"], "--scale: expected the side of a pixel"),
+        (["--threshold", "cat=0.5"], "--threshold: expected CLASS=P with one of image, dog, got 'cat=0.5'"),
+        (["--threshold", "dog=2"], "--threshold dog: expected a probability between 0 and 1, got '2'"),
+        (["--threshold", "dog"], "--threshold: expected CLASS=P"),
+        (["--min-confidence", "1"], "--min-confidence: expected a number in [0, 1), got 1"),
+        (["--min-area", "-1"], "--min-area: expected 0 or more, got -1"),
+    ],
+)
+def test_wrong_options_are_refused(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", "images", *options, "--out", "out"]) == 2
+    assert message in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        (["--threshold", "dog=1e-12"], {2}),
+        (["--threshold", "image=0.5", "--threshold", "dog=1e-6"], {1, 2}),
+        (["--min-confidence", "0.9999999"], {1, 255}),
+        (["--min-area", "300"], {0}),
+        (["--min-area", "200"], {0, 1}),
+        (["--min-area", "75", "--scale", "0.5mm"], {0}),  # 300 pixels
+    ],
+)
+def test_options_that_make_masks(options: list[str], ids: set[int]) -> None:
+    assert main(["predict", "images/a/one.png", *options, "--overlay", "--out", "out"]) == 0
+    mask = read_mask(Path("out/masks/one.png"))
+    assert set(np.unique(mask).tolist()) == ids
+    rows = read_rows()[1:]
+    assert [float(row[6]) for row in rows] == pytest.approx([(mask == i).mean() for i in (1, 2)], abs=1e-6)
+    assert float(rows[0][3]) == pytest.approx((mask == 255).mean(), abs=1e-6)
+    assert [row[7] == "0" for row in rows] == [i not in ids for i in (1, 2)]
+
+
+@pytest.mark.parametrize("tile", [[], ["--tile"]])
+def test_all_exports_lie_beside_the_masks(tile: list[str]) -> None:
+    write_image_file(Path("images/large.png"), half_red(100, 300))
+    formats = [word for name in ("coco", "geojson", "yolo") for word in ("--export", name)]
+    assert main(["predict", "images", *formats, *tile, "--out", "out"]) == 0
+    names = ["a/one", "b/one", "large"]
+    polygons = json.loads(Path("out/geojson/large.geojson").read_text())["features"]
+    mask = read_mask(Path("out/masks/large.png"))
+    assert [feature["properties"]["pixels"] for feature in polygons] == [(mask == 1).sum()]
+    coco = json.loads(Path("out/annotations.json").read_text())
+    assert [image["file_name"] for image in coco["images"]] == [f"images/{name}.png" for name in names]
+    assert sorted(entry["area"] for entry in coco["annotations"])[-1] == (mask == 1).sum()
+    assert [line.split()[0] for line in Path("out/yolo/large.txt").read_text().splitlines()] == ["0"]
+    assert {f"geojson/{name}.geojson" for name in names} | {f"yolo/{name}.txt" for name in names} < written()
+    assert not Path("out/.regions").exists()

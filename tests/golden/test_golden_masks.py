@@ -79,7 +79,7 @@ def check(target: str, stored: Mapping[str, Ids], threshold: float, first: First
     points = curve(stored)
     check_tables(target, points, expected_masks)
     written = json.loads(Path("reports/pseudo_masks", target, "metrics.json").read_text())
-    expected = metrics(points, expected_masks, threshold)
+    expected = metrics(points, expected_masks, threshold) | {"refine": values["refine"]}
     assert written.keys() == expected.keys()
     for key, value in expected.items():
         assert written[key] == pytest.approx(value, abs=1e-6)

@@ -18,7 +18,7 @@ from pipeline.segmentation.network import (
 )
 from pipeline.segmentation.objective import TrainableSegmentation
 from pipeline.segmentation.prediction import BatchLogits, batch_logits, heatmaps_of, predict_probabilities
-from pipeline.workflows.prediction import predict
+from pipeline.workflows.prediction import probabilities as refined_probabilities
 from tests.golden.project import SHIPPED
 
 CONFIG = SegmentationConfig(("field", "wood", "lake"), 64, background=False)
@@ -87,7 +87,8 @@ def test_predictions_never_show_background() -> None:
         if refine == "crf":
             pytest.importorskip("pydensecrf")
         section = PARAMS.evaluation.model_copy(update={"refine": refine, "flip": False})
-        mask = predict(net, image, PARAMS.model_copy(update={"evaluation": section}))
+        params = PARAMS.model_copy(update={"evaluation": section})
+        mask = refined_probabilities(net, image, params).argmax(0)
         assert set(np.unique(mask).tolist()) == {1, 3}
         assert (mask[:, :18] == 1).all()
         assert (mask[:, 22:] == 3).all()

@@ -14,7 +14,8 @@ from pipeline.engine.mapping import map_images
 from pipeline.params import Params, load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from pipeline.segmentation.prediction import predict_probabilities
-from pipeline.workflows.prediction import predict, prediction_pass
+from pipeline.segmentation.tiles import most_probable
+from pipeline.workflows.prediction import prediction_pass, probabilities
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 
@@ -51,6 +52,10 @@ def square() -> tuple[np.ndarray, np.ndarray]:
     ground_truth[16:40, 20:44] = 2
     noise = np.random.default_rng(0).integers(0, 6, (72, 96, 3))
     return (np.where(ground_truth[..., None] > 0, 220, 20) + noise).astype(np.uint8), ground_truth
+
+
+def predict(net: SegmentationNet, image: np.ndarray, params: Params) -> np.ndarray:
+    return most_probable(probabilities(net, image, params))
 
 
 def test_the_model_alone(net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]) -> None:

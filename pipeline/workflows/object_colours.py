@@ -1,0 +1,166 @@
+"""`pseudo_masks.refine: colours`: the colours of each class, learnt from the heat of other images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from zlib import crc32
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.base.files import write_npz
+from pipeline.base.parallel import in_blocks, parallel_stream
+from pipeline.data.arrays import Heatmaps
+from pipeline.data.images import ImageArray
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.heatmaps.store import HeatmapStore
+from pipeline.masks.area_threshold import area_threshold
+from pipeline.masks.colour_ratio import (
+    BINS,
+    ColourCounts,
+    Colours,
+    colour_heat,
+    colours_of,
+    log_ratio,
+    ratio_threshold,
+)
+from pipeline.masks.otsu_threshold import Histogram
+from pipeline.masks.threshold import upsample
+from pipeline.workflows.heatmap_threshold import pooled_histogram
+from pipeline.workflows.object_size import UNLABELLED, count_unlabelled
+from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
+
+WARM, FAR = 2, 4  # times the area above the threshold: where objects may be, and beyond which none is
+MOST = 0.9  # of all pixels
+GRID = 64  # cells a side of the maps of where heat lies
+FOLDS = 2  # an image's colours are those of the other half
+FILE = "colours.npz"
+
+
+class HeatLimits(NamedTuple):
+    """Values of heat, in [0, 1]."""
+
+    hot: float  # above it a pixel is taken for the class
+    warm: float  # above it an object may be
+    far: float  # up to it there is none
+
+
+@dataclass(frozen=True)
+class ObjectColours:
+    """What `learn_colours` writes, a value for each class."""
+
+    ratios: NDArray[np.float64]  # (FOLDS, C, BINS**3), log odds for the images of a fold
+    thresholds: NDArray[np.float64]  # (C,), log odds; -inf where colours do not tell
+    warm: NDArray[np.float64]  # (C,), heat above which objects may be
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        with np.load(file, allow_pickle=False) as arrays:
+            return cls(**arrays)
+
+    def heat(self, sample: Sample, image: ImageArray, heatmaps: Heatmaps) -> Heatmaps:
+        """Probabilities (P, H, W) of the sample's labels by colour, 0 where nothing is warm."""
+        labels = list(sample.labels)
+        ratios, colours = self.ratios[fold(sample), labels], colours_of(image)
+        return colour_heat(heatmaps, colours, ratios, self.thresholds[labels], self.warm[labels])
+
+
+def learn_colours(manifest: Manifest, heat: ThresholdedHeat, work: Path) -> Path | None:
+    """The file with the colours of each class, learnt once for a work folder; without masks.
+
+    None in data without background: there every colour is one of an object.
+
+    Args:
+        heat: heatmaps of the training images; pixels above its threshold are taken for the class.
+    """
+    file, samples = work / FILE, manifest.split("train")
+    if file.exists() or heat.threshold is None:
+        return file if heat.threshold else None
+    histogram, blocks = pooled_histogram(heat.folder, samples), in_blocks(samples)
+    limits = HeatLimits(heat.threshold, *(_limit(histogram, heat.threshold, times) for times in (WARM, FAR)))
+    nothing = np.zeros((len(manifest.classes), GRID, GRID))
+    lie = partial(_places, heat.folder, limits, nothing)
+    places = sum(parallel_stream(lie, blocks, description="places"), nothing)
+    # Objects of other classes are no background: with enough images without labels, these are the negatives.
+    only_unlabelled = count_unlabelled(manifest) >= UNLABELLED
+    count = partial(_counts, manifest.without_samples(), heat.folder, limits, places, only_unlabelled)
+    counts = sum(parallel_stream(count, blocks, description="colours"), _no_counts(len(nothing)))
+    write_npz(file, _colours(counts, limits))
+    return file
+
+
+def fold(sample: Sample) -> int:
+    """The half of a data set to which a sample belongs, by its name alone."""
+    return crc32(sample.name.encode()) % FOLDS
+
+
+def _limit(histogram: Histogram, threshold: float, times: int) -> float:
+    """The heat above which `times` the area lies that lies above the threshold."""
+    above = histogram[np.arange(256) / 255 > threshold].sum() / histogram.sum()
+    return area_threshold(histogram, min(MOST, times * float(above)))
+
+
+def _places(
+    heat: Path, limits: HeatLimits, nothing: NDArray[np.float64], samples: Sequence[Sample]
+) -> NDArray[np.float64]:
+    """Where the heat of each class lies, summed over images: float64 (C, GRID, GRID)."""
+    store, places = HeatmapStore(heat), nothing.copy()
+    for sample in samples:
+        for label, stored in zip(sample.labels, store.read(sample), strict=False):
+            hot = (stored > limits.hot * 255).astype(np.float32)
+            places[label] += cv2.resize(hot, (GRID, GRID), interpolation=cv2.INTER_AREA)
+    return places
+
+
+def _counts(
+    manifest: Manifest,
+    heat: Path,
+    limits: HeatLimits,
+    places: NDArray[np.float64],
+    only_unlabelled: bool,
+    samples: Sequence[Sample],
+) -> ColourCounts:
+    """Colours of hot, far, warm pixels, and of images without the class: float64 (FOLDS, C, 4, BINS**3)."""
+    store, counts = HeatmapStore(heat), _no_counts(len(places))
+    for sample in samples:
+        colours, of_fold = colours_of(manifest.image(sample)), counts[fold(sample)]
+        heatmaps = upsample(store.read(sample), (colours.shape[0], colours.shape[1]))
+        largest = heatmaps.max(axis=0, initial=0)
+        for label, heat_of in zip(sample.labels, heatmaps, strict=True):
+            hot, warm = (heat_of > limits.hot) & (heat_of >= largest), heat_of > limits.warm
+            of_fold[label, 0] += _count(colours, hot)
+            of_fold[label, 1] += _count(colours, _weights(largest <= limits.far))
+            of_fold[label, 2] += _count(colours, warm)
+        if not sample.labels or not only_unlabelled:
+            for label in set(range(len(places))) - set(sample.labels):
+                of_fold[label, 3] += _count(colours, _weights(cv2.resize(places[label], colours.shape[::-1])))
+    return counts
+
+
+def _no_counts(classes: int) -> ColourCounts:
+    return np.zeros((FOLDS, classes, 4, BINS**3))
+
+
+def _weights(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Values divided by their sum: every image weighs the same, however much of it is far."""
+    return np.asarray(values / max(float(values.sum()), 1e-12))
+
+
+def _count(colours: Colours, weights: NDArray[Any]) -> ColourCounts:
+    return np.bincount(colours.ravel(), weights.ravel(), BINS**3).astype(np.float64)
+
+
+def _colours(counts: ColourCounts, limits: HeatLimits) -> dict[str, NDArray[np.float64]]:
+    """The arrays of `ObjectColours`: log odds for each fold from the counts of the other one.
+
+    Where colours do not tell a class, its pixels are those that are hot.
+    """
+    ratios = np.array([[log_ratio(of[0], of[1], of[3]) for of in other] for other in counts[::-1]])
+    of_class = zip(*(part.swapaxes(0, 1) for part in (ratios, counts[:, :, 2], counts[:, :, 3])), strict=True)
+    told = [ratio_threshold(*parts) for parts in of_class]
+    thresholds = [-np.inf if threshold is None else threshold for threshold in told]
+    warm = [limits.hot if threshold is None else limits.warm for threshold in told]
+    return {"ratios": ratios, "thresholds": np.array(thresholds), "warm": np.array(warm)}
