@@ -142,7 +142,7 @@ def write_colours(folder: Path, unnamed: Sequence[tuple[Colour, float]]) -> str:
 def describe_data(manifest: Manifest, inspection: Inspection, params: Params) -> str:
     """The data set and the cost of a run as tables, then what may be a mistake."""
     looks = inspection.hashes, inspection.thumbnails
-    sizes_used = params.data.long_side, params.classifier.output_stride
+    sizes_used = params.working_side(), params.classifier.output_stride
     sentences = advise(manifest, *looks, *sizes_used, small_objects=params.heatmaps.objects == "small")
     shares = map(printable, say_shares(manifest, inspection.survey.pixels, params))
     advice = [*sentences, *shares] or ["nothing"]
@@ -208,7 +208,7 @@ def _cost(manifest: Manifest, params: Params) -> str:
     rows.append(["all", duration(sum(steps.values()))])
     rows.append(["disk", f"{estimate_bytes(manifest, params) / 1e6:.0f} MB"])
     title = (
-        f"estimate for 2 CPU cores at data.long_side {params.data.long_side}, small encoders (resnet10t); "
+        f"estimate for 2 CPU cores at data.long_side {params.working_side()}, small encoders (resnet10t); "
         "a GPU is many times faster"
     )
     return f"{title}\n" + table(["step", ""], rows)
