@@ -32,7 +32,7 @@ def say_shares(manifest: Manifest, pixels: Mapping[str, int], params: Params) ->
         tiles = math.ceil(params.data.tiles / math.sqrt(least)) if least else params.data.tiles + 1
         yield (
             f"less than a cell, so the classifier hardly sees it: {listed(list(small))}. data.tiles: "
-            f"{_possible(tiles, longest, params)} with classifier.pooling: 0.05 enlarges it, and labels of "
+            f"{_possible(tiles, longest, params)} with classifier.pooling: 0.02 enlarges it, and labels of "
             "tiles teach more (camseg tiles make)"
         )
     elif not shares and longest > SHRUNK * side:
@@ -43,7 +43,7 @@ def say_shares(manifest: Manifest, pixels: Mapping[str, int], params: Params) ->
             "or label tiles (camseg tiles make)"
         )
     if params.data.tiles > 1 and params.classifier.pooling == "mean":
-        yield "classifier.pooling: mean hides an object in one of many tiles. Set a share of the cells, 0.05"
+        yield "classifier.pooling: mean hides an object in one of many tiles. Set a share of the cells, 0.02"
 
 
 def _shares(manifest: Manifest, pixels: Mapping[str, int]) -> Iterator[tuple[str, float]]:

@@ -42,7 +42,7 @@ def test_objects_of_less_than_a_cell_ask_for_tiles(share: float, side: int, tile
     pixels = {"crack": round(share * 2 * side**2)}
     _, advice = say_shares(manifest(mask=True, side=side), pixels, params())
     assert advice.startswith("less than a cell, so the classifier hardly sees it: crack. data.tiles: ")
-    assert f"data.tiles: {tiles} with classifier.pooling: 0.05" in advice
+    assert f"data.tiles: {tiles} with classifier.pooling: 0.02" in advice
 
 
 @pytest.mark.parametrize("side", [320, 640, 4000])
