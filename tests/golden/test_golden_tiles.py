@@ -84,22 +84,36 @@ def test_tiles_change_no_result(tmp_path: Path, tiles: int, changes: dict[str, o
     assert len(whole[2]) == 5
 
 
+LEARNING: dict[str, object] = {
+    **CHANGES,
+    "data.tiles": 3,
+    "data.long_side": 32,
+    "classifier.encoder": "tu-resnet10t",
+    "classifier.output_stride": 32,
+    "segmentation.encoder": "tu-resnet10t",
+    "heatmaps.depths": 2,
+}
+
+
 @pytest.mark.parametrize("pooling", ["mean", 0.05, 0.5])
-def test_all_stages_run_with_tiles(
+def test_classifiers_learn_from_tiles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pooling: float | str
 ) -> None:
+    make_project(tmp_path, monkeypatch, {**LEARNING, "classifier.pooling": pooling})
+    train_classifier.main()
+    make_heatmaps.main()
+    config = json.loads(Path("models/classifier/config.json").read_text())
+    assert (config["pooling"], config["tile"]) == (pooling, 32)
+    assert all(heat.max() == 255 for heat in stored(paths.HEATMAPS / "cam").values())
+
+
+def test_all_stages_run_with_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {
-        **CHANGES,
-        "data.tiles": 3,
-        "data.long_side": 32,
-        "classifier.encoder": "tu-resnet10t",
-        "classifier.output_stride": 32,
-        "classifier.pooling": pooling,
+        **LEARNING,
+        "classifier.pooling": 0.05,
         "heatmaps.methods": ["cam", "gradcampp"],
-        "heatmaps.depths": 2,
         "pseudo_masks.refine": "crf",
         "segmentation.supervision": ["cam", "cam-round1"],
-        "segmentation.encoder": "tu-resnet10t",
         "segmentation.architecture": "Unet",
         "segmentation.decoder": {"channels": [16, 16, 8, 8, 8]},
         "self_training.rounds": {"cam-round1": "cam"},
@@ -118,9 +132,7 @@ def test_all_stages_run_with_tiles(
     for supervision in ("cam", "cam-round1"):
         evaluate.main(supervision)
     report.main()
-    config = json.loads(Path("models/classifier/config.json").read_text())
-    assert (config["pooling"], config["tile"]) == (pooling, 32)
-    assert load_segmentation_net(paths.SEGMENTATION / "cam").config.tile == 32
     assert Path("reports/index.html").exists()
     change_params(Path(), {"data.tiles": 1})  # the model keeps its own tiles
-    assert load_segmentation_net(paths.SEGMENTATION / "cam").config.long_side == 96
+    config = load_segmentation_net(paths.SEGMENTATION / "cam").config
+    assert (config.long_side, config.tile) == (96, 32)
