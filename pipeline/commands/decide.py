@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,6 @@ from pipeline.workflows.reviewed_masks import (
     pseudo_mask_of,
 )
 
-FORMAT = "decisions 1"  # of the file that the page gives to download
 REPLACED = paths.REVIEW / "replaced"  # NAME.png: corrections that a decision took the place of
 WRONG_LABELS = paths.REVIEW / "wrong_labels.csv"
 TRUSTED = ("accepted", "painted")
@@ -85,12 +84,24 @@ def parse_runs(runs: Any, sample: Sample, classes: int) -> Mask:
     return np.repeat(np.array(ids, np.uint8), lengths).reshape(size)
 
 
-def read_decision_file(file: Path) -> list[Any]:
-    """The decisions in a file that the page gave to download, not yet checked."""
+class DecisionFile(NamedTuple):
+    """What the page gave to download."""
+
+    masks: str  # the folder of masks that the page showed
+    decisions: list[Any]  # not yet checked
+
+
+def read_decision_file(file: Path) -> DecisionFile:
+    """The decisions in a file that the page gave to download.
+
+    Raises:
+        UserError: it is another file.
+    """
     raw = read_json(file)
-    if not isinstance(raw, dict) or raw.get("camseg") != FORMAT or not isinstance(raw.get("decisions"), list):
-        raise UserError(f"{file}: expected decisions that the review page saved, got something else")
-    return list(raw["decisions"])
+    match raw:
+        case {"camseg": "decisions 1", "masks": str(masks), "decisions": list(decisions)}:
+            return DecisionFile(masks, decisions)
+    raise UserError(f"{file}: expected decisions that the review page saved, got something else")
 
 
 @dataclass

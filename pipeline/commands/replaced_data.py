@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline import paths
 from pipeline.commands.folder import is_current
 from pipeline.data.corrections.store import stored_names
+from pipeline.data.decisions import read_decisions
 from pipeline.errors import UserError
 from pipeline.params import Params
 
@@ -22,7 +23,8 @@ def confirm_other_data(path: Path, params: Params, *, force: bool) -> None:
     own = params.data.source != "scenes" and paths.PREPARED.exists()
     if is_current(path, params) or not (own or corrected):
         return
-    print(consequences(params.data.path, len(corrected)), file=sys.stderr)
+    decisions = len(read_decisions(paths.DECISIONS))
+    print(consequences(params.data.path, len(corrected), decisions), file=sys.stderr)
     if not force and not _says_yes():
         raise UserError(
             "params.yaml is unchanged. `camseg init OTHER-FOLDER --data IMAGES` makes a project of its own; "
@@ -30,7 +32,7 @@ def confirm_other_data(path: Path, params: Params, *, force: bool) -> None:
         )
 
 
-def consequences(old: str, corrected: int) -> str:
+def consequences(old: str, corrected: int, decisions: int) -> str:
     """What the next run does to what belongs to the data set `old`."""
     lines = [
         f"This project belongs to {old}.",
@@ -41,6 +43,11 @@ def consequences(old: str, corrected: int) -> str:
         lines.append(
             f"  {corrected} corrected mask(s) in {paths.CORRECTIONS}: they stay, and `camseg run` stops at "
             "those of images that the new data lack. Move them away first"
+        )
+    if decisions:
+        lines.append(
+            f"  {decisions} decision(s) in {paths.DECISIONS}: they stay, and count for new images of the "
+            "same names. Take their lines out first"
         )
     return "\n".join(lines)
 

@@ -56,7 +56,6 @@ def add_parser(commands: Any) -> None:
     add_masks_option(add_command(actions, "build", build, "write the page to reports/review", EXAMPLES))
     apply = add_command(actions, "apply", apply_file, "take the decisions that the page from disk saved")
     apply.add_argument("file", type=Path, metavar="FILE", help="the file that the page gave to download")
-    add_masks_option(apply)
 
 
 def add_masks_option(parser: argparse.ArgumentParser) -> None:
@@ -94,8 +93,8 @@ def apply_file(arguments: argparse.Namespace) -> int:
     from pipeline.commands.decide import Decider, read_decision_file
 
     params, manifest = load_params(), read_manifest(paths.PREPARED)
-    decider, refused = Decider(manifest, find_review_source(params, manifest, arguments)), list[str]()
-    decisions = read_decision_file(arguments.file)
+    masks, decisions = read_decision_file(arguments.file)
+    decider, refused = Decider(manifest, find_review_source(params, manifest, masks)), list[str]()
     for raw in decisions:
         try:
             decider.decide(raw)
@@ -113,7 +112,7 @@ def build_page(arguments: argparse.Namespace) -> Page:
     from pipeline.report.review_page import build_review, write_decided
 
     params, manifest = load_params(), read_manifest(paths.PREPARED)
-    source = find_review_source(params, manifest, arguments)
+    source = find_review_source(params, manifest, getattr(arguments, "masks", None))
     names = build_review(paths.REVIEW_PAGE, source, manifest)
     shown = sum(sample.split != "test" for sample in manifest.samples)
     if len(names) < shown:
@@ -124,12 +123,12 @@ def build_page(arguments: argparse.Namespace) -> Page:
     return Page(manifest, source, names)
 
 
-def find_review_source(params: Params, manifest: Manifest, arguments: argparse.Namespace) -> Any:
-    """What the page shows: the masks of --masks; else those that the leading model learns from, if made."""
+def find_review_source(params: Params, manifest: Manifest, asked: str | None) -> Any:
+    """What the page shows: the masks `asked` for, else those that the leading model learns from, if made."""
     from pipeline.report.review_images import ReviewSource
 
     methods, supervision = params.heatmaps.methods, params.segmentation.supervision
-    method, asked = default_method(methods, supervision), getattr(arguments, "masks", None)
+    method = default_method(methods, supervision)
     known = sorted(p.name for p in paths.MASKS.iterdir() if p.is_dir()) if paths.MASKS.is_dir() else []
     known = [name for name in known if paths.MASKS / name not in (paths.GROUND_TRUTH, paths.CORRECTED)]
     first = [

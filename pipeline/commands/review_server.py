@@ -39,7 +39,12 @@ class ReviewServer(ThreadingHTTPServer):
 
     def __init__(self, decider: Decider, order: dict[str, int], port: int) -> None:
         """`order`: the number of each image on the page, by its name; `port` 0: a free one."""
-        super().__init__((HERE, port), partial(ReviewHandler, decider=decider, order=order))
+        try:
+            super().__init__((HERE, port), partial(ReviewHandler, decider=decider, order=order))
+        except (OSError, OverflowError) as error:
+            raise UserError(
+                f"--port {port}: expected a free port, got one that {error}. Name another"
+            ) from error
         self.token = secrets.token_urlsafe(24)
         self.hosts = [f"{name}:{self.server_port}" for name in (HERE, "localhost")]
 

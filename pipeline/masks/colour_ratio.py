@@ -18,11 +18,10 @@ LOWEST = np.array([0, -60, -60], np.float32)  # of the binned part of CIE Lab
 WIDTH = np.array([100, 120, 120], np.float32)
 BLUR = 0.7  # bins; neighbouring colours share their counts
 FLOOR = 1e-6  # share of a colour that was never seen
-FALSE_AREAS = 0.001, 0.01, 0.1  # of the area found, in images without the class
-LEAST_AREA = 0.03  # of the warm region: less is no object
+FALSE_AREAS = 0.003, 0.03, 0.1  # of the area found, in images without the class
+LEAST_AREA = 0.04  # of the warm region: less is no object
 
 Colours = NDArray[np.uint16]  # (H, W), numbers of bins
-ClassValues = NDArray[np.float64]  # (P,), one a class
 ColourCounts = NDArray[np.float64]  # (..., BINS**3), pixels or shares of them
 
 
@@ -48,8 +47,7 @@ def log_ratio(hot: ColourCounts, around: ColourCounts, without: ColourCounts) ->
 def ratio_threshold(ratios: ColourCounts, warm: ColourCounts, without: ColourCounts) -> float | None:
     """The lowest log odds above which images without the class have next to nothing of what is found.
 
-    That is a thousandth of the area found. Where colours are not so telling that a part of the warm region
-    would be left, it is a hundredth, then a tenth. None where no colours are telling.
+    That is the first of `FALSE_AREAS` that leaves `LEAST_AREA`; None where none does: colours do not tell.
 
     Args:
         ratios: of the colours, (...).
@@ -65,15 +63,14 @@ def ratio_threshold(ratios: ColourCounts, warm: ColourCounts, without: ColourCou
 
 
 def colour_heat(
-    heatmaps: Heatmaps, colours: Colours, ratios: ColourCounts, thresholds: ClassValues, warm: ClassValues
+    heatmaps: Heatmaps, colours: Colours, ratios: ColourCounts, thresholds: NDArray[np.float64], warm: float
 ) -> Heatmaps:
     """Probabilities of the P classes by their colours, 0 where their heat is not above `warm`: (P, H, W).
 
-    At its threshold (P,) the log odds `ratios` (P, BINS**3) of a class become 0.5. Above the threshold -inf
-    all colours are those of the class.
+    At its threshold (P,) the log odds `ratios` (P, BINS**3) of a class become 0.5.
     """
     probabilities = expit(ratios - thresholds[:, None]).astype(np.float32)
-    return np.where(heatmaps > warm[:, None, None], probabilities[:, colours], np.float32(0))
+    return np.where(heatmaps > warm, probabilities[:, colours], np.float32(0))
 
 
 def _shares(counts: ColourCounts) -> ColourCounts:

@@ -281,6 +281,7 @@ const camseg = (() => {
     image.layers.set("mask", drafts.get(n) ?? image.original);
     if (!image.layers.get("mask")) image.layers.delete("mask");
     image.drawn.clear();
+    image.counted = false;
     cut();
     listLayers();
     listInks();
@@ -370,10 +371,10 @@ const camseg = (() => {
     if (!image) return;
     for (const element of document.querySelectorAll(".swiping")) element.hidden = !$("swipe").checked;
     const keys = $("swipe").checked ? ["swipe"] : layerKeys().filter((key) => shown.has(key));
-    const box = $("panes"), wide = image.w / image.h, ratio = box.clientWidth / Math.max(1, box.clientHeight);
-    const count = Math.max(1, keys.length), best = Math.round(Math.sqrt((count * ratio) / wide));
-    const across = Math.min(count, Math.max(1, best));
-    box.style.gridTemplateColumns = `repeat(${Math.ceil(count / Math.ceil(count / across))}, minmax(0, 1fr))`;
+    const box = $("panes"), counts = keys.map((_, i) => i + 1); // of columns
+    const scale = (columns) => Math.min(box.clientWidth / columns / image.w, box.clientHeight / Math.ceil(keys.length / columns) / image.h);
+    const best = counts.reduce((one, other) => (scale(other) > scale(one) ? other : one), 1);
+    box.style.gridTemplateColumns = `repeat(${best}, minmax(0, 1fr))`;
     while (box.children.length > keys.length) box.lastElementChild.remove();
     while (box.children.length < keys.length) box.append(makePane());
     keys.forEach((key, i) => { box.children[i].dataset.layer = key; });
@@ -462,6 +463,11 @@ const camseg = (() => {
     if (outline) context.drawImage(outline, 0, 0);
   }
 
+  function changed(key) {
+    image.drawn.delete(key);
+    image.counted = false;
+  }
+
   function drawHeat() {
     const fill = sheet(image.w, image.h), context = fill.getContext("2d"), pixels = context.createImageData(image.w, image.h);
     for (let i = 0; i < image.w * image.h; i++) {
@@ -494,13 +500,15 @@ const camseg = (() => {
   }
 
   function drawNames(context, key, fit, left, top, canvas) {
-    const tops = image.drawn.get(key)?.tops ?? [];
+    const tops = image.drawn.get(key)?.tops ?? [], taken = [];
     context.font = "600 12px system-ui, sans-serif";
     context.lineWidth = 3;
     for (const [id, [x, y]] of tops) {
       const name = table.classes[id - 1], width = context.measureText(name).width;
       const across = Math.min(Math.max(left + x * fit, 3), canvas.clientWidth - width - 3);
-      const down = Math.min(Math.max(top + y * fit - 4, 34), canvas.clientHeight - 4);
+      let down = Math.min(Math.max(top + y * fit - 4, 34), canvas.clientHeight - 4);
+      while (taken.some(([from, to, at]) => from < across + width && across < to && Math.abs(at - down) < 14)) down += 14;
+      taken.push([across, across + width, down]);
       context.strokeStyle = "rgb(0 0 0 / 75%)";
       context.strokeText(name, across, down);
       context.fillStyle = css(id);
@@ -524,6 +532,8 @@ const camseg = (() => {
 
   // The share of each class in every mask, and how well it fits the ground truth of this image.
   function drawShares() {
+    if (image.counted) return; // it takes milliseconds, and the image is moved
+    image.counted = true;
     const keys = layerKeys().filter((key) => image.layers.has(key)), truth = image.layers.get("truth");
     const counts = keys.map((key) => { const count = new Uint32Array(256); for (const id of image.layers.get(key)) count[id]++; return count; });
     const ids = [...Array(256).keys()].filter((id) => counts.some((count) => count[id]));
@@ -564,7 +574,7 @@ const camseg = (() => {
       }
     }
     image.layers.set("cut", ids);
-    image.drawn.delete("cut");
+    changed("cut");
   }
 
   function moveThreshold() {
@@ -642,7 +652,7 @@ const camseg = (() => {
   }
 
   function endStroke() {
-    image.drawn.delete("mask");
+    changed("mask");
     mark(image.n, "painted");
     listLayers();
     drawSoon(drawPanes);
@@ -656,7 +666,7 @@ const camseg = (() => {
     const steps = Math.max(1, Math.ceil(Math.hypot(x - fromX, y - fromY) / Math.max(1, radius / 2)));
     for (let i = 1; i <= steps; i++) disc(ids, fromX + ((x - fromX) * i) / steps, fromY + ((y - fromY) * i) / steps, radius, id);
     stroke.last = [x, y];
-    image.drawn.delete("mask");
+    changed("mask");
   }
 
   function disc(ids, x, y, radius, id) {
@@ -791,11 +801,11 @@ const camseg = (() => {
     saving = false;
   }
 
-  const held = () => `camseg ${table.built}`;
+  const HELD = `camseg review ${location.pathname}`; // pages from disk share one store
 
   function hold() {
     try {
-      if (unsent.size) localStorage.setItem(held(), JSON.stringify([...records]));
+      if (unsent.size) localStorage.setItem(HELD, JSON.stringify([...records.values()]));
     } catch {
       complain("The browser keeps no more decisions: download them now.");
     }
@@ -803,19 +813,22 @@ const camseg = (() => {
 
   function recall() {
     try {
-      for (const [n, record] of JSON.parse(localStorage.getItem(held()) ?? "[]")) {
-        records.set(n, record);
+      const numbers = new Map(column.name.map((name, n) => [name, n]));
+      for (const record of JSON.parse(localStorage.getItem(HELD) ?? "[]")) {
+        if (!numbers.has(record.name)) continue; // the image is gone
+        records.set(numbers.get(record.name), record);
         record.decision ? decided.set(record.name, record.decision) : decided.delete(record.name);
       }
     } catch { /* another program wrote there, or the browser keeps nothing */ }
   }
 
   function download() {
-    const content = JSON.stringify({ camseg: "decisions 1", decisions: [...records.values()] }, null, 1);
+    const content = JSON.stringify({ camseg: "decisions 1", masks: table.names.mask, decisions: [...records.values()] }, null, 1);
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(new Blob([content], { type: "application/json" })), download: "decisions.json" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     unsent.clear();
+    try { localStorage.removeItem(HELD); } catch { /* it keeps nothing */ }
     say(`${records.size} decision(s) saved. Now run: camseg review apply decisions.json`);
   }
 
@@ -901,6 +914,13 @@ const camseg = (() => {
     table.colours.forEach(([red, green, blue], i) => { colours32[i + 1] = (255 << 24 | blue << 16 | green << 8 | red) >>> 0; });
     table.classes.forEach((name, i) => $("class").add(new Option(name, i)));
     $("class").add(new Option("background images", "none"));
+    $("legend").replaceChildren(...table.classes.map((name, i) => {
+      const item = document.createElement("li"), swatch = document.createElement("span");
+      swatch.className = "swatch";
+      swatch.style.background = css(i + 1);
+      item.append(swatch, ` ${name}`);
+      return item;
+    }));
     $("score-label").hidden = column.score.every((score) => score === null);
     $("sort").querySelector("[value=worst]").hidden = $("score-label").hidden;
     $("threshold").value = table.threshold ?? 0.5;

@@ -53,19 +53,23 @@ class ObjectColours:
     """What `learn_colours` writes, a value for each class."""
 
     ratios: NDArray[np.float64]  # (FOLDS, C, BINS**3), log odds for the images of a fold
-    thresholds: NDArray[np.float64]  # (C,), log odds; -inf where colours do not tell
-    warm: NDArray[np.float64]  # (C,), heat above which objects may be
+    thresholds: NDArray[np.float64]  # (C,), log odds; NaN where colours do not tell a class
+    warm: float  # heat above which objects may be
 
     @classmethod
     def read(cls, file: Path) -> Self:
         with np.load(file, allow_pickle=False) as arrays:
-            return cls(**arrays)
+            return cls(arrays["ratios"], arrays["thresholds"], float(arrays["warm"]))
+
+    def tell(self, sample: Sample) -> bool:
+        """Whether colours tell all labels of the sample."""
+        return not np.isnan(self.thresholds[list(sample.labels)]).any()
 
     def heat(self, sample: Sample, image: ImageArray, heatmaps: Heatmaps) -> Heatmaps:
         """Probabilities (P, H, W) of the sample's labels by colour, 0 where nothing is warm."""
         labels = list(sample.labels)
         ratios, colours = self.ratios[fold(sample), labels], colours_of(image)
-        return colour_heat(heatmaps, colours, ratios, self.thresholds[labels], self.warm[labels])
+        return colour_heat(heatmaps, colours, ratios, self.thresholds[labels], self.warm)
 
 
 def learn_colours(manifest: Manifest, heat: ThresholdedHeat, work: Path) -> Path | None:
@@ -88,7 +92,7 @@ def learn_colours(manifest: Manifest, heat: ThresholdedHeat, work: Path) -> Path
     only_unlabelled = count_unlabelled(manifest) >= UNLABELLED
     count = partial(_counts, manifest.without_samples(), heat.folder, limits, places, only_unlabelled)
     counts = sum(parallel_stream(count, blocks, description="colours"), _no_counts(len(nothing)))
-    write_npz(file, _colours(counts, limits))
+    write_npz(file, {**_colours(counts), "warm": np.array(limits.warm)})
     return file
 
 
@@ -153,14 +157,8 @@ def _count(colours: Colours, weights: NDArray[Any]) -> ColourCounts:
     return np.bincount(colours.ravel(), weights.ravel(), BINS**3).astype(np.float64)
 
 
-def _colours(counts: ColourCounts, limits: HeatLimits) -> dict[str, NDArray[np.float64]]:
-    """The arrays of `ObjectColours`: log odds for each fold from the counts of the other one.
-
-    Where colours do not tell a class, its pixels are those that are hot.
-    """
+def _colours(counts: ColourCounts) -> dict[str, NDArray[np.float64]]:
+    """Log odds for each fold from the counts of the other one, thresholds from its own."""
     ratios = np.array([[log_ratio(of[0], of[1], of[3]) for of in other] for other in counts[::-1]])
     of_class = zip(*(part.swapaxes(0, 1) for part in (ratios, counts[:, :, 2], counts[:, :, 3])), strict=True)
-    told = [ratio_threshold(*parts) for parts in of_class]
-    thresholds = [-np.inf if threshold is None else threshold for threshold in told]
-    warm = [limits.hot if threshold is None else limits.warm for threshold in told]
-    return {"ratios": ratios, "thresholds": np.array(thresholds), "warm": np.array(warm)}
+    return {"ratios": ratios, "thresholds": np.array([ratio_threshold(*parts) for parts in of_class], float)}

@@ -6,6 +6,7 @@ was killed goes on with the blocks that are missing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline import paths
 from pipeline.base.files import write_npz
-from pipeline.data.images import IGNORE, Mask, mask_png
+from pipeline.data.arrays import Heatmaps
+from pipeline.data.images import IGNORE, ImageArray, Mask, mask_png
 from pipeline.data.manifest import Sample
 from pipeline.data.mask_store import MaskWriter, has_mask, load_mask, mask_png_of
 from pipeline.evaluation.confusion import image_iou
@@ -81,19 +83,28 @@ class MaskMaker:
         job, classes = self.job, np.array(sample.labels, int)
         image = job.manifest.image(sample)
         heatmaps = upsample(self.heat.read(sample), (image.shape[0], image.shape[1]))
-        seen, threshold, normalise = heatmaps, job.heat.threshold, job.heat.normalise
-        if self.colours:
-            seen, threshold, normalise = self.colours.heat(sample, image, heatmaps), EVEN, normalised_odds
-        made = make_pseudo_mask(image, seen, classes, threshold, job.params, normalise, job.tiles)
+        made = self.refined(sample, image, heatmaps)
         row = MaskRow(0, self.confidence(sample, made), float((made.mask == IGNORE).mean()))
         lost = lost_labels(made.mask, sample.labels)
         if not sample.score or not len(made.ids):
             return MadeMask(mask_png(made.mask), row, lost)
         ground_truth = load_mask(paths.GROUND_TRUTH, sample)
-        labels = len(job.manifest.classes) + 1
+        labels, threshold = len(job.manifest.classes) + 1, job.heat.threshold
         counts = count_image(ground_truth, heatmaps, classes, threshold, made, labels)
         before, after = image_iou(counts.seed), image_iou(counts.refined)
         return MadeMask(mask_png(made.mask), row._replace(miou_before=before, miou_after=after), lost, counts)
+
+    def refined(self, sample: Sample, image: ImageArray, heatmaps: Heatmaps) -> PseudoMask:
+        """The pseudo-mask by colours where they tell all labels of the image, else by the CRF."""
+        classes, params, heat = np.array(sample.labels, int), self.job.params, self.job.heat
+        make = partial(make_pseudo_mask, tiles=self.job.tiles)
+        if self.colours is None:
+            return make(image, heatmaps, classes, heat.threshold, params, heat.normalise)
+        if self.colours.tell(sample):
+            by_colour = self.colours.heat(sample, image, heatmaps)
+            return make(image, by_colour, classes, EVEN, params, normalised_odds)
+        crf = params.model_copy(update={"refine": "crf"})
+        return make(image, heatmaps, classes, heat.threshold, crf, heat.normalise)
 
     def confidence(self, sample: Sample, made: PseudoMask) -> float:
         """The confidence of a mask by `job.judge`: in self-training other heatmaps than it was made of."""

@@ -171,11 +171,12 @@ def test_corrected_masks_are_named_though_the_images_were_rendered(
     Path("params.yaml").write_bytes((TEMPLATES / "params.yaml").read_bytes())
     write_image_file(Path("data/corrections/train-00001.png"), np.zeros((8, 8), np.uint8))
     Path("data/corrections/classes.txt").write_text("ball\n")
+    with Path("data/review/decisions.csv").open("a") as file:
+        file.write("train-00001,rejected,ball,\n")
     assert main(["use", str(images), *OPTIONS]) == 2
-    assert (
-        "1 corrected mask(s) in data/corrections: they stay, and `camseg run` stops"
-        in capsys.readouterr().err
-    )
+    told = capsys.readouterr().err
+    assert "1 corrected mask(s) in data/corrections: they stay, and `camseg run` stops" in told
+    assert "1 decision(s) in data/review/decisions.csv: they stay" in told
 
 
 def test_the_version_is_told() -> None:

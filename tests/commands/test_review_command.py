@@ -14,11 +14,11 @@ from pipeline import paths
 from pipeline.__main__ import main
 from pipeline.base.files import read_csv, write_json
 from pipeline.base.work_folder import digest
-from pipeline.commands.decide import FORMAT, REPLACED, WRONG_LABELS, Decider, paint_over
+from pipeline.commands.decide import REPLACED, WRONG_LABELS, Decider, paint_over
 from pipeline.commands.review_server import ReviewServer
 from pipeline.data.corrections.store import store_corrections
 from pipeline.data.decisions import Decision, read_decisions, rejected_names, write_decisions
-from pipeline.data.images import mask_png, read_mask, resize_mask, write_image
+from pipeline.data.images import mask_png, read_mask, resize_mask, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, read_manifest, write_manifest
 from pipeline.errors import UserError
 from pipeline.report.review_images import ReviewSource
@@ -66,8 +66,8 @@ def decision(
     } | changed
 
 
-def apply(*decisions: dict[str, Any]) -> int:
-    write_json(Path("decisions.json"), {"camseg": FORMAT, "decisions": decisions})
+def apply(*decisions: dict[str, Any], masks: str = "cam") -> int:
+    write_json(Path("decisions.json"), {"camseg": "decisions 1", "masks": masks, "decisions": decisions})
     return main(["review", "apply", "decisions.json"])
 
 
@@ -269,6 +269,21 @@ def test_what_does_not_fit_is_refused(
     assert correction("a") is None
 
 
+@pytest.mark.parametrize("masks", ["cam-round1", "full", "../cam"])
+def test_decisions_on_masks_that_are_gone_are_refused(capsys: pytest.CaptureFixture[str], masks: str) -> None:
+    assert apply(decision("a", "accepted"), masks=masks) == 2
+    assert f"expected one of cam, got no {masks!r}" in capsys.readouterr().err
+    assert decided() == {}
+
+
+def test_decisions_count_for_the_masks_that_the_page_showed() -> None:
+    Path("data/masks/cam-round1").mkdir()
+    write_mask(Path("data/masks/cam-round1/a.png"), true_mask([0]))
+    seen = digest(Path("data/masks/cam-round1/a.png").read_bytes())
+    assert apply(decision("a", "accepted", shown=seen), masks="cam-round1") == 0
+    assert (correction("a") == true_mask([0])).all()
+
+
 @pytest.mark.parametrize(
     "content", ["[]", "{}", '{"camseg": "decisions 9", "decisions": []}', '{"camseg": 1}', "x"]
 )
@@ -446,6 +461,15 @@ def test_broken_decisions_are_answered(server: ReviewServer, body: object) -> No
 @pytest.mark.parametrize("length", ["4000001", "-1", "x", "999999999999"])
 def test_large_decisions_are_refused(server: ReviewServer, length: str) -> None:
     assert post(server, {}, Content_Length=length)[0] == 413
+
+
+@pytest.mark.parametrize("port", ["taken", "-1", "99999"])
+def test_a_port_that_cannot_be_had(
+    server: ReviewServer, port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = str(server.server_port) if port == "taken" else port
+    assert main(["review", "--no-browser", "--port", number]) == 2
+    assert f"--port {number}: expected a free port" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

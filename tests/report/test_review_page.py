@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.base.files import read_json
+from pipeline.base.files import read_json, write_json
 from pipeline.data.images import write_mask
+from pipeline.data.manifest import write_manifest
 from pipeline.evaluation.confusion import confusion_matrix, image_iou
 from pipeline.masks.threshold import mask_at_threshold, upsample
 from pipeline.report.review_page import write_script
@@ -75,7 +77,7 @@ def saved(page: Any, path: Path) -> dict[str, Any]:
     download.value.save_as(path)
     assert download.value.suggested_filename == "decisions.json"
     content = read_json(path)
-    assert content["camseg"] == "decisions 1"
+    assert (content["camseg"], content["masks"]) == ("decisions 1", "cam")
     return {decision["name"]: decision for decision in content["decisions"]}
 
 
@@ -172,15 +174,17 @@ def test_threshold_is_that_of_the_pipeline(page: Any, threshold: float) -> None:
 
 def test_masks_are_told_apart(page: Any) -> None:
     open_image(page, "b")
-    rows = page.locator("#shares tr").all_inner_texts()
+    rows = page.evaluate(
+        "[...document.querySelectorAll('#shares tr')].map(row => [...row.cells].map(c => c.textContent))"
+    )
     shift = image_iou(confusion_matrix(true_mask([1]), pseudo_mask([1]), 3))
-    assert [row.split("\t")[0] for row in rows] == [
+    assert [row[0] for row in rows] == [
         "",
         "heat above the threshold",
         "mask cam",
         "ground truth",
     ]
-    assert rows[2].endswith(f"{shift:.3f}")
+    assert rows[2][-1] == f"{shift:.3f}"
     captions = page.locator(".pane span").all_inner_texts()
     assert captions == ["image", "heatmap", "mask cam", "ground truth"]
     page.keyboard.press("Escape")
@@ -329,10 +333,80 @@ def test_fade_and_names(page: Any, control: str) -> None:
     assert before[2] != after[2]
 
 
+def test_edge_of_the_swipe_is_dragged(page: Any) -> None:
+    open_image(page, "b")
+    page.keyboard.press("c")
+    page.wait_for_timeout(150)
+    box = page.locator(".pane canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 50)
+    page.mouse.up()
+    assert float(page.locator("#edge").input_value()) == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(10, "1 minute"), (61, "2 minutes"), (400, "")])
+def test_progress_tells_the_pace(chromium: Any, address: str, seconds: int, left: str) -> None:
+    page = open_page(chromium, address)
+    page.clock.install()
+    open_image(page, "b")
+    for name in ("e", "sub/c", "a", "d"):
+        page.clock.fast_forward(1000 * seconds)
+        page.keyboard.press("a")
+        drawn(page, name)
+    expected = f"4 of 5; at this pace {left}" if left else "4 of 5"  # a long break is no pace
+    assert page.locator("#pace").inner_text() == expected
+    page.context.close()
+
+
 def test_layers_can_be_left_out(page: Any) -> None:
     open_image(page, "b")
     page.locator("#layers label", has_text="heatmap").click()
     assert page.locator(".pane span").all_inner_texts() == ["image", "mask cam", "ground truth"]
+
+
+def test_buttons_do_what_keys_do(page: Any) -> None:
+    page.locator("#masks-on-wall").uncheck()
+    assert not page.locator(".tile img:last-of-type").first.is_visible()
+    page.locator("#keys").click()
+    page.locator("#help button").click()
+    open_image(page, "b")
+    for button, name in (
+        ("next", "e"),
+        ("previous", "b"),
+        ("accept", "e"),
+        ("reject", "sub/c"),
+        ("wrong", "a"),
+    ):
+        page.locator(f"#{button}").click()
+        drawn(page, name)
+    page.locator("#undo").click()
+    drawn(page, "sub/c")
+    page.locator("#take").click()
+    assert page.locator("#badge").inner_text() == "painted"
+    before = pictures(page)
+    page.locator("#closer").click()
+    page.locator("#wider").click()
+    page.locator("#whole").click()
+    assert pictures(page) == before
+    page.locator("#back").click()
+    assert page.locator(".tile b").all_inner_texts() == ["accepted", "rejected", "painted"]
+
+
+def test_data_without_background(chromium: Any, tmp_path: Path) -> None:
+    manifest = write_review_project(tmp_path)
+    write_manifest(tmp_path / "data/prepared", replace(manifest, background=False))
+    write_json(tmp_path / "reports/pseudo_masks/cam/metrics.json", {"threshold": None})
+    page = open_page(chromium, build(tmp_path))
+    open_image(page, "b")
+    assert not page.locator("#cut-box").is_visible()
+    assert page.locator("#inks label").all_inner_texts() == ["open\n0", "dog\n1"]
+    page.keyboard.press("e")
+    drag(page, (20, 30), (22, 30))
+    mask = painted_mask(saved(page, tmp_path / "decisions.json")["b"])
+    assert set(mask[mask != pseudo_mask([1])]) == {255}
+    assert page.errors == []
+    page.context.close()
 
 
 def test_decisions_outlast_a_reload(page: Any, tmp_path: Path) -> None:
@@ -351,6 +425,9 @@ def test_decisions_outlast_a_reload(page: Any, tmp_path: Path) -> None:
     decisions = saved(page, tmp_path / "decisions.json")
     assert (painted_mask(decisions["b"]) != pseudo_mask([1])).any()
     assert decisions["e"]["decision"] == "rejected"
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert page.locator("#pace").inner_text() == "0 of 5"  # what was downloaded waits for `apply`
 
 
 def test_every_control_has_a_name_and_is_reached_by_tab(page: Any) -> None:
@@ -414,6 +491,7 @@ def test_odd_names_are_text(chromium: Any, tmp_path: Path) -> None:
     page = open_page(chromium, build(tmp_path))
     assert sorted(walled(page)) == sorted([*ODD.values(), "sub/c"])
     assert page.locator("#class option").all_inner_texts()[1:3] == list(ODD_CLASSES)
+    assert [text.strip() for text in page.locator("#legend li").all_text_contents()] == list(ODD_CLASSES)
     for _ in range(5):
         page.keyboard.press("Enter")
         page.wait_for_timeout(300)

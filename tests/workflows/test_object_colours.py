@@ -96,7 +96,7 @@ def test_objects_of_other_classes_are_no_background_where_enough_images_have_non
     """All classes have spots of one colour: only images without any label show that it is no background."""
     heat = np.zeros((1, SIZE, SIZE), np.uint8)
     heat[0, 10:22, 10:22] = 255
-    labels = [(0,)] * 8 + [(1,)] * 8 + [()] * unlabelled
+    labels = [(0,)] * 12 + [(1,)] * 12 + [()] * unlabelled
     shown = [
         Sample(f"i{i}", f"i{i}.png", "", SIZE, SIZE, of_image, "train", False, False)
         for i, of_image in enumerate(labels)
@@ -108,8 +108,8 @@ def test_objects_of_other_classes_are_no_background_where_enough_images_have_non
     manifest = Manifest("", ("a", "b"), tuple(shown))
     file = learn_colours(manifest, ThresholdedHeat(HEAT, 0.5), Path("work"))
     assert file
-    told = np.isfinite(ObjectColours.read(file).thresholds)
-    assert told.tolist() == [unlabelled == UNLABELLED] * 2
+    colours = ObjectColours.read(file)
+    assert [colours.tell(sample) for sample in shown[:24]] == [unlabelled == UNLABELLED] * 24
 
 
 def test_data_without_background_have_no_colours_of_objects() -> None:
