@@ -34,9 +34,10 @@ from pipeline.workflows.reviewed_masks import (
     pseudo_mask_of,
 )
 
-REPLACED = paths.REVIEW / "replaced"  # NAME.png: corrections that a decision took the place of
+REPLACED = paths.REVIEW / "replaced"  # a store of the corrections that decisions took the place of
 WRONG_LABELS = paths.REVIEW / "wrong_labels.csv"
 TRUSTED = ("accepted", "painted")
+OF_TRAINING = (*TRUSTED, "rejected")
 ADVICE = "Reload the page, or build it again (camseg review), and decide anew"
 
 
@@ -66,7 +67,7 @@ def parse_decision(raw: Any, samples: Mapping[str, Sample], classes: int) -> New
     if not isinstance(shown, str) or (kind == "painted") != (raw["painted"] is not None):
         raise UserError(f"{printable(name)}: expected a painted mask for `painted` alone, and a digest")
     sample = samples[name]
-    if kind in (*TRUSTED, "rejected") and sample.split != "train":
+    if kind in OF_TRAINING and sample.split != "train":
         raise UserError(f"{printable(name)}: expected a training image, got one of {sample.split}: it scores")
     painted = None if raw["painted"] is None else parse_runs(raw["painted"], sample, classes)
     return NewDecision(name, kind, shown, painted)
@@ -126,7 +127,8 @@ class Decider:
         sample = self.samples[new.name]
         with self.lock:
             order = stored_classes(paths.CORRECTIONS, self.manifest.classes)
-            png = self._trusted_png(sample, new, order) if new.decision in TRUSTED else None
+            seen = self._seen(sample, new.shown) if new.decision in OF_TRAINING else None
+            png = self._trusted_png(sample, new, seen, order) if seen and new.decision in TRUSTED else None
             decisions = read_decisions(paths.DECISIONS)
             take_back(sample, decisions.pop(new.name, None))
             written = carry_out(sample, new, png, order)
@@ -137,9 +139,10 @@ class Decider:
             write_wrong_labels(self.samples, decisions)
         return sample
 
-    def _trusted_png(self, sample: Sample, new: NewDecision, order: Sequence[str]) -> bytes:
+    def _trusted_png(
+        self, sample: Sample, new: NewDecision, seen: ReviewedMask, order: Sequence[str]
+    ) -> bytes:
         """The mask that the person accepted or painted, as `data/corrections` keeps it."""
-        seen = self._seen(sample, new.shown)
         mask = seen.ids if new.painted is None else paint_over(seen.ids, new.painted)
         mask = resize_mask(mask, sample.original_size)
         return checked_correction(sample, mask, self.source.manifest, order, self.source.max_megapixels)
@@ -161,10 +164,10 @@ class Decider:
 def carry_out(sample: Sample, new: NewDecision, png: bytes | None, order: Sequence[str]) -> str:
     """Write the trusted mask, or take one away; the SHA-256 of what was written, empty if nothing was."""
     if new.decision in NO_TRAINING:
-        set_aside(sample)
+        set_aside(sample, order)
     if png is None or (correction_file(sample).is_file() and correction_file(sample).read_bytes() == png):
         return ""
-    set_aside(sample)
+    set_aside(sample, order)
     store_corrections(paths.CORRECTIONS, {sample.name: png}, order)
     return digest(png)
 
@@ -176,10 +179,10 @@ def paint_over(mask: Mask, painted: Mask) -> Mask:
     return np.where(large, resize_mask(painted, mask.shape), mask)
 
 
-def set_aside(sample: Sample) -> None:
+def set_aside(sample: Sample, order: Sequence[str]) -> None:
     """Move the corrected mask of a sample out of `data/corrections`, if it has one: it is kept."""
     if correction_file(sample).is_file():
-        write_bytes(correction_file(sample, REPLACED), correction_file(sample).read_bytes())
+        store_corrections(REPLACED, {sample.name: correction_file(sample).read_bytes()}, order)
         remove_corrections(paths.CORRECTIONS, [sample.name])
 
 

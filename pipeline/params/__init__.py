@@ -29,5 +29,5 @@ from pipeline.params.supervision import (
     model_before,
     round_name,
 )
-from pipeline.params.values import HeatmapMethod, ObjectSize, Source
+from pipeline.params.values import HeatmapMethod, ObjectSize, Refinement, Source
 from pipeline.params.whole import Params

@@ -16,6 +16,7 @@ from pipeline.params.values import (
     Pattern,
     Positive,
     Range,
+    Refinement,
     Scales,
     Share,
     Source,
@@ -173,7 +174,7 @@ class PseudoMaskParams(Section):
 
     threshold: Literal["auto", "calibrated"] | Annotated[float, Field(gt=0, lt=1)]
     band: Annotated[float, Field(ge=0, lt=0.5)]
-    refine: Literal["auto", "crf", "colours", "none"]
+    refine: Refinement
     crf: CrfParams
 
 

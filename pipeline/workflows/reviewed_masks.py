@@ -38,7 +38,7 @@ def corrected_mask(
     file = correction_file(sample, folder)
     if not file.is_file():
         return None
-    parsed = read_pngs(folder, folder, listed_classes(paths.CORRECTIONS))
+    parsed = read_pngs(folder, folder, listed_classes(folder))
     parsed = replace(parsed, records=tuple(r for r in parsed.records if r.name == sample.name))
     alone = replace(manifest, samples=(sample,))
     found = inspect_corrections(parsed, alone, manifest.classes, max_megapixels)

@@ -27,6 +27,7 @@ from pipeline.workflows.mask_comparison import (
     read_marked_areas,
     shown_classes,
 )
+from pipeline.workflows.refinement import refinement
 
 MOST = 200  # masks or predictions that are looked at
 MOST_PREDICTED = 100  # training images that the model predicts
@@ -60,15 +61,16 @@ def mask_vetoes(manifest: Manifest, params: Params, masks: str) -> Iterator[Veto
     labels = sum(len(sample.labels) for sample in manifest.split("train"))
     yield from many_lost_labels(masks, labels, lost)
     samples, folder = labelled_samples(manifest, MOST), paths.MASKS / masks
-    marked, evidence = (
-        read_marked_areas(manifest, samples, folder, params),
-        read_evidence(paths.HEATMAPS / method_of(masks)),
-    )
+    marked = read_marked_areas(manifest, samples, folder, params)
+    heatmaps = paths.HEATMAPS / method_of(masks)
+    evidence = read_evidence(heatmaps)
     if manifest.background:
         yield from full_masks(marked)
     if evidence is not None and evidence.small:
         yield from flooded_masks(marked, evidence.area)
-    yield from narrow_objects(manifest.classes, marked)
+    # Colours outline objects whatever the size of a cell.
+    if refinement(params.pseudo_masks.refine, heatmaps) != "colours":
+        yield from narrow_objects(manifest.classes, marked)
     for other in (*params.heatmaps.methods, *params.self_training.rounds):
         if other != masks:
             agreement = compare_masks(manifest, samples, folder, paths.MASKS / other)

@@ -232,6 +232,7 @@ def test_accepting_a_correction_changes_nothing() -> None:
         ({"name": "g"}, "g: expected a training image, got one of test: it scores"),
         ({"decision": "maybe"}, "a: expected one of accepted, painted, rejected, wrong-label, got 'maybe'"),
         ({"shown": "0" * 64}, "a: its mask has changed since the page showed it"),
+        ({"shown": "0" * 64, "decision": "rejected"}, "a: its mask has changed since the page showed it"),
         ({"shown": 3}, "a: expected a painted mask for `painted` alone"),
         ({"more": 1}, "expected a decision with name, decision, shown and painted"),
         ({"painted": [0, PIXELS]}, "a: expected a painted mask for `painted` alone"),
@@ -282,6 +283,17 @@ def test_decisions_count_for_the_masks_that_the_page_showed() -> None:
     seen = digest(Path("data/masks/cam-round1/a.png").read_bytes())
     assert apply(decision("a", "accepted", shown=seen), masks="cam-round1") == 0
     assert (correction("a") == true_mask([0])).all()
+
+
+def test_no_correction_is_ever_lost() -> None:
+    correct("a", true_mask([0]))
+    assert apply(decision("a", "accepted")) == 0  # the pseudo-mask takes its place
+    second = np.zeros(SIZE, np.uint8)
+    correct("a", second)  # ... and another tool takes that of the pseudo-mask
+    assert apply(decision("a", "wrong-label")) == 0
+    kept = [read_mask(file) for file in REPLACED.rglob("*.png")]
+    assert any((mask == true_mask([0])).all() for mask in kept)
+    assert any((mask == second).all() for mask in kept)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_typo_in_params_ends_before_dvc_is_asked(
 ) -> None:
     monkeypatch.setattr(run, "changed_stages", lambda: pytest.fail("DVC was asked"))
     Path("params.yaml").write_text(
-        Path("params.yaml").read_text().replace("  refine: crf", "  refine: crff", 1)
+        Path("params.yaml").read_text().replace("  refine: auto", "  refine: crff", 1)
     )
     assert main(["run"]) == 2
     assert "got 'crff'. Did you mean crf? (line " in capsys.readouterr().err

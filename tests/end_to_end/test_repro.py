@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.base.files import read_json
+from pipeline.base.files import read_json, write_json
+from pipeline.base.work_folder import file_digest
 from pipeline.scenes.source import CLASSES
 from tests.end_to_end.conftest import Finished
 from tests.end_to_end.project import (
@@ -130,7 +131,13 @@ def test_clean_copies_agree_in_every_hash(finished: tuple[Finished, Finished]) -
     assert first == second
 
 
-def test_a_correction_retrains_the_classifier_only_where_it_is_trained_with_it(
+def trained_images(project: Path, supervision: str) -> int:
+    """The number of images that a segmentation model learnt from."""
+    count: int = read_json(project / "reports/segmentation" / supervision / "metrics.json")["images"]
+    return count
+
+
+def test_corrections_and_decisions_retrain_the_classifier_only_where_it_is_trained_with_them(
     finished: tuple[Finished, Finished], tmp_path: Path
 ) -> None:
     project = shutil.copytree(finished[0].path, tmp_path / "project", symlinks=True)
@@ -140,6 +147,14 @@ def test_a_correction_retrains_the_classifier_only_where_it_is_trained_with_it(
         shutil.copy(true / name, project / "by-hand" / name)
     added = run(project, sys.executable, "-m", "pipeline", "corrections", "add", "by-hand")
     assert added.returncode == 0, added.stderr
+    seen = file_digest(project / "data/masks/cam-round2/train-00003.png")
+    rejected = {"name": "train-00003", "decision": "rejected", "shown": seen, "painted": None}
+    write_json(
+        project / "said.json", {"camseg": "decisions 1", "masks": "cam-round2", "decisions": [rejected]}
+    )
+    applied = run(project, sys.executable, "-m", "pipeline", "review", "apply", "said.json")
+    assert applied.returncode == 0, applied.stderr
+    images = {name: trained_images(project, name) for name in SUPERVISION}
     again = run(project, "dvc", "repro")
     assert again.returncode == 0, again.stderr
     weak = SUPERVISION - {"full"}
@@ -157,6 +172,10 @@ def test_a_correction_retrains_the_classifier_only_where_it_is_trained_with_it(
     for folder in METHODS | ROUNDS | {"corrected"}:
         masks = file_bytes(project / "data/masks" / folder, ".")
         assert all(masks[name] == file_bytes(project / "data/corrections", ".")[name] for name in names)
+    for folder in METHODS | ROUNDS:
+        assert (project / "data/masks" / folder / "rejected.txt").read_text() == "train-00003\n"
+    left = {name: trained_images(project, name) for name in SUPERVISION}
+    assert left == {name: count - (name != "full") for name, count in images.items()}
     assert read_json(project / "reports/summary.json")["corrected_masks"] == 2
     page = (project / "reports/index.html").read_text()
     assert re.search(r"image-level labels of \d+ images and 2 corrected masks", page)

@@ -106,7 +106,7 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
         }
         result = {"corrected": 0, "heatmaps": heat, "pseudo_masks": published, "threshold": 0.32}
         quality = {"confidence": 0.71, "ignored": 0.04}
-        write_json(folder / "metrics.json", result | {"quality": quality})
+        write_json(folder / "metrics.json", result | {"quality": quality, "refine": "crf"})
         write_confusion(folder / "confusion.csv", classes, cells)
         points = [{"threshold": t / 50, "miou": 0.55 - (t / 50 - 0.4) ** 2} for t in range(1, 50) if masks]
         write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)

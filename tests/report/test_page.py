@@ -170,7 +170,7 @@ def test_worst_first_and_what_a_row_shows(project: Project, set_params: SetParam
     assert captions["train-05"] == ["image", *before, *masks]
     assert captions["val-08"] == ["image", *masks]
     assert "mIoU 0.950" in page.text
-    assert "3 of 6 images.\nWorst first" in page.text
+    assert "3 of 6 images. camseg review shows all" in page.text
     assert "IoU of each segmentation model on 3 val images with ground truth." in page.text
     assert "75 %" in page.text  # 0.6 / 0.8
     panels = sorted(path.stem for path in Path("reports/panels").iterdir())

@@ -95,6 +95,15 @@ def test_no_ground_truth_reaches_the_verdict(spoil: Callable[[], None]) -> None:
 
 
 @pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("refine", ["crf", "none", "colours"])
+def test_colours_outline_what_is_narrower_than_a_cell(refine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    veto = Veto("doubtful", "Narrow.", [])
+    monkeypatch.setattr("pipeline.workflows.verdict.narrow_objects", lambda *_: [veto])
+    change_params(Path(), {"pseudo_masks.refine": refine})
+    assert ("Narrow." in sentences()) == (refine != "colours")
+
+
+@pytest.mark.usefixtures("run")
 def test_noise_in_the_masks_reaches_it() -> None:
     before = sentences()
     noise_in_masks("cam")()
