@@ -85,6 +85,7 @@ def data_params(**changes: object) -> DataParams:
         "val_share": 0.2,
         "group_by": None,
         "long_side": 64,
+        "tiles": 1,
         "max_side": 1024,
     }
     return DataParams.model_validate({**values, **changes})

@@ -224,6 +224,50 @@ def test_copies_are_as_large_as_what_is_looked_at(
     assert found in str(caught.value)
 
 
+def tiled() -> dict[str, Any]:
+    """Values that go with tiles."""
+    values = shipped()
+    values["data"] |= {"tiles": 3, "max_side": 2048}
+    values["classifier"] |= {"weights": "imagenet", "pooling": 0.05}
+    values["heatmaps"]["walk"]["restart"] = 1.0
+    return values
+
+
+def test_tiles_multiply_the_working_resolution(tmp_path: Path) -> None:
+    params = load_params(written(tmp_path, tiled()))
+    assert (params.working_side(), params.tile_side()) == (3 * 128, 128)
+    params = load_params(written(tmp_path, shipped()))
+    assert (params.working_side(), params.tile_side()) == (128, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "found"),
+    [
+        ("classifier.weights", "none", "classifier.batch_norm: frozen, or pretrained classifier.weights"),
+        ("classifier.batch_norm", "trained", "classifier.batch_norm: frozen"),
+        ("classifier.erasing.region", "object", "classifier.erasing.region: none"),
+        ("classifier.gain.weight", 1.0, "classifier.gain.weight: 0"),
+        ("classifier.gain.supervision_weight", 10.0, "classifier.gain.supervision_weight: 0"),
+        ("heatmaps.walk.restart", 0.02, "heatmaps.walk.restart: 1"),
+        ("data.max_side", 512, "data.tiles x data.long_side x heatmaps.scales (576)"),
+    ],
+)
+def test_what_does_not_go_with_tiles_is_named(tmp_path: Path, path: str, value: object, found: str) -> None:
+    values, keys = tiled(), tuple(path.split("."))
+    section_of(values, keys)[keys[-1]] = value
+    with pytest.raises(ParamsError) as caught:
+        load_params(written(tmp_path, values))
+    assert found in str(caught.value)
+
+
+@pytest.mark.parametrize("pooling", [0, -0.1, 1.5, "max", True])
+def test_pooling_is_the_mean_or_a_share(tmp_path: Path, pooling: object) -> None:
+    values = shipped()
+    values["classifier"]["pooling"] = pooling
+    with pytest.raises(ParamsError, match=r"classifier\.pooling"):
+        load_params(written(tmp_path, values))
+
+
 def test_walk_needs_one_of_the_scales(tmp_path: Path) -> None:
     values = shipped()
     values["heatmaps"]["walk"]["scale"] = 2.0

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.base.sizes import crop_side
+from pipeline.classifier.bags import bag_logits
 from pipeline.classifier.erasing_and_gain import attention, attention_error, attention_mining, erase
 from pipeline.classifier.network import Classifier
 from pipeline.data.images import IGNORE, Mask
@@ -46,12 +48,13 @@ def train_classifier(
         manifest.split("train"),
         partial(target, len(manifest.classes), supervision),
         section.training,
-        long_side=params.data.long_side,
+        long_side=params.working_side(),
+        crop=params.data.tiles * crop_side(section.training, params.data.long_side),
         seed=params.seed,
     )
     pretrained = [] if section.weights == "none" else list(net.encoder.parameters())
     return fit(
-        TrainableClassifier(net, section),
+        TrainableClassifier(net, section, params.data.tiles),
         stream,
         section.training,
         pretrained=pretrained,
@@ -76,10 +79,11 @@ def known_mask(folder: Path, sample: Sample) -> Mask:
 class TrainableClassifier(nn.Module):
     """The loss of the classifier; with it, for erasing, an average of its past weights."""
 
-    def __init__(self, net: Classifier, params: ClassifierParams) -> None:
+    def __init__(self, net: Classifier, params: ClassifierParams, tiles: int = 1) -> None:
         super().__init__()
         self.net = net
         self.params = params
+        self.tiles = tiles  # along the side of a bag
         self.average = None if params.erasing.region == "none" else PastAverage(net, params.erasing.decay)
 
     def forward(self, images: Tensor, targets: TrainingTarget, step: int) -> Tensor:
@@ -90,6 +94,9 @@ class TrainableClassifier(nn.Module):
         """
         net, gain = self.net, self.params.gain
         labels, masks = (targets, None) if isinstance(targets, Tensor) else targets
+        if self.tiles > 1:  # which goes with neither GAIN nor erasing
+            logits = bag_logits(net, images, self.tiles, self.params.training.batch_size)
+            return functional.binary_cross_entropy_with_logits(logits, labels)
         started = step >= self.params.attention_from * self.params.training.steps
         if self.average is not None:
             self.average.update_parameters(net)

@@ -1,19 +1,27 @@
-"""The classifier: encoder -> global average pooling -> one fully connected layer, as CAM needs it."""
+"""The classifier: encoder -> global average pooling -> one fully connected layer, as CAM needs it.
 
-from dataclasses import asdict, dataclass
+With `pooling`, the mean over the cells becomes that of the top cells of each class.
+"""
+
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal, cast
 
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pipeline.base.files import read_json, write_bytes, write_json
 from pipeline.data.pixels.reading import AS_IT_IS, ImageReading, reading_of_json
 from pipeline.engine.batch_norm_folding import fold_frozen_batch_norm
 from pipeline.engine.normalise import Normalise
+from pipeline.engine.tiling import map_tiles
 from pipeline.engine.training_loop import freeze_batch_norm
 from pipeline.engine.weights import make_encoder
 from pipeline.params import ClassifierParams
+
+Pooling = Literal["mean"] | float
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,37 @@ class ClassifierConfig:
     output_stride: int
     classes: tuple[str, ...]
     reading: ImageReading = AS_IT_IS  # how files of more than 8 bits became images
+    pooling: Pooling = "mean"  # of the cells' logits: all of them, or this share, the top ones of each class
+    tile: int | None = None  # pixels of the side of a tile; None: images are not cut
+
+
+class TopCells(nn.Module):
+    """The head with top cells: activations (N, K, h, w), FC weight (C, K) and bias (C,) -> logits (N, C)."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, activations: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return pool_cells(logits_of_cells(activations, weight, bias).flatten(2), self.share)
+
+
+def logits_of_cells(activations: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """w_c f(u) + b_c of each cell u of the last feature map (N, K, h, w): float32 (N, C, h, w)."""
+    with torch.autocast(activations.device.type, enabled=False):
+        return functional.conv2d(activations.float(), weight[:, :, None, None], bias)
+
+
+def pool_cells(cells: Tensor, pooling: Pooling) -> Tensor:
+    """Logits (N, C) of images: the mean of their cells (N, C, M), or of the top ones of each class."""
+    if pooling == "mean":
+        return cells.mean(2)
+    return cells.topk(top_count(cells.shape[2], pooling), 2).values.mean(2)
+
+
+def top_count(cells: int, share: float) -> int:
+    """How many of so many cells are top ones, at least one."""
+    return max(1, round(share * cells))
 
 
 class Classifier(nn.Module):
@@ -38,23 +77,34 @@ class Classifier(nn.Module):
         if frozen_norm:
             fold_frozen_batch_norm(self.encoder)
         channels: int = self.encoder.out_channels[-1]  # type: ignore[index,assignment]
-        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.pool = nn.AdaptiveAvgPool2d(1) if config.pooling == "mean" else TopCells(config.pooling)
         self.fc = nn.Linear(channels, len(config.classes))
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.features(images)[-1])
+        return self.head(self.activations(images))
 
     def head(self, activations: Tensor) -> Tensor:
         """Logits float32 (N, C) of the encoder's last feature map (N, K, h, w)."""
+        if isinstance(self.pool, TopCells):
+            return cast(Tensor, self.pool(activations, self.fc.weight, self.fc.bias))
         # The head stays in float32 under autocast: heatmaps are made of its weights and gradients.
         with torch.autocast(activations.device.type, enabled=False):
             logits: Tensor = self.fc(self.pool(activations.float()).flatten(1))
         return logits
 
+    def activations(self, images: Tensor) -> Tensor:
+        """The encoder's last feature map (N, K, h, w), tile by tile where images are cut."""
+        return map_tiles(images, self.config.tile, lambda tiles: self.features(tiles)[-1:])[0]
+
     def features(self, images: Tensor) -> list[Tensor]:
         """The encoder's feature maps at all depths, each (N, K, h, w); first the normalised images."""
         depths: list[Tensor] = self.encoder(self.normalise(images))
         return depths
+
+    def averaged(self) -> "Classifier":
+        """This network, from now on with the mean of all cells: in heatmaps all cells count alike."""
+        self.config, self.pool = replace(self.config, pooling="mean"), nn.AdaptiveAvgPool2d(1)
+        return self
 
     def train(self, mode: bool = True) -> "Classifier":
         super().train(mode)
@@ -64,11 +114,14 @@ class Classifier(nn.Module):
 
 
 def make_classifier(
-    params: ClassifierParams, classes: tuple[str, ...], reading: ImageReading = AS_IT_IS
+    params: ClassifierParams,
+    classes: tuple[str, ...],
+    reading: ImageReading = AS_IT_IS,
+    tile: int | None = None,
 ) -> Classifier:
-    """The untrained network that `params` describe."""
+    """The untrained network that `params` describe; `tile`: see `ClassifierConfig`."""
     frozen = params.batch_norm == "frozen" or (params.batch_norm == "auto" and params.weights != "none")
-    config = ClassifierConfig(params.encoder, params.output_stride, classes, reading)
+    config = ClassifierConfig(params.encoder, params.output_stride, classes, reading, params.pooling, tile)
     return Classifier(config, params.weights, frozen_norm=frozen)
 
 

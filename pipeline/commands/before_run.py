@@ -71,7 +71,7 @@ def network_errors(params: Params, changed: Set[str]) -> Iterator[str]:
     section, classes = params.segmentation, ("class",)
     if section.weights == "classifier":  # they come from the classifier of the run
         section = section.model_copy(update={"weights": "none"})
-    config = SegmentationConfig(classes, params.data.long_side)
+    config = SegmentationConfig(classes, params.working_side())
     makers: list[tuple[bool, Callable[[], object]]] = [
         (bool(changed & BEFORE_CLASSIFIER), lambda: make_classifier(params.classifier, classes)),
         (

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.files import write_bytes
+from pipeline.base.problems import printable
 from pipeline.commands.advice import advise
 from pipeline.commands.estimate import estimate_bytes, estimate_seconds
 from pipeline.commands.folder import (
@@ -20,6 +21,7 @@ from pipeline.commands.folder import (
     problem_lines,
 )
 from pipeline.commands.labels_table import start_labels
+from pipeline.commands.object_share import say_shares
 from pipeline.commands.overview import co_occurrence, image_sizes, images_per_class, labels_per_image
 from pipeline.commands.params_file import params_anywhere, with_values
 from pipeline.commands.parser import add_command
@@ -140,9 +142,10 @@ def write_colours(folder: Path, unnamed: Sequence[tuple[Colour, float]]) -> str:
 def describe_data(manifest: Manifest, inspection: Inspection, params: Params) -> str:
     """The data set and the cost of a run as tables, then what may be a mistake."""
     looks = inspection.hashes, inspection.thumbnails
-    sizes_used = params.data.long_side, params.classifier.output_stride
+    sizes_used = params.working_side(), params.classifier.output_stride
     sentences = advise(manifest, *looks, *sizes_used, small_objects=params.heatmaps.objects == "small")
-    advice = sentences or ["nothing"]
+    shares = map(printable, say_shares(manifest, inspection.survey.pixels, params))
+    advice = [*sentences, *shares] or ["nothing"]
     sizes = [[side, *spread] for side, spread in image_sizes(manifest).items()]
     parts = [
         _classes(manifest),
@@ -205,7 +208,7 @@ def _cost(manifest: Manifest, params: Params) -> str:
     rows.append(["all", duration(sum(steps.values()))])
     rows.append(["disk", f"{estimate_bytes(manifest, params) / 1e6:.0f} MB"])
     title = (
-        f"estimate for 2 CPU cores at data.long_side {params.data.long_side}, small encoders (resnet10t); "
+        f"estimate for 2 CPU cores at data.long_side {params.working_side()}, small encoders (resnet10t); "
         "a GPU is many times faster"
     )
     return f"{title}\n" + table(["step", ""], rows)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.base.sizes import HEAT_STRIDE, crop_side, working_size
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.params import FULL, CrfParams, Params, TrainingParams
+from pipeline.params import FULL, Params, TrainingParams
 
 CORES = 2 * 0.8  # two cores share 80 % of the work
 
@@ -33,24 +33,26 @@ MODEL_BYTES = 50e6
 
 def estimate_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     """Seconds of each step of a run of the whole pipeline, roughly."""
-    train, side = manifest.split("train"), params.data.long_side
+    train, side = manifest.split("train"), params.working_side()
     area, models = _working_area(train, side), _models(manifest, params)
     decoding = DECODE * _area(train) / max(1, len(train))
     section, heatmaps = params.segmentation, params.heatmaps
     classifier_cost = CLASSIFIER_TRAINING * (TRAINED_NORM if params.classifier.weights == "none" else 1)
     model_cost = SEGMENTATION_TRAINING * (1 if params.segmentation_is_pretrained() else TRAINED_NORM)
-    model = _training(section.training, side, model_cost, decoding)
-    teacher = (1 - section.teacher.start) * _training(section.training, side, SEGMENTATION_FORWARD, 0)
+    crop = crop_side(section.training, params.data.long_side)
+    model = _training(section.training, crop, model_cost, decoding)
+    teacher = (1 - section.teacher.start) * _training(section.training, crop, SEGMENTATION_FORWARD, 0)
+    bag = params.data.tiles * crop_side(params.classifier.training, params.data.long_side)
     with_teacher = sum(name != FULL for name in section.supervision) * (section.teacher.confidence < 1)
     passes = _passes(heatmaps.scales, heatmaps.flip)
     self_training = _passes(params.self_training.scales, params.self_training.flip)
-    crf = _crf(train, params.pseudo_masks.crf, params.pseudo_masks.refine)
+    crf = _crf(train, params)
     evaluated = _passes(params.evaluation.scales, params.evaluation.flip) * _working_area(
         manifest.split(params.evaluation.split), side
     )
     core_seconds = {
         "prepare": PREPARE * sum(map(_megapixels, manifest.samples)),
-        "train_classifier": _training(params.classifier.training, side, classifier_cost, decoding),
+        "train_classifier": _training(params.classifier.training, bag, classifier_cost, decoding),
         "make_heatmaps": CLASSIFIER_FORWARD * (1 + DEPTH * (heatmaps.depths - 1)) * passes * area,
         "make_pseudo_masks": _mask_sets(params) * crf,
         "self_train": SEGMENTATION_FORWARD * len(params.self_training.rounds) * self_training * area,
@@ -62,7 +64,7 @@ def estimate_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
 
 def estimate_bytes(manifest: Manifest, params: Params) -> float:
     """Bytes on disk after a run of the whole pipeline, roughly."""
-    train, side = manifest.split("train"), params.data.long_side
+    train, side = manifest.split("train"), params.working_side()
     models = _models(manifest, params)
     values = 1e6 * sum(len(s.labels) * _working_area([s], side) for s in train) / HEAT_STRIDE**2
     ground_truth = _area(sample for sample in manifest.samples if sample.mask)
@@ -100,9 +102,9 @@ def _working_area(samples: Iterable[Sample], long_side: int) -> float:
     return sum(height * width for height, width in sizes) / 1e6
 
 
-def _training(params: TrainingParams, long_side: int, cost: float, decoding: float) -> float:
+def _training(params: TrainingParams, crop: int, cost: float, decoding: float) -> float:
     """Core seconds; `cost` is seconds per megapixel, `decoding` seconds to read an image."""
-    return params.steps * params.batch_size * (cost * crop_side(params, long_side) ** 2 / 1e6 + decoding)
+    return params.steps * params.batch_size * (cost * crop**2 / 1e6 + decoding)
 
 
 def _passes(scales: Sequence[float], flip: bool) -> float:
@@ -110,11 +112,13 @@ def _passes(scales: Sequence[float], flip: bool) -> float:
     return (2 if flip else 1) * sum(scale**2 for scale in scales)
 
 
-def _crf(samples: Iterable[Sample], params: CrfParams, refine: str) -> float:
-    if refine == "none":
+def _crf(samples: Iterable[Sample], params: Params) -> float:
+    crf = params.pseudo_masks.crf
+    if params.pseudo_masks.refine == "none":
         return 0.0
-    return (CRF_STEP * params.iterations) * sum(
-        (len(s.labels) + 1) * _working_area([s], min(params.max_side, max(s.height, s.width)))
+    return (CRF_STEP * crf.iterations) * sum(
+        (len(s.labels) + 1)
+        * _working_area([s], min(params.data.tiles * crf.max_side, max(s.height, s.width)))
         for s in samples
         if s.labels
     )

@@ -80,7 +80,7 @@ def _pipeline(folder: Path) -> LoadedClassifier:
             "--model torchvision:resnet50, --model timm:NAME"
         )
     net = load_classifier(folder)
-    long_side, reading = params_anywhere(folder).data.long_side, net.config.reading
+    long_side, reading = params_anywhere(folder).working_side(), net.config.reading
     return LoadedClassifier(net, nn.Identity(), net.config.classes, long_side, True, reading)
 
 

@@ -112,7 +112,7 @@ def describe_plan(manifest: Manifest, params: Params) -> str:
 
 def plan_lines(manifest: Manifest, params: Params) -> Iterable[tuple[str, str]]:
     """The parts of a run and what each will do."""
-    train, side, section = manifest.split("train"), params.data.long_side, params.segmentation
+    train, side, section = manifest.split("train"), params.working_side(), params.segmentation
     _, median, _ = image_sizes(manifest)["long side"]
     heat = params.heatmaps
     yield "images", f"{len(train)} to learn from, {count_unlabelled(manifest)} of them without a label"

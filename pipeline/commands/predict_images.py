@@ -124,6 +124,7 @@ def settings_of(arguments: argparse.Namespace, params: Params, model: Path) -> d
         "evaluation": params.evaluation.model_dump(mode="json"),
         "crf": params.pseudo_masks.crf.model_dump(mode="json"),
         "max_side": params.data.max_side,
+        "tiles": params.data.tiles,
         "tile": arguments.tile,
         "overlay": arguments.overlay,
         "threshold": sorted(arguments.threshold),

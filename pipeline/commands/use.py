@@ -184,7 +184,7 @@ def values_for_data(
 def largest_side(long_side: int, params: Params) -> int:
     """The long side in pixels of the largest images that the networks see with the values of camseg."""
     kept = (params.self_training.scales, params.classifier.training.scale, params.segmentation.training.scale)
-    return round(long_side * max(chain(SCALES, *TEST_SCALES.values(), *kept)))
+    return round(params.data.tiles * long_side * max(chain(SCALES, *TEST_SCALES.values(), *kept)))
 
 
 def quality_values(quality: str, params: Params, preset: Mapping[str, object]) -> dict[str, object]:

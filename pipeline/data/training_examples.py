@@ -12,7 +12,6 @@ from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from pipeline.base.sizes import crop_side
 from pipeline.data.images import IGNORE, Mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.params import TrainingParams
@@ -39,12 +38,13 @@ class TrainingStream(Dataset[tuple[Tensor, TrainingTarget]]):
         params: TrainingParams,
         *,
         long_side: int,
+        crop: int,
         seed: int,
     ) -> None:
         self.manifest = manifest
         self.samples = samples
         self.target = target
-        self.transform = joint_transform(params, long_side)
+        self.transform = joint_transform(params, long_side, crop)
         self.length = params.steps * params.batch_size
         self.seed = seed
 
@@ -75,13 +75,13 @@ def epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(count)
 
 
-def joint_transform(params: TrainingParams, long_side: int) -> Callable[..., Any]:
+def joint_transform(params: TrainingParams, long_side: int, crop: int) -> Callable[..., Any]:
     """Random size, crop, flip and colour for an image and, with the same geometry, its mask.
 
     The long side becomes `long_side` times a factor drawn from `params.scale`. Beyond the image, the square
-    crop is grey in the image and 255 in the mask. Masks are resampled to the nearest pixel.
+    of `crop` pixels is grey in the image and 255 in the mask. Masks are resampled to the nearest pixel.
     """
-    crop, jitter = crop_side(params, long_side), params.colour_jitter
+    jitter = params.colour_jitter
     transform: Callable[..., Any] = v2.Compose(
         [
             _ScaleJitter((long_side, long_side), scale_range=params.scale, antialias=True),

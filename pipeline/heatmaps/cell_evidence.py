@@ -36,8 +36,8 @@ class LinearClassifier(Protocol):
 
     fc: nn.Linear
 
-    def features(self, images: Tensor) -> list[Tensor]:
-        """The feature maps of images (N, 3, H, W) in [0, 1] at all depths, each (N, K, h, w)."""
+    def activations(self, images: Tensor) -> Tensor:
+        """The last feature map (N, K, h, w) of images (N, 3, H, W) in [0, 1]."""
 
 
 def measure_evidence(
@@ -112,7 +112,7 @@ def cell_logits(net: LinearClassifier, images: Tensor) -> Tensor:
         images: float32 (N, 3, H, W) in [0, 1].
     """
     with torch.inference_mode(), autocast(images.device):
-        features = net.features(images)[-1].float()
+        features = net.activations(images).float()
     with torch.inference_mode():
         return functional.conv2d(features, net.fc.weight[:, :, None, None], net.fc.bias)
 

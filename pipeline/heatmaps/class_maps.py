@@ -137,7 +137,7 @@ def longest(classes: ClassLists) -> int:
 def _map(method: str, activations: Tensor, gradients: Tensor) -> Tensor:
     match method:
         case "cam":  # of a linear head: w_ck = dy_c / dF_k, the sum of the gradient over the cells
-            return cam(activations, gradients[..., 0, 0] * activations.shape[-2:].numel())
+            return cam(activations, gradients.mean((-2, -1)) * activations.shape[-2:].numel())
         case "gradcam":
             return gradcam(activations, gradients)
         case "gradcampp":

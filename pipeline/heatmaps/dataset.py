@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -12,10 +12,18 @@ from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import autocast
 from pipeline.engine.mapping import Batch, ImagePass, map_blocks, split_blocks
+from pipeline.engine.tiling import map_tiles
 from pipeline.heatmaps.class_maps import ClassMaps, class_maps
 from pipeline.heatmaps.hooks import first_output
 from pipeline.heatmaps.layers import TargetLayer, earlier_layers
-from pipeline.heatmaps.multi_scale import EACH, TOGETHER, add_depths, evened, fuse_depths
+from pipeline.heatmaps.multi_scale import (
+    EACH,
+    TOGETHER,
+    DepthsMaker,
+    add_depths,
+    evened,
+    fuse_depths,
+)
 from pipeline.heatmaps.random_walk import walk
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.params import HeatmapParams
@@ -33,6 +41,7 @@ class HeatmapMaker:
     params: HeatmapParams
     long_side: int  # pixels of the working resolution
     background: bool = True  # whether the data have one; else the classes compete for each cell
+    tile: int | None = None  # pixels of the side of a tile; None: images are not cut
 
     @cached_property
     def earlier(self) -> list[nn.Module]:
@@ -48,15 +57,8 @@ class HeatmapMaker:
         Args:
             batch: with its images at every scale, in the order of `scaled_sides`.
         """
-        classes = [sample.labels for sample in batch.samples]
-        earlier = self.earlier  # takes a forward pass of its own, which `first_output` must not see
-
-        def make_maps(images: Tensor) -> ClassMaps:
-            with autocast(images.device):
-                return class_maps(
-                    self.net, images, classes, self.params.methods, self.target, earlier=earlier
-                )
-
+        # Before the hook of `first_output`: finding the earlier layers takes a forward pass of its own.
+        make_maps = self.map_maker([sample.labels for sample in batch.samples])
         first = batch.samples[0]
         size = grid_size(*working_size(first.height, first.width, self.long_side))
         peaks = EACH if self.background else TOGETHER
@@ -66,6 +68,24 @@ class HeatmapMaker:
         if self.params.walk.restart < 1:
             heatmaps = walk(heatmaps, outputs[0], self.params.walk, peaks)
         return heatmaps if self.background else {method: evened(maps) for method, maps in heatmaps.items()}
+
+    def map_maker(self, classes: Sequence[tuple[int, ...]]) -> DepthsMaker:
+        """What makes the maps of images of these classes, tile by tile where images are cut."""
+        methods, earlier = self.params.methods, self.earlier
+
+        def tile_maps(whole: int, tiles: Tensor) -> list[Tensor]:
+            with autocast(tiles.device):
+                made = class_maps(self.net, tiles, classes, methods, self.target, earlier=earlier)
+            share = tiles[0].numel() / whole  # of a mean over fewer cells, the gradient is larger
+            by_method = (maps if method == "cam" else maps * share for method, maps in made.maps.items())
+            return [*by_method, *(maps * share for maps in made.earlier)]
+
+        def make_maps(images: Tensor) -> ClassMaps:
+            joined = map_tiles(images, self.tile, partial(tile_maps, images[0].numel()))
+            by_method = {str(method): maps for method, maps in zip(methods, joined, strict=False)}
+            return ClassMaps(by_method, classes, tuple(joined[len(methods) :]))
+
+        return make_maps
 
 
 def make_heatmaps(
@@ -83,7 +103,7 @@ def make_heatmaps(
         "heatmaps",
         manifest,
         scaled_sides(maker.params, maker.long_side),
-        maker.params.batch_size,
+        batch_size(maker),
         lambda batch: stored(batch.samples, maker.heatmaps(batch)),
     )
 
@@ -94,6 +114,12 @@ def make_heatmaps(
     map_blocks(shown, work, lambda n: all(shard_file(f, n).exists() for f in folders.values()), write)
     for folder in folders.values():
         write_index(folder, [[sample.name for sample in block] for block in split_blocks(shown)])
+
+
+def batch_size(maker: HeatmapMaker) -> int:
+    """Images of a batch: fewer where they are cut, since a batch holds whole images."""
+    tiles = 1 if maker.tile is None else round(maker.long_side / maker.tile)
+    return max(1, maker.params.batch_size // tiles**2)
 
 
 def stored(samples: Sequence[Sample], heatmaps: Mapping[str, Tensor]) -> list[dict[str, StoredHeatmaps]]:

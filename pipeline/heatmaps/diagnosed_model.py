@@ -17,7 +17,7 @@ from pipeline.engine.device import autocast, to_device
 from pipeline.evaluation.diagnosis import ImageDiagnosis
 from pipeline.evaluation.localisation import heat_shares, pointing_hit
 from pipeline.heatmaps.class_maps import class_maps
-from pipeline.heatmaps.layers import TargetLayer, find_target, same_target
+from pipeline.heatmaps.layers import TargetLayer, same_target
 from pipeline.heatmaps.multi_scale import fuse
 from pipeline.heatmaps.perturbation import (
     area_under,
@@ -84,11 +84,10 @@ class DiagnosedModel:
         return np.asarray(resize(heatmaps, size)[0].cpu().numpy(), np.float32)
 
 
-def make_diagnosed_model(net: nn.Module, head: nn.Module, method: str, long_side: int) -> DiagnosedModel:
+def make_diagnosed_model(
+    net: nn.Module, head: nn.Module, target: TargetLayer, method: str, long_side: int
+) -> DiagnosedModel:
     """`net` and its randomized copies; `head` is its last layer."""
-    generator = torch.Generator().manual_seed(SEED)
-    noise = torch.rand((1, 3, long_side, long_side), generator=generator).to(next(net.parameters()).device)
-    target = find_target(net, noise, None)
     random_head, random_all = (
         ModelAndTarget(randomized, same_target(target, net, randomized))
         for randomized in (with_random_weights(net, SEED, only=head), with_random_weights(net, SEED))

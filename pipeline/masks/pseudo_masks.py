@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from pipeline.data.arrays import ClassIndices, Heatmaps, Probabilities
 from pipeline.data.images import IGNORE, ImageArray, Mask
-from pipeline.masks.crf import dense_crf
 from pipeline.masks.threshold import (
     Normalisation,
     Threshold,
@@ -13,6 +12,7 @@ from pipeline.masks.threshold import (
     normalised_scores,
     uncertain,
 )
+from pipeline.masks.tiled_crf import crf_by_tiles
 from pipeline.params import PseudoMaskParams
 
 
@@ -33,6 +33,7 @@ def make_pseudo_mask(
     threshold: Threshold,
     params: PseudoMaskParams,
     normalise: Normalisation = normalised_scores,
+    tiles: int = 1,
 ) -> PseudoMask:
     """Threshold the heatmaps, refine the labels, and leave the band open.
 
@@ -45,11 +46,13 @@ def make_pseudo_mask(
         classes: the image-level labels.
         params: refinement and band; `params.threshold` is not read (it may be `auto`).
         normalise: makes the probabilities for the CRF of the heatmaps and the threshold.
+        tiles: along the longer side, for the CRF.
     """
     ids = label_ids(heatmaps, classes, background=threshold is not None)
     probabilities = normalise(heatmaps, threshold)
     refine = params.refine == "crf" and len(ids) > 0
-    refined = largest(ids, dense_crf(image, probabilities, params.crf) if refine else probabilities)
+    scores = crf_by_tiles(image, probabilities, params.crf, tiles) if refine else probabilities
+    refined = largest(ids, scores)
     mask = refined.copy()
     mask[uncertain(heatmaps, threshold, params.band)] = IGNORE
     return PseudoMask(refined, mask, ids, probabilities)

@@ -52,6 +52,7 @@ class DataParams(Section):
     val_share: Annotated[float, Field(gt=0, lt=1)]
     group_by: Pattern | None
     long_side: Annotated[int, Field(ge=32)]
+    tiles: Count
     max_side: Annotated[int, Field(ge=32)]
 
 
@@ -121,6 +122,7 @@ class ClassifierParams(Section):
     weights: str
     output_stride: Literal[8, 16, 32]
     batch_norm: Literal["auto", "frozen", "trained"]
+    pooling: Literal["mean"] | Annotated[float, Field(gt=0, le=1)]
     erasing: ErasingParams
     gain: GainParams
     attention_from: Share

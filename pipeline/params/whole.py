@@ -26,16 +26,25 @@ class Params(sections.Section):
         start = self.segmentation.weights
         return (self.classifier.weights if start == "classifier" else start) != "none"
 
+    def working_side(self) -> int:
+        """Pixels of the longer side of an image at the working resolution."""
+        return self.data.tiles * self.data.long_side
+
+    def tile_side(self) -> int | None:
+        """Pixels of the side of a tile, without its margin; None: networks take images whole."""
+        return None if self.data.tiles == 1 else self.data.long_side
+
     @model_validator(mode="after")
     def _check_max_side(self) -> Self:
         """The networks and the CRF never look at more pixels than a working copy has."""
-        side = self.data.long_side
+        side = self.working_side()
+        seen = "data.long_side" if self.data.tiles == 1 else "data.tiles x data.long_side"
         sides = {
-            "data.long_side x heatmaps.scales": side * max(self.heatmaps.scales),
-            "data.long_side x self_training.scales": side * max(self.self_training.scales),
-            "data.long_side x evaluation.scales": side * max(self.evaluation.scales),
-            "data.long_side x classifier.training.scale": side * self.classifier.training.scale[1],
-            "data.long_side x segmentation.training.scale": side * self.segmentation.training.scale[1],
+            f"{seen} x heatmaps.scales": side * max(self.heatmaps.scales),
+            f"{seen} x self_training.scales": side * max(self.self_training.scales),
+            f"{seen} x evaluation.scales": side * max(self.evaluation.scales),
+            f"{seen} x classifier.training.scale": side * self.classifier.training.scale[1],
+            f"{seen} x segmentation.training.scale": side * self.segmentation.training.scale[1],
             "pseudo_masks.crf.max_side": self.pseudo_masks.crf.max_side,
         }
         given = self.data.max_side
@@ -43,6 +52,26 @@ class Params(sections.Section):
         if larger:
             least = f"{max(sides.values()):.0f} pixels"
             raise ValueError(f"expected data.max_side of at least {least}, got {given}: {', '.join(larger)}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_tiles(self) -> Self:
+        """What looks at a whole image at once, or mixes the tiles of a batch, does not go with tiles."""
+        if self.data.tiles == 1:
+            return self
+        section = self.classifier
+        trained = section.batch_norm == "trained" or (
+            section.batch_norm == "auto" and section.weights == "none"
+        )
+        wrong = {
+            "classifier.batch_norm: frozen, or pretrained classifier.weights": trained,
+            "classifier.erasing.region: none": section.erasing.region != "none",
+            "classifier.gain.weight: 0": section.gain.weight > 0,
+            "classifier.gain.supervision_weight: 0": section.gain.supervision_weight > 0,
+            "heatmaps.walk.restart: 1": self.heatmaps.walk.restart < 1,
+        }
+        if expected := [text for text, is_wrong in wrong.items() if is_wrong]:
+            raise ValueError(f"data.tiles {self.data.tiles} needs {', '.join(expected)}")
         return self
 
     @model_validator(mode="after")

@@ -28,6 +28,7 @@ class SegmentationConfig:
     mean: tuple[float, ...] = MEAN  # of RGB in [0, 1], to subtract
     std: tuple[float, ...] = STD  # to divide by
     reading: ImageReading = AS_IT_IS  # how files of more than 8 bits became images
+    tile: int | None = None  # pixels of the side of a tile; None: images are not cut
 
 
 class SegmentationNet(nn.Module):

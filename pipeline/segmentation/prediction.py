@@ -13,6 +13,7 @@ from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.images import ImageArray
 from pipeline.data.resize import image_tensor, resize
 from pipeline.engine.device import autocast, to_device
+from pipeline.engine.tiling import map_tiles
 from pipeline.segmentation.network import SegmentationNet
 
 SMALLEST = 1e-12  # of a sum of probabilities, so that it can be divided by
@@ -73,7 +74,7 @@ def batch_logits(net: SegmentationNet, views: Sequence[Tensor], *, flip: bool) -
     for images in views:
         shown = torch.cat([images, images.flip(-1)]) if flip else images
         with autocast(images.device):
-            by_scale.append(_padded_logits(net, shown))
+            by_scale += map_tiles(shown, net.config.tile, lambda tiles: [_padded_logits(net, tiles)])
     return BatchLogits(len(views[0]), net.config.background, by_scale)
 
 

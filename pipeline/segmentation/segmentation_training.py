@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pipeline.base.sizes import crop_side
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import count_ids, load_mask
 from pipeline.data.training_examples import TargetParts, TrainingStream
@@ -47,7 +48,13 @@ def train_segmentation(
     if taught:
         target = partial(mask_and_correctable, data.masks, data.trusted, data.manifest.without_samples())
     stream = TrainingStream(
-        data.manifest, samples, target, section.training, long_side=params.data.long_side, seed=params.seed
+        data.manifest,
+        samples,
+        target,
+        section.training,
+        long_side=params.working_side(),
+        crop=crop_side(section.training, params.data.long_side),
+        seed=params.seed,
     )
     encoder = list(net.model.get_submodule("encoder").parameters())
     return fit(

@@ -9,9 +9,9 @@ from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.heatmaps.cell_evidence import measure_evidence
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
 from pipeline.heatmaps.evidence import write_evidence
-from pipeline.heatmaps.layers import TargetLayer
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
+from pipeline.workflows.classifier_target import classifier_target
 from pipeline.workflows.network_work_folder import network_work_folder
 from pipeline.workflows.object_size import tells_sizes
 
@@ -21,20 +21,20 @@ NAME = "make_heatmaps"
 def main() -> None:
     """Read `data/prepared` and `models/classifier`, write `data/heatmaps/METHOD`."""
     params = load_params()
-    section, long_side = params.heatmaps, params.data.long_side
+    section, long_side, tile = params.heatmaps, params.working_side(), params.tile_side()
     manifest = read_manifest(paths.PREPARED)
-    net = load_classifier(paths.CLASSIFIER)
+    net = load_classifier(paths.CLASSIFIER).averaged()
     fold_batch_norm(net.encoder)
     to_channels_last(net, pick_device())
     work = network_work_folder(
-        NAME, __file__, params=section, long_side=long_side, classifier=paths.CLASSIFIER
+        NAME, __file__, params=section, long_side=long_side, tile=tile, classifier=paths.CLASSIFIER
     )
     folders = {str(method): work / method for method in section.methods}
     train = manifest.split("train")
     if tells_sizes(manifest, section.objects):
         write_evidence(folders.values(), measure_evidence(net, manifest, train, section, long_side))
-    target = TargetLayer(net.pool, "input", pooled=net.fc, linear_head=True)
-    maker = HeatmapMaker(net, target, net.encoder, section, long_side, manifest.background)
+    target, background = classifier_target(net), manifest.background
+    maker = HeatmapMaker(net, target, net.encoder, section, long_side, background, tile)
     make_heatmaps(maker, manifest, train, folders)
     size = sum(file.stat().st_size for file in work.rglob("*.safetensors"))
     print(f"{NAME}: {size / 1e6:.1f} MB for {len(train)} images, {size / 1e3 / len(train):.1f} kB per image")

@@ -17,12 +17,14 @@ NAME = "make_pseudo_masks"
 def main(method: str) -> None:
     """Read `data/heatmaps/METHOD`, write `data/masks/METHOD` and `reports/pseudo_masks/METHOD`."""
     name = f"{NAME}@{method}"
-    params = with_refinement(load_params().pseudo_masks, paths.HEATMAPS / method)
+    whole = load_params()
+    params, tiles = with_refinement(whole.pseudo_masks, paths.HEATMAPS / method), whole.data.tiles
     manifest = read_manifest(paths.PREPARED)
     work = work_folder(
         name,
         __file__,
         params=params,
+        tiles=tiles,
         manifest=paths.PREPARED / "manifest.json",
         heatmaps=paths.HEATMAPS / method,
         corrected=paths.CORRECTED,
@@ -31,7 +33,7 @@ def main(method: str) -> None:
     if heat.threshold is not None:
         print(f"{name}: threshold {heat.threshold:.2f} ({params.threshold}), refined by: {params.refine}")
     colours = learn_colours(manifest, heat, work) if params.refine == "colours" else None
-    job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, colours)
+    job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, colours, tiles)
     make_masks(name, method, job, manifest.split("train"))
 
 

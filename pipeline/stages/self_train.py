@@ -18,19 +18,18 @@ def main(masks: str) -> None:
     """Read the model of the round before, write `data/masks/MASKS` and `reports/pseudo_masks/MASKS`."""
     name = f"{NAME}@{masks}"
     params = load_params()
-    section = params.self_training
+    section, tiles = params.self_training, params.data.tiles
     masking = with_refinement(params.pseudo_masks, paths.HEATMAPS / method_of(masks))
     manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / model_before(masks)
     work = network_work_folder(
-        name, __file__, params=section, masking=masking, model=model, corrected=paths.CORRECTED
+        name, __file__, params=section, masking=masking, tiles=tiles, model=model, corrected=paths.CORRECTED
     )
     train = manifest.split("train")
     predictions = predicted_heat(work / "heat", manifest)
     predict_training_images(model, manifest, [s for s in train if s.labels], section, predictions.folder)
     judge = thresholded_heatmaps(masks, masking, manifest)
-    make_masks(
-        name, masks, PseudoMaskJob(manifest.without_samples(), predictions, judge, work, masking), train
-    )
+    job = PseudoMaskJob(manifest.without_samples(), predictions, judge, work, masking, tiles=tiles)
+    make_masks(name, masks, job, train)
 
 
 if __name__ == "__main__":

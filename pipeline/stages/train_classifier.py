@@ -19,11 +19,17 @@ REPORTS = paths.REPORTS / "classifier"
 def main() -> None:
     """Read `data/prepared` and `data/attention`, write `models/classifier` and `reports/classifier`."""
     params = load_params()
-    manifest, long_side = read_manifest(paths.PREPARED), params.data.long_side
+    manifest, long_side, tile = read_manifest(paths.PREPARED), params.working_side(), params.tile_side()
     seed_everything(params.seed)
-    net = make_classifier(params.classifier, manifest.classes, manifest.reading)
+    net = make_classifier(params.classifier, manifest.classes, manifest.reading, tile)
     work = network_work_folder(
-        NAME, __file__, seed=params.seed, long_side=long_side, params=params.classifier, masks=paths.ATTENTION
+        NAME,
+        __file__,
+        seed=params.seed,
+        long_side=long_side,
+        tile=tile,
+        params=params.classifier,
+        masks=paths.ATTENTION,
     )
     curve = train_classifier(net, manifest, paths.ATTENTION, params, work / "checkpoint.pt")
     save_classifier(work / "model", net)

@@ -28,6 +28,7 @@ from pipeline.heatmaps.diagnosed_model import (
     make_diagnosed_model,
 )
 from pipeline.params import Params
+from pipeline.workflows.classifier_target import classifier_target
 from pipeline.workflows.network_work_folder import network_work_folder
 
 STAGE = "diagnose"
@@ -47,8 +48,8 @@ class Diagnosis:
 def diagnose_classifier(manifest: Manifest, params: Params) -> Diagnosis:
     """Diagnose `models/classifier` on the `val` images, with the first of `heatmaps.methods`."""
     net = to_channels_last(load_classifier(paths.CLASSIFIER), pick_device())
-    method, long_side = params.heatmaps.methods[0], params.data.long_side
-    model = make_diagnosed_model(net, net.fc, method, long_side)
+    method, long_side = params.heatmaps.methods[0], params.working_side()
+    model = make_diagnosed_model(net, net.fc, classifier_target(net), method, long_side)
     work = network_work_folder(
         STAGE,
         __file__,

@@ -49,7 +49,7 @@ def read_marked_areas(
 
 def heat_cell(sample: Sample, params: Params) -> float:
     """The side of a cell of the last feature map at the largest scale, in pixels of the image."""
-    scaled = params.data.long_side * max(params.heatmaps.scales)
+    scaled = params.working_side() * max(params.heatmaps.scales)
     return params.classifier.output_stride * max(sample.height, sample.width) / scaled
 
 

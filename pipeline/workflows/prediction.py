@@ -12,7 +12,7 @@ from pipeline.data.images import ImageArray, Mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.mapping import Batch, ImagePass, fitting_batch_size
 from pipeline.masks.confidence import mask_confidence
-from pipeline.masks.crf import dense_crf
+from pipeline.masks.tiled_crf import crf_by_tiles
 from pipeline.params import Params
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.prediction import batch_logits, predict_probabilities, view_sides
@@ -73,5 +73,5 @@ def _refined(by_model: NDArray[np.float32], image: ImageArray, params: Params) -
     probable = np.unique(by_model.argmax(0))
     ids = np.union1d(0, probable) if by_model[0].any() else probable
     refined = np.zeros_like(by_model)
-    refined[ids] = dense_crf(image, by_model[ids], params.pseudo_masks.crf)
+    refined[ids] = crf_by_tiles(image, by_model[ids], params.pseudo_masks.crf, params.data.tiles)
     return refined

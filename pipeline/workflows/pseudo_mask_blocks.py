@@ -6,6 +6,7 @@ was killed goes on with the blocks that are missing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,13 +97,14 @@ class MaskMaker:
     def refined(self, sample: Sample, image: ImageArray, heatmaps: Heatmaps) -> PseudoMask:
         """The pseudo-mask by colours where they tell all labels of the image, else by the CRF."""
         classes, params, heat = np.array(sample.labels, int), self.job.params, self.job.heat
+        make = partial(make_pseudo_mask, tiles=self.job.tiles)
         if self.colours is None:
-            return make_pseudo_mask(image, heatmaps, classes, heat.threshold, params, heat.normalise)
+            return make(image, heatmaps, classes, heat.threshold, params, heat.normalise)
         if self.colours.tell(sample):
             by_colour = self.colours.heat(sample, image, heatmaps)
-            return make_pseudo_mask(image, by_colour, classes, EVEN, params, normalised_odds)
+            return make(image, by_colour, classes, EVEN, params, normalised_odds)
         crf = params.model_copy(update={"refine": "crf"})
-        return make_pseudo_mask(image, heatmaps, classes, heat.threshold, crf, heat.normalise)
+        return make(image, heatmaps, classes, heat.threshold, crf, heat.normalise)
 
     def confidence(self, sample: Sample, made: PseudoMask) -> float:
         """The confidence of a mask by `job.judge`: in self-training other heatmaps than it was made of."""

@@ -27,3 +27,4 @@ class PseudoMaskJob:
     work: Path  # for unfinished work
     params: PseudoMaskParams
     colours: Path | None = None  # of `learn_colours`, for `pseudo_masks.refine: colours`
+    tiles: int = 1  # along the longer side of an image, for the CRF

@@ -32,7 +32,11 @@ def new_net(params: Params, manifest: Manifest) -> SegmentationNet:
     return make_segmentation_net(
         params.segmentation,
         SegmentationConfig(
-            manifest.classes, params.data.long_side, manifest.background, reading=manifest.reading
+            manifest.classes,
+            params.working_side(),
+            manifest.background,
+            reading=manifest.reading,
+            tile=params.tile_side(),
         ),
         paths.CLASSIFIER / "model.safetensors",
         pretrained=params.segmentation_is_pretrained(),
@@ -45,7 +49,8 @@ def training_work(stage: str, module: str, params: Params, supervision: str) -> 
         stage,
         module,
         seed=params.seed,
-        long_side=params.data.long_side,
+        long_side=params.working_side(),
+        tile=params.tile_side(),
         params=params.segmentation.model_dump(exclude={"supervision"}),
         masks=paths.MASKS / supervision,
         classifier=paths.CLASSIFIER,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.base.sizes import crop_side
 from pipeline.classifier.classifier_training import target
 from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
@@ -41,6 +42,8 @@ def test_examples_are_the_same_in_a_process_that_is_not_a_fork(
     write_image(tmp_path / "a.png", np.arange(24 * 32 * 3, dtype=np.uint8).reshape(24, 32, 3))
     manifest, section = Manifest(str(tmp_path), tuple("wxyz"), (SAMPLE,)), load_params().classifier.training
     known = partial(target, 4, masks if supervised else None)
-    stream = TrainingStream(manifest, [SAMPLE], known, section, long_side=32, seed=1)
+    stream = TrainingStream(
+        manifest, [SAMPLE], known, section, long_side=32, crop=crop_side(section, 32), seed=1
+    )
     handed = pickle.loads(pickle.dumps(stream))
     torch.testing.assert_close(handed[5], stream[5], rtol=0, atol=0)

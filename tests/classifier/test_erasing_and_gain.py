@@ -195,7 +195,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(tmp_path: Path) -> Non
     manifest = Manifest(str(tmp_path), ("a", "b", "c"), tuple(samples))
     section = params(erasing=BACKGROUND.model_copy(update={"share": 0.5}), gain=GAIN)
     stream = TrainingStream(
-        manifest, samples, lambda s: multi_hot(s.labels, 3), section.training, long_side=32, seed=0
+        manifest, samples, lambda s: multi_hot(s.labels, 3), section.training, long_side=32, crop=32, seed=0
     )
 
     def train(name: str, last: int) -> dict[str, Tensor]:

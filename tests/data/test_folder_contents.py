@@ -10,6 +10,7 @@ from PIL import Image
 from torchvision import tv_tensors
 
 from pipeline.__main__ import main
+from pipeline.base.sizes import crop_side
 from pipeline.data.folder_contents import LONGEST, is_like_image, is_unread
 from pipeline.data.training_examples import joint_transform
 from pipeline.params import load_params
@@ -130,7 +131,7 @@ def test_thin_images_are_drawn_for_training(tmp_path: Path, size: tuple[int, int
     write_image_file(folder / "masks" / "photo-00.png", np.zeros(size, np.uint8))
     assert inspect("csv", folder).errors == ()
     params = load_params().classifier.training
-    transform = joint_transform(params, 128)
+    transform = joint_transform(params, 128, crop_side(params, 128))
     for seed in range(4):
         torch.manual_seed(seed)
         image = tv_tensors.Image(torch.zeros((3, *size), dtype=torch.uint8))

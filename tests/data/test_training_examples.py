@@ -31,7 +31,15 @@ def stream(tmp_path: Path) -> TrainingStream:
         samples.append(Sample(str(i), f"{i}.png", "", 80, 120, (), "train", True, True))
         masks[str(i)] = mask
     manifest = Manifest(str(tmp_path), ("a",), tuple(samples))
-    return TrainingStream(manifest, samples, lambda s: masks[s.name], params(), long_side=120, seed=5)
+    return TrainingStream(
+        manifest,
+        samples,
+        lambda s: masks[s.name],
+        params(),
+        long_side=120,
+        crop=crop_side(params(), 120),
+        seed=5,
+    )
 
 
 def test_image_and_mask_get_the_same_geometry_and_ids_are_never_mixed(stream: TrainingStream) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pipeline.base.sizes import crop_side
 from pipeline.data.images import ImageError, write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.training_examples import TrainingStream
@@ -40,7 +41,15 @@ def stream(tmp_path: Path) -> TrainingStream:
         samples.append(Sample(str(i), f"{i}.png", "", 40, 56, (i % 2,), "train", False, False))
     manifest = Manifest(str(tmp_path), ("a", "b"), tuple(samples))
     one_hot = {s.name: functional.one_hot(torch.tensor(s.labels[0]), 2).float() for s in samples}
-    return TrainingStream(manifest, samples, lambda s: one_hot[s.name], params(), long_side=48, seed=3)
+    return TrainingStream(
+        manifest,
+        samples,
+        lambda s: one_hot[s.name],
+        params(),
+        long_side=48,
+        crop=crop_side(params(), 48),
+        seed=3,
+    )
 
 
 def small_net() -> nn.Module:

@@ -16,6 +16,7 @@ from pipeline.heatmaps.diagnosed_model import (
     diagnose_image,
     make_diagnosed_model,
 )
+from pipeline.heatmaps.layers import TargetLayer
 from pipeline.heatmaps.perturbation import inpaint
 
 RED, BLUE = 0, 1  # classes: the first network's logit 0 grows with red, its logit 1 with blue
@@ -42,7 +43,8 @@ class ColourReader(nn.Module):
 @pytest.fixture
 def model() -> DiagnosedModel:
     net = ColourReader().eval()
-    return make_diagnosed_model(net, net.fc, "cam", 80)
+    target = TargetLayer(net.pool, "input", pooled=net.fc, linear_head=True)
+    return make_diagnosed_model(net, net.fc, target, "cam", 80)
 
 
 def red_disc_on_water() -> tuple[np.ndarray, np.ndarray]:

@@ -13,11 +13,12 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
 from pipeline.engine import mapping
 from pipeline.engine.device import pick_device, to_channels_last
+from pipeline.engine.mapping import Batch
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
 from pipeline.heatmaps.random_walk import walk
 from pipeline.heatmaps.store import HeatmapStore, shard_file, write_index, write_shard
-from pipeline.params import HeatmapParams, WalkParams
+from pipeline.params import HeatmapMethod, HeatmapParams, WalkParams
 from tests.heatmaps.nets import GapNet
 
 WALK = WalkParams(power=4, restart=0.1, scale=1.5, cells=20)
@@ -203,3 +204,24 @@ def test_without_background_classes_keep_a_part_of_their_proportions(
         own = maps.amax((1, 2), keepdim=True)
         expected = maps / (own * own.max()).sqrt()  # by the geometric mean of its maximum and the largest
         assert np.abs(stored / 255 - expected.numpy()).max() < 1 / 255
+
+
+TILED = PARAMS.model_copy(update={"walk": PARAMS.walk.model_copy(update={"restart": 1.0})})
+
+
+@pytest.mark.parametrize("methods", [("cam",), ("gradcam",), ("cam", "gradcam")])
+@pytest.mark.parametrize("depths", [1, 2])
+def test_heat_of_tiles_is_that_of_the_whole_image(methods: tuple[HeatmapMethod, ...], depths: int) -> None:
+    """The network sees two pixels far, the margin is 32."""
+    params = TILED.model_copy(update={"methods": methods, "depths": depths})
+    samples = [sample("a", (0, 3)), sample("b", (1,))]
+    views = [torch.rand(2, 3, 150, 200), torch.rand(2, 3, 225, 300)]
+    heat = []
+    for tile in (None, 64):
+        net = DeepNet().eval()
+        maker = HeatmapMaker(net, net.target, net.backbone, params, 200, tile=tile)
+        heat.append(maker.heatmaps(Batch(samples, views, [])))
+    whole, tiled = heat
+    assert whole.keys() == tiled.keys() == set(methods)
+    for method in methods:
+        torch.testing.assert_close(tiled[method], whole[method], rtol=1e-4, atol=1e-5)

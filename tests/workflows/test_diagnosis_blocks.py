@@ -10,6 +10,7 @@ from pipeline.data.images import write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine import mapping
 from pipeline.heatmaps.diagnosed_model import make_diagnosed_model
+from pipeline.heatmaps.layers import TargetLayer
 from pipeline.workflows.diagnosis import detailed_labels, diagnose_images
 from tests.heatmaps.test_diagnosed_model import BLUE, RED, ColourReader, red_disc_on_water
 
@@ -50,7 +51,8 @@ def test_the_first_images_of_each_class_are_diagnosed_in_detail(manifest: Manife
 
 def test_an_interrupted_diagnosis_goes_on(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     net = ColourReader().eval()
-    model = make_diagnosed_model(net, net.fc, "cam", 80)
+    target = TargetLayer(net.pool, "input", pooled=net.fc, linear_head=True)
+    model = make_diagnosed_model(net, net.fc, target, "cam", 80)
     whole = diagnose_images(model, manifest, manifest.samples, 1, Path("whole"))
     logits, backgrounds, diagnoses = whole
     assert logits.dtype == np.float32
