@@ -13,6 +13,7 @@ candidates for pseudo-masks
   steady      IoU of the masks at 0.8 and at 1.2 times the threshold
   refinement  IoU of the mask with the heat at the threshold, before the refinement
   area        how near the share of a label in the image is to the median of its class
+  usual       contrast times area; added after the first run, for a set that this run had not shown (`scenes`)
   model       IoU of the mask with the mask that the model predicts
   probability mean probability of each label in its region, by the model
   soft        soft Dice of the mask with the probabilities of the model, over the labels
@@ -83,7 +84,21 @@ def mask_rows(manifest: Manifest, params: Params) -> Iterator[Row]:
     threshold = read_json(paths.REPORTS / "pseudo_masks" / name / "metrics.json")["threshold"]
     masks = {sample.name: load_mask(paths.MASKS / name, sample) for sample in samples}
     usual = usual_areas(manifest, [masks[sample.name] for sample in samples])
-    net = to_channels_last(load_segmentation_net(paths.SEGMENTATION / name), pick_device())
+    by_model = model_rows(manifest, params, samples, masks)
+    for sample, row in zip(samples, by_model, strict=True):
+        true, mask = load_mask(paths.GROUND_TRUTH, sample), masks[sample.name]
+        counts = confusion_matrix(true, mask, len(manifest.classes) + 1)
+        yield {"miou": image_iou(counts)} | heat_values(sample, mask, heat, threshold, usual) | row
+
+
+def model_rows(
+    manifest: Manifest, params: Params, samples: list[Sample], masks: dict[str, Mask]
+) -> list[Row]:
+    """The candidates that need a model; empty where there is none."""
+    model = paths.SEGMENTATION / default_supervision(params.segmentation.supervision)
+    if not model.exists():
+        return [{} for _ in samples]
+    net = to_channels_last(load_segmentation_net(model), pick_device())
 
     def by_model(sample: Sample, predicted: Mask, probabilities: Tensor) -> Row:
         ids, mask, values = [i + 1 for i in sample.labels], masks[sample.name], probabilities.cpu().numpy()
@@ -95,10 +110,7 @@ def mask_rows(manifest: Manifest, params: Params) -> Iterator[Row]:
         }
 
     work = prediction_pass(net, manifest, params, by_model, "model")
-    for sample, (row, _) in zip(samples, map_images(samples, work), strict=True):
-        true, mask = load_mask(paths.GROUND_TRUTH, sample), masks[sample.name]
-        counts = confusion_matrix(true, mask, len(manifest.classes) + 1)
-        yield {"miou": image_iou(counts)} | heat_values(sample, mask, heat, threshold, usual) | row
+    return [row for row, _ in map_images(samples, work)]
 
 
 def heat_values(sample: Sample, mask: Mask, heat: HeatmapStore, threshold: float, usual: np.ndarray) -> Row:
@@ -110,18 +122,23 @@ def heat_values(sample: Sample, mask: Mask, heat: HeatmapStore, threshold: float
     factors = (0.8, min(1.2, 0.99 / threshold), 1)
     low, high, used = (mask_at_threshold(maps, labels, threshold * factor) for factor in factors)
     areas = np.array([region.mean() for region in regions])
+    contrast = float(np.mean(inside - outside))
+    area = float(np.exp(-np.abs(np.log((areas + 1e-4) / (usual[labels] + 1e-4)))).mean())
     return {
         "heat": float(np.mean(inside / (inside + threshold))),
-        "contrast": float(np.mean(inside - outside)),
+        "contrast": contrast,
         "steady": class_iou(low, high, usual.size + 1),
         "refinement": class_iou(mask, used, usual.size + 1),
-        "area": float(np.exp(-np.abs(np.log((areas + 1e-4) / (usual[labels] + 1e-4)))).mean()),
+        "area": area,
+        "usual": max(contrast, 0.0) * area,
     }
 
 
 def prediction_rows(manifest: Manifest, params: Params) -> list[Row]:
-    """The values of images that measure the model and have a true mask."""
+    """The values of images that measure the model and have a true mask; none without a model."""
     name = default_supervision(params.segmentation.supervision)
+    if not (paths.SEGMENTATION / name).exists():
+        return []
     samples = spaced([s for s in manifest.split(params.evaluation.split) if s.score], MOST)
     net = to_channels_last(load_segmentation_net(paths.SEGMENTATION / name), pick_device())
 
@@ -160,14 +177,16 @@ def soft_dice(mask: Mask, values: np.ndarray, ids: list[int]) -> float:
 
 
 def table(sets: dict[str, list[Row]]) -> str:
-    """A row for each candidate: within each set, the mean of these, and over all sets together."""
+    """A row for each candidate: within each set that has it, their mean, and over these sets together."""
     names = [name for name in next(iter(sets.values()))[0] if name != "miou"]
     header = ["candidate", *sets, "mean within", "over all"]
     lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
     for name in names:
-        within = [rank_correlation(rows, name) for rows in sets.values()]
-        over = rank_correlation([row for rows in sets.values() for row in rows], name)
-        cells = [f"{value:+.2f}" for value in (*within, float(np.mean(within)), over)]
+        having = {key: rows for key, rows in sets.items() if rows and name in rows[0]}
+        within = {key: rank_correlation(rows, name) for key, rows in having.items()}
+        over = rank_correlation([row for rows in having.values() for row in rows], name)
+        cells = [f"{within[key]:+.2f}" if key in within else "" for key in sets]
+        cells += [f"{np.mean(list(within.values())):+.2f}", f"{over:+.2f}"]
         lines.append("| " + " | ".join([name, *cells]) + " |")
     return "\n".join(lines)
 

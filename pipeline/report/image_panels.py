@@ -4,42 +4,70 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.data.images import Mask
+from pipeline.data.images import ImageArray, Mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.mapping import map_images
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.params import Params, default_method
-from pipeline.report.image_selection import TRAIN, Row, split_between, unseen_title, worst_first
-from pipeline.report.results import Results
+from pipeline.report.image_selection import (
+    TRAIN,
+    Choice,
+    Row,
+    choose_images,
+    ranked,
+    share_out,
+    unseen_title,
+)
+from pipeline.report.results import MiouByImage, Results
 from pipeline.report.tiles import Tile, heat_tiles, mask_tiles, shrink_image, shrink_mask, threshold_tile
 from pipeline.segmentation.network import load_segmentation_net
 from pipeline.workflows.prediction import prediction_pass
+
+THUMBNAILS = 12  # label issues that are shown
+THUMBNAIL_SIDE = 160  # pixels
 
 Predictions = dict[str, dict[str, Mask]]  # at the report's size, by supervision and sample name
 
 
 def make_rows(manifest: Manifest, results: Results, params: Params) -> dict[str, list[Row]]:
-    """`report.images`, half of each split and the worst of it first, by the title of their section."""
+    """`report.images`, half of each split: the worst, random and best ones, by the title of their section."""
     split = params.evaluation.split
-    train, unseen = split_between(
-        params.report.images,
-        worst_first(manifest.split("train"), results.train_scores),
-        worst_first(manifest.split(split), results.val_scores),
+    scores, sure = results.train_scores, results.train_confidences
+    val_scores, val_sure = results.val_scores, results.val_confidences
+    orders = (
+        ranked(manifest.split("train"), scores, sure),
+        ranked(manifest.split(split), val_scores, val_sure),
     )
-    predicted = predict_train(manifest, train, params)
+    counts = share_out(params.report.images, *map(len, orders))
+    train, unseen = (choose_images(o, n, "worst", "best") for o, n in zip(orders, counts, strict=True))
+    predicted = predict_train(manifest, [choice.sample for choice in train], params)
     stores = {method: HeatmapStore(paths.HEATMAPS / method) for method in results.methods}
-    stored = {name: read_shown_masks(paths.PREDICTIONS / name, unseen) for name in results.supervision}
+    shown = [choice.sample for choice in unseen]
+    stored = {name: read_shown_masks(paths.PREDICTIONS / name, shown) for name in results.supervision}
+
+    def row(choice: Choice, tiles: tuple[Tile, ...], miou: MiouByImage, confidence: MiouByImage) -> Row:
+        name = choice.sample.name
+        return Row(choice.sample, miou.get(name), tiles, choice.why, confidence.get(name))
+
     return {
         TRAIN: [
-            Row(s, results.train_scores.get(s.name), train_tiles(manifest, s, results, stores, predicted))
-            for s in train
+            row(c, train_tiles(manifest, c.sample, results, stores, predicted), scores, sure) for c in train
         ],
         unseen_title(split): [
-            Row(s, results.val_scores.get(s.name), unseen_tiles(manifest, s, stored)) for s in unseen
+            row(c, unseen_tiles(manifest, c.sample, stored), val_scores, val_sure) for c in unseen
         ],
     }
+
+
+def issue_thumbnails(
+    manifest: Manifest, results: Results, most: int
+) -> list[tuple[dict[str, str], ImageArray]]:
+    """The first rows of the label issues with their images, small: `most` of them, `THUMBNAILS` at most."""
+    samples = {sample.name: sample for sample in manifest.samples}
+    rows = [row for row in results.label_issues if row["name"] in samples][: min(most, THUMBNAILS)]
+    return [(row, shrink_image(manifest.image(samples[row["name"]]), THUMBNAIL_SIDE)) for row in rows]
 
 
 def predict_train(manifest: Manifest, samples: Sequence[Sample], params: Params) -> Predictions:

@@ -41,6 +41,16 @@ QUALITY = 85  # of WebP, 0..100
 
 
 @dataclass(frozen=True)
+class PageFacts:
+    """What the page tells beside the results of the stages."""
+
+    added: AddedScores  # on masks that people drew for scoring only
+    shares: Mapping[str, float | None]  # of the frame, by class, see `frame_shares`
+    issues: Sequence[tuple[dict[str, str], ImageArray]]  # label issues with their images
+    seed: int
+
+
+@dataclass(frozen=True)
 class Plot:
     """A figure of the page and what it shows."""
 
@@ -55,7 +65,7 @@ def render_page(
     rows: Mapping[str, Sequence[Row]],
     examples: Sequence[DiagnosisExample],
     vetoes: Sequence[Veto],
-    added: AddedScores,
+    facts: PageFacts,
     how: str,
     problems: Sequence[str] = (),
 ) -> str:
@@ -65,7 +75,6 @@ def render_page(
         rows: the images to show, by the title of their section.
         examples: images for the section on what the classifier looks at.
         vetoes: what speaks against the run without ground truth.
-        added: scores on masks that people drew for scoring only.
         how: where the threshold comes from, e.g. `chosen without masks`.
         problems: what is wrong with the data, and which files were left out.
     """
@@ -97,7 +106,11 @@ def render_page(
         sections=rows,
         examples=examples,
         vetoes=vetoes,
-        added=added,
+        added=facts.added,
+        facts=facts,
+        lost_count=sum(results.pseudo_masks[masks].get("lost_labels", {}).values()),
+        shares_text=range_text([share for share in facts.shares.values() if share is not None]),
+        label_count=sum(len(sample.labels) for sample in manifest.split("train")),
         verdict=verdict(vetoes),
         meaning=MEANING[verdict(vetoes)],
         diagnosis=class_rows(results.diagnosis, manifest.classes),
@@ -109,6 +122,14 @@ def render_page(
         colours=[f"rgb({red} {green} {blue})" for red, green, blue in palette],
         rounds=[name for name in results.pseudo_masks if name not in results.methods],
     )
+
+
+def range_text(shares: Sequence[float]) -> str:
+    """The smallest and the largest share in per cent."""
+    if not shares:
+        return "none"
+    low, high = (f"{100 * share:.1f}" for share in (min(shares), max(shares)))
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def has_scores(results: Results) -> bool:

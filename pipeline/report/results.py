@@ -1,7 +1,7 @@
 """What the earlier stages wrote below `reports/`, read into one value."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class Results:
     curves: dict[str, Points]  # `classifier`, then by supervision
     train_scores: MiouByImage  # mIoU of `default_masks`
     val_scores: MiouByImage  # mIoU of the predictions of `default_supervision`, on `evaluation.split`
+    train_confidences: MiouByImage = field(default_factory=dict)  # of the same masks
+    val_confidences: MiouByImage = field(default_factory=dict)
 
 
 def read_results(
@@ -54,6 +56,7 @@ def read_results(
     lead, names = default_supervision(supervision), (*methods, *rounds)
     folders = {"classifier": classifier} | {s: training / s for s in supervision}
     classes = read_csv(classifier / "classes.csv")
+    of_masks = masks / default_masks(methods, supervision) / "images.csv"
     return Results(
         methods=methods,
         supervision=supervision,
@@ -68,8 +71,12 @@ def read_results(
         confusion={s: read_confusion(models / s / "confusion.csv") for s in supervision},
         trained_on={s: read_json(training / s / "metrics.json")["images"] for s in supervision},
         curves={name: read_points(path / "curve.csv", "step", "loss") for name, path in folders.items()},
-        train_scores=read_scores(masks / default_masks(methods, supervision) / "images.csv", "miou_after"),
+        train_scores=read_scores(of_masks, "miou_after"),
         val_scores=read_scores(models / lead / "images.csv", "miou"),
+        train_confidences=read_scores(
+            masks / default_masks(methods, supervision) / "images.csv", "confidence"
+        ),
+        val_confidences=read_scores(models / lead / "images.csv", "confidence"),
     )
 
 
@@ -84,8 +91,8 @@ def read_points(path: Path, x: str, y: str) -> Points:
 
 
 def read_scores(path: Path, column: str) -> MiouByImage:
-    """`column` by sample name."""
-    return {row["name"]: to_number(row[column]) for row in read_csv(path)}
+    """`column` by sample name; None where it is empty or missing."""
+    return {row["name"]: to_number(row.get(column, "")) for row in read_csv(path)}
 
 
 def read_confusion(path: Path) -> Confusion:

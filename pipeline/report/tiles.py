@@ -23,9 +23,9 @@ class Tile:
     image: ImageArray
 
 
-def shrink_image(image: ImageArray) -> ImageArray:
-    """The image with its longer side at `LONG_SIDE` pixels; small images are enlarged."""
-    height, width = working_size(image.shape[0], image.shape[1], LONG_SIDE)
+def shrink_image(image: ImageArray, side: int = LONG_SIDE) -> ImageArray:
+    """The image with its longer side at `side` pixels; small images are enlarged."""
+    height, width = working_size(image.shape[0], image.shape[1], side)
     return np.asarray(
         Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
     )  # PIL: width first

@@ -3,14 +3,17 @@
 from pipeline import paths
 from pipeline.base.files import write_json, write_text
 from pipeline.data.manifest import read_manifest
+from pipeline.engine.device import device_name, pick_device
 from pipeline.heatmaps.evidence import Evidence, read_evidence
-from pipeline.params import default_method, load_params
+from pipeline.params import Params, default_masks, default_method, load_params
 from pipeline.report.added_scores import added_lines
 from pipeline.report.diagnosis_table import read_examples
 from pipeline.report.dvc_plots import write_panels, write_plots
-from pipeline.report.image_panels import make_rows
-from pipeline.report.page import render_page
+from pipeline.report.frame_shares import frame_shares
+from pipeline.report.image_panels import issue_thumbnails, make_rows
+from pipeline.report.page import PageFacts, render_page
 from pipeline.report.results import read_results
+from pipeline.report.run_record import make_record, write_record
 from pipeline.report.summary import summarise, summary_table
 from pipeline.report.verdict_text import verdict_lines
 from pipeline.stages.running import run_stage
@@ -35,8 +38,18 @@ def main() -> None:
     write_plots(results)
     examples = read_examples(paths.DIAGNOSIS, results.diagnosis)
     vetoes = find_vetoes(manifest, params)
-    write_text(PAGE, render_page(results, manifest, rows, examples, vetoes, added, how, read_problems()))
-    write_json(paths.REPORTS / "summary.json", summarise(results, vetoes, added))
+    facts = PageFacts(
+        added=added,
+        shares=frame_shares(manifest, paths.MASKS / default_masks(params.heatmaps.methods, supervision)),
+        issues=issue_thumbnails(manifest, results, params.report.images),
+        seed=params.seed,
+    )
+    write_text(PAGE, render_page(results, manifest, rows, examples, vetoes, facts, how, read_problems()))
+    summary = summarise(results, vetoes, added)
+    write_json(paths.REPORTS / "summary.json", summary)
+    everything = Params.model_dump(params, mode="json")  # for the record, which is no output of the stage
+    record = make_record(everything, summary, paths.SECONDS, device_name(pick_device()))
+    write_record(paths.REPORTS, record)
     told = [summary_table(results, how), added_lines(added), verdict_lines(vetoes), f"open {PAGE}"]
     print("", *filter(None, told), sep="\n\n")
 

@@ -104,7 +104,13 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
             "recall": known(0.7),
             "coverage": known(0.9),
         }
-        result = {"corrected": 0, "heatmaps": heat, "pseudo_masks": published, "threshold": 0.32}
+        result = {
+            "corrected": 0,
+            "heatmaps": heat,
+            "pseudo_masks": published,
+            "threshold": 0.32,
+            "refine": "crf",
+        }
         quality = {"confidence": 0.71, "ignored": 0.04}
         write_json(folder / "metrics.json", result | {"quality": quality, "refine": "crf"})
         write_confusion(folder / "confusion.csv", classes, cells)

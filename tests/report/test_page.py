@@ -15,7 +15,7 @@ from pipeline.base.files import read_json, write_json
 from pipeline.data.images import read_image, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.evaluation.veto import Level, Veto
-from pipeline.report.image_selection import split_between, worst_first
+from pipeline.report.image_selection import choose_images, ranked, share_out, worst_first
 from pipeline.report.summary import FINDINGS
 from pipeline.stages.report import main
 from tests.report.conftest import make_project
@@ -72,14 +72,16 @@ def rows(page: Page) -> dict[str, list[str]]:
     result: dict[str, list[str]] = {}
     for alt in page.alt:
         name, caption = alt.split(": ", 1)
-        result.setdefault(name, []).append(caption)
+        if caption != "label issue":
+            result.setdefault(name, []).append(caption)
     return result
 
 
 def test_page_needs_nothing_else(page: str) -> None:
     parsed = Page(page)
     assert parsed.links
-    assert all(link.startswith(("data:image/webp;base64,", "#")) for link in parsed.links)
+    links = [link for link in parsed.links if link != "run.html"]  # the facts that differ from run to run
+    assert all(link.startswith(("data:image/webp;base64,", "#")) for link in links)
     assert not {"script", "link", "iframe", "object"} & set(parsed.tags)
     assert not re.search(r"https?:|//[a-z]+\.|url\((?!#)|@import", page)
     assert str(Path.cwd()) not in page
@@ -117,7 +119,9 @@ def test_same_bytes_again(project: Project) -> None:
     main()
     after = {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()}
     changed = {path.name for path in after if before.get(path) != after[path]}
-    assert changed == {"prepare.json"}, "what DVC caches has nothing in it that differs from run to run"
+    assert changed == {"prepare.json", "run.html", "runs.json"}, (
+        "what DVC caches has nothing in it that differs from run to run"
+    )
     assert before.keys() == after.keys()
 
 
@@ -164,13 +168,15 @@ def test_worst_first_and_what_a_row_shows(project: Project, set_params: SetParam
     set_params("images: 40", "images: 5")
     page = Page(render())
     captions = rows(page)
-    assert list(captions) == ["train-05", "train-04", "train-03", "val-08", "val-07"]
+    assert list(captions) == ["train-05", "train-04", "train-00", "val-08", "val-06"]
+    assert page.text.index("Training images") < page.text.index("All segmentation models are"), "tables later"
     masks = ["ground truth", "prediction gradcampp", "prediction full"]
     before = ["heatmap cam", "heatmap gradcampp", "gradcampp > 0.32", "pseudo-mask, gradcampp"]
     assert captions["train-05"] == ["image", *before, *masks]
     assert captions["val-08"] == ["image", *masks]
     assert "mIoU 0.950" in page.text
     assert "3 of 6 images. camseg review shows all" in page.text
+    assert page.text.count("Worst first, by the mIoU") == 2
     assert "IoU of each segmentation model on 3 val images with ground truth." in page.text
     assert "75 %" in page.text  # 0.6 / 0.8
     panels = sorted(path.stem for path in Path("reports/panels").iterdir())
@@ -303,6 +309,15 @@ def test_without_masks(project: Project, capsys: pytest.CaptureFixture[str]) -> 
     ]  # `full` was not trained
     assert not re.search(r"mIoU \d", page.text)
     assert "no ground-truth masks" in page.text
+    assert "cannot be told without masks" in page.text
+    for card in ("confidence0.710", "labels without a pixel0 of 5", "label issues1", "threshold0.32"):
+        assert card in page.text
+    assert re.search(r"share of the frame\d+\.\d( to \d+\.\d)? %cat \d+\.\d %, dog \d+\.\d %\.", page.text)
+    cards = re.findall(
+        r'<div class="card"><span>(.*?)</span><b>(.*?)</b>', Path("reports/index.html").read_text()
+    )
+    assert all(value.strip(" –") for _, value in cards), "no card is empty"  # noqa: RUF001
+    assert "train-05: label issue" in page.alt
     assert list(Path("reports/plots").iterdir()) == []
     summary = json.loads(Path("reports/summary.json").read_text())
     assert summary["weak_to_full"] is None
@@ -411,9 +426,35 @@ def test_order_of_images() -> None:
     [(5, 9, 9, (3, 2)), (6, 1, 9, (1, 5)), (6, 9, 1, (5, 1)), (40, 2, 3, (2, 3)), (0, 2, 3, (0, 0))],
 )
 def test_images_are_shared_out(count: int, train: int, val: int, expected: tuple[int, int]) -> None:
-    samples = [sample(str(i)) for i in range(9)]
-    chosen = split_between(count, samples[:train], samples[:val])
-    assert (len(chosen[0]), len(chosen[1])) == expected
+    assert share_out(count, train, val) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "expected"),
+    [(4, 12, "ww-b"), (8, 12, "wwww--bb"), (1, 5, "w"), (3, 9, "wwb"), (5, 5, "     "), (9, 3, "   ")],
+)
+def test_worst_random_and_best_are_chosen(count: int, total: int, expected: str) -> None:
+    ordered = [sample(f"{i:02d}") for i in range(total)]
+    chosen = choose_images(ordered, count, "worst", "best")
+    signs = {"worst": "w", "random": "-", "best": "b", "": " "}
+    assert "".join(signs[choice.why] for choice in chosen) == expected
+    names = [choice.sample.name for choice in chosen]
+    assert names == sorted(set(names))
+    assert names[0] == "00"
+    assert expected[-1] != "b" or names[-1] == ordered[-1].name
+
+
+@pytest.mark.parametrize(
+    ("scores", "sure", "expected"),
+    [
+        ({"a": 0.9, "b": 0.1}, {"a": 0, "b": 1, "c": 0.5}, "bac"),
+        ({}, {"a": 0.9, "b": 0.1, "c": 0.5}, "bca"),
+        ({"a": None}, {"a": 0.9, "b": 0.1, "c": 0.5}, "bca"),
+        ({}, {}, "abc"),
+    ],
+)
+def test_without_scores_the_least_sure_come_first(scores: dict, sure: dict, expected: str) -> None:
+    assert "".join(s.name for s in ranked([sample(name) for name in "cab"], scores, sure)) == expected
 
 
 @pytest.mark.parametrize(
