@@ -34,7 +34,7 @@ def halving(split: str, scores: dict[str, Any]) -> str:
 
 
 def area_texts(scores: dict[str, Any]) -> dict[str, str]:
-    """How far the area of each class is from the true one in percent, by class; not of the background."""
+    """How far the area of each class is from the true one in percent, by class."""
     texts = {}
     for name, error in scores["area_error"].items():
         spread = scores["area_standard_error"][name]
