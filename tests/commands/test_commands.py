@@ -127,6 +127,7 @@ def test_use_changes_its_keys_and_nothing_else(image_folder: ImageFolder) -> Non
         "depths",
         "scale",
         "cells",
+        "refine",
         "bilateral_sxy",
         "supervision",
         "architecture",
