@@ -37,7 +37,6 @@ SCALES = [1.0, 1.5]  # of heatmaps
 CLASSIFIER_PASSES = 7  # over the training images
 FEWEST_STEPS = 400
 IMAGE_VALUES: dict[str, object] = {
-    "classifier.training.crop": 0.7,
     "heatmaps.objects": "auto",
     "heatmaps.scales": SCALES,
     "heatmaps.walk.scale": 1.5,
@@ -170,6 +169,7 @@ def values_for_data(
         "data.max_side": max(params.data.max_side, largest_side(long_side, params)),
         "classifier.weights": weights if weights in NAMED_WEIGHTS else portable(Path(weights)),
         **IMAGE_VALUES,
+        "classifier.training.crop": 0.7 if params.data.tiles == 1 else 1.0,  # a bag is all of an image
         "pseudo_masks.refine": "none" if params.pseudo_masks.refine == "none" else "auto",
         "heatmaps.depths": DEPTHS,
         "classifier.training.steps": fitting_steps(manifest, params.classifier.training, CLASSIFIER_PASSES),

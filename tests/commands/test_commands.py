@@ -194,6 +194,21 @@ def test_presets_go_before_what_is_fitted_to_the_images(image_folder: ImageFolde
     assert params.segmentation.encoder == "resnet50"
 
 
+@pytest.mark.parametrize(("tiles", "crop"), [(1, 0.7), (2, 1.0), (3, 1.0)])
+def test_a_bag_of_tiles_is_all_of_an_image(image_folder: ImageFolder, tiles: int, crop: float) -> None:
+    text = Path("params.yaml").read_text().replace("tiles: 1 ", f"tiles: {tiles} ", 1)
+    values = {
+        "max_side: 1024": "max_side: 4096",
+        "restart: 0.02": "restart: 1.0",
+        "weights: none": "weights: imagenet",
+    }
+    for old, new in values.items():
+        text = text.replace(old, new)
+    Path("params.yaml").write_text(text)
+    assert main(["use", str(image_folder()), "--encoder", "resnet18"]) == 0
+    assert load_params().classifier.training.crop == crop
+
+
 @pytest.mark.parametrize("size", ["small", "large", "auto"])
 def test_a_person_may_say_how_large_objects_are(image_folder: ImageFolder, size: str) -> None:
     folder = str(image_folder())

@@ -75,7 +75,7 @@ def test_band_opens_the_refined_mask_by_the_heat() -> None:
 
 
 def test_without_refinement_the_heat_alone_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(pseudo_masks, "dense_crf")
+    monkeypatch.delattr(pseudo_masks, "crf_by_tiles")
     image, _, stored = scene()
     two = np.concatenate([stored, np.flip(stored, axis=2) // 2 + 60])
     classes = np.array([4, 1])
