@@ -55,7 +55,7 @@ def require_summary(summary: Any, classes: set[str]) -> None:
     """Check the keys of reports/summary.json, which others rely on."""
     assert set(summary) == {
         *("classifier", "heatmaps", "pseudo_masks", "segmentation"),
-        *("weak_to_full", "supervision", "corrected_masks", "split", "verdict"),
+        *("weak_to_full", "supervision", "corrected_masks", "ground_truth", "split", "verdict"),
     }
     assert set(summary["verdict"]) == {"level", "vetoes"}
     assert set(summary["classifier"]) == {"map", "f1"}
