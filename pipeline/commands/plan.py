@@ -8,7 +8,7 @@ from typing import Any
 from joblib import cpu_count
 
 from pipeline import paths
-from pipeline.commands.estimate import CORES, estimate_seconds
+from pipeline.commands.estimate import estimate_seconds
 from pipeline.commands.folder import inspect_source
 from pipeline.commands.overview import image_sizes
 from pipeline.commands.params_file import PARAMS_FILE, update_params, with_values
@@ -22,7 +22,7 @@ from pipeline.workflows.object_size import count_unlabelled, how_objects_are_siz
 
 STEP = 32  # pixels between working sizes
 SMALLEST = 64  # pixels
-SHARED = CORES / 2  # of the work that each core takes
+ESTIMATED_CORES = 2  # that `estimate_seconds` counts on
 
 EXAMPLES = """
 Before the classifier is trained, the plan is what params.yaml, the images and their labels say. Afterwards it
@@ -75,7 +75,7 @@ def planned_manifest(params: Params) -> Manifest:
 
 def seconds_here(manifest: Manifest, params: Params) -> dict[str, float]:
     """Seconds of each step on the CPU cores of this machine, roughly."""
-    factor = CORES / (SHARED * cpu_count())
+    factor = ESTIMATED_CORES / cpu_count()
     return {step: factor * seconds for step, seconds in estimate_seconds(manifest, params).items()}
 
 
@@ -88,8 +88,8 @@ def values_within(manifest: Manifest, params: Params, seconds: float) -> dict[st
         UserError: even the smallest working size takes longer.
     """
     _, median, _ = image_sizes(manifest)["long side"]
-    fitting = None
-    for side in range(SMALLEST, max(SMALLEST, round(median / STEP) * STEP) + 1, STEP):
+    fitting, most = None, round(median / params.data.tiles / STEP) * STEP
+    for side in range(SMALLEST, max(SMALLEST, most) + 1, STEP):
         largest = max(params.data.max_side, largest_side(side, params))
         values: dict[str, object] = {"data.long_side": side, "data.max_side": largest}
         needed = sum(seconds_here(manifest, with_values(params, values)).values())

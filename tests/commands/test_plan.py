@@ -41,6 +41,17 @@ def test_much_time_brings_the_size_of_the_images_and_no_more(side: int) -> None:
     assert values["data.long_side"] == max(64, round(side / 32) * 32)
 
 
+@pytest.mark.parametrize("tiles", [1, 2, 4])
+def test_tiles_together_are_no_larger_than_the_images(tiles: int) -> None:
+    params = load_params()
+    params = params.model_copy(update={"data": params.data.model_copy(update={"tiles": tiles})})
+    manifest = images(1024)
+    with pytest.MonkeyPatch.context() as patch:  # no question of time, nor of what else tiles need
+        patch.setattr(plan, "with_values", lambda params, _: params)
+        patch.setattr(plan, "seconds_here", lambda *_: {"all": 1.0})
+        assert plan.values_within(manifest, params, 2.0)["data.long_side"] == 1024 // tiles
+
+
 @pytest.mark.parametrize("hours", [0.2, 0.5, 1])
 def test_the_largest_size_in_time_is_taken(hours: float) -> None:
     manifest, params, seconds = images(2000), load_params(), 3600 * hours
