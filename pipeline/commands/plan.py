@@ -107,7 +107,9 @@ def values_within(manifest: Manifest, params: Params, seconds: float) -> dict[st
 
 def describe_plan(manifest: Manifest, params: Params) -> str:
     """A line for each part of a run."""
-    return "\n".join(f"{part:12}{text}" for part, text in plan_lines(manifest, params))
+    lines = list(plan_lines(manifest, params))
+    width = max(len(part) for part, _ in lines)
+    return "\n".join(f"{part:{width}}  {text}" for part, text in lines)
 
 
 def plan_lines(manifest: Manifest, params: Params) -> Iterable[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """`camseg plan`: the working size that fits the time, and the plan in words."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -117,8 +118,9 @@ def test_what_was_found_out_is_said(
         write_evidence([paths.HEATMAPS / load_params().heatmaps.methods[0]], evidence)
     capsys.readouterr()
     assert main(["plan"]) == 0
-    objects = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("objects"))
-    assert words in objects
+    lines = capsys.readouterr().out.splitlines()
+    assert words in next(line for line in lines if line.startswith("objects"))
+    assert len({len(re.match(r" *\S+ +", line)[0]) for line in lines}) == 1  # type: ignore[index]  # two columns
 
 
 def test_scenes_are_rendered_before_they_are_planned(capsys: pytest.CaptureFixture[str]) -> None:
