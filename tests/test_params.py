@@ -195,6 +195,15 @@ def test_supervision_needs_its_heatmaps(tmp_path: Path) -> None:
         load_params(written(tmp_path, values))
 
 
+def test_segments_in_a_folder_refine_no_predictions(tmp_path: Path) -> None:
+    values = shipped()
+    values["evaluation"]["refine"] = "segments"
+    load_params(written(tmp_path, values))
+    values["pseudo_masks"]["segments"]["folder"] = "sam"
+    with pytest.raises(ParamsError, match=r"needs pseudo_masks\.segments\.folder: null, got 'sam'"):
+        load_params(written(tmp_path, values))
+
+
 @pytest.mark.parametrize(
     ("path", "value", "found"),
     [
@@ -209,6 +218,7 @@ def test_supervision_needs_its_heatmaps(tmp_path: Path) -> None:
         ("classifier.training.scale", [1, 5], "got 512: data.long_side x classifier.training.scale (640)"),
         ("segmentation.training.scale", [1, 5], "data.long_side x segmentation.training.scale (640)"),
         ("pseudo_masks.crf.max_side", 513, "at least 513 pixels, got 512: pseudo_masks.crf.max_side (513)"),
+        ("pseudo_masks.par.max_side", 513, "at least 513 pixels, got 512: pseudo_masks.par.max_side (513)"),
     ],
 )
 def test_copies_are_as_large_as_what_is_looked_at(

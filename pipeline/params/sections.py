@@ -169,6 +169,21 @@ class CrfParams(Section):
     max_side: Annotated[int, Field(ge=16)]
 
 
+class ParParams(Section):
+    """Pixel-adaptive refinement."""
+
+    iterations: Count
+    max_side: Annotated[int, Field(ge=16)]
+
+
+class SegmentParams(Section):
+    """Segments that get one label each: superpixels, or those in a folder."""
+
+    folder: str | None
+    count: Annotated[int, Field(ge=2)]
+    compactness: Positive
+
+
 class PseudoMaskParams(Section):
     """How heatmaps become masks."""
 
@@ -176,6 +191,8 @@ class PseudoMaskParams(Section):
     band: Annotated[float, Field(ge=0, lt=0.5)]
     refine: Refinement
     crf: CrfParams
+    par: ParParams
+    segments: SegmentParams
 
 
 class TeacherParams(Section):
@@ -215,7 +232,7 @@ class EvaluationParams(Section):
     split: Literal["val", "test"]
     scales: Scales
     flip: bool
-    refine: Literal["none", "crf"]
+    refine: Literal["none", "crf", "par", "segments"]
     boundary: Positive
 
 

@@ -240,10 +240,12 @@ def test_a_preset_that_cannot_be_used_changes_nothing(
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
 
 
-def test_best_quality_does_without_a_crf_that_is_not_there(image_folder: ImageFolder) -> None:
-    Path("params.yaml").write_text(SHIPPED.read_text().replace("refine: crf ", "refine: none "))
+@pytest.mark.parametrize("refine", ["none", "par"])
+def test_best_quality_does_without_a_crf_that_is_not_there(image_folder: ImageFolder, refine: str) -> None:
+    Path("params.yaml").write_text(SHIPPED.read_text().replace("refine: crf ", f"refine: {refine} "))
     assert main(["use", str(image_folder()), "--quality", "best"]) == 0
-    assert load_params().evaluation.refine == "none"
+    assert load_params().pseudo_masks.refine == refine
+    assert load_params().evaluation.refine == refine
 
 
 @pytest.mark.parametrize(
