@@ -168,6 +168,16 @@ def test_whole_numbers_stand_for_decimal_ones_and_lists_for_tuples(tmp_path: Pat
     assert params.data.classes == ("cat", "dog")
 
 
+@pytest.mark.parametrize("section", ["classifier", "segmentation"])
+def test_pretrained_weights_have_one_name(tmp_path: Path, section: str) -> None:
+    values = shipped()
+    values[section]["weights"] = "pretrained"
+    load_params(written(tmp_path, values))
+    values[section]["weights"] = "imagenet"
+    with pytest.raises(ParamsError, match=rf"{section}\.weights: imagenet is called pretrained now"):
+        load_params(written(tmp_path, values))
+
+
 def test_old_names_are_answered_with_the_new_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RENAMED_KEYS, "labels_anew", "self_training")
     monkeypatch.setitem(RENAMED_KEYS, "classifier.training.learning_rate", "classifier.training.lr")
@@ -238,7 +248,7 @@ def tiled() -> dict[str, Any]:
     """Values that go with tiles."""
     values = shipped()
     values["data"] |= {"tiles": 3, "max_side": 2048}
-    values["classifier"] |= {"weights": "imagenet", "pooling": 0.05}
+    values["classifier"] |= {"weights": "pretrained", "pooling": 0.05}
     values["heatmaps"]["walk"]["restart"] = 1.0
     return values
 

@@ -6,7 +6,7 @@ from pipeline.errors import UserError
 from pipeline.params import Params
 
 DEPTHS = 3  # of the encoder; their heatmaps are added
-NAMED_WEIGHTS = ("imagenet", "none")  # all others are paths
+NAMED_WEIGHTS = ("pretrained", "none")  # all others are paths
 
 
 def choose_encoder(weights: str, encoder: str | None, params: Params) -> str:
@@ -19,7 +19,7 @@ def choose_encoder(weights: str, encoder: str | None, params: Params) -> str:
     file = Path(weights)
     if file.suffix not in (".safetensors", ".pth") or not file.is_file():
         raise UserError(
-            f"--weights: expected imagenet, none, or a .safetensors or .pth file, got {weights!r}"
+            f"--weights: expected pretrained, none, or a .safetensors or .pth file, got {weights!r}"
         )
     from pipeline.engine.weights import encoder_fits, encoders_that_fit  # here, since it loads torch
 

@@ -50,7 +50,7 @@ LR = 2e-3  # of networks with random weights
 PRETRAINED_LR = 1e-3  # of new layers; pretrained layers learn at a tenth of it
 SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training images
 ROUNDS = {"fast": 0, "balanced": 2, "best": 2}  # self-training rounds
-QUALITY, WEIGHTS = "balanced", "imagenet"  # defaults
+QUALITY, WEIGHTS = "balanced", "pretrained"  # defaults
 TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
 NO_COMPILER = ("none", "par")  # refiners that stay: the others may need one
 
@@ -82,7 +82,7 @@ def add_parser(commands: Any) -> None:
 
 def add_use_options(parser: argparse.ArgumentParser) -> None:
     """The options that `camseg use` and `camseg init --data` have."""
-    weights = "imagenet (downloaded, the default), none, or the path of a .safetensors or .pth file"
+    weights = "pretrained (downloaded, the default), none, or the path of a .safetensors or .pth file"
     parser.add_argument("--weights", default=WEIGHTS, metavar="W", help=weights)
     encoder = "encoder of both networks (default: the one in params.yaml, or one that fits the weights)"
     parser.add_argument("--encoder", metavar="NAME", help=encoder)

@@ -20,6 +20,7 @@ from pipeline.params.values import (
     Scales,
     Share,
     Source,
+    Weights,
 )
 
 
@@ -119,7 +120,7 @@ class ClassifierParams(Section):
     """The network whose heatmaps become pseudo-masks."""
 
     encoder: str
-    weights: str
+    weights: Weights
     output_stride: Literal[8, 16, 32]
     batch_norm: Literal["auto", "frozen", "trained"]
     pooling: Literal["mean"] | Annotated[float, Field(gt=0, le=1)]
@@ -210,7 +211,7 @@ class SegmentationParams(Section):
     architecture: str
     decoder: dict[str, Count | Many[Count]]
     encoder: str
-    weights: str
+    weights: Weights
     batch_norm: Literal["auto", "frozen", "trained"]
     background_prior: Share
     corrected_repeats: Count

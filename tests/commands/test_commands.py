@@ -200,7 +200,7 @@ def test_a_bag_of_tiles_is_all_of_an_image(image_folder: ImageFolder, tiles: int
     values = {
         "max_side: 1024": "max_side: 4096",
         "restart: 0.02": "restart: 1.0",
-        "weights: none": "weights: imagenet",
+        "weights: none": "weights: pretrained",
     }
     for old, new in values.items():
         text = text.replace(old, new)
@@ -319,7 +319,7 @@ def test_quality_sets_the_length_of_the_training(image_folder: ImageFolder) -> N
 def test_use_again_changes_nothing(image_folder: ImageFolder, capsys: pytest.CaptureFixture[str]) -> None:
     folder = image_folder()
     assert main(["use", str(folder)]) == 0
-    assert load_params().classifier.weights == "imagenet"
+    assert load_params().classifier.weights == "pretrained"
     before = Path("params.yaml").read_bytes()
     capsys.readouterr()
     assert main(["use", str(folder)]) == 0
@@ -415,7 +415,7 @@ def test_weights_that_are_no_file_are_refused(
 ) -> None:
     Path("notes.txt").touch()
     assert main(["use", str(image_folder()), "--weights", name]) == 2
-    assert f"--weights: expected imagenet, none, or a .safetensors or .pth file, got '{name}'" in (
+    assert f"--weights: expected pretrained, none, or a .safetensors or .pth file, got '{name}'" in (
         capsys.readouterr().err
     )
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
