@@ -5,7 +5,6 @@ pydensecrf crashes the interpreter on a kernel width of 0 or NaN, and silently t
 everything is checked before and after the call. It holds the GIL: run processes, not threads.
 """
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,10 +41,10 @@ def dense_crf(image: ImageArray, probabilities: Probabilities, params: CrfParams
     _check_params(params)
     if len(normalised) == 1:
         return normalised
-    return solve_at(params.max_side, partial(_solve, params), image, normalised)
+    return solve_at(params.max_side, lambda *at: _checked(_solve(*at, params)), image, normalised)
 
 
-def _solve(params: CrfParams, image: ImageArray, probabilities: Probabilities) -> Probabilities:
+def _solve(image: ImageArray, probabilities: Probabilities, params: CrfParams) -> Probabilities:
     """Mean field at the size of `image`."""
     labels, height, width = probabilities.shape
     crf = _library().DenseCRF2D(width, height, labels)  # width first
@@ -62,8 +61,7 @@ def _solve(params: CrfParams, image: ImageArray, probabilities: Probabilities) -
             rgbim=np.array(image, order="C"),  # a copy: it also refuses read-only arrays
             compat=params.bilateral_compat,
         )
-    solved = np.array(crf.inference(params.iterations), np.float32)
-    return _checked(solved.reshape(labels, height, width))
+    return np.array(crf.inference(params.iterations), np.float32).reshape(labels, height, width)
 
 
 def _check_params(params: CrfParams) -> None:

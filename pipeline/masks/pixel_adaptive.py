@@ -56,7 +56,8 @@ def pixel_adaptive(image: ImageArray, probabilities: Probabilities, params: ParP
 
 
 def _averaged(iterations: int, image: ImageArray, probabilities: Probabilities) -> Probabilities:
-    weights, averaged = _weights(torch.tensor(image).permute(2, 0, 1).float()), torch.tensor(probabilities)
+    pixels = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)
+    weights, averaged = _weights(pixels), torch.tensor(probabilities)
     for _ in range(iterations):
         mean = torch.zeros_like(averaged)
         for weight, neighbour in zip(weights, _neighbours(averaged), strict=True):

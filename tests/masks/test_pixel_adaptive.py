@@ -54,7 +54,7 @@ def by_loops(image: np.ndarray, values: np.ndarray, iterations: int) -> np.ndarr
 
 @pytest.mark.parametrize("iterations", [1, 3])
 def test_against_loops(iterations: int) -> None:
-    image, before = example()
+    image, before = example(11, 17)
     after = pixel_adaptive(image, before, par(iterations))
     np.testing.assert_allclose(after, by_loops(image, before.astype(float), iterations), atol=1e-6)
 

@@ -116,7 +116,8 @@ def test_classes_keep_their_ids_through_a_refiner(refine: str) -> None:
     np.testing.assert_array_equal(other.refined, one.refined)
     assert set(np.unique(one.refined)) == {0, 3}
     seed = mask_at_threshold(upsample(stored, (48, 64)), np.array([2]), 0.5)
-    assert np.sum(one.refined != ground_truth) < 0.5 * np.sum(seed != ground_truth)
+    most = {"crf": 0, "par": 0.5, "segments": 0.9}[refine]
+    assert np.sum(one.refined != ground_truth) <= most * np.sum(seed != ground_truth)
 
 
 def test_segments_of_another_tool_take_the_place_of_superpixels() -> None:
