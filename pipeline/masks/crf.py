@@ -41,10 +41,10 @@ def dense_crf(image: ImageArray, probabilities: Probabilities, params: CrfParams
     _check_params(params)
     if len(normalised) == 1:
         return normalised
-    return solve_at(params.max_side, lambda *at: _checked(_solve(*at, params)), image, normalised)
+    return solve_at(params.max_side, lambda *at_size: _checked(_solve(params, *at_size)), image, normalised)
 
 
-def _solve(image: ImageArray, probabilities: Probabilities, params: CrfParams) -> Probabilities:
+def _solve(params: CrfParams, image: ImageArray, probabilities: Probabilities) -> Probabilities:
     """Mean field at the size of `image`."""
     labels, height, width = probabilities.shape
     crf = _library().DenseCRF2D(width, height, labels)  # width first
