@@ -62,8 +62,11 @@ def any_size(encoder: str) -> dict[str, bool]:
     name = encoder.removeprefix("tu-")
     if name == encoder or not timm.is_model(name.partition(".")[0]):
         return {}
-    with torch.device("meta"):
-        known = signature(type(timm.create_model(name))).parameters
+    try:
+        with torch.device("meta"):
+            known = signature(type(timm.create_model(name))).parameters
+    except RuntimeError:  # it cannot be built without data, or has no weights of this tag
+        return {}
     return {"strict_img_size": False} if "strict_img_size" in known else {}
 
 
