@@ -19,6 +19,7 @@ from pipeline.commands.params_file import params_anywhere
 from pipeline.commands.predict_exports import EXPORTS, predicted_items
 from pipeline.commands.predict_names import name_images, unread_files
 from pipeline.commands.predict_options import PredictOptions, read_options
+from pipeline.commands.predict_page import page_facts, write_page
 from pipeline.commands.predict_table import TABLE, PredictionTable
 from pipeline.commands.unfinished import (
     GEOTIFFS,
@@ -111,8 +112,11 @@ def predict_images(arguments: argparse.Namespace) -> int:
         items = predicted_items(out, images, confidences)
         for format in dict.fromkeys(arguments.export):
             EXPORTS[format](items, classes, out)
-    finish(out)
     skipped = len(images) - len(confidences) + len(others)
+    if confidences and arguments.page:
+        facts = page_facts(arguments, folder, classes, options.scale, skipped)
+        write_page(out, images, partial(read, max_side=params.data.max_side), facts)
+    finish(out)
     print(f"{len(confidences)} image(s) predicted in {out}, {skipped} skipped")
     return 1 if skipped else 0
 
