@@ -51,6 +51,7 @@ from pipeline.segmentation.mask_rule import RegionSums, image_confidence
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.small_parts import without_small_parts
 from pipeline.segmentation.tiles import predict_tiled, tile_count
+from pipeline.workflows.leading_round import find_lead
 from pipeline.workflows.prediction import probabilities
 from pipeline.workflows.saved_model import default_model, load_model
 
@@ -73,6 +74,8 @@ def predict_images(arguments: argparse.Namespace) -> int:
     """Predict every image; 1 if an image could not be read."""
     params, out = params_anywhere(arguments.model or paths.SEGMENTATION), arguments.out
     folder = arguments.model or default_model(params)
+    if not arguments.model and (why := find_lead(params).why):
+        print(why, file=sys.stderr)
     settings = settings_of(arguments, params, folder)
     unfinished = find_unfinished(out, settings)
     others = unread_files(arguments.images, out)

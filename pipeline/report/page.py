@@ -43,6 +43,7 @@ class PageFacts:
     shares: Mapping[str, float | None]  # of the frame, by class, see `frame_shares`
     issues: Sequence[tuple[dict[str, str], ImageArray]]  # label issues with their images
     seed: int
+    why: str  # an earlier self-training round leads; empty where none does
 
 
 @dataclass(frozen=True)
