@@ -25,7 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def params(supervision: Sequence[str] = GIVEN) -> Params:
-    rounds = [name for name in reversed(supervision) if "round" in name]
+    rounds = sorted(name for name in supervision if "round" in name)
     models = dict(zip(rounds, ["cam", *rounds], strict=False))
     change_params(Path(), {"segmentation.supervision": list(supervision), "self_training.rounds": models})
     return load_params()
