@@ -85,7 +85,7 @@ def page_facts(
 ) -> PredictionFacts:
     """What the page tells of the command."""
     options = [f"--threshold {text}" for text in arguments.threshold]
-    options += [f"--min-confidence {arguments.min_confidence:g}"] if arguments.min_confidence else []
+    options += [f"--min-confidence {arguments.min_confidence}"] if arguments.min_confidence else []
     options += [f"--min-area {arguments.min_area:g}"] if arguments.min_area else []
     return PredictionFacts(
         classes=classes,

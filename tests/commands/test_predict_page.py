@@ -82,7 +82,7 @@ def test_what_min_confidence_left_out_is_told_and_drawn(predict: Callable[..., s
     assert f"left open{100 * np.mean(list(opened.values())):.1f} %" in text
     assert "2 of 2 have such pixels" in text
     assert f"left open {100 * opened['a.png']:.1f} %" in text
-    assert f"--min-confidence {UNSURE:g}" in text
+    assert f"with --min-confidence {UNSURE}." in text
 
 
 def test_without_min_confidence_nothing_is_left_out(predict: Callable[..., str]) -> None:
