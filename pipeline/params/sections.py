@@ -20,6 +20,7 @@ from pipeline.params.values import (
     Scales,
     Share,
     Source,
+    Weights,
 )
 
 
@@ -119,7 +120,7 @@ class ClassifierParams(Section):
     """The network whose heatmaps become pseudo-masks."""
 
     encoder: str
-    weights: str
+    weights: Weights
     output_stride: Literal[8, 16, 32]
     batch_norm: Literal["auto", "frozen", "trained"]
     pooling: Literal["mean"] | Annotated[float, Field(gt=0, le=1)]
@@ -169,6 +170,21 @@ class CrfParams(Section):
     max_side: Annotated[int, Field(ge=16)]
 
 
+class ParParams(Section):
+    """Pixel-adaptive refinement."""
+
+    iterations: Count
+    max_side: Annotated[int, Field(ge=16)]
+
+
+class SegmentParams(Section):
+    """Segments that get one label each: superpixels, or those in a folder."""
+
+    folder: str | None
+    count: Annotated[int, Field(ge=2)]
+    compactness: Positive
+
+
 class PseudoMaskParams(Section):
     """How heatmaps become masks."""
 
@@ -176,6 +192,8 @@ class PseudoMaskParams(Section):
     band: Annotated[float, Field(ge=0, lt=0.5)]
     refine: Refinement
     crf: CrfParams
+    par: ParParams
+    segments: SegmentParams
 
 
 class TeacherParams(Section):
@@ -193,7 +211,7 @@ class SegmentationParams(Section):
     architecture: str
     decoder: dict[str, Count | Many[Count]]
     encoder: str
-    weights: str
+    weights: Weights
     batch_norm: Literal["auto", "frozen", "trained"]
     background_prior: Share
     corrected_repeats: Count
@@ -215,7 +233,7 @@ class EvaluationParams(Section):
     split: Literal["val", "test"]
     scales: Scales
     flip: bool
-    refine: Literal["none", "crf"]
+    refine: Literal["none", "crf", "par", "segments"]
     boundary: Positive
 
 
