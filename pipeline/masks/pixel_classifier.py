@@ -1,9 +1,9 @@
-"""A small classifier of single pixels, learnt from the heat of a whole data set.
+"""A small classifier of single pixels, learnt from the pseudo-masks of a whole data set.
 
 Heat says roughly where a class is, and is often wrong at a pixel; its errors differ from image to image. What
-pixels of a class look like in the heat of many images, and those of the other classes do not, is the class's
-own. So a classifier that sees colour and texture alone, too small to learn single errors, is right more often
-than the heat it learnt from (Menon et al. 2015, ICML, on learning from corrupted labels).
+pixels of a class look like in many masks, and those of the other classes do not, is the class's own. So a
+classifier that sees colour and texture alone, too small to learn single errors, is right more often than the
+masks it learnt from (Menon et al. 2015, ICML, on learning from corrupted labels).
 """
 
 from itertools import pairwise
@@ -25,7 +25,7 @@ HIDDEN = 64
 PASSES, LR, WEIGHT_DECAY = 4, 1e-2, 1.0  # few and strong: what single images show is not learnt
 BATCHES, LARGEST_BATCH = 40, 4096  # of a pass, and pixels
 FLOOR = 1e-3  # no class is less probable: one pixel that looks odd must not decide
-POWER = 0.5  # of the likelihood: neighbouring pixels say the same, and heat taught it
+POWER = 0.5  # of the likelihood: neighbouring pixels say the same, and heat taught the masks
 ROWS = 65_536  # pixels at a time
 
 PixelFeatures = NDArray[np.float32]  # (pixels, FEATURES)
@@ -77,7 +77,7 @@ def train_pixel_classifier(features: PixelFeatures, ids: Mask, labels: int, seed
 
     Args:
         features: of the drawn pixels, (pixels, FEATURES).
-        ids: what heat says of them, uint8 (pixels,), below `labels`.
+        ids: what masks say of them, uint8 (pixels,), below `labels`.
         labels: L, with the background.
         seed: of the weights and the batches.
     """

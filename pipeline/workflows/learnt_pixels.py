@@ -1,4 +1,8 @@
-"""`pseudo_masks.refine: pixels`: colours and textures of each class, learnt from the heat of other images."""
+"""`pseudo_masks.refine: pixels`: colours and textures of each class, learnt from masks of other images.
+
+These are the masks that the heat and the CRF give. Learnt from the heat alone, the classifier takes what lies
+around an object for a part of it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,12 +26,13 @@ from pipeline.masks.pixel_classifier import (
     pixel_features,
     train_pixel_classifier,
 )
-from pipeline.masks.threshold import label_ids, largest, upsample
+from pipeline.masks.pseudo_masks import make_pseudo_mask
+from pipeline.masks.threshold import upsample
 from pipeline.workflows.object_colours import FOLDS, fold
-from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 
-IMAGES, PIXELS = 800, 500  # drawn at most, and of each of them
-LEAST_AUC = 0.8  # for `refine: auto`
+IMAGES, PIXELS = 500, 500  # drawn at most, and of each of them
+LEAST_AUC = 0.75  # for `refine: auto`
 FILE = "pixels.npz"
 
 
@@ -35,7 +40,7 @@ class DrawnPixels(NamedTuple):
     """Pixels of training images, in the order of the images."""
 
     features: PixelFeatures  # (pixels, FEATURES)
-    ids: Mask  # uint8 (pixels,): what heat and threshold say of them
+    ids: Mask  # uint8 (pixels,): what their masks say of them
     images: NDArray[np.intp]  # (pixels,): numbers of their images
 
 
@@ -72,16 +77,16 @@ class LearntPixels:
         return self.classifiers[fold(sample)].log_likelihoods(pixel_features(image))
 
 
-def learn_pixels(manifest: Manifest, heat: ThresholdedHeat, work: Path, seed: int) -> Path | None:
-    """The file with the pixel classifiers, trained once for a work folder; without masks.
+def learn_pixels(job: PseudoMaskJob, manifest: Manifest, seed: int) -> Path | None:
+    """The file with the pixel classifiers, trained once for a work folder; without ground truth.
 
     None where one half of the data set has no image: then there are no other images to learn from.
     """
-    file, samples = work / FILE, _drawn_samples(manifest)
+    file, samples = job.work / FILE, _drawn_samples(manifest)
     folds = np.array([fold(sample) for sample in samples])
     if file.exists() or len(np.unique(folds)) < FOLDS:
         return file if file.exists() else None
-    draw = partial(_draw, manifest.without_samples(), heat, seed)
+    draw = partial(_draw, job, seed)
     parts = parallel_map(draw, in_blocks(samples), description="pixels")
     features, ids = map(np.concatenate, zip(*parts, strict=True))
     drawn = DrawnPixels(features, ids, np.repeat(np.arange(len(samples)), [_count(s) for s in samples]))
@@ -127,23 +132,20 @@ def _count(sample: Sample) -> int:
     return min(PIXELS, sample.height * sample.width)
 
 
-def _draw(
-    manifest: Manifest, heat: ThresholdedHeat, seed: int, samples: Sequence[Sample]
-) -> tuple[PixelFeatures, Mask]:
+def _draw(job: PseudoMaskJob, seed: int, samples: Sequence[Sample]) -> tuple[PixelFeatures, Mask]:
     """Features and ids of the drawn pixels of a block of images."""
-    store = HeatmapStore(heat.folder)
-    parts = [_draw_image(manifest, heat, store, seed, sample) for sample in samples]
+    store = HeatmapStore(job.heat.folder)
+    parts = [_draw_image(job, store, seed, sample) for sample in samples]
     features, ids = map(np.concatenate, zip(*parts, strict=True))
     return features, ids
 
 
 def _draw_image(
-    manifest: Manifest, heat: ThresholdedHeat, store: HeatmapStore, seed: int, sample: Sample
+    job: PseudoMaskJob, store: HeatmapStore, seed: int, sample: Sample
 ) -> tuple[PixelFeatures, Mask]:
-    image = manifest.image(sample)
+    image, heat, classes = job.manifest.image(sample), job.heat, np.array(sample.labels, int)
     heatmaps = upsample(store.read(sample), (image.shape[0], image.shape[1]))
-    ids = label_ids(heatmaps, np.array(sample.labels, int), background=manifest.background)
-    mask = largest(ids, heat.normalise(heatmaps, heat.threshold)).ravel()
+    made = make_pseudo_mask(image, heatmaps, classes, heat.threshold, job.params, heat.normalise, job.tiles)
     generator = np.random.default_rng([seed, crc32(sample.name.encode())])
-    places = np.sort(generator.choice(mask.size, _count(sample), replace=False))
-    return pixel_features(image)[places], mask[places]
+    places = np.sort(generator.choice(made.refined.size, _count(sample), replace=False))
+    return pixel_features(image)[places], made.refined.ravel()[places]

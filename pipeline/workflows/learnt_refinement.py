@@ -20,7 +20,7 @@ def with_learnt(job: PseudoMaskJob, manifest: Manifest, asked: PseudoMaskParams,
         case "colours":
             return replace(job, colours=learn_colours(manifest, job.heat, job.work))
         case "pixels":
-            pixels = learn_pixels(manifest, job.heat, job.work, seed)
+            pixels = learn_pixels(job, manifest, seed)
             if pixels and (asked.refine == "pixels" or LearntPixels.read(pixels).tell):
                 return replace(job, pixels=pixels)
             return replace(job, params=job.params.model_copy(update={"refine": "crf"}))

@@ -1,4 +1,4 @@
-"""Pixels learnt from heat: regions of sand, water and grass, and heat that lies a third beside them."""
+"""Pixels learnt from masks: regions of sand, water and grass, and heat that lies a third beside them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline.workflows.pseudo_mask_blocks import mask_maker
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 from pipeline.workflows.refinement import of_rounds
 
-SIZE, COUNT = 48, 32
+SIZE, COUNT = 48, 64
 SAND, WATER, GRASS = (200, 180, 140), (40, 80, 160), (60, 140, 60)
 HEAT, CLASSES = Path("heat"), ("water", "grass")
 LABELS = [(0,), (1,), (0, 1), (0,)]
@@ -36,23 +36,24 @@ def photo(sample: Sample, colours: tuple[tuple[int, int, int], ...]) -> np.ndarr
     noise = np.random.default_rng(int(sample.name[1:])).integers(-15, 16, (SIZE, SIZE, 3))
     image = np.full((SIZE, SIZE, 3), SAND, int)
     for label in sample.labels:
-        image[true_rows(label)] = colours[label]
+        image[true_rows(sample, label)] = colours[label]
     return (image + noise).astype(np.uint8)
 
 
-def true_rows(label: int) -> slice:
-    return slice(24 * label + 4, 24 * label + 20)
+def true_rows(sample: Sample, label: int) -> slice:
+    """A band of 14 rows somewhere in its half of the image."""
+    start = 24 * label + int(np.random.default_rng([label, int(sample.name[1:])]).integers(0, 11))
+    return slice(start, start + 14)
 
 
 def make_set(colours: tuple[tuple[int, int, int], ...] = (WATER, GRASS)) -> None:
-    """Images, and heat on bands that lie 6 rows too far up or down."""
+    """Images, and heat on bands that lie 5 rows too far up or down."""
     heat = {}
     for sample in samples():
         write_image(Path(sample.image), photo(sample, colours))
         maps = np.full((len(sample.labels), SIZE, SIZE), 40, np.uint8)
         for place, label in enumerate(sample.labels):
-            rows = true_rows(label)
-            shift = 6 if int(sample.name[1:]) % 8 < 4 else -6
+            rows, shift = true_rows(sample, label), 5 if int(sample.name[1:]) % 8 < 4 else -5
             maps[place, max(0, rows.start + shift) : rows.stop + shift] = 160
         heat[sample.name] = maps
     write_shard(HEAT, 0, heat)
@@ -64,7 +65,7 @@ def manifest() -> Manifest:
 
 
 def learn(work: str) -> LearntPixels:
-    file = learn_pixels(manifest(), HEATED, Path(work), seed=0)
+    file = learn_pixels(job("pixels", work), manifest(), seed=0)
     assert file == Path(work) / FILE
     return LearntPixels.read(file)
 
@@ -85,7 +86,7 @@ def errors(made: PseudoMaskJob, sample: Sample) -> float:
     """The share of wrong pixels in the mask of an image."""
     mask, truth = mask_maker(made), np.zeros((SIZE, SIZE), np.uint8)
     for label in sample.labels:
-        truth[true_rows(label)] = label + 1
+        truth[true_rows(sample, label)] = label + 1
     image = photo(sample, (WATER, GRASS))
     heatmaps = mask.heat.read(sample).astype(np.float32) / 255
     return float((mask.refined(sample, image, heatmaps).refined != truth).mean())
@@ -96,8 +97,10 @@ def test_masks_are_nearer_to_the_regions_than_the_heat() -> None:
     asked = job("auto").params
     by_pixels = with_learnt(job("pixels"), manifest(), asked, seed=0)
     assert by_pixels.pixels == Path("work") / FILE
-    for sample in samples()[:4]:
-        assert errors(by_pixels, sample) < 0.02 < 0.1 < errors(job("none"), sample)
+    of_pixels, of_heat = (
+        np.mean([errors(made, s) for s in samples()[:8]]) for made in (by_pixels, job("none"))
+    )
+    assert of_pixels < 0.1 < 0.2 < of_heat
 
 
 def test_pixels_are_left_out_where_they_do_not_tell_the_images_of_a_class() -> None:
@@ -140,7 +143,8 @@ def test_an_image_does_not_teach_its_own_classifier(number: int) -> None:
 def test_data_without_background_have_pixels_too() -> None:
     make_set()
     none = replace(manifest(), background=False)
-    file = learn_pixels(none, ThresholdedHeat(HEAT, None), Path("work"), seed=0)
+    classes_alone = ThresholdedHeat(HEAT, None)
+    file = learn_pixels(replace(job("pixels"), heat=classes_alone), none, seed=0)
     assert file
     assert LearntPixels.read(file).auc == pytest.approx(1, abs=0.01)
 
@@ -148,7 +152,7 @@ def test_data_without_background_have_pixels_too() -> None:
 def test_one_image_has_no_other_to_learn_from() -> None:
     make_set()
     alone = replace(manifest(), samples=manifest().samples[:1])
-    assert learn_pixels(alone, HEATED, Path("work"), seed=0) is None
+    assert learn_pixels(job("pixels"), alone, seed=0) is None
     assert with_learnt(job("pixels"), alone, job("pixels").params, seed=0) == job("crf")
 
 
