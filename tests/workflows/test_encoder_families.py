@@ -171,7 +171,7 @@ def test_networks_of_one_size_alone_get_options() -> None:
 
 
 @pytest.mark.parametrize("encoder", ["tu-resnet10t", "mobilenet_v2", "tu-regnetx_002"])
-def test_networks_with_batch_norm_stay_as_they_were(encoder: str) -> None:
+def test_networks_without_layer_norm_stay_as_they_were(encoder: str) -> None:
     assert not needs_cell_norm(make_encoder(encoder, "none"))
 
 
