@@ -84,10 +84,8 @@ class CellNorm(nn.Module):
 
 
 def needs_cell_norm(encoder: nn.Module) -> bool:
-    """Whether the last feature map is a sum that nothing has normalised, as in networks with LayerNorm."""
-    kinds = {type(module) for module in encoder.modules()}
-    batch_norm = any(issubclass(kind, nn.modules.batchnorm._BatchNorm) for kind in kinds)
-    return any(issubclass(kind, nn.LayerNorm) for kind in kinds) or not batch_norm
+    """Whether the encoder has LayerNorm: then its last feature map is a sum that nothing has normalised."""
+    return any(isinstance(module, nn.LayerNorm) for module in encoder.modules())
 
 
 class Classifier(nn.Module):
