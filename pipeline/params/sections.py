@@ -88,11 +88,20 @@ class TrainingParams(Section):
     poly_power: NotNegative
     clip_norm: Positive
     checkpoint_steps: Count
+    shards: Count
 
     @model_validator(mode="after")
     def _check_warmup(self) -> Self:
         if self.warmup_steps >= self.steps:
             raise ValueError(f"expected warmup_steps below steps ({self.steps}), got {self.warmup_steps}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_shards(self) -> Self:
+        most = self.batch_size // 2  # BatchNorm needs two images
+        if self.shards not in [2**n for n in range(most.bit_length())] or self.batch_size % self.shards:
+            expected = f"1, 2, 4, ... up to {most} and a divisor of batch_size ({self.batch_size})"
+            raise ValueError(f"expected shards to be {expected}, got {self.shards}")
         return self
 
 
@@ -127,6 +136,12 @@ class ClassifierParams(Section):
     gain: GainParams
     attention_from: Share
     training: TrainingParams
+
+    @model_validator(mode="after")
+    def _check_gain(self) -> Self:
+        if self.gain.weight > 0 and self.training.shards > 1:
+            raise ValueError(f"expected training.shards: 1 with gain.weight, got {self.training.shards}")
+        return self
 
 
 class WalkParams(Section):
