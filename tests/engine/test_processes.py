@@ -133,7 +133,8 @@ def test_a_pass_over_images_has_the_same_bytes(
     mapped(manifest, tmp_path / "alone")
     in_group(size, partial(mapped, manifest, tmp_path / "together"))
     alone, together = (
-        {file.name: file.read_bytes() for file in (tmp_path / name).iterdir()} for name in ("alone", "together")
+        {file.name: file.read_bytes() for file in (tmp_path / name).iterdir()}
+        for name in ("alone", "together")
     )
     assert len(alone) == 4
     assert together == alone
