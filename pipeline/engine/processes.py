@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from pipeline.base.process import end_with_parent
 from pipeline.engine.device import device_name, pick_device
-from pipeline.errors import UserError
+from pipeline.errors import INTERRUPTED, UserError
 
 T = TypeVar("T")
 
@@ -131,11 +131,14 @@ class Group:
         except SystemExit:
             raise
         except BaseException as error:
-            if self.store is not None and not _is_first_failure(self.store, error):
-                time.sleep(PATIENCE)
-                if not isinstance(error, PeerLost):
-                    raise SystemExit(1) from None
-            raise
+            if self.store is None or _is_first_failure(self.store, error):
+                raise
+            if isinstance(error, KeyboardInterrupt):
+                raise SystemExit(INTERRUPTED) from None
+            time.sleep(PATIENCE)
+            if isinstance(error, PeerLost):
+                raise
+            raise SystemExit(1) from None
 
     def _gather(self, told: list[str]) -> list[str]:
         """What the processes tell, one after the other, once all have told it."""

@@ -60,7 +60,7 @@ def batch_loss(
         torch.manual_seed(seeds[shard])  # dropout
         with autocast(device):
             value: Tensor = objective(shards[shard][0], targets[shard], step, counts)
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         return [value.detach(), *(b.clone() for b in _floats(running)), *_gradients(objective)]
 
     loss, *rest = tree_sum(sums_of, range(len(shards)))

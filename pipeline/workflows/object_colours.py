@@ -84,11 +84,13 @@ def learn_colours(manifest: Manifest, heat: ThresholdedHeat, work: Path) -> Path
     file, threshold = work / FILE, heat.threshold
     if threshold is None:
         return None
-    group().by_first(lambda: file.exists() or _write_colours(file, manifest, heat.folder, threshold))
+    group().by_first(lambda: _write_colours(file, manifest, heat.folder, threshold))
     return file
 
 
 def _write_colours(file: Path, manifest: Manifest, heat: Path, threshold: float) -> None:
+    if file.exists():
+        return
     samples = manifest.split("train")
     histogram, blocks = pooled_histogram(heat, samples), in_blocks(samples)
     limits = HeatLimits(threshold, *(_limit(histogram, threshold, times) for times in (WARM, FAR)))

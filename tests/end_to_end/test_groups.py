@@ -38,7 +38,7 @@ STAGES: dict[str, tuple[list[str], list[str]]] = {
     "evaluate": (["cam"], ["data/predictions", "reports/evaluation"]),
     "diagnose": ([], ["reports/diagnosis"]),
 }
-LIMIT = 300.0  # seconds
+LIMIT = 600.0  # seconds
 
 
 def start(project: Path, *command: str, **variables: str) -> subprocess.Popen[str]:

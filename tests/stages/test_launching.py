@@ -10,6 +10,7 @@ import pytest
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
+from pipeline.base.process import prepare_process
 from pipeline.errors import UserError
 from pipeline.stages.launching import launch
 from pipeline.stages.running import run_stage
@@ -76,6 +77,12 @@ def test_a_signal_is_told_and_what_a_process_said_itself_is_not(
     assert launch("evaluate", []) == status
     lines = capfd.readouterr().err.splitlines()
     assert [line[: len(told)] for line in lines] == ([told] if told else [])
+
+
+def test_threads_are_set_before_openmp_is_loaded() -> None:
+    os.environ |= {"CAMSEG_THREADS": "3", "OMP_NUM_THREADS": "1"}
+    prepare_process.__wrapped__()
+    assert os.environ["OMP_NUM_THREADS"] == "3"
 
 
 def test_ctrl_c_of_the_launcher(torchrun: list[Any]) -> None:
