@@ -92,14 +92,12 @@ def own_shards(params: TrainingParams, description: str) -> range:
 
     As many processes train as divide the shards.
     """
-    processes = group()
-    size = max(size for size in range(1, processes.size + 1) if params.shards % size == 0)
+    processes, shards = group(), params.shards
+    size = max(size for size in range(1, processes.size + 1) if shards % size == 0)
     if processes.size > 1:
-        print(
-            f"{description}: {size} of {processes.size} processes train, training.shards is {params.shards}"
-        )
+        print(f"{description}: {size} of {processes.size} processes train (training.shards: {shards})")
     processes.keep(size)
-    each = params.shards // size
+    each = shards // size
     return range(processes.rank * each, (processes.rank + 1) * each)
 
 
