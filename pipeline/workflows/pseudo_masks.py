@@ -73,12 +73,12 @@ def make_missing(target: str, job: PseudoMaskJob, writer: MaskWriter, blocks: Se
     with processes.bar(f"pseudo-masks ({target})", len(own), len(own) - len(missing), "block") as advance:
 
         def make(numbers: Sequence[int]) -> None:
-            todo, failure = [blocks[number] for number in numbers], None
-            for failed in parallel_stream(partial(function, job, writer), todo, description=None):
+            todo, failures = [blocks[number] for number in numbers], []
+            for result in parallel_stream(partial(function, job, writer), todo, description=None):
                 advance(1)
-                failure = failure or failed
-            if failure:
-                raise failure
+                failures += [result] if isinstance(result, Exception) else []
+            if failures:
+                raise failures[0]
 
         processes.share_out(
             missing,
