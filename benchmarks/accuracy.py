@@ -59,7 +59,7 @@ def parse() -> argparse.Namespace:
         "benchmarks.accuracy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", default=SCENES, metavar="PATH", help="scenes, or a folder (camseg check)")
-    parser.add_argument("--weights", default="imagenet", metavar="W", help="of a folder, see camseg use")
+    parser.add_argument("--weights", default="pretrained", metavar="W", help="of a folder, see camseg use")
     parser.add_argument(
         "--variant", action="append", default=[], metavar="'NAME: key=value ...'", help="may be repeated"
     )

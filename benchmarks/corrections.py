@@ -66,7 +66,7 @@ def parse() -> argparse.Namespace:
         "benchmarks.corrections", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", default=SCENES, metavar="PATH", help="scenes, or a folder (camseg check)")
-    parser.add_argument("--weights", default="imagenet", metavar="W", help="of a folder, see camseg use")
+    parser.add_argument("--weights", default="pretrained", metavar="W", help="of a folder, see camseg use")
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 30, 100], metavar="N")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")
     parser.add_argument("--set", nargs="+", default=[], metavar="key=value", help="for all runs")

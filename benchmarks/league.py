@@ -77,7 +77,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("folders", nargs="+", metavar="FOLDER", help="as for camseg check, or scenes")
     parser.add_argument("--views", action="store_true", help="also sets of fewer classes of each folder")
-    parser.add_argument("--weights", default="imagenet", metavar="W", help="of all folders, see camseg use")
+    parser.add_argument("--weights", default="pretrained", metavar="W", help="of all folders, see camseg use")
     parser.add_argument(
         "--quality", default=QUALITY, choices=list(SEGMENTATION_PASSES), help="as for camseg use"
     )

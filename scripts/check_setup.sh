@@ -50,10 +50,10 @@ has_compiler() {
 
 check_compiler() {
     if [ "${CRF:-1}" = 0 ]; then
-        echo 'CRF=0: pydensecrf2 is left out. Set "refine: none" under pseudo_masks in params.yaml.' >&2
+        echo 'CRF=0: pydensecrf2 is left out. Set "refine: par" or "none" under pseudo_masks in params.yaml.' >&2
         return
     fi
-    without='or do without: add CRF=0 to each make, and set "refine: none" in params.yaml'
+    without='or do without: add CRF=0 to each make, and set "refine: par" or "none" in params.yaml'
     has_compiler || fail "no C++ compiler (c++, g++ or clang++), and pydensecrf2 is built from source" \
         "sudo apt install g++ (Debian, Ubuntu), xcode-select --install (macOS), $without"
     header=$("$1" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h

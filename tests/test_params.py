@@ -168,6 +168,16 @@ def test_whole_numbers_stand_for_decimal_ones_and_lists_for_tuples(tmp_path: Pat
     assert params.data.classes == ("cat", "dog")
 
 
+@pytest.mark.parametrize("section", ["classifier", "segmentation"])
+def test_pretrained_weights_have_one_name(tmp_path: Path, section: str) -> None:
+    values = shipped()
+    values[section]["weights"] = "pretrained"
+    load_params(written(tmp_path, values))
+    values[section]["weights"] = "imagenet"
+    with pytest.raises(ParamsError, match=rf"{section}\.weights: imagenet is called pretrained now"):
+        load_params(written(tmp_path, values))
+
+
 def test_old_names_are_answered_with_the_new_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RENAMED_KEYS, "labels_anew", "self_training")
     monkeypatch.setitem(RENAMED_KEYS, "classifier.training.learning_rate", "classifier.training.lr")
@@ -195,6 +205,15 @@ def test_supervision_needs_its_heatmaps(tmp_path: Path) -> None:
         load_params(written(tmp_path, values))
 
 
+def test_segments_in_a_folder_refine_no_predictions(tmp_path: Path) -> None:
+    values = shipped()
+    values["evaluation"]["refine"] = "segments"
+    load_params(written(tmp_path, values))
+    values["pseudo_masks"]["segments"]["folder"] = "sam"
+    with pytest.raises(ParamsError, match=r"needs pseudo_masks\.segments\.folder: null, got 'sam'"):
+        load_params(written(tmp_path, values))
+
+
 @pytest.mark.parametrize(
     ("path", "value", "found"),
     [
@@ -209,6 +228,7 @@ def test_supervision_needs_its_heatmaps(tmp_path: Path) -> None:
         ("classifier.training.scale", [1, 5], "got 512: data.long_side x classifier.training.scale (640)"),
         ("segmentation.training.scale", [1, 5], "data.long_side x segmentation.training.scale (640)"),
         ("pseudo_masks.crf.max_side", 513, "at least 513 pixels, got 512: pseudo_masks.crf.max_side (513)"),
+        ("pseudo_masks.par.max_side", 513, "at least 513 pixels, got 512: pseudo_masks.par.max_side (513)"),
     ],
 )
 def test_copies_are_as_large_as_what_is_looked_at(
@@ -228,7 +248,7 @@ def tiled() -> dict[str, Any]:
     """Values that go with tiles."""
     values = shipped()
     values["data"] |= {"tiles": 3, "max_side": 2048}
-    values["classifier"] |= {"weights": "imagenet", "pooling": 0.05}
+    values["classifier"] |= {"weights": "pretrained", "pooling": 0.05}
     values["heatmaps"]["walk"]["restart"] = 1.0
     return values
 

@@ -1,4 +1,4 @@
-"""Where the overlapping tiles of a large image lie: networks and the CRF take one at a time."""
+"""Where the overlapping tiles of a large image lie: networks and refiners of masks take one at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

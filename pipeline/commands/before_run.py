@@ -64,7 +64,7 @@ def disk_errors(manifest: Manifest, params: Params, folder: Path = Path()) -> li
 
 
 def network_errors(params: Params, changed: Set[str]) -> Iterator[str]:
-    """A line for each network that will be trained and cannot be made; ImageNet weights are downloaded."""
+    """A line for each network that will be trained and cannot be made; pretrained weights are downloaded."""
     from pipeline.classifier.network import make_classifier  # here, since they load torch
     from pipeline.segmentation.network import SegmentationConfig, make_segmentation_net
 

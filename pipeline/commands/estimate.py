@@ -25,6 +25,8 @@ SEGMENTATION_TRAINING = 1.8
 SEGMENTATION_FORWARD = 0.6
 TRAINED_NORM = 1.4  # times the training, if BatchNorm is trained; pretrained encoders freeze it
 CRF_STEP = 0.05  # per iteration and per class of the image, with the background
+PAR_STEP = 0.03  # per iteration
+SUPERPIXELS = 0.08
 
 MASK_BYTES = 0.03  # per pixel, as PNG
 COPY_BYTES = 0.5  # per pixel of a working copy, as JPEG
@@ -46,7 +48,7 @@ def estimate_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     with_teacher = sum(name != FULL for name in section.supervision) * (section.teacher.confidence < 1)
     passes = _passes(heatmaps.scales, heatmaps.flip)
     self_training = _passes(params.self_training.scales, params.self_training.flip)
-    crf = _crf(train, params)
+    refining = _refining(train, params)
     evaluated = _passes(params.evaluation.scales, params.evaluation.flip) * _working_area(
         manifest.split(params.evaluation.split), side
     )
@@ -54,7 +56,7 @@ def estimate_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
         "prepare": PREPARE * sum(map(_megapixels, manifest.samples)),
         "train_classifier": _training(params.classifier.training, bag, classifier_cost, decoding),
         "make_heatmaps": CLASSIFIER_FORWARD * (1 + DEPTH * (heatmaps.depths - 1)) * passes * area,
-        "make_pseudo_masks": _mask_sets(params) * crf,
+        "make_pseudo_masks": _mask_sets(params) * refining,
         "self_train": SEGMENTATION_FORWARD * len(params.self_training.rounds) * self_training * area,
         "train_segmentation": models * model + with_teacher * teacher,
         "evaluate": models * SEGMENTATION_FORWARD * evaluated,
@@ -112,13 +114,20 @@ def _passes(scales: Sequence[float], flip: bool) -> float:
     return (2 if flip else 1) * sum(scale**2 for scale in scales)
 
 
-def _crf(samples: Iterable[Sample], params: Params) -> float:
-    crf = params.pseudo_masks.crf
-    if params.pseudo_masks.refine == "none":
-        return 0.0
-    return (CRF_STEP * crf.iterations) * sum(
-        (len(s.labels) + 1)
-        * _working_area([s], min(params.data.tiles * crf.max_side, max(s.height, s.width)))
+def _refining(samples: Iterable[Sample], params: Params) -> float:
+    """Core seconds of the refinement of one set of masks."""
+    section, tiles = params.pseudo_masks, params.data.tiles
+    match section.refine:
+        case "none":
+            return 0.0
+        case "par":
+            side, steps, by_label = section.par.max_side, PAR_STEP * section.par.iterations, False
+        case "segments":
+            side, steps, by_label = params.data.max_side, SUPERPIXELS, False
+        case _:
+            side, steps, by_label = section.crf.max_side, CRF_STEP * section.crf.iterations, True
+    return steps * sum(
+        (len(s.labels) + 1 if by_label else 1) * _working_area([s], min(tiles * side, max(s.height, s.width)))
         for s in samples
         if s.labels
     )

@@ -28,8 +28,8 @@ def add_parser(commands: Any) -> None:
         "models/classifier (the default) or another folder of the pipeline, torchvision:NAME or timm:NAME"
     )
     parser.add_argument("--model", default="models/classifier", metavar="M", help=models)
-    weights = "of a library's model: imagenet (downloaded, the default), none, or a .safetensors or .pth file"
-    parser.add_argument("--weights", default="imagenet", metavar="W", help=weights)
+    weights = "of a library's model: pretrained (downloaded, the default), none, or a file"
+    parser.add_argument("--weights", default="pretrained", metavar="W", help=weights)
     layers = "target layer, e.g. layer3.-1 (default: the last one before global pooling, or of a ViT)"
     parser.add_argument("--layer", metavar="L", help=layers)
     parser.add_argument("--methods", metavar="M,M", help="default: cam,gradcam,gradcampp,layercam")

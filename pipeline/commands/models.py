@@ -42,13 +42,15 @@ def load_named_classifier(model: str, weights: str) -> LoadedClassifier:
 
     Args:
         model: `torchvision:NAME`, `timm:NAME`, or a folder that `train_classifier` wrote.
-        weights: of the first two: `imagenet` (downloaded once), `none`, or a .safetensors or .pth file.
+        weights: of the first two: `pretrained` (downloaded once), `none`, or a .safetensors or .pth file.
     """
+    if weights == "imagenet":
+        raise UserError("--weights: imagenet is called pretrained now")
     library, _, name = model.partition(":")
     if library == "torchvision" and name:
         net = _torchvision(name, weights)
     elif library == "timm" and name:
-        net = _loaded(weights, lambda options: timm.create_model(name, weights == "imagenet", **options))
+        net = _loaded(weights, lambda options: timm.create_model(name, weights == "pretrained", **options))
     else:
         return _pipeline(Path(model))
     classes = class_names(head_of(net)[1])
@@ -88,7 +90,7 @@ def _torchvision(name: str, weights: str) -> nn.Module:
     known = models.list_models(module=models)
     if name not in known:
         raise UserError(f"--model: torchvision has no classifier {name!r}, but {', '.join(known)}")
-    download = "DEFAULT" if weights == "imagenet" else None
+    download = "DEFAULT" if weights == "pretrained" else None
     return _loaded(weights, lambda options: models.get_model(name, weights=download, **options))
 
 
@@ -97,9 +99,9 @@ def _loaded(weights: str, make: Callable[[dict[str, Any]], nn.Module]) -> nn.Mod
     try:
         net = make({})
     except (OSError, RuntimeError) as error:
-        hint = "Give a file with --weights, or --weights none." if weights == "imagenet" else ""
+        hint = "Give a file with --weights, or --weights none." if weights == "pretrained" else ""
         raise UserError(f"--model: {error}. {hint}") from error
-    if weights in ("imagenet", "none"):
+    if weights in ("pretrained", "none"):
         return net
     state = read_tensors(Path(weights))
     name, _ = head_of(net)

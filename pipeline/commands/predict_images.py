@@ -122,7 +122,7 @@ def settings_of(arguments: argparse.Namespace, params: Params, model: Path) -> d
     return {
         "model": file_digest(model),
         "evaluation": params.evaluation.model_dump(mode="json"),
-        "crf": params.pseudo_masks.crf.model_dump(mode="json"),
+        "refiners": params.pseudo_masks.model_dump(mode="json", include={"crf", "par", "segments"}),
         "max_side": params.data.max_side,
         "tiles": params.data.tiles,
         "tile": arguments.tile,

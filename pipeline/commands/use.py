@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
+from pipeline.commands.encoder_choice import DEPTHS, NAMED_WEIGHTS, choose_encoder, fitting_depths
 from pipeline.commands.folder import (
     OF_THE_FOLDER,
     add_data_options,
@@ -20,7 +21,6 @@ from pipeline.commands.parser import add_command
 from pipeline.commands.replaced_data import confirm_other_data
 from pipeline.commands.understood import understood
 from pipeline.data.manifest import Manifest
-from pipeline.errors import UserError
 from pipeline.params import (
     FULL,
     ObjectSize,
@@ -46,14 +46,13 @@ IMAGE_VALUES: dict[str, object] = {
     "segmentation.decoder": {"pyramid_channels": 128, "segmentation_channels": 64},  # half of FPN's default
     "segmentation.training.crop": 0.7,
 }
-DEPTHS = 3  # of the encoder; their heatmaps are added
 LR = 2e-3  # of networks with random weights
 PRETRAINED_LR = 1e-3  # of new layers; pretrained layers learn at a tenth of it
 SEGMENTATION_PASSES = {"fast": 6, "balanced": 8, "best": 8}  # over the training images
 ROUNDS = {"fast": 0, "balanced": 2, "best": 2}  # self-training rounds
-QUALITY, WEIGHTS = "balanced", "imagenet"  # defaults
+QUALITY, WEIGHTS = "balanced", "pretrained"  # defaults
 TEST_SCALES = {"fast": [1.0], "balanced": [1.0], "best": [1.0, 0.75, 1.25]}
-NAMED_WEIGHTS = ("imagenet", "none")  # all others are paths
+NO_COMPILER = ("none", "par")  # refiners that stay: the others may need one
 
 EXAMPLES = """
 If the folder has errors, params.yaml stays as it is. Comments are kept.
@@ -83,7 +82,7 @@ def add_parser(commands: Any) -> None:
 
 def add_use_options(parser: argparse.ArgumentParser) -> None:
     """The options that `camseg use` and `camseg init --data` have."""
-    weights = "imagenet (downloaded, the default), none, or the path of a .safetensors or .pth file"
+    weights = "pretrained (downloaded, the default), none, or the path of a .safetensors or .pth file"
     parser.add_argument("--weights", default=WEIGHTS, metavar="W", help=weights)
     encoder = "encoder of both networks (default: the one in params.yaml, or one that fits the weights)"
     parser.add_argument("--encoder", metavar="NAME", help=encoder)
@@ -164,13 +163,14 @@ def values_for_data(
 ) -> dict[str, object]:
     """The values for images of this size and number, with any encoder; `quality_values` adds the others."""
     lr, long_side = LR if weights == "none" else PRETRAINED_LR, fitting_long_side(manifest)
+    refine = params.pseudo_masks.refine
     return {
         "data.long_side": long_side,
         "data.max_side": max(params.data.max_side, largest_side(long_side, params)),
         "classifier.weights": weights if weights in NAMED_WEIGHTS else portable(Path(weights)),
         **IMAGE_VALUES,
         "classifier.training.crop": 0.7 if params.data.tiles == 1 else 1.0,  # a bag is all of an image
-        "pseudo_masks.refine": "none" if params.pseudo_masks.refine == "none" else "auto",
+        "pseudo_masks.refine": refine if refine in NO_COMPILER else "auto",
         "heatmaps.depths": DEPTHS,
         "classifier.training.steps": fitting_steps(manifest, params.classifier.training, CLASSIFIER_PASSES),
         "segmentation.training.steps": fitting_steps(
@@ -193,21 +193,14 @@ def quality_values(quality: str, params: Params, preset: Mapping[str, object]) -
     methods = preset.get("heatmaps.methods")
     if isinstance(methods, list) and methods and lead not in methods:
         lead = methods[0]
+    refine = params.pseudo_masks.refine
     models = [round_name(lead, number) for number in range(ROUNDS[quality] + 1)]
     return {
         "segmentation.supervision": [*reversed(models), FULL],
         "self_training.rounds": dict(zip(models[1:], models[:-1], strict=True)),
         "evaluation.scales": TEST_SCALES[quality],
-        "evaluation.refine": "crf" if quality == "best" and params.pseudo_masks.refine != "none" else "none",
+        "evaluation.refine": "none" if quality != "best" else refine if refine in NO_COMPILER else "crf",
     }
-
-
-def fitting_depths(encoder: str) -> int:
-    """`DEPTHS`, or fewer if heatmaps can be made at fewer depths of the encoder."""
-    from pipeline.engine.weights import make_encoder  # here, since torch takes seconds to load
-    from pipeline.heatmaps.layers import depth_layers
-
-    return min(DEPTHS, 1 + len(depth_layers(make_encoder(encoder, "none").eval())))
 
 
 def fitting_steps(manifest: Manifest, training: TrainingParams, passes: int) -> int:
@@ -223,28 +216,3 @@ def portable(path: Path) -> str:
         absolute = absolute.resolve()
     in_project = absolute.is_relative_to(Path.cwd())
     return (absolute.relative_to(Path.cwd()) if in_project else absolute).as_posix()
-
-
-def choose_encoder(weights: str, encoder: str | None, params: Params) -> str:
-    """The encoder of both networks: `encoder`, else that of params.yaml, else one that fits the weights."""
-    if weights in NAMED_WEIGHTS:
-        from pipeline.engine.weights import make_encoder  # here, since it loads torch
-
-        make_encoder(encoder or params.classifier.encoder, "none")  # refuses a name that is none
-        return encoder or params.classifier.encoder
-    file = Path(weights)
-    if file.suffix not in (".safetensors", ".pth") or not file.is_file():
-        raise UserError(
-            f"--weights: expected imagenet, none, or a .safetensors or .pth file, got {weights!r}"
-        )
-    from pipeline.engine.weights import encoder_fits, encoders_that_fit  # here, since it loads torch
-
-    preferred = encoder or params.classifier.encoder
-    if encoder_fits(preferred, file):
-        return preferred
-    fitting = encoders_that_fit(file)
-    if encoder or not fitting:
-        target = f"the encoder {encoder}" if encoder else "any encoder"
-        advice = f"It fits {', '.join(fitting)}." if fitting else "Name one of timm's: --encoder tu-NAME."
-        raise UserError(f"--weights {weights}: does not fit {target}. {advice}")
-    return next((name for name in fitting if name in file.stem), fitting[0])

@@ -1,4 +1,4 @@
-"""`camseg weights fetch`: the ImageNet weights of an encoder as a file, for machines without a network."""
+"""`camseg weights fetch`: the pretrained weights of an encoder as a file, for machines without a network."""
 
 import argparse
 from pathlib import Path
@@ -22,7 +22,7 @@ examples:
 
 
 def add_parser(commands: Any) -> None:
-    parser = add_command(commands, "weights", None, "fetch ImageNet weights as a file", EXAMPLES)
+    parser = add_command(commands, "weights", None, "fetch pretrained weights as a file", EXAMPLES)
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     fetch = add_command(actions, "fetch", run, "download the weights of an encoder and write them to a file")
     name = "of segmentation-models-pytorch, or tu-NAME of timm"
@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--out: expected the name of a {SUFFIX} file, got {file}")
     if file.exists():
         raise UserError(f"{file} is there already. Delete it, or name another file with --out")
-    state = make_encoder(arguments.encoder, "imagenet").state_dict()
+    state = make_encoder(arguments.encoder, "pretrained").state_dict()
     write_bytes(file, save({name: tensor.contiguous() for name, tensor in state.items()}))
-    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, ImageNet weights of {arguments.encoder}")
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, pretrained weights of {arguments.encoder}")
     print(f"on the other machine: camseg use IMAGES --weights {file.name} --encoder {arguments.encoder}")
     return 0

@@ -36,12 +36,12 @@ def make_encoder(name: str, weights: str, output_stride: int = 32) -> nn.Module:
     """An encoder of segmentation-models-pytorch (`tu-NAME` for timm's), with its weights.
 
     Args:
-        weights: `imagenet` (downloaded once), `none`, or the path of a .safetensors or .pth file.
+        weights: `pretrained` (downloaded once), `none`, or the path of a .safetensors or .pth file.
 
     Raises:
         WeightsError: unknown encoder, no network for the download, or a file that does not fit.
     """
-    download = "imagenet" if weights == "imagenet" else None
+    download = "imagenet" if weights == "pretrained" else None  # the name of the libraries, whatever they saw
     if download and (reason := missing_network()):
         raise WeightsError(reason)
     try:
@@ -51,7 +51,7 @@ def make_encoder(name: str, weights: str, output_stride: int = 32) -> nn.Module:
     except (KeyError, ValueError, RuntimeError, OSError) as error:
         reason = _reason(name, error)
         raise WeightsError(f"encoder {name!r} with weights {weights!r}: {reason}") from error
-    if weights not in ("imagenet", "none"):
+    if weights not in ("pretrained", "none"):
         load_into(encoder, read_weights(Path(weights)), weights)
     return encoder
 
@@ -201,7 +201,7 @@ def _reason(name: str, error: Exception) -> str:
 
 
 def missing_network() -> str | None:
-    """Why ImageNet weights cannot be downloaded and what to do; None where they can.
+    """Why pretrained weights cannot be downloaded and what to do; None where they can.
 
     It takes a second at most, where the download would try again for minutes. Proxies are left to decide.
     """
@@ -213,7 +213,7 @@ def missing_network() -> str | None:
         socket.create_connection((host, 443), timeout=1).close()
     except OSError as error:
         return (
-            f"weights: imagenet: {host} cannot be reached ({error}). `camseg weights fetch ENCODER` writes "
+            f"weights: pretrained: {host} cannot be reached ({error}). `camseg weights fetch ENCODER` writes "
             "them to a file on a machine with a network: set classifier.weights in params.yaml to its path "
             "or to `none`. HF_HUB_OFFLINE=1 takes weights that were downloaded before"
         )

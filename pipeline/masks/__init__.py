@@ -1,1 +1,1 @@
-"""From heatmaps to pseudo-masks: threshold, dense CRF, ignore band."""
+"""From heatmaps to pseudo-masks: threshold, refinement, ignore band."""

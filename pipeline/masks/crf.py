@@ -7,14 +7,12 @@ everything is checked before and after the call. It holds the GIL: run processes
 
 from typing import Any
 
-import cv2
 import numpy as np
-import torch
-from torch.nn import functional
 
 from pipeline.data.arrays import Probabilities
 from pipeline.data.images import ImageArray
 from pipeline.errors import UserError
+from pipeline.masks.refiner_input import normalised_input, solve_at
 from pipeline.params import CrfParams
 
 SMALLEST = 1e-5  # probabilities are clipped here: the energy of an impossible label stays finite
@@ -39,21 +37,14 @@ def dense_crf(image: ImageArray, probabilities: Probabilities, params: CrfParams
         UserError: pydensecrf is not installed.
         ArithmeticError: the result is not finite, or does not sum to 1.
     """
-    normalised = _normalised(image, probabilities)
+    normalised = normalised_input(image, probabilities)
     _check_params(params)
     if len(normalised) == 1:
         return normalised
-    height, width = image.shape[:2]
-    share = min(1.0, params.max_side / max(height, width))
-    if share == 1.0:
-        return _checked(_solve(image, normalised, params))
-    size = max(1, round(height * share)), max(1, round(width * share))
-    small = cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA)  # cv2: width first
-    solved = _solve(np.asarray(small, np.uint8), _resized(normalised, size), params)
-    return _resized(_checked(solved), (height, width))
+    return solve_at(params.max_side, lambda *at_size: _checked(_solve(params, *at_size)), image, normalised)
 
 
-def _solve(image: ImageArray, probabilities: Probabilities, params: CrfParams) -> Probabilities:
+def _solve(params: CrfParams, image: ImageArray, probabilities: Probabilities) -> Probabilities:
     """Mean field at the size of `image`."""
     labels, height, width = probabilities.shape
     crf = _library().DenseCRF2D(width, height, labels)  # width first
@@ -73,18 +64,6 @@ def _solve(image: ImageArray, probabilities: Probabilities, params: CrfParams) -
     return np.array(crf.inference(params.iterations), np.float32).reshape(labels, height, width)
 
 
-def _normalised(image: ImageArray, probabilities: Probabilities) -> Probabilities:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"Expected a uint8 image (H, W, 3), got {image.dtype} {image.shape}")
-    height, width = image.shape[:2]
-    if probabilities.ndim != 3 or not len(probabilities) or probabilities.shape[1:] != (height, width):
-        raise ValueError(f"Expected probabilities (P + 1, {height}, {width}), got {probabilities.shape}")
-    total = probabilities.sum(axis=0)
-    if not (np.isfinite(total).all() and probabilities.min() >= 0 and total.min() > 0):
-        raise ValueError("Expected finite probabilities of at least 0, not all 0 at a pixel")
-    return np.asarray(probabilities / total, np.float32)
-
-
 def _check_params(params: CrfParams) -> None:
     for name in ("gaussian_sxy", "bilateral_sxy", "bilateral_srgb"):
         value = getattr(params, name)
@@ -99,18 +78,12 @@ def _checked(result: Probabilities) -> Probabilities:
     return result
 
 
-def _resized(maps: Probabilities, size: tuple[int, int]) -> Probabilities:
-    """Bilinear, by torch: OpenCV stops at 128 channels. Sums of 1 stay sums of 1."""
-    resized = functional.interpolate(torch.tensor(maps)[None], size, mode="bilinear", align_corners=False)
-    return np.asarray(resized[0].numpy(), np.float32)
-
-
 def _library() -> Any:
     try:
         from pydensecrf import densecrf
     except ImportError as error:
         raise UserError(
             "pydensecrf is not installed. Install a C++ compiler and run `make`, or set "
-            "pseudo_masks.refine: none in params.yaml to do without the CRF."
+            "pseudo_masks.refine: none or par in params.yaml to do without the CRF."
         ) from error
     return densecrf

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from pipeline.data.arrays import ClassIndices, Heatmaps, Probabilities
 from pipeline.data.images import IGNORE, ImageArray, Mask
+from pipeline.masks.refiner import refine_by_tiles, refiner
+from pipeline.masks.segments import SegmentMap, mean_of_segments
 from pipeline.masks.threshold import (
     Normalisation,
     Threshold,
@@ -12,7 +14,6 @@ from pipeline.masks.threshold import (
     normalised_scores,
     uncertain,
 )
-from pipeline.masks.tiled_crf import crf_by_tiles
 from pipeline.params import PseudoMaskParams
 
 
@@ -34,25 +35,39 @@ def make_pseudo_mask(
     params: PseudoMaskParams,
     normalise: Normalisation = normalised_scores,
     tiles: int = 1,
+    segments: SegmentMap | None = None,
 ) -> PseudoMask:
     """Threshold the heatmaps, refine the labels, and leave the band open.
 
-    The band depends on the heatmaps alone, whatever the CRF says: its marginals are so close to 0 and 1 that
-    a margin on them leaves next to nothing open.
+    The band depends on the heatmaps alone, whatever the refiner says: the marginals of a CRF are so close to
+    0 and 1 that a margin on them leaves next to nothing open.
 
     Args:
         heatmaps: float32 (P, H, W) at the size of the image; P may be 0: then all is background, or 255
             where the data have none.
         classes: the image-level labels.
         params: refinement and band; `params.threshold` is not read (it may be `auto`).
-        normalise: makes the probabilities for the CRF of the heatmaps and the threshold.
-        tiles: along the longer side, for the CRF.
+        normalise: makes the probabilities for the refiner of the heatmaps and the threshold.
+        tiles: along the longer side, for the refiner.
+        segments: of the image, (H, W), for `refine: segments`; None: superpixels.
     """
     ids = label_ids(heatmaps, classes, background=threshold is not None)
     probabilities = normalise(heatmaps, threshold)
-    refine = params.refine == "crf" and len(ids) > 0
-    scores = crf_by_tiles(image, probabilities, params.crf, tiles) if refine else probabilities
+    scores = _refined(image, probabilities, params, tiles, segments) if len(ids) else probabilities
     refined = largest(ids, scores)
     mask = refined.copy()
     mask[uncertain(heatmaps, threshold, params.band)] = IGNORE
     return PseudoMask(refined, mask, ids, probabilities)
+
+
+def _refined(
+    image: ImageArray,
+    probabilities: Probabilities,
+    params: PseudoMaskParams,
+    tiles: int,
+    segments: SegmentMap | None,
+) -> Probabilities:
+    if segments is not None:
+        return mean_of_segments(segments, image, probabilities)
+    refine = refiner(params.refine, params.crf, params.par, params.segments)
+    return probabilities if refine is None else refine_by_tiles(refine, image, probabilities, tiles)

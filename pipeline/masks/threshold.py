@@ -1,4 +1,4 @@
-"""Heatmaps against a background threshold: the mask, the ignored band, probabilities for the CRF.
+"""Heatmaps against a background threshold: the mask, the ignored band, probabilities for the refiner.
 
 The threshold stands for the background: at each pixel it competes with the heatmaps of the classes in the
 image-level labels, and the largest value wins; the background wins ties. In data without background the

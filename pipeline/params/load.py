@@ -17,7 +17,11 @@ from pipeline.params.whole import Params
 
 # Names in older versions -> names now: dotted keys, and values of any key.
 RENAMED_KEYS = {"relabel": "self_training"}
-RENAMED_VALUES = {"cam-relabelled": "cam-round1", "cam-relabelled-relabelled": "cam-round2"}
+RENAMED_VALUES = {
+    "cam-relabelled": "cam-round1",
+    "cam-relabelled-relabelled": "cam-round2",
+    "imagenet": "pretrained",
+}
 NEAR = 0.7  # likeness, from which on a name may be a slip of another
 
 

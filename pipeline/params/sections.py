@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from pipeline.params.section import Section
 from pipeline.params.supervision import SelfTrained, Supervision
+from pipeline.params.training import TrainingParams
 from pipeline.params.values import (
     Bands,
     Count,
@@ -20,16 +22,8 @@ from pipeline.params.values import (
     Scales,
     Share,
     Source,
+    Weights,
 )
-
-
-class Section(BaseModel):
-    """A section of `params.yaml`: immutable, no unknown keys, and no value of another type.
-
-    A whole number may stand for a decimal one; text is no number and no flag, and a flag is no number.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class DataParams(Section):
@@ -72,39 +66,6 @@ class ScenesParams(Section):
     clutter: bool
 
 
-class TrainingParams(Section):
-    """How a network is trained; lengths are optimiser steps, sizes are relative to `data.long_side`."""
-
-    steps: Count
-    batch_size: Annotated[int, Field(ge=2)]
-    crop: Positive
-    scale: Range[Positive]
-    colour_jitter: Share
-    optimizer: Literal["adamw", "sgd"]
-    lr: Positive
-    pretrained_lr_factor: Positive
-    weight_decay: NotNegative
-    warmup_steps: Annotated[int, Field(ge=0)]
-    poly_power: NotNegative
-    clip_norm: Positive
-    checkpoint_steps: Count
-    shards: Count
-
-    @model_validator(mode="after")
-    def _check_warmup(self) -> Self:
-        if self.warmup_steps >= self.steps:
-            raise ValueError(f"expected warmup_steps below steps ({self.steps}), got {self.warmup_steps}")
-        return self
-
-    @model_validator(mode="after")
-    def _check_shards(self) -> Self:
-        most = self.batch_size // 2  # BatchNorm needs two images
-        if self.shards not in [2**n for n in range(most.bit_length())] or self.batch_size % self.shards:
-            expected = f"1, 2, 4, ... up to {most} and a divisor of batch_size ({self.batch_size})"
-            raise ValueError(f"expected shards to be {expected}, got {self.shards}")
-        return self
-
-
 class ErasingParams(Section):
     """How the classifier's heatmaps choose the parts of the training images that are erased."""
 
@@ -128,7 +89,7 @@ class ClassifierParams(Section):
     """The network whose heatmaps become pseudo-masks."""
 
     encoder: str
-    weights: str
+    weights: Weights
     output_stride: Literal[8, 16, 32]
     batch_norm: Literal["auto", "frozen", "trained"]
     pooling: Literal["mean"] | Annotated[float, Field(gt=0, le=1)]
@@ -184,6 +145,21 @@ class CrfParams(Section):
     max_side: Annotated[int, Field(ge=16)]
 
 
+class ParParams(Section):
+    """Pixel-adaptive refinement."""
+
+    iterations: Count
+    max_side: Annotated[int, Field(ge=16)]
+
+
+class SegmentParams(Section):
+    """Segments that get one label each: superpixels, or those in a folder."""
+
+    folder: str | None
+    count: Annotated[int, Field(ge=2)]
+    compactness: Positive
+
+
 class PseudoMaskParams(Section):
     """How heatmaps become masks."""
 
@@ -191,6 +167,8 @@ class PseudoMaskParams(Section):
     band: Annotated[float, Field(ge=0, lt=0.5)]
     refine: Refinement
     crf: CrfParams
+    par: ParParams
+    segments: SegmentParams
 
 
 class TeacherParams(Section):
@@ -208,7 +186,7 @@ class SegmentationParams(Section):
     architecture: str
     decoder: dict[str, Count | Many[Count]]
     encoder: str
-    weights: str
+    weights: Weights
     batch_norm: Literal["auto", "frozen", "trained"]
     background_prior: Share
     corrected_repeats: Count
@@ -230,7 +208,7 @@ class EvaluationParams(Section):
     split: Literal["val", "test"]
     scales: Scales
     flip: bool
-    refine: Literal["none", "crf"]
+    refine: Literal["none", "crf", "par", "segments"]
     boundary: Positive
 
 

@@ -34,6 +34,12 @@ def _check_bands(bands: tuple[int, ...]) -> tuple[int, ...]:
     return bands
 
 
+def _check_weights(weights: str) -> str:
+    if weights == "imagenet":  # the old name of `pretrained`
+        raise ValueError("expected pretrained, none, or the path of a file")
+    return weights
+
+
 T = TypeVar("T")
 # YAML has lists, and these are tuples; what is in them is as strict as everything else.
 Many = Annotated[tuple[T, ...], Field(strict=False)]
@@ -46,10 +52,11 @@ Count = Annotated[int, Field(ge=1)]
 GreyRange = Annotated[tuple[Finite, Finite], Field(strict=False), AfterValidator(_check_rise)]
 Bands = Annotated[Many[Count], AfterValidator(_check_bands)]
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
+Weights = Annotated[str, AfterValidator(_check_weights)]
 Scales = Annotated[Many[Annotated[float, Field(gt=0, le=8)]], Field(min_length=1)]
 HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
 ObjectSize = Literal["auto", "small", "large"]
-Refinement = Literal["auto", "crf", "colours", "none"]
+Refinement = Literal["auto", "crf", "par", "segments", "colours", "none"]
 Source = Literal[  # kinds of folders
     "csv", "imagefolder", "coco", "voc", "labelstudio", "cvat", "yolo", "labelme", "via", "mvtec", "masks"
 ]  # fmt: skip

@@ -5,10 +5,11 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from pipeline.params import sections
+from pipeline.params.section import Section
 from pipeline.params.supervision import FULL, ROUND, method_of, model_before
 
 
-class Params(sections.Section):
+class Params(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     data: sections.DataParams
     scenes: sections.ScenesParams
@@ -36,7 +37,7 @@ class Params(sections.Section):
 
     @model_validator(mode="after")
     def _check_max_side(self) -> Self:
-        """The networks and the CRF never look at more pixels than a working copy has."""
+        """Networks and refiners never look at more pixels than a working copy has."""
         side = self.working_side()
         seen = "data.long_side" if self.data.tiles == 1 else "data.tiles x data.long_side"
         sides = {
@@ -46,6 +47,7 @@ class Params(sections.Section):
             f"{seen} x classifier.training.scale": side * self.classifier.training.scale[1],
             f"{seen} x segmentation.training.scale": side * self.segmentation.training.scale[1],
             "pseudo_masks.crf.max_side": self.pseudo_masks.crf.max_side,
+            "pseudo_masks.par.max_side": self.pseudo_masks.par.max_side,
         }
         given = self.data.max_side
         larger = [f"{key} ({pixels:.0f})" for key, pixels in sides.items() if round(pixels) > given]
@@ -72,6 +74,17 @@ class Params(sections.Section):
         }
         if expected := [text for text, is_wrong in wrong.items() if is_wrong]:
             raise ValueError(f"data.tiles {self.data.tiles} needs {', '.join(expected)}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_segments(self) -> Self:
+        """Segments in a folder are those of the training images; predictions are of any image."""
+        folder = self.pseudo_masks.segments.folder
+        if self.evaluation.refine == "segments" and folder is not None:
+            raise ValueError(
+                f"evaluation.refine: segments needs pseudo_masks.segments.folder: null, got {folder!r}: new "
+                "images have no segments there"
+            )
         return self
 
     @model_validator(mode="after")

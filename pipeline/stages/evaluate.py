@@ -17,8 +17,17 @@ def main(supervision: str) -> None:
     name = f"{NAME}@{supervision}"
     params = load_params()
     manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / supervision
-    section, crf, tiles = params.evaluation, params.pseudo_masks.crf, params.data.tiles
-    work = network_work_folder(name, __file__, params=section, crf=crf, tiles=tiles, model=model)
+    section, tiles = params.evaluation, params.data.tiles
+    work = network_work_folder(
+        name,
+        __file__,
+        params=section,
+        crf=params.pseudo_masks.crf,
+        par=params.pseudo_masks.par,
+        segments=params.pseudo_masks.segments,
+        tiles=tiles,
+        model=model,
+    )
     evaluate(supervision, manifest, params, work)
     note_if_empty(work / "masks", "There is no model to predict with.")
     publish(name, {work / "masks": paths.PREDICTIONS / supervision})

@@ -9,7 +9,7 @@ from pipeline.workflows.network_work_folder import shared_work_folder
 from pipeline.workflows.object_colours import learn_colours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_masks import make_masks
-from pipeline.workflows.refinement import with_refinement
+from pipeline.workflows.refinement import checked_segments, with_refinement
 
 NAME = "make_pseudo_masks"
 
@@ -20,11 +20,13 @@ def main(method: str) -> None:
     whole = load_params()
     params, tiles = with_refinement(whole.pseudo_masks, paths.HEATMAPS / method), whole.data.tiles
     manifest = read_manifest(paths.PREPARED)
+    segments = checked_segments(params, manifest.split("train"))
     work = shared_work_folder(
         name,
         __file__,
         params=params,
         tiles=tiles,
+        segments=segments,
         manifest=paths.PREPARED / "manifest.json",
         heatmaps=paths.HEATMAPS / method,
         corrected=paths.CORRECTED,

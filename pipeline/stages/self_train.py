@@ -8,7 +8,7 @@ from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
 from pipeline.workflows.network_work_folder import network_work_folder
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_masks import make_masks
-from pipeline.workflows.refinement import with_refinement
+from pipeline.workflows.refinement import checked_segments, with_refinement
 from pipeline.workflows.self_training import predict_training_images, predicted_heat
 
 NAME = "self_train"
@@ -21,10 +21,17 @@ def main(masks: str) -> None:
     section, tiles = params.self_training, params.data.tiles
     masking = with_refinement(params.pseudo_masks, paths.HEATMAPS / method_of(masks))
     manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / model_before(masks)
-    work = network_work_folder(
-        name, __file__, params=section, masking=masking, tiles=tiles, model=model, corrected=paths.CORRECTED
-    )
     train = manifest.split("train")
+    work = network_work_folder(
+        name,
+        __file__,
+        params=section,
+        masking=masking,
+        tiles=tiles,
+        segments=checked_segments(masking, train),
+        model=model,
+        corrected=paths.CORRECTED,
+    )
     predictions = predicted_heat(work / "heat", manifest)
     predict_training_images(model, manifest, [s for s in train if s.labels], section, predictions.folder)
     judge = thresholded_heatmaps(masks, masking, manifest)

@@ -19,15 +19,18 @@ from pipeline.data.arrays import Heatmaps
 from pipeline.data.images import IGNORE, ImageArray, Mask, mask_png
 from pipeline.data.manifest import Sample
 from pipeline.data.mask_store import MaskWriter, has_mask, load_mask, mask_png_of
+from pipeline.data.segment_maps import read_segments
 from pipeline.errors import UserError
 from pipeline.evaluation.confusion import image_iou
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence, mask_confidence
 from pipeline.masks.pseudo_masks import PseudoMask, make_pseudo_mask
+from pipeline.masks.segments import SegmentMap
 from pipeline.masks.threshold import EVEN, normalised_odds, upsample
 from pipeline.workflows.object_colours import ObjectColours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_mask_scores import MaskCounts, count_image, no_counts
+from pipeline.workflows.refinement import segment_folder
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class MaskMaker:
     def refined(self, sample: Sample, image: ImageArray, heatmaps: Heatmaps) -> PseudoMask:
         """The pseudo-mask by colours where they tell all labels of the image, else by the CRF."""
         classes, params, heat = np.array(sample.labels, int), self.job.params, self.job.heat
-        make = partial(make_pseudo_mask, tiles=self.job.tiles)
+        make = partial(make_pseudo_mask, tiles=self.job.tiles, segments=self.segments(sample))
         if self.colours is None:
             return make(image, heatmaps, classes, heat.threshold, params, heat.normalise)
         if self.colours.tell(sample):
@@ -106,6 +109,11 @@ class MaskMaker:
             return make(image, by_colour, classes, EVEN, params, normalised_odds)
         crf = params.model_copy(update={"refine": "crf"})
         return make(image, heatmaps, classes, heat.threshold, crf, heat.normalise)
+
+    def segments(self, sample: Sample) -> SegmentMap | None:
+        """The segments of an image that another tool made, where the params ask for them."""
+        folder = segment_folder(self.job.params)
+        return read_segments(folder, sample) if folder and sample.labels else None
 
     def confidence(self, sample: Sample, made: PseudoMask) -> float:
         """The confidence of a mask by `job.judge`: in self-training other heatmaps than it was made of."""

@@ -36,5 +36,5 @@ def test_paths_of_options_count_from_where_the_bench_was_started(
     given = ["--weights", "net.pth", "--preset", "mine.yaml", "--classes", "cat"]
     expected = ["--weights", str(tmp_path / "net.pth"), "--preset", str(tmp_path / "mine.yaml")]
     assert with_absolute_paths(given) == [*expected, "--classes", "cat"]
-    assert with_absolute_paths(["--weights", "imagenet"]) == ["--weights", "imagenet"]
+    assert with_absolute_paths(["--weights", "pretrained"]) == ["--weights", "pretrained"]
     assert with_absolute_paths([]) == []

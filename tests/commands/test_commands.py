@@ -200,7 +200,7 @@ def test_a_bag_of_tiles_is_all_of_an_image(image_folder: ImageFolder, tiles: int
     values = {
         "max_side: 1024": "max_side: 4096",
         "restart: 0.02": "restart: 1.0",
-        "weights: none": "weights: imagenet",
+        "weights: none": "weights: pretrained",
     }
     for old, new in values.items():
         text = text.replace(old, new)
@@ -240,10 +240,12 @@ def test_a_preset_that_cannot_be_used_changes_nothing(
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
 
 
-def test_best_quality_does_without_a_crf_that_is_not_there(image_folder: ImageFolder) -> None:
-    Path("params.yaml").write_text(SHIPPED.read_text().replace("refine: crf ", "refine: none "))
+@pytest.mark.parametrize("refine", ["none", "par"])
+def test_best_quality_does_without_a_crf_that_is_not_there(image_folder: ImageFolder, refine: str) -> None:
+    Path("params.yaml").write_text(SHIPPED.read_text().replace("refine: crf ", f"refine: {refine} "))
     assert main(["use", str(image_folder()), "--quality", "best"]) == 0
-    assert load_params().evaluation.refine == "none"
+    assert load_params().pseudo_masks.refine == refine
+    assert load_params().evaluation.refine == refine
 
 
 @pytest.mark.parametrize(
@@ -317,7 +319,7 @@ def test_quality_sets_the_length_of_the_training(image_folder: ImageFolder) -> N
 def test_use_again_changes_nothing(image_folder: ImageFolder, capsys: pytest.CaptureFixture[str]) -> None:
     folder = image_folder()
     assert main(["use", str(folder)]) == 0
-    assert load_params().classifier.weights == "imagenet"
+    assert load_params().classifier.weights == "pretrained"
     before = Path("params.yaml").read_bytes()
     capsys.readouterr()
     assert main(["use", str(folder)]) == 0
@@ -413,7 +415,7 @@ def test_weights_that_are_no_file_are_refused(
 ) -> None:
     Path("notes.txt").touch()
     assert main(["use", str(image_folder()), "--weights", name]) == 2
-    assert f"--weights: expected imagenet, none, or a .safetensors or .pth file, got '{name}'" in (
+    assert f"--weights: expected pretrained, none, or a .safetensors or .pth file, got '{name}'" in (
         capsys.readouterr().err
     )
     assert Path("params.yaml").read_text() == SHIPPED.read_text()

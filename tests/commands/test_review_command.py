@@ -30,6 +30,7 @@ from tests.report.review_project import (
     open_image,
     open_page,
     pseudo_mask,
+    shows,
     start_chromium,
     true_mask,
     write_review_project,
@@ -500,7 +501,7 @@ def test_a_person_decides_in_the_browser(server: ReviewServer, chromium: Any) ->
     assert decided() == {"b": "accepted", "e": "wrong-label"}
     page.reload()
     page.wait_for_selector(".tile b")
-    assert page.locator(".tile b").all_inner_texts() == ["accepted", "label is wrong"]
+    shows(page, ".tile b", ["accepted", "label is wrong"])
     open_image(page, "b")
     page.keyboard.press("u")
     page.wait_for_timeout(500)
@@ -517,5 +518,5 @@ def test_a_refusal_reaches_the_person(server: ReviewServer, chromium: Any) -> No
     page.keyboard.press("a")
     page.wait_for_selector("#message.error")
     assert "b: its mask has changed since the page showed it" in page.locator("#message").inner_text()
-    assert page.locator("#pace").inner_text() == "0 of 5"
+    shows(page, "#pace", "0 of 5")
     page.context.close()

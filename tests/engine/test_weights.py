@@ -75,7 +75,7 @@ def test_no_network_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         WeightsError, match=r"weights.invalid cannot be reached.*weights fetch.*classifier.weights"
     ):
-        make_encoder("resnet18", "imagenet")
+        make_encoder("resnet18", "pretrained")
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the shared ImageNet weights")

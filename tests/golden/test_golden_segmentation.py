@@ -26,7 +26,7 @@ ENCODER_FACTOR = 0.25  # of the learning rate
 CLIP = 0.3  # of the norm of the gradient
 TRAINING: dict[str, object] = {
     "data.long_side": SIDE,
-    "classifier.weights": "imagenet",  # the encoder is pretrained, and learns more slowly
+    "classifier.weights": "pretrained",  # the encoder is pretrained, and learns more slowly
     "segmentation.background_prior": 0.6,
     "segmentation.corrected_repeats": 3,
     "segmentation.teacher.confidence": 0.7,

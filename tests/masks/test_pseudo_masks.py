@@ -7,8 +7,14 @@ import pytest
 
 from pipeline.masks import pseudo_masks
 from pipeline.masks.pseudo_masks import PseudoMask, make_pseudo_mask
-from pipeline.masks.threshold import mask_at_threshold, normalised_odds, uncertain, upsample
-from pipeline.params import CrfParams, PseudoMaskParams
+from pipeline.masks.threshold import (
+    mask_at_threshold,
+    normalised_odds,
+    normalised_scores,
+    uncertain,
+    upsample,
+)
+from pipeline.params import CrfParams, ParParams, PseudoMaskParams, SegmentParams
 
 CRF = CrfParams(
     iterations=5,
@@ -19,12 +25,15 @@ CRF = CrfParams(
     bilateral_compat=10,
     max_side=512,
 )
+PAR = ParParams(iterations=10, max_side=512)
+SEGMENTS = SegmentParams(folder=None, count=100, compactness=10.0)
 NO_CLASS = np.zeros(0, int)
 
 
 def params(refine: str, band: float) -> PseudoMaskParams:
     """The section `pseudo_masks` with the threshold `auto`, which the room must not read."""
-    return PseudoMaskParams.model_validate({"threshold": "auto", "band": band, "refine": refine, "crf": CRF})
+    refiners = {"crf": CRF, "par": PAR, "segments": SEGMENTS}
+    return PseudoMaskParams.model_validate({"threshold": "auto", "band": band, "refine": refine, **refiners})
 
 
 def made(image: np.ndarray, stored: np.ndarray, *how: Any) -> PseudoMask:
@@ -65,9 +74,10 @@ def test_the_crf_does_not_overrule_probabilities_that_are_sure() -> None:
     assert not by_scores.refined.any()
 
 
-def test_band_opens_the_refined_mask_by_the_heat() -> None:
+@pytest.mark.parametrize("refine", ["crf", "par", "segments"])
+def test_band_opens_the_refined_mask_by_the_heat(refine: str) -> None:
     image, _, stored = scene()
-    result = made(image, stored, np.array([2]), 0.5, params("crf", 0.1))
+    result = made(image, stored, np.array([2]), 0.5, params(refine, 0.1))
     peak = upsample(stored, (48, 64))[0]
     is_open = (peak > np.float32(0.4)) & (peak <= np.float32(0.6))
     assert is_open.any()
@@ -75,7 +85,7 @@ def test_band_opens_the_refined_mask_by_the_heat() -> None:
 
 
 def test_without_refinement_the_heat_alone_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(pseudo_masks, "crf_by_tiles")
+    monkeypatch.delattr(pseudo_masks, "refine_by_tiles")
     image, _, stored = scene()
     two = np.concatenate([stored, np.flip(stored, axis=2) // 2 + 60])
     classes = np.array([4, 1])
@@ -87,7 +97,7 @@ def test_without_refinement_the_heat_alone_decides(monkeypatch: pytest.MonkeyPat
     np.testing.assert_array_equal(result.mask, expected)
 
 
-@pytest.mark.parametrize("refine", ["crf", "none"])
+@pytest.mark.parametrize("refine", ["crf", "par", "segments", "none"])
 def test_image_without_labels_is_background(refine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.masks.crf._library", None)  # a call would fail
     image, _, _ = scene()
@@ -97,10 +107,23 @@ def test_image_without_labels_is_background(refine: str, monkeypatch: pytest.Mon
         assert mask.dtype == np.uint8
 
 
-def test_classes_keep_their_ids_through_the_crf() -> None:
+@pytest.mark.parametrize("refine", ["crf", "par", "segments"])
+def test_classes_keep_their_ids_through_a_refiner(refine: str) -> None:
     image, ground_truth, stored = scene()
     flat = np.full_like(stored, 20)
-    one = made(image, np.concatenate([stored, flat]), np.array([2, 0]), 0.5, params("crf", 0))
-    other = made(image, np.concatenate([flat, stored]), np.array([0, 2]), 0.5, params("crf", 0))
-    np.testing.assert_array_equal(one.refined, ground_truth)
-    np.testing.assert_array_equal(other.refined, ground_truth)
+    one = made(image, np.concatenate([stored, flat]), np.array([2, 0]), 0.5, params(refine, 0))
+    other = made(image, np.concatenate([flat, stored]), np.array([0, 2]), 0.5, params(refine, 0))
+    np.testing.assert_array_equal(other.refined, one.refined)
+    assert set(np.unique(one.refined)) == {0, 3}
+    seed = mask_at_threshold(upsample(stored, (48, 64)), np.array([2]), 0.5)
+    most = {"crf": 0, "par": 0.5, "segments": 0.9}[refine]
+    assert np.sum(one.refined != ground_truth) <= most * np.sum(seed != ground_truth)
+
+
+def test_segments_of_another_tool_take_the_place_of_superpixels() -> None:
+    image, ground_truth, stored = scene()
+    noise = np.random.default_rng(0).integers(0, 256, image.shape, np.uint8)  # no superpixels to be found
+    segments = (ground_truth > 0).astype(np.int64)
+    section = params("segments", 0)
+    result = made(noise, stored, np.array([2]), 0.5, section, normalised_scores, 1, segments)
+    np.testing.assert_array_equal(result.refined, ground_truth)

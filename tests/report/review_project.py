@@ -130,3 +130,9 @@ def drawn(page: Any, name: str) -> None:
         "document.getElementById('name').textContent === name",
         arg=name,
     )
+
+
+def shows(page: Any, selector: str, texts: str | Sequence[str]) -> None:
+    """Wait until elements of the page have these texts: the page draws a frame later than it hears a key."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    expect(page.locator(selector)).to_have_text(texts, use_inner_text=True, timeout=10_000)

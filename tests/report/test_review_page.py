@@ -24,6 +24,7 @@ from tests.report.review_project import (
     open_image,
     open_page,
     pseudo_mask,
+    shows,
     start_chromium,
     stored_heat,
     true_mask,
@@ -146,7 +147,7 @@ def test_filters_and_sorts(page: Any, control: str, value: str, names: list[str]
     choose(page, control, value)
     page.wait_for_function("n => document.querySelectorAll('.tile').length === n", arg=len(names))
     assert walled(page) == names
-    assert page.locator("#count").inner_text() == f"{len(names)} of 6 images"
+    shows(page, "#count", f"{len(names)} of 6 images")
 
 
 def test_random_order_has_the_same_images(page: Any) -> None:
@@ -166,10 +167,10 @@ def test_threshold_is_that_of_the_pipeline(page: Any, threshold: float) -> None:
     page.wait_for_function(
         "t => document.getElementById('threshold-value').value === t", arg=f"{threshold:.2f}"
     )
-    page.wait_for_timeout(100)
-    row = page.locator("#shares tr", has_text="heat above").locator("td").all_inner_texts()
-    assert row[:3] == shares
-    assert float(row[3]) == pytest.approx(miou, abs=6e-4)  # 0.3125 is rounded up here, and to even in Python
+    cells = '#shares tr:has-text("heat above") td'
+    shows(page, f"{cells}:nth-of-type(-n+3)", shares)
+    shown = float(page.locator(cells).nth(3).inner_text())
+    assert shown == pytest.approx(miou, abs=6e-4)  # 0.3125 is rounded up here, and to even in Python
 
 
 def test_masks_are_told_apart(page: Any) -> None:
@@ -185,15 +186,14 @@ def test_masks_are_told_apart(page: Any) -> None:
         "ground truth",
     ]
     assert rows[2][-1] == f"{shift:.3f}"
-    captions = page.locator(".pane span").all_inner_texts()
-    assert captions == ["image", "heatmap", "mask cam", "ground truth"]
+    shows(page, ".pane span", ["image", "heatmap", "mask cam", "ground truth"])
     page.keyboard.press("Escape")
     choose(page, "split", "val")
     open_image(page, "f")
-    assert page.locator(".pane span").all_inner_texts() == ["image", "prediction cam", "ground truth"]
+    shows(page, ".pane span", ["image", "prediction cam", "ground truth"])
     assert page.locator("#accept").is_disabled()
     page.keyboard.press("a")
-    assert "the others score" in page.locator("#message").inner_text()
+    page.locator("#message", has_text="the others score").wait_for()
 
 
 def test_keyboard_alone(page: Any, tmp_path: Path) -> None:
@@ -205,12 +205,12 @@ def test_keyboard_alone(page: Any, tmp_path: Path) -> None:
         drawn(page, name)
     for key in ("b", "Shift+ArrowDown", "Shift+ArrowRight", "Space"):
         page.keyboard.press(key)
-    assert page.locator("#badge").inner_text() == "painted"
+    shows(page, "#badge", "painted")
     page.keyboard.press("a")  # what was painted is accepted
     drawn(page, "d")
     page.keyboard.press("r")
     page.keyboard.press("u")
-    assert page.locator("#pace").inner_text().startswith("4 of 5")
+    page.locator("#pace", has_text="4 of 5").wait_for()
     decisions = saved(page, tmp_path / "decisions.json")
     kinds = {name: decision["decision"] for name, decision in decisions.items()}
     assert kinds == {"b": "accepted", "e": "rejected", "sub/c": "wrong-label", "a": "painted", "d": None}
@@ -219,7 +219,7 @@ def test_keyboard_alone(page: Any, tmp_path: Path) -> None:
     assert page.locator("#help").is_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
-    assert page.locator(".tile b").all_inner_texts() == ["accepted", "rejected", "label is wrong", "painted"]
+    shows(page, ".tile b", ["accepted", "rejected", "label is wrong", "painted"])
 
 
 def test_undo_goes_back_step_by_step(page: Any, tmp_path: Path) -> None:
@@ -233,10 +233,10 @@ def test_undo_goes_back_step_by_step(page: Any, tmp_path: Path) -> None:
         page.keyboard.press("Control+z")
         drawn(page, "b")
         page.wait_for_function("b => document.getElementById('badge').textContent === b", arg=badge)
-    assert page.locator(".pane span").all_inner_texts()[2] == "mask cam"
+    shows(page, ".pane:nth-child(3) span", "mask cam")
     assert saved(page, tmp_path / "decisions.json")["b"]["decision"] is None
     page.keyboard.press("u")
-    assert page.locator("#message").inner_text() == "There is nothing to undo."
+    shows(page, "#message", "There is nothing to undo.")
 
 
 @pytest.mark.parametrize("size", ["small", "large"])
@@ -310,7 +310,7 @@ def test_zoom_and_move_in_step(page: Any, way: str) -> None:
 def test_swipe_shows_two_layers_in_one(page: Any) -> None:
     open_image(page, "b")
     page.keyboard.press("c")
-    assert page.locator(".pane span").all_inner_texts() == ["mask cam | ground truth"]
+    shows(page, ".pane span", ["mask cam | ground truth"])
     middle = pictures(page)
     choose(page, "edge", "0.2")
     left = pictures(page)
@@ -355,14 +355,14 @@ def test_progress_tells_the_pace(chromium: Any, address: str, seconds: int, left
         page.keyboard.press("a")
         drawn(page, name)
     expected = f"4 of 5; at this pace {left}" if left else "4 of 5"  # a long break is no pace
-    assert page.locator("#pace").inner_text() == expected
+    shows(page, "#pace", expected)
     page.context.close()
 
 
 def test_layers_can_be_left_out(page: Any) -> None:
     open_image(page, "b")
     page.locator("#layers label", has_text="heatmap").click()
-    assert page.locator(".pane span").all_inner_texts() == ["image", "mask cam", "ground truth"]
+    shows(page, ".pane span", ["image", "mask cam", "ground truth"])
 
 
 def test_buttons_do_what_keys_do(page: Any) -> None:
@@ -383,14 +383,14 @@ def test_buttons_do_what_keys_do(page: Any) -> None:
     page.locator("#undo").click()
     drawn(page, "sub/c")
     page.locator("#take").click()
-    assert page.locator("#badge").inner_text() == "painted"
+    shows(page, "#badge", "painted")
     before = pictures(page)
     page.locator("#closer").click()
     page.locator("#wider").click()
     page.locator("#whole").click()
     assert pictures(page) == before
     page.locator("#back").click()
-    assert page.locator(".tile b").all_inner_texts() == ["accepted", "rejected", "painted"]
+    shows(page, ".tile b", ["accepted", "rejected", "painted"])
 
 
 def test_data_without_background(chromium: Any, tmp_path: Path) -> None:
@@ -400,7 +400,7 @@ def test_data_without_background(chromium: Any, tmp_path: Path) -> None:
     page = open_page(chromium, build(tmp_path))
     open_image(page, "b")
     assert not page.locator("#cut-box").is_visible()
-    assert page.locator("#inks label").all_inner_texts() == ["open\n0", "dog\n1"]
+    shows(page, "#inks label", ["open\n0", "dog\n1"])
     page.keyboard.press("e")
     drag(page, (20, 30), (22, 30))
     mask = painted_mask(saved(page, tmp_path / "decisions.json")["b"])
@@ -419,15 +419,15 @@ def test_decisions_outlast_a_reload(page: Any, tmp_path: Path) -> None:
     page.reload()  # the page asks first: the decisions are not downloaded
     page.wait_for_selector("html[data-ready]")
     page.errors.clear()
-    assert page.locator("#pace").inner_text() == "2 of 5"
+    shows(page, "#pace", "2 of 5")
     open_image(page, "b")
-    assert page.locator(".pane span").all_inner_texts()[2] == "your mask"
+    shows(page, ".pane:nth-child(3) span", "your mask")
     decisions = saved(page, tmp_path / "decisions.json")
     assert (painted_mask(decisions["b"]) != pseudo_mask([1])).any()
     assert decisions["e"]["decision"] == "rejected"
     page.reload()
     page.wait_for_selector("html[data-ready]")
-    assert page.locator("#pace").inner_text() == "0 of 5"  # what was downloaded waits for `apply`
+    shows(page, "#pace", "0 of 5")  # what was downloaded waits for `apply`
 
 
 def test_every_control_has_a_name_and_is_reached_by_tab(page: Any) -> None:
@@ -511,7 +511,7 @@ def test_a_missing_script_is_named(chromium: Any, tmp_path: Path) -> None:
     page = open_page(chromium, address)
     page.locator(".tile").first.click()
     page.wait_for_selector("#message.error")
-    assert "images/000000.js is missing" in page.locator("#message").inner_text()
+    page.locator("#message", has_text="images/000000.js is missing").wait_for()
     page.context.close()
 
 

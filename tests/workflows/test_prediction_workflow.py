@@ -64,12 +64,18 @@ def test_the_model_alone(net: SegmentationNet, square: tuple[np.ndarray, np.ndar
     assert np.array_equal(mask, mask_of_the_model(net, square[0]))
 
 
-@pytest.mark.skipif(not find_spec("pydensecrf"), reason="pydensecrf is not installed")
-def test_the_crf_finds_the_outline_and_keeps_the_ids(
-    net: SegmentationNet, square: tuple[np.ndarray, np.ndarray]
+@pytest.mark.parametrize("refine", ["crf", "par", "segments"])
+def test_a_refiner_finds_the_outline_and_keeps_the_ids(
+    net: SegmentationNet, square: tuple[np.ndarray, np.ndarray], refine: str
 ) -> None:
+    if refine == "crf" and not find_spec("pydensecrf"):
+        pytest.skip("pydensecrf is not installed")
     image, ground_truth = square
-    mask, alone = predict(net, image, with_evaluation(refine="crf")), mask_of_the_model(net, image)
+    params = with_evaluation(refine=refine)
+    segments = params.pseudo_masks.segments.model_copy(update={"count": 40})  # as wide as the model is unsure
+    section = params.pseudo_masks.model_copy(update={"segments": segments})
+    mask = predict(net, image, params.model_copy(update={"pseudo_masks": section}))
+    alone = mask_of_the_model(net, image)
     assert mask.dtype == np.uint8
     assert set(np.unique(mask)) == {0, 2}
     assert (mask != ground_truth).sum() < 0.2 * (alone != ground_truth).sum()
@@ -113,7 +119,7 @@ def test_the_confidence_is_by_the_probabilities_of_the_model(photos: Manifest) -
         assert confidence == pytest.approx(0.6652, abs=1e-4)
 
 
-@pytest.mark.parametrize("refine", ["none", "crf"])
+@pytest.mark.parametrize("refine", ["none", "crf", "par", "segments"])
 def test_masks_of_batches_are_those_of_predict(net: SegmentationNet, photos: Manifest, refine: str) -> None:
     if refine == "crf" and not find_spec("pydensecrf"):
         pytest.skip("pydensecrf is not installed")

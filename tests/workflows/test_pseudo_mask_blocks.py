@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pipeline.data.mask_store import load_mask, write_masks
 from pipeline.errors import UserError
 from pipeline.evaluation.confusion import mean_iou, pseudo_mask_counts
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
-from pipeline.masks.threshold import normalised_odds
+from pipeline.masks.threshold import normalised_odds, upsample
 from pipeline.params import load_params
 from pipeline.workflows import pseudo_mask_blocks, pseudo_masks
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
@@ -250,3 +251,24 @@ def test_a_label_that_only_the_band_has_is_lost() -> None:
     assert pseudo_mask_blocks.lost_labels(mask, [0, 1, 2]) == [0, 2]
     assert pseudo_mask_blocks.lost_labels(mask, []) == []
     assert pseudo_mask_blocks.lost_labels(np.full((2, 3), 255, np.uint8), [253]) == [253]
+
+
+def test_segments_of_another_tool_decide_masks() -> None:
+    section = load_params(SHIPPED).pseudo_masks
+    segments = section.segments.model_copy(update={"folder": "maps"})
+    params = section.model_copy(update={"refine": "segments", "band": 0, "segments": segments})
+    left = np.arange(WIDTH) < WIDTH // 3
+    numbers = np.broadcast_to(np.where(left, 900, 7), (HEIGHT, WIDTH)).astype(np.int64)
+    Path("maps").mkdir()
+    for s in SAMPLES:
+        if s.labels and s.name != CORRECTED:
+            np.save(f"maps/{s.name}.npy", numbers)
+    make_masks("stage", "cam", replace(job(), params=params), SAMPLES)
+    for s in SAMPLES:
+        if s.labels and s.name != CORRECTED:
+            heat = upsample(HeatmapStore(Path("heat")).read(s), (HEIGHT, WIDTH))
+            scores = normalised_odds(heat, 0.5)
+            ids = np.array([0, *(label + 1 for label in s.labels)])
+            by_half = [ids[scores[:, :, half].mean((1, 2)).argmax()] for half in (~left, left)]
+            expected = np.broadcast_to(np.where(left, by_half[1], by_half[0]), (HEIGHT, WIDTH))
+            np.testing.assert_array_equal(load_mask(paths.MASKS / "cam", s), expected)

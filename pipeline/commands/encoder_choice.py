@@ -1,0 +1,42 @@
+"""The encoder that `camseg use` and `camseg init --data` choose, and at how many depths it makes heatmaps."""
+
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.params import Params
+
+DEPTHS = 3  # of the encoder; their heatmaps are added
+NAMED_WEIGHTS = ("pretrained", "none")  # all others are paths
+
+
+def choose_encoder(weights: str, encoder: str | None, params: Params) -> str:
+    """The encoder of both networks: `encoder`, else that of params.yaml, else one that fits the weights."""
+    if weights in NAMED_WEIGHTS:
+        from pipeline.engine.weights import make_encoder  # here, since it loads torch
+
+        make_encoder(encoder or params.classifier.encoder, "none")  # refuses a name that is none
+        return encoder or params.classifier.encoder
+    file = Path(weights)
+    if file.suffix not in (".safetensors", ".pth") or not file.is_file():
+        raise UserError(
+            f"--weights: expected pretrained, none, or a .safetensors or .pth file, got {weights!r}"
+        )
+    from pipeline.engine.weights import encoder_fits, encoders_that_fit  # here, since it loads torch
+
+    preferred = encoder or params.classifier.encoder
+    if encoder_fits(preferred, file):
+        return preferred
+    fitting = encoders_that_fit(file)
+    if encoder or not fitting:
+        target = f"the encoder {encoder}" if encoder else "any encoder"
+        advice = f"It fits {', '.join(fitting)}." if fitting else "Name one of timm's: --encoder tu-NAME."
+        raise UserError(f"--weights {weights}: does not fit {target}. {advice}")
+    return next((name for name in fitting if name in file.stem), fitting[0])
+
+
+def fitting_depths(encoder: str) -> int:
+    """`DEPTHS`, or fewer if heatmaps can be made at fewer depths of the encoder."""
+    from pipeline.engine.weights import make_encoder  # here, since torch takes seconds to load
+    from pipeline.heatmaps.layers import depth_layers
+
+    return min(DEPTHS, 1 + len(depth_layers(make_encoder(encoder, "none").eval())))
