@@ -24,6 +24,7 @@ from pipeline.export.voc import export_voc
 from pipeline.export.yolo import export_yolo
 from pipeline.params import Params, default_masks, load_params
 from pipeline.workflows.confidence import MaskConfidence, read_confidences
+from pipeline.workflows.leading_round import find_lead
 
 SHOWN = 5  # masks, on the terminal
 
@@ -35,6 +36,7 @@ class MaskSource:
     folder: Path
     name: str
     predicted: bool  # by a segmentation model
+    why: str  # an earlier round was taken; empty where nobody chose among rounds
 
 
 def export_masks(arguments: argparse.Namespace) -> int:
@@ -48,6 +50,8 @@ def export_masks(arguments: argparse.Namespace) -> int:
         items = correction_order(read_items(manifest, source))
         write_format(arguments.format, items, manifest.classes, folder, source.name)
         write_confidence(folder, items)
+    if source.why:
+        print(source.why)
     print(f"{len(items)} mask(s) of {source.folder} written to {arguments.out}; to correct first:")
     for item in items[:SHOWN]:
         print(f"  {item.confidence:.2f}  {item.name}")
@@ -71,14 +75,15 @@ def find_source(arguments: argparse.Namespace, params: Params) -> MaskSource:
     """The masks of --predictions or --masks, by default the masks that the leading model was trained on."""
     predicted = arguments.predictions is not None
     parent = paths.PREDICTIONS if predicted else paths.MASKS
-    name = arguments.predictions if predicted else arguments.masks
+    name, why = arguments.predictions if predicted else arguments.masks, ""
     if name is None:
-        name = default_masks(params.heatmaps.methods, params.segmentation.supervision)
+        lead = find_lead(params)
+        name, why = default_masks(params.heatmaps.methods, lead.supervision), lead.why
     known = sorted(path.name for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
     if name not in known:
         expected = f"one of {', '.join(known)}" if known else "masks"
         raise UserError(f"{parent}: expected {expected}, got no {name!r}. Run `camseg run`, or name another")
-    return MaskSource(safe_join(parent, name), name, predicted)
+    return MaskSource(safe_join(parent, name), name, predicted, why)
 
 
 def read_items(manifest: Manifest, source: MaskSource) -> list[ExportItem]:

@@ -15,6 +15,8 @@ FOLDER/overlays/     with --overlay: the masks drawn over the images as the mode
 FOLDER/predictions.csv  for each image and class: how probable the class is at its most probable pixel, its
                      share of the pixels, the number of its connected parts, its area with --scale; and how
                      sure the class and the whole mask are (mean probability of each class in its region)
+FOLDER/index.html    with --page: a page for a browser that needs nothing else: figures, and up to 200 images,
+                     least sure first
 FOLDER/geojson/, annotations.json, yolo/  with --export: polygons, run lengths of COCO, polygons of YOLO
 FOLDER/labelmap.txt  the colour of each class, in the order of the ids
 
@@ -34,6 +36,7 @@ images.
 
 examples:
   camseg predict image.jpg --out predicted
+  camseg predict ../images --page --out predicted
   camseg predict ../images --overlay --out predicted
   camseg predict ../slides --scale 0.5um --min-area 200 --export geojson --out predicted
   camseg predict ../images --threshold crack=0.3 --min-confidence 0.5 --out predicted
@@ -45,9 +48,10 @@ def add_parser(commands: Any) -> None:
     parser = add_command(commands, "predict", run, "write masks of new images with a trained model", EXAMPLES)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="files, or folders to search")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the masks go")
-    models = "folder of a model (default: the leading model, the first weak one in segmentation.supervision)"
+    models = "folder of a model (default: the leading model; the report names it)"
     parser.add_argument("--model", type=Path, metavar="M", help=models)
     parser.add_argument("--overlay", action="store_true", help="also draw the masks over the images")
+    parser.add_argument("--page", action="store_true", help="also write a page with the pictures: index.html")
     parser.add_argument("--tile", action="store_true", help="large images at their own resolution, in tiles")
     add_mask_options(parser)
 

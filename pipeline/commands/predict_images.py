@@ -19,6 +19,7 @@ from pipeline.commands.params_file import params_anywhere
 from pipeline.commands.predict_exports import EXPORTS, predicted_items
 from pipeline.commands.predict_names import name_images, unread_files
 from pipeline.commands.predict_options import PredictOptions, read_options
+from pipeline.commands.predict_page import page_facts, write_page
 from pipeline.commands.predict_table import TABLE, PredictionTable
 from pipeline.commands.unfinished import (
     GEOTIFFS,
@@ -50,6 +51,7 @@ from pipeline.segmentation.mask_rule import RegionSums, image_confidence
 from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.small_parts import without_small_parts
 from pipeline.segmentation.tiles import predict_tiled, tile_count
+from pipeline.workflows.leading_round import find_lead
 from pipeline.workflows.prediction import probabilities
 from pipeline.workflows.saved_model import default_model, load_model
 
@@ -72,6 +74,8 @@ def predict_images(arguments: argparse.Namespace) -> int:
     """Predict every image; 1 if an image could not be read."""
     params, out = params_anywhere(arguments.model or paths.SEGMENTATION), arguments.out
     folder = arguments.model or default_model(params)
+    if not arguments.model and (why := find_lead(params).why):
+        print(why, file=sys.stderr)
     settings = settings_of(arguments, params, folder)
     unfinished = find_unfinished(out, settings)
     others = unread_files(arguments.images, out)
@@ -111,8 +115,11 @@ def predict_images(arguments: argparse.Namespace) -> int:
         items = predicted_items(out, images, confidences)
         for format in dict.fromkeys(arguments.export):
             EXPORTS[format](items, classes, out)
-    finish(out)
     skipped = len(images) - len(confidences) + len(others)
+    if confidences and arguments.page:
+        facts = page_facts(arguments, folder, classes, options.scale, skipped)
+        write_page(out, images, partial(read, max_side=params.data.max_side), facts)
+    finish(out)
     print(f"{len(confidences)} image(s) predicted in {out}, {skipped} skipped")
     return 1 if skipped else 0
 

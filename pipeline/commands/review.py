@@ -15,6 +15,7 @@ from pipeline.data.decisions import KINDS, Decision, read_decisions
 from pipeline.data.manifest import Manifest, read_manifest
 from pipeline.errors import UserError
 from pipeline.params import Params, default_masks, default_method, default_supervision, load_params, method_of
+from pipeline.workflows.leading_round import find_lead
 
 EXAMPLES = """
 The page shows all training and val images: a wall of small images, and one large. Each training image is
@@ -112,7 +113,10 @@ def build_page(arguments: argparse.Namespace) -> Page:
     from pipeline.report.review_page import build_review, write_decided
 
     params, manifest = load_params(), read_manifest(paths.PREPARED)
-    source = find_review_source(params, manifest, getattr(arguments, "masks", None))
+    asked = getattr(arguments, "masks", None)
+    source = find_review_source(params, manifest, asked)
+    if not asked and (why := find_lead(params).why):
+        print(why, file=sys.stderr)
     names = build_review(paths.REVIEW_PAGE, source, manifest)
     shown = sum(sample.split != "test" for sample in manifest.samples)
     if len(names) < shown:
@@ -127,7 +131,7 @@ def find_review_source(params: Params, manifest: Manifest, asked: str | None) ->
     """What the page shows: the masks `asked` for, else those that the leading model learns from, if made."""
     from pipeline.report.review_images import ReviewSource
 
-    methods, supervision = params.heatmaps.methods, params.segmentation.supervision
+    methods, supervision = params.heatmaps.methods, find_lead(params).supervision
     method = default_method(methods, supervision)
     known = sorted(p.name for p in paths.MASKS.iterdir() if p.is_dir()) if paths.MASKS.is_dir() else []
     known = [name for name in known if paths.MASKS / name not in (paths.GROUND_TRUTH, paths.CORRECTED)]

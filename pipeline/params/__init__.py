@@ -26,6 +26,7 @@ from pipeline.params.supervision import (
     default_masks,
     default_method,
     default_supervision,
+    masks_by,
     method_of,
     model_before,
     round_name,

@@ -29,6 +29,12 @@ def model_before(masks: str) -> str:
     return round_name(method, int(number) - 1)
 
 
+def masks_by(model: str) -> str:
+    """The masks that a model makes of its training images: `cam-round1` by `cam`, `cam-round2` by that."""
+    method, _, number = model.partition(ROUND)
+    return round_name(method, int(number or 0) + 1)
+
+
 def default_supervision(supervision: Sequence[str]) -> str:
     """The model that `predict` and the report take first: the first that is not `full`, else `full`."""
     return next((s for s in supervision if s != FULL), FULL)

@@ -1,15 +1,10 @@
 """Fills page.html: one file that needs nothing else, the same bytes for the same results."""
 
-import base64
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from PIL import Image
 
 from pipeline.data.images import ImageArray
 from pipeline.data.manifest import Manifest
@@ -33,11 +28,11 @@ from pipeline.report.summary import (
     two,
     weak_to_full,
 )
+from pipeline.report.template import page_environment
 from pipeline.report.verdict_text import MEANING
 from pipeline.workflows.added_ground_truth import AddedScores
 
 SHOWN_PROBLEMS = 40
-QUALITY = 85  # of WebP, 0..100
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,7 @@ class PageFacts:
     shares: Mapping[str, float | None]  # of the frame, by class, see `frame_shares`
     issues: Sequence[tuple[dict[str, str], ImageArray]]  # label issues with their images
     seed: int
+    why: str  # an earlier self-training round leads; empty where none does
 
 
 @dataclass(frozen=True)
@@ -78,18 +74,16 @@ def render_page(
         how: where the threshold comes from, e.g. `chosen without masks`.
         problems: what is wrong with the data, and which files were left out.
     """
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"score": three, "two": two, "uri": data_uri, "svg": inline_svg}
+    environment = page_environment()
+    environment.filters |= {"score": three, "two": two, "svg": inline_svg}
     environment.filters |= {"with_error": with_error, "areas": area_texts}
-    template = files("pipeline.report").joinpath("page.html").read_text(encoding="utf-8")
     masks = default_masks(results.methods, results.supervision)
     split, palette = scored_split(results), voc_palette()[: len(manifest.classes) + 1]
-    return environment.from_string(template).render(
+    return environment.get_template("page.html").render(
         results=results,
         corrected=corrected_masks(results),
         manifest=manifest,
+        names=("background", *manifest.classes),
         lead=default_supervision(results.supervision),
         method=default_method(results.methods, results.supervision),
         masks=masks,
@@ -180,13 +174,6 @@ def _scored_models(results: Results) -> list[str]:
 
 def _split_images(results: Results) -> str:
     return scored_images(results.val_scores, scored_split(results))
-
-
-def data_uri(image: ImageArray) -> str:
-    """An image (H, W, 3) as the address of an `<img>`."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "WEBP", quality=QUALITY, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def inline_svg(plot: Plot) -> Markup:

@@ -26,7 +26,7 @@ const camseg = (() => {
   const times = []; // of decisions, in seconds
   let table, column, colours32, list = [], at = 0, image = null, columnsOfWall = 1, widthOfTile = TILE;
   let view = { zoom: 1, x: 0.5, y: 0.5 }, cross = null, stroke = null, frame = 0, saving = false, seed = 1;
-  const shown = new Set(["photo", "heat", "mask", "prediction", "truth"]);
+  const shown = new Set(["photo", "heat", "mask", "within", "prediction", "truth", "added"]);
 
   // ---- Data ---------------------------------------------------------------------------------------------
 
@@ -317,7 +317,7 @@ const camseg = (() => {
   }
 
   function layerName(key) {
-    const names = { photo: "image", heat: "heatmap", cut: "heat above the threshold", mask: "mask", method: "mask", prediction: "prediction", truth: "ground truth" };
+    const names = { photo: "image", heat: "heatmap", cut: "heat above the threshold", mask: "mask", method: "mask", within: "prediction", prediction: "prediction", truth: "ground truth", added: "drawn ground truth" };
     if (key === "mask" && drafts.has(image.n)) return "your mask";
     if (key === "mask" && image.corrected) return "corrected mask";
     return `${names[key]} ${table.names[key] ?? ""}`.trim();
@@ -325,7 +325,7 @@ const camseg = (() => {
 
   function layerKeys() {
     return ["photo", ...(image.maps ? ["heat"] : []), ...(image.layers.has("cut") ? ["cut"] : []),
-      ...["mask", "method", "prediction", "truth"].filter((key) => image.layers.has(key))];
+      ...["mask", "method", "within", "prediction", "truth", "added"].filter((key) => image.layers.has(key))];
   }
 
   function listLayers() {
@@ -340,7 +340,7 @@ const camseg = (() => {
       label.append(input, ` ${layerName(key)}`);
       return label;
     }));
-    for (const [id, wanted] of [["left", ["mask", "prediction"]], ["right", ["truth", "prediction", "method", "cut"]]]) {
+    for (const [id, wanted] of [["left", ["mask", "prediction"]], ["right", ["truth", "added", "prediction", "within", "method", "cut"]]]) {
       const before = $(id).value;
       $(id).replaceChildren(...keys.map((key) => new Option(layerName(key), key)));
       $(id).value = keys.includes(before) ? before : wanted.find((key) => keys.includes(key)) ?? "photo";
@@ -534,7 +534,7 @@ const camseg = (() => {
   function drawShares() {
     if (image.counted) return; // it takes milliseconds, and the image is moved
     image.counted = true;
-    const keys = layerKeys().filter((key) => image.layers.has(key)), truth = image.layers.get("truth");
+    const keys = layerKeys().filter((key) => image.layers.has(key)), right = ["truth", "added"].find((key) => keys.includes(key)), truth = image.layers.get(right);
     const counts = keys.map((key) => { const count = new Uint32Array(256); for (const id of image.layers.get(key)) count[id]++; return count; });
     const ids = [...Array(256).keys()].filter((id) => counts.some((count) => count[id]));
     const idName = (id) => (id === 0 ? "background" : id === IGNORE ? "open" : table.classes[id - 1]);
@@ -545,7 +545,7 @@ const camseg = (() => {
     $("shares").replaceChildren(
       row("th", ["", ...ids.map(idName), ...(truth ? ["mIoU"] : [])]),
       ...keys.map((key, i) => row("td", [layerName(key), ...ids.map((id) => percent(counts[i][id])),
-        ...(truth ? [key === "truth" ? "" : miou(truth, image.layers.get(key))] : [])])),
+        ...(truth ? [key === right ? "" : miou(truth, image.layers.get(key))] : [])])),
     );
   }
 
@@ -926,7 +926,7 @@ const camseg = (() => {
     $("threshold").value = table.threshold ?? 0.5;
     $("threshold-value").value = Number($("threshold").value).toFixed(2);
     if (!SERVED) recall();
-    if (window.matchMedia("(max-width: 700px)").matches) { $("filter").open = false; for (const key of ["heat", "prediction"]) shown.delete(key); }
+    if (window.matchMedia("(max-width: 700px)").matches) { $("filter").open = false; for (const key of ["heat", "within", "prediction"]) shown.delete(key); }
     listen();
     filter();
     progress();

@@ -15,6 +15,7 @@ from pipeline.data.images import IGNORE, ImageArray, Mask, resize_mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import has_mask, load_mask, mask_png_of
 from pipeline.heatmaps.store import HeatmapStore
+from pipeline.params import masks_by
 from pipeline.report.safe_colours import safe_colours
 from pipeline.workflows.reviewed_masks import ReviewedMask, corrected_mask, correction_file, pseudo_mask_of
 
@@ -41,6 +42,17 @@ class ReviewSource:
             return None
         corrected = corrected_mask(sample, self.manifest, self.max_megapixels)
         return corrected or pseudo_mask_of(paths.MASKS / self.masks, sample)
+
+    def added(self, sample: Sample) -> Mask | None:
+        """The added ground truth of an image, which people drew for scoring; None if it has none."""
+        folder = paths.ADDED_GROUND_TRUTH
+        drawn = corrected_mask(sample, self.manifest, self.max_megapixels, folder, scoring=True)
+        return drawn.ids if drawn else None
+
+    @property
+    def within(self) -> str:
+        """The masks that the model makes of its training images within their labels, if it did."""
+        return masks_by(self.supervision)
 
     def shown_digest(self, sample: Sample) -> str:
         """The digest of the file of that mask; empty where there is none."""
@@ -83,12 +95,16 @@ def layer_masks(source: ReviewSource, sample: Sample) -> dict[str, Mask]:
     """The masks of an image beside the one to decide on, by layer, as far as there are any."""
     folders = {
         "method": paths.MASKS / source.method,
+        "within": paths.MASKS / source.within,
         "prediction": paths.PREDICTIONS / source.supervision,
         "truth": paths.GROUND_TRUTH,
     }
-    if source.masks == source.method or sample.split != "train":
-        del folders["method"]  # it is the reviewed mask, or there is none
-    return {key: load_mask(folder, sample) for key, folder in folders.items() if has_mask(folder, sample)}
+    for key in ("method", "within"):
+        if folders[key] == paths.MASKS / source.masks or sample.split != "train":
+            del folders[key]  # it is the reviewed mask, or there is none
+    masks = {key: load_mask(folder, sample) for key, folder in folders.items() if has_mask(folder, sample)}
+    added = source.added(sample)
+    return masks if added is None else masks | {"added": added}
 
 
 def heat_data(heat: HeatmapStore, sample: Sample) -> dict[str, Any]:

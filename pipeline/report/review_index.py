@@ -61,8 +61,10 @@ def index_data(
         "names": {
             "mask": source.masks,
             "method": source.method,
+            "within": f"{source.supervision}, within the labels",
             "prediction": source.supervision,
             "truth": "",
+            "added": "",
         },
         "columns": {
             "name": [sample.name for sample in samples],

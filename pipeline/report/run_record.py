@@ -9,13 +9,11 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from pipeline.base.files import read_json, write_json, write_text
+from pipeline.report.template import render_template
 
 MOST_RUNS = 20  # that are kept
 DETAILS = ("findings", "iou_per_class", "vetoes")  # of the summary: too much to compare
@@ -49,15 +47,8 @@ def write_record(folder: Path, record: RunRecord) -> list[str]:
     before: list[RunRecord] = read_json(file) if file.is_file() else []
     changes = list(changed(before[-1], record)) if before else []
     write_json(file, [*before, record][-MOST_RUNS:])
-    template = files("pipeline.report").joinpath("run.html").read_text(encoding="utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     last = before[-1]["date"] if before else None
-    write_text(
-        folder / "run.html",
-        environment.from_string(template).render(record=record, changes=changes, last=last),
-    )
+    write_text(folder / "run.html", render_template("run.html", record=record, changes=changes, last=last))
     return changes
 
 

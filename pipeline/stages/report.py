@@ -18,6 +18,7 @@ from pipeline.report.summary import summarise, summary_table
 from pipeline.report.verdict_text import verdict_lines
 from pipeline.stages.running import run_stage
 from pipeline.workflows.added_ground_truth import score_added
+from pipeline.workflows.leading_round import find_lead
 from pipeline.workflows.verdict import find_vetoes
 
 NAME = "report"
@@ -30,7 +31,8 @@ def main() -> None:
     params = load_params()
     manifest = read_manifest(paths.PREPARED)
     added = score_added(manifest, params)
-    supervision, rounds = params.segmentation.supervision, tuple(params.self_training.rounds)
+    lead, rounds = find_lead(params), tuple(params.self_training.rounds)
+    supervision = lead.supervision
     results = read_results(paths.REPORTS, params.heatmaps.methods, supervision, rounds)
     how = how_chosen(params.pseudo_masks.threshold, default_method(params.heatmaps.methods, supervision))
     rows = make_rows(manifest, results, params)
@@ -43,6 +45,7 @@ def main() -> None:
         shares=frame_shares(manifest, paths.MASKS / default_masks(params.heatmaps.methods, supervision)),
         issues=issue_thumbnails(manifest, results, params.report.images),
         seed=params.seed,
+        why=lead.why,
     )
     write_text(PAGE, render_page(results, manifest, rows, examples, vetoes, facts, how, read_problems()))
     summary = summarise(results, vetoes, added)
@@ -50,7 +53,7 @@ def main() -> None:
     everything = Params.model_dump(params, mode="json")  # for the record, which is no output of the stage
     record = make_record(everything, summary, paths.SECONDS, device_name(pick_device()))
     write_record(paths.REPORTS, record)
-    told = [summary_table(results, how), added_lines(added), verdict_lines(vetoes), f"open {PAGE}"]
+    told = [summary_table(results, how), lead.why, added_lines(added), verdict_lines(vetoes), f"open {PAGE}"]
     print("", *filter(None, told), sep="\n\n")
 
 

@@ -19,6 +19,7 @@ from pipeline.evaluation.means import mean_present, score_or_none
 from pipeline.evaluation.standard_error import iou_parts, ious_of_parts, miou_standard_error
 from pipeline.params import Params, default_masks, default_supervision
 from pipeline.workflows.confusion_file import label_names
+from pipeline.workflows.leading_round import find_lead
 
 HALVING = 4  # times the images halve a standard error, which falls with their root
 
@@ -54,7 +55,7 @@ def score_added(manifest: Manifest, params: Params) -> AddedScores:
 
 def scored_folders(params: Params) -> dict[Split, Path]:
     """Where the masks lie that added ground truth scores, by split."""
-    methods, supervision = params.heatmaps.methods, params.segmentation.supervision
+    methods, supervision = params.heatmaps.methods, find_lead(params).supervision
     return {
         "train": paths.MASKS / default_masks(methods, supervision),
         params.evaluation.split: paths.PREDICTIONS / default_supervision(supervision),

@@ -32,16 +32,24 @@ def correction_file(sample: Sample, folder: Path = paths.CORRECTIONS) -> Path:
 
 
 def corrected_mask(
-    sample: Sample, manifest: Manifest, max_megapixels: float, folder: Path = paths.CORRECTIONS
+    sample: Sample,
+    manifest: Manifest,
+    max_megapixels: float,
+    folder: Path = paths.CORRECTIONS,
+    *,
+    scoring: bool = False,
 ) -> ReviewedMask | None:
-    """The mask of a sample in a folder of corrections; None if it has none that fits the data set."""
+    """The mask of a sample in a folder of corrections; None if it has none that fits the data set.
+
+    `scoring` as for `inspect_corrections`.
+    """
     file = correction_file(sample, folder)
     if not file.is_file():
         return None
     parsed = read_pngs(folder, folder, listed_classes(folder))
     parsed = replace(parsed, records=tuple(r for r in parsed.records if r.name == sample.name))
     alone = replace(manifest, samples=(sample,))
-    found = inspect_corrections(parsed, alone, manifest.classes, max_megapixels)
+    found = inspect_corrections(parsed, alone, manifest.classes, max_megapixels, scoring=scoring)
     if found.errors:
         return None  # `prepare` names it
     ids = read_mask(file, content=found.masks[sample.name])

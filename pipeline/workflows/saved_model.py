@@ -8,13 +8,14 @@ from pipeline import paths
 from pipeline.errors import UserError
 from pipeline.params import Params, default_supervision
 from pipeline.segmentation.network import SegmentationNet, load_segmentation_net
+from pipeline.workflows.leading_round import find_lead
 
 FILES = ("camseg.json", "config.json", "model.safetensors")
 
 
 def default_model(params: Params) -> Path:
     """The folder of the leading model."""
-    return paths.SEGMENTATION / default_supervision(params.segmentation.supervision)
+    return paths.SEGMENTATION / default_supervision(find_lead(params).supervision)
 
 
 def load_model(folder: Path) -> SegmentationNet:

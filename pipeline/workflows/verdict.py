@@ -20,6 +20,7 @@ from pipeline.evaluation.veto import Veto
 from pipeline.heatmaps.evidence import read_evidence
 from pipeline.params import FULL, Params, default_masks, default_supervision, method_of
 from pipeline.workflows.confidence import IMAGES
+from pipeline.workflows.leading_round import find_lead
 from pipeline.workflows.mask_comparison import (
     compare_masks,
     compare_with_model,
@@ -35,7 +36,7 @@ MOST_PREDICTED = 100  # training images that the model predicts
 
 def find_vetoes(manifest: Manifest, params: Params) -> list[Veto]:
     """All vetoes: of the classifier, of the leading masks, of the model that learns from them."""
-    methods, supervision = params.heatmaps.methods, params.segmentation.supervision
+    methods, supervision = params.heatmaps.methods, find_lead(params).supervision
     masks, model = default_masks(methods, supervision), default_supervision(supervision)
     vetoes = [*classifier_vetoes(manifest), *mask_vetoes(manifest, params, masks)]
     if model != FULL:

@@ -26,7 +26,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_files_are_those_of_the_stage_and_of_all_that_it_imports(stage: str) -> None:
     needed = {module.removeprefix("pipeline/") for module in closure(stage)} - OF_NO_CONSEQUENCE
     if "report/page.py" in needed:
-        needed.add("report/page.html")  # its template
+        needed |= {"report/page.html", "report/template.html"}  # its templates
     files = imported_files(imports.ROOT.parent / stage)
     assert set(files) == needed
     assert files == {name: (imports.ROOT / name).read_bytes() for name in needed}

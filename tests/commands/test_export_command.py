@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pipeline.base.files import write_csv
 from pipeline.data.images import read_mask, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, save_segmentation_net
+from tests.end_to_end.project import change_params
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("cat", "dog")
@@ -102,6 +104,23 @@ def test_corrected_masks_are_sure_and_come_last() -> None:
     assert confidences["missed"] == confidences["plain"] == 1
     assert main(["export", "png", "corrected", "--masks", "corrected"]) == 0
     assert read_confidence("corrected") == {"missed": 1}
+
+
+def test_the_round_before_a_fall_of_the_confidence_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree("data/masks/cam-round1", "data/masks/cam-round2")
+    rows = [{"name": name, "confidence": value - 0.1} for name, (_, value) in MASKS.items()]
+    write_csv(Path("reports/pseudo_masks/cam-round2/images.csv"), ("name", "confidence"), rows)
+    rounds = {"cam-round1": "cam", "cam-round2": "cam-round1"}
+    change_params(Path(), {"segmentation.supervision": [*reversed(rounds), "cam"]})
+    change_params(Path(), {"self_training.rounds": rounds})
+    assert main(["export", "png", "out"]) == 0
+    output = capsys.readouterr().out
+    assert "falls from `cam-round1` (0.675) to `cam-round2` (0.575)" in output
+    assert "4 mask(s) of data/masks/cam-round1 written to out" in output
+    assert main(["export", "png", "named", "--masks", "cam-round2"]) == 0
+    output = capsys.readouterr().out
+    assert "falls" not in output
+    assert "mask(s) of data/masks/cam-round2" in output
 
 
 def test_ground_truth_is_sure() -> None:

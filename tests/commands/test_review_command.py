@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from pipeline import paths
 from pipeline.__main__ import main
-from pipeline.base.files import read_csv, write_json
+from pipeline.base.files import read_csv, write_csv, write_json
 from pipeline.base.work_folder import digest
 from pipeline.commands.decide import REPLACED, WRONG_LABELS, Decider, paint_over
 from pipeline.commands.review_server import ReviewServer
@@ -24,6 +25,7 @@ from pipeline.errors import UserError
 from pipeline.report.review_images import ReviewSource
 from pipeline.workflows.preparation import write_rejected
 from pipeline.workflows.segmentation_training_files import masked_samples
+from tests.end_to_end.project import change_params
 from tests.report.review_project import (
     CLASSES,
     SIZE,
@@ -325,6 +327,22 @@ def test_decisions_on_images_that_are_gone_are_named(capsys: pytest.CaptureFixtu
     write_decisions(paths.DECISIONS, {name: Decision(name, "rejected", "") for name in ("a", "gone")})
     assert main(["review", "build"]) == 0
     assert "1 decision(s) on images that are gone: gone." in capsys.readouterr().err
+
+
+def test_the_round_before_a_fall_of_the_confidence_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    rounds = {"cam-round1": "cam", "cam-round2": "cam-round1"}
+    for fall, masks in enumerate(rounds):
+        shutil.copytree("data/masks/cam", f"data/masks/{masks}")
+        rows = [{"name": name, "confidence": 0.9 - 0.1 * fall} for name in ("a", "b", "d")]
+        write_csv(Path(f"reports/pseudo_masks/{masks}/images.csv"), tuple(rows[0]), rows)
+    change_params(Path(), {"segmentation.supervision": [*reversed(rounds), "cam"]})
+    change_params(Path(), {"self_training.rounds": rounds})
+    assert main(["review", "build"]) == 0
+    assert "so `cam-round1` leads." in capsys.readouterr().err
+    assert '"mask":"cam-round1"' in Path("reports/review/index.js").read_text()
+    assert main(["review", "build", "--masks", "cam-round2"]) == 0
+    assert "leads" not in capsys.readouterr().err
+    assert '"mask":"cam-round2"' in Path("reports/review/index.js").read_text()
 
 
 @pytest.mark.parametrize("name", ["a", "b"])

@@ -223,6 +223,34 @@ def test_images_are_ranked_by_the_masks_of_the_last_round(project: Project, set_
     assert re.search(rf"For {again}, the heatmaps are .* threshold\s+is 0\.50", page.text, re.DOTALL)
 
 
+def test_the_round_before_a_fall_of_the_confidence_leads(
+    project: Project, set_params: SetParams, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project()
+    first, second = "gradcampp-round1", "gradcampp-round2"
+    header = "name,confidence,corrected,miou_before,miou_after,lost_labels\n"
+    for name, sure in ((first, 0.8), (second, 0.7)):  # the second one would win by its scores
+        add_round(name)
+        rows_of = "".join(f"train-{i:02d},{sure + i / 100:.2f},0,0.4,{1 - sure:.1f},\n" for i in range(6))
+        Path(f"reports/pseudo_masks/{name}/images.csv").write_text(header + rows_of)
+    models = f"supervision: [{second}, {first}, gradcampp, full]"
+    set_params("supervision: [gradcampp, full]", models)
+    set_params("rounds: {} ", f"rounds: {{{first}: gradcampp, {second}: {first}}} ")
+    page = Page(render())
+    reason = (
+        f"The confidence of the masks falls from {first} (0.825) to {second} (0.725), mean over 6 training"
+    )
+    text = re.sub(r"\s+", " ", page.text)
+    assert f"{reason} images, so {first} leads. The page, its verdict, camseg export" in text
+    assert f"by the mIoU of the refined mask of {first}." in text
+    assert f"by the mIoU of the prediction of {first}." in text
+    assert f"Of the {first} masks, mean over the training images." in text
+    assert json.loads(Path("reports/summary.json").read_text())["supervision"][:2] == [first, second]
+    captions = rows(page)["train-00"]
+    assert captions.index(f"pseudo-mask, {first}") < captions.index(f"pseudo-mask, {second}")
+    assert f"so `{first}` leads." in capsys.readouterr().out
+
+
 def test_val_images_alone_are_ranked_by_predictions(project: Project, set_params: SetParams) -> None:
     manifest = project()
     val = tuple(sample for sample in manifest.samples if sample.split == "val")

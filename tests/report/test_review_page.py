@@ -1,6 +1,7 @@
 """The review page as a person uses it, opened from disk in headless Chromium."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipeline.masks.threshold import mask_at_threshold, upsample
 from pipeline.report.review_page import write_script
 from pipeline.report.safe_colours import OKABE_ITO, safe_colours
 from tests.report.review_project import (
+    CLASSES,
     IMAGES,
     SIZE,
     drawn,
@@ -194,6 +196,40 @@ def test_masks_are_told_apart(page: Any) -> None:
     assert page.locator("#accept").is_disabled()
     page.keyboard.press("a")
     page.locator("#message", has_text="the others score").wait_for()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_added_ground_truth_and_predictions_of_training_images_are_layers(
+    chromium: Any, tmp_path: Path, known: bool
+) -> None:
+    write_review_project(tmp_path)
+    for name, labels in (("b", [1]), ("f", [0])):
+        swapped = np.array([0, 2, 1], np.uint8)[true_mask(labels)]
+        write_mask(tmp_path / f"data/ground_truth/{name}.png", swapped)
+    (tmp_path / "data/ground_truth/classes.txt").write_text("".join(f"{n}\n" for n in reversed(CLASSES)))
+    write_mask(tmp_path / "data/masks/cam-round1/b.png", np.roll(true_mask([1]), 3, axis=0))
+    if not known:
+        shutil.rmtree(tmp_path / "data/masks/full")
+    page = open_page(chromium, build(tmp_path))
+    open_image(page, "b")
+    truth = ["ground truth"] if known else []
+    within, drawn = "prediction cam, within the labels", "drawn ground truth"
+    captions = page.locator(".pane span").all_inner_texts()
+    assert captions == ["image", "heatmap", "mask cam", within, *truth, drawn]
+    cells = page.evaluate(
+        "[...document.querySelectorAll('#shares tr')].map(row => [...row.cells].map(c => c.textContent))"
+    )
+    scores = {row[0]: row[-1] for row in cells}
+    for name, mask in (("mask cam", pseudo_mask([1])), (within, np.roll(true_mask([1]), 3, axis=0))):
+        assert scores[name] == f"{image_iou(confusion_matrix(true_mask([1]), mask, 3)):.3f}"
+    assert scores[drawn] == ("1.000" if known else "")
+    assert cells[-1][1:3] == [f"{100 * (true_mask([1]) == i).mean():.1f} %" for i in (0, 2)]
+    page.keyboard.press("Escape")
+    choose(page, "split", "val")
+    open_image(page, "f")
+    assert page.locator(".pane span").all_inner_texts() == ["image", "prediction cam", *truth, drawn]
+    assert page.errors == []
+    page.context.close()
 
 
 def test_keyboard_alone(page: Any, tmp_path: Path) -> None:
