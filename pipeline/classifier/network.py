@@ -1,6 +1,8 @@
 """The classifier: encoder -> global average pooling -> one fully connected layer, as CAM needs it.
 
-With `pooling`, the mean over the cells becomes that of the top cells of each class.
+With `pooling`, the mean over the cells becomes that of the top cells of each class. Encoders with LayerNorm,
+as ConvNeXt and Swin, give sums of all their blocks: `cell_norm` brings each cell to mean 0 and variance 1
+over its channels before the pooling. So the logit stays the mean over cells of w_c f(u) + b_c, and CAM exact.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -14,12 +16,15 @@ from torch.nn import functional
 
 from pipeline.base.files import read_json, write_bytes, write_json
 from pipeline.data.pixels.reading import AS_IT_IS, ImageReading, reading_of_json
+from pipeline.data.resize import resize
 from pipeline.engine.batch_norm_folding import fold_frozen_batch_norm
 from pipeline.engine.normalise import Normalise
 from pipeline.engine.tiling import map_tiles
 from pipeline.engine.training_loop import freeze_batch_norm
 from pipeline.engine.weights import make_encoder
 from pipeline.params import ClassifierParams
+
+STRIDE = 32  # pixels of a cell of the last feature map
 
 Pooling = Literal["mean"] | float
 
@@ -34,6 +39,7 @@ class ClassifierConfig:
     reading: ImageReading = AS_IT_IS  # how files of more than 8 bits became images
     pooling: Pooling = "mean"  # of the cells' logits: all of them, or this share, the top ones of each class
     tile: int | None = None  # pixels of the side of a tile; None: images are not cut
+    cell_norm: bool = False  # LayerNorm of each cell before the pooling, and sides that are multiples of 32
 
 
 class TopCells(nn.Module):
@@ -65,6 +71,23 @@ def top_count(cells: int, share: float) -> int:
     return max(1, round(share * cells))
 
 
+class CellNorm(nn.Module):
+    """LayerNorm of each cell of maps (N, K, h, w) over the channels, in float32: arXiv:1607.06450, eq. 3.
+
+    It has no weights: a scale and a shift for each channel would add nothing to the FC layer behind it.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        with torch.autocast(maps.device.type, enabled=False):
+            cells = functional.layer_norm(maps.float().movedim(1, -1), maps.shape[1:2])
+        return cells.movedim(-1, 1)
+
+
+def needs_cell_norm(encoder: nn.Module) -> bool:
+    """Whether the encoder has LayerNorm: then its last feature map is a sum that nothing has normalised."""
+    return any(isinstance(module, nn.LayerNorm) for module in encoder.modules())
+
+
 class Classifier(nn.Module):
     """Multi-label classifier: images float32 (N, 3, H, W) in [0, 1] -> logits float32 (N, C)."""
 
@@ -77,6 +100,7 @@ class Classifier(nn.Module):
         if frozen_norm:
             fold_frozen_batch_norm(self.encoder)
         channels: int = self.encoder.out_channels[-1]  # type: ignore[index,assignment]
+        self.norm = CellNorm() if config.cell_norm else nn.Identity()
         self.pool = nn.AdaptiveAvgPool2d(1) if config.pooling == "mean" else TopCells(config.pooling)
         self.fc = nn.Linear(channels, len(config.classes))
 
@@ -97,9 +121,21 @@ class Classifier(nn.Module):
         return map_tiles(images, self.config.tile, lambda tiles: self.features(tiles)[-1:])[0]
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """The encoder's feature maps at all depths, each (N, K, h, w); first the normalised images."""
+        """The encoder's feature maps at all depths, each (N, K, h, w); first the normalised images.
+
+        With `cell_norm`, the images are enlarged to sides that are multiples of 32: many of these encoders
+        cut off what does not fill a cell, or refuse it.
+        """
+        if self.config.cell_norm:
+            height, width = (-(-side // STRIDE) * STRIDE for side in images.shape[-2:])
+            images = resize(images, (height, width))
         depths: list[Tensor] = self.encoder(self.normalise(images))
-        return depths
+        return [*depths[:-1], self.norm(depths[-1])]
+
+    def with_cell_norm(self) -> "Classifier":
+        """This network, from now on with `cell_norm`."""
+        self.config, self.norm = replace(self.config, cell_norm=True), CellNorm()
+        return self
 
     def averaged(self) -> "Classifier":
         """This network, from now on with the mean of all cells: in heatmaps all cells count alike."""
@@ -122,7 +158,8 @@ def make_classifier(
     """The untrained network that `params` describe; `tile`: see `ClassifierConfig`."""
     frozen = params.batch_norm == "frozen" or (params.batch_norm == "auto" and params.weights != "none")
     config = ClassifierConfig(params.encoder, params.output_stride, classes, reading, params.pooling, tile)
-    return Classifier(config, params.weights, frozen_norm=frozen)
+    net = Classifier(config, params.weights, frozen_norm=frozen)
+    return net.with_cell_norm() if needs_cell_norm(net.encoder) else net
 
 
 def save_classifier(folder: Path, net: Classifier) -> None:

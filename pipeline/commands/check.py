@@ -33,6 +33,7 @@ from pipeline.data.inspection import Inspection
 from pipeline.data.manifest import Manifest, Split
 from pipeline.data.sources.csv_records import OWN_TABLE
 from pipeline.data.sources.mask_colours import COLOURS, UNNAMED, other_table
+from pipeline.engine.licences import known_without_timm, licence_advice, weights_licence
 from pipeline.errors import UserError
 from pipeline.formats.palette import Colour
 from pipeline.params import Params
@@ -153,6 +154,7 @@ def describe_data(manifest: Manifest, inspection: Inspection, params: Params) ->
         _pairs(manifest),
         "image sizes in pixels\n" + table(["", "smallest", "median", "largest"], sizes),
         _cost(manifest, params),
+        _weights(params),
         "\n".join(["worth a look", *(f"  {sentence}" for sentence in advice)]),
     ]
     return "\n\n".join(parts)
@@ -200,6 +202,14 @@ def _pairs(manifest: Manifest) -> str:
     pairs = sorted(combinations(range(len(names)), 2), key=lambda pair: -counts[pair])[:LARGEST_MATRIX]
     rows = [[f"{names[a]}, {names[b]}", int(counts[a, b])] for a, b in pairs if counts[a, b]]
     return "most frequent pairs of classes\n" + table(["pair", "images"], rows)
+
+
+def _weights(params: Params) -> str:
+    """The weights that the classifier starts from, and their licence, where no library has to be loaded."""
+    encoder, weights = params.classifier.encoder, params.classifier.weights
+    known = known_without_timm(encoder, weights)
+    advice = licence_advice(weights_licence(encoder, weights)) if known else "`camseg use` says it."
+    return f"weights of {encoder}: {weights}\n  licence: {advice}"
 
 
 def _cost(manifest: Manifest, params: Params) -> str:

@@ -21,6 +21,7 @@ from pipeline.commands.parser import add_command
 from pipeline.commands.replaced_data import confirm_other_data
 from pipeline.commands.understood import understood
 from pipeline.data.manifest import Manifest
+from pipeline.engine.licences import licence_advice, weights_licence
 from pipeline.params import (
     FULL,
     ObjectSize,
@@ -144,7 +145,9 @@ def use_folder(arguments: argparse.Namespace) -> int:
     for key, (old, new) in changes.items():
         print(f"{key}: {old} -> {new}")
     print("params.yaml: changed" if changes else "params.yaml: nothing to change")
-    say_what_is_missing(manifest, str(values["classifier.weights"]))
+    weights = str(values["classifier.weights"])
+    print(f"licence of the weights of {encoder}: {licence_advice(weights_licence(encoder, weights))}")
+    say_what_is_missing(manifest, weights)
     return 0
 
 

@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -46,7 +47,7 @@ def make_encoder(name: str, weights: str, output_stride: int = 32) -> nn.Module:
         raise WeightsError(reason)
     try:
         encoder: nn.Module = smp.encoders.get_encoder(
-            name, in_channels=3, depth=5, weights=download, output_stride=output_stride
+            name, weights=download, output_stride=output_stride, **any_size(name)
         )
     except (KeyError, ValueError, RuntimeError, OSError) as error:
         reason = _reason(name, error)
@@ -54,6 +55,19 @@ def make_encoder(name: str, weights: str, output_stride: int = 32) -> nn.Module:
     if weights not in ("pretrained", "none"):
         load_into(encoder, read_weights(Path(weights)), weights)
     return encoder
+
+
+def any_size(encoder: str) -> dict[str, bool]:
+    """The options with which networks of timm that are made for one image size, as Swin, take any other."""
+    name = encoder.removeprefix("tu-")
+    if name == encoder or not timm.is_model(name.partition(".")[0]):
+        return {}
+    try:
+        with torch.device("meta"):
+            known = signature(type(timm.create_model(name))).parameters
+    except RuntimeError:  # it cannot be built without data, or has no weights of this tag
+        return {}
+    return {"strict_img_size": False} if "strict_img_size" in known else {}
 
 
 def read_weights(path: Path) -> StateDict:

@@ -53,7 +53,8 @@ def export_onnx(net: SegmentationNet, file: Path) -> float | None:
 
     The graph takes `images` float32 (N, 3, H, W), RGB in [0, 1], and gives `logits` float32 (N, L, H, W):
     channel 0 is the background, channel i + 1 is class i; in data without background channel i is class i.
-    The metadata holds classes, working size, and which values of images of more than 8 bits became 0 and 1.
+    The metadata holds classes, working size, the licence of the weights that training started from, and which
+    values of images of more than 8 bits became 0 and 1.
 
     Returns:
         The largest difference of a logit between torch and onnxruntime; None if onnxruntime is not installed.
@@ -110,6 +111,7 @@ def add_metadata(model: Any, net: SegmentationNet) -> None:
         "images": "float32 (N, 3, H, W), RGB in [0, 1]; any H and W, the longer side near long_side",
         "logits": f"float32 (N, L, H, W), before the softmax; {channels}",
         "long_side": str(net.config.long_side),
+        "weights_licence": net.config.weights_licence,
         "reading": json.dumps(reading_to_json(net.config.reading)),
     }.items():
         entry = model.metadata_props.add()

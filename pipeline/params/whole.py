@@ -22,10 +22,14 @@ class Params(Section):
     evaluation: sections.EvaluationParams
     report: sections.ReportParams
 
+    def segmentation_start(self) -> str:
+        """`segmentation.weights`; in the place of `classifier`, those that the classifier started from."""
+        start = self.segmentation.weights
+        return self.classifier.weights if start == "classifier" else start
+
     def segmentation_is_pretrained(self) -> bool:
         """Whether the segmentation encoder starts from weights that have seen other images."""
-        start = self.segmentation.weights
-        return (self.classifier.weights if start == "classifier" else start) != "none"
+        return self.segmentation_start() != "none"
 
     def working_side(self) -> int:
         """Pixels of the longer side of an image at the working resolution."""

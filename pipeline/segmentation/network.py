@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from pipeline.base.files import read_json, write_json
 from pipeline.data.pixels.reading import AS_IT_IS, ImageReading, reading_of_json
 from pipeline.engine.batch_norm_folding import fold_batch_norm, fold_frozen_batch_norm
+from pipeline.engine.licences import UNKNOWN
 from pipeline.engine.normalise import MEAN, STD, Normalise
 from pipeline.engine.training_loop import freeze_batch_norm
-from pipeline.engine.weights import WeightsError, load_into, make_encoder, read_weights
+from pipeline.engine.weights import WeightsError, any_size, load_into, make_encoder, read_weights
 from pipeline.params import SegmentationParams
 
 
@@ -29,6 +30,7 @@ class SegmentationConfig:
     std: tuple[float, ...] = STD  # to divide by
     reading: ImageReading = AS_IT_IS  # how files of more than 8 bits became images
     tile: int | None = None  # pixels of the side of a tile; None: images are not cut
+    weights_licence: str = UNKNOWN  # of the weights that the encoder started from
 
 
 class SegmentationNet(nn.Module):
@@ -74,7 +76,12 @@ def make_segmentation_net(
     decoder = {f"decoder_{name}": value for name, value in params.decoder.items()}
     try:
         model = smp.create_model(
-            params.architecture, params.encoder, encoder_weights=None, classes=count, **decoder
+            params.architecture,
+            params.encoder,
+            encoder_weights=None,
+            classes=count,
+            **decoder,
+            **any_size(params.encoder),
         )
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise WeightsError(f"segmentation {params.architecture!r} on {params.encoder!r}: {error}") from error

@@ -7,6 +7,7 @@ from pipeline import paths
 from pipeline.base.files import write_csv, write_json, write_text
 from pipeline.data.manifest import Manifest
 from pipeline.data.mask_store import has_mask
+from pipeline.engine.licences import weights_licence
 from pipeline.engine.training_loop import Record
 from pipeline.params import FULL, Params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
@@ -37,6 +38,7 @@ def new_net(params: Params, manifest: Manifest) -> SegmentationNet:
             manifest.background,
             reading=manifest.reading,
             tile=params.tile_side(),
+            weights_licence=weights_licence(params.segmentation.encoder, params.segmentation_start()),
         ),
         paths.CLASSIFIER / "model.safetensors",
         pretrained=params.segmentation_is_pretrained(),

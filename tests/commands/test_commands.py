@@ -240,6 +240,16 @@ def test_a_preset_that_cannot_be_used_changes_nothing(
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
 
 
+def test_use_and_check_say_the_licence_of_the_weights(
+    image_folder: ImageFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = image_folder()
+    assert main(["use", str(folder), "--encoder", "mobilenet_v2"]) == 0
+    assert "licence of the weights of mobilenet_v2: bsd-3-clause.\n" in capsys.readouterr().out
+    assert main(["check", str(folder)]) == 0
+    assert "weights of mobilenet_v2: pretrained\n  licence: bsd-3-clause.\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("refine", ["none", "par"])
 def test_best_quality_does_without_a_crf_that_is_not_there(image_folder: ImageFolder, refine: str) -> None:
     Path("params.yaml").write_text(SHIPPED.read_text().replace("refine: crf ", f"refine: {refine} "))

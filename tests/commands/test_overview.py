@@ -126,3 +126,12 @@ def test_a_teacher_costs_time_where_masks_are_not_true() -> None:
 
     assert seconds(section) > 1.05 * seconds(still)
     assert seconds(only_true) == pytest.approx(seconds(still) / 2)
+
+
+def test_estimate_knows_the_refiners() -> None:
+    params, seconds = load_params(), {}
+    for refine in ("crf", "par", "segments", "none"):
+        section = params.pseudo_masks.model_copy(update={"refine": refine})
+        changed = params.model_copy(update={"pseudo_masks": section})
+        seconds[refine] = estimate_seconds(MANIFEST, changed)["make_pseudo_masks"]
+    assert seconds["crf"] > seconds["par"] > seconds["segments"] > seconds["none"] == 0

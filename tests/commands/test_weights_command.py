@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from pipeline.__main__ import main
+from pipeline.commands.models import load_named_classifier
 from pipeline.engine import weights
+from pipeline.errors import UserError
 
 ENCODERS = ["mobilenet_v2", "resnet18", "tu-resnet10t"]
 
@@ -54,3 +56,8 @@ def test_without_a_network_the_reason_is_said(
     assert main(["weights", "fetch", "resnet18", "--out", str(tmp_path / "w.safetensors")]) == 2
     assert "weights: pretrained: no route" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_the_old_name_of_pretrained_weights_is_answered() -> None:
+    with pytest.raises(UserError, match="--weights: imagenet is called pretrained now"):
+        load_named_classifier("timm:resnet18", "imagenet")

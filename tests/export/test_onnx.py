@@ -49,12 +49,14 @@ def test_against_torch_at_sizes_and_numbers_that_the_export_never_saw(
 
 def test_metadata_says_what_a_caller_has_to_know(tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
-    export_onnx(SegmentationNet(torch.nn.Conv2d(3, 3, 1), CONFIG).eval(), file)
+    licensed = replace(CONFIG, weights_licence="mit")
+    export_onnx(SegmentationNet(torch.nn.Conv2d(3, 3, 1), licensed).eval(), file)
     model = onnx.load(file)
     onnx.checker.check_model(model)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(metadata["classes"]) == ["cat", "été"]
     assert metadata["long_side"] == "64"
+    assert metadata["weights_licence"] == "mit"
     assert json.loads(metadata["reading"]) == {"bands": None, "frame": None, "ranges": None}
     logits = "float32 (N, L, H, W), before the softmax; channel "
     assert metadata["logits"] == f"{logits}0: background, i + 1: class i"
