@@ -20,6 +20,7 @@ from pipeline.data.images import IGNORE, ImageArray, Mask, mask_png
 from pipeline.data.manifest import Sample
 from pipeline.data.mask_store import MaskWriter, has_mask, load_mask, mask_png_of
 from pipeline.data.segment_maps import read_segments
+from pipeline.errors import UserError
 from pipeline.evaluation.confusion import image_iou
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence, mask_confidence
@@ -146,6 +147,15 @@ def make_block(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> None
     writer.write(block.number, pngs)
     arrays = {"rows": np.array(rows, np.float64), "lost": lost}
     write_npz(mask_block_file(job, block), {**vars(counts), **arrays})
+
+
+def failure_of_block(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> Exception | None:
+    """`make_block`; an error that a user can mend is returned, so that the other blocks are done."""
+    try:
+        make_block(job, writer, block)
+    except (UserError, OSError) as error:
+        return error
+    return None
 
 
 def is_made(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> bool:
