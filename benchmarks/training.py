@@ -30,8 +30,10 @@ from pipeline.classifier.classifier_training import train_classifier
 from pipeline.classifier.network import make_classifier
 from pipeline.data.manifest import read_manifest
 from pipeline.data.training_examples import TrainingStream
-from pipeline.engine.device import autocast, device_name, pick_device, to_channels_last, to_device
-from pipeline.engine.training_loop import LOADERS, make_optimizer
+from pipeline.engine.device import device_name, pick_device, to_channels_last, to_device
+from pipeline.engine.example_loader import LOADERS
+from pipeline.engine.shards import batch_loss
+from pipeline.engine.training_loop import make_optimizer
 from pipeline.params import Params, load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
 from pipeline.segmentation.objective import TrainableSegmentation
@@ -91,10 +93,8 @@ def step(
     allowed = torch.ones(batch, len(CONFIG.classes) + 1, dtype=torch.bool, device=device)
 
     def run() -> None:
-        with autocast(device):
-            loss = objective(images, (masks, allowed), section.training.steps)  # when the teacher corrects
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        # When the teacher corrects.
+        batch_loss(objective, [(images, (masks, allowed))], section.training.steps, [0], 1)
         nn.utils.clip_grad_norm_(net.parameters(), section.training.clip_norm)
         optimizer.step()
 

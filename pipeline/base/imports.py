@@ -10,8 +10,8 @@ import pipeline
 ROOT = Path(pipeline.__path__[0]).resolve()
 
 # They hold names, checks and messages, no mathematics: a change in them changes no result.
-PARAMS = ("__init__", "load", "sections", "supervision", "whole")
-OTHERS = ("errors.py", "paths.py", "stages/__init__.py", "stages/running.py")
+PARAMS = ("__init__", "load", "section", "sections", "supervision", "training", "whole")
+OTHERS = ("errors.py", "paths.py", "stages/__init__.py", "stages/launching.py", "stages/running.py")
 OF_NO_CONSEQUENCE = frozenset([*OTHERS, *(f"params/{name}.py" for name in PARAMS)])
 TEMPLATE = ".html"  # of the template that a module fills: `page.html` beside `page.py`
 

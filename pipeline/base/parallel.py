@@ -21,6 +21,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WORKERS = "CAMSEG_WORKERS"
+LOCAL = "LOCAL_WORLD_SIZE"  # launchers say so how many processes of a group are on this machine
 BLOCK = 256  # items of a block, at most
 FEW = 256  # items: no blocks of several images are among fewer
 START_UP = 0.5  # seconds; about what processes take to start
@@ -36,11 +37,16 @@ def parallel_map(function: Callable[[T], R], items: Sequence[T], *, description:
     return list(parallel_stream(function, items, description=description))
 
 
-def parallel_stream(function: Callable[[T], R], items: Sequence[T], *, description: str) -> Iterator[R]:
-    """`parallel_map` as a generator: each result in its turn, so that not all are held in memory."""
-    # The bar hides itself where stderr is no terminal.
+def parallel_stream(
+    function: Callable[[T], R], items: Sequence[T], *, description: str | None
+) -> Iterator[R]:
+    """`parallel_map` as a generator: each result in its turn, so that not all are held in memory.
+
+    Without a description there is no bar.
+    """
+    hidden = True if description is None else None  # None: it hides itself where stderr is no terminal
     results = _results(function, items, worker_count())
-    return iter(tqdm(results, total=len(items), desc=description, disable=None))
+    return iter(tqdm(results, total=len(items), desc=description, disable=hidden))
 
 
 def in_blocks(items: Sequence[T]) -> list[Sequence[T]]:
@@ -73,8 +79,13 @@ def read_ahead(read: Callable[[T], R], items: Iterable[T], ahead: int = 2) -> It
 
 
 def worker_count() -> int:
-    """Processes of the parallel map: `CAMSEG_WORKERS`, else one for each core."""
-    return process_count(WORKERS, default=int(cpu_count()), least=1)
+    """Processes of the parallel map: `CAMSEG_WORKERS`, else one for each core of this process."""
+    return process_count(WORKERS, default=own_cores(), least=1)
+
+
+def own_cores() -> int:
+    """The cores of this machine for each process of a group that is on it, at least one."""
+    return max(1, int(cpu_count()) // process_count(LOCAL, default=1, least=1))
 
 
 def write_behind(write: Callable[[T], object], items: Iterable[T]) -> None:

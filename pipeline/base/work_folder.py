@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from pipeline.base.files import remove_path, sync_folder
 from pipeline.base.imports import imported_files
+from pipeline.base.job_part import job_part
 
 WORK = Path(".work")
 
@@ -25,8 +26,9 @@ def work_folder(stage: str, module: str, **parts: Any) -> Path:
             for the content of the file or folder.
     """
     folder = WORK / stage / fingerprint(module, parts)
-    for half in folder.rglob(".*.part"):  # of a run killed in the middle of `write_bytes`; else published
-        half.unlink()
+    if job_part() is None:  # else other parts are writing theirs
+        for half in folder.rglob(".*.part"):  # of a run killed in the middle of `write_bytes`; else published
+            half.unlink()
     if folder.is_dir() and any(folder.iterdir()):
         print(f"{stage}: goes on with the work of an interrupted run in {folder}")
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,12 +8,18 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from pipeline.base.sizes import crop_side
 from pipeline.classifier.bags import bag_logits
-from pipeline.classifier.erasing_and_gain import attention, attention_error, attention_mining, erase
+from pipeline.classifier.erasing_and_gain import (
+    attention,
+    attention_error,
+    attention_mining,
+    erase,
+    has_attention_error,
+)
 from pipeline.classifier.network import Classifier
 from pipeline.data.images import IGNORE, Mask
 from pipeline.data.manifest import Manifest, Sample
@@ -22,6 +28,7 @@ from pipeline.data.training_examples import TargetParts, TrainingStream, Trainin
 from pipeline.engine.averaging import PastAverage
 from pipeline.engine.device import autocast, pick_device, to_channels_last
 from pipeline.engine.mapping import Batch, ImagePass, fitting_batch_size, map_images
+from pipeline.engine.shards import Example, Objective
 from pipeline.engine.training_loop import Record, fit
 from pipeline.params import ClassifierParams, Params
 
@@ -76,7 +83,7 @@ def known_mask(folder: Path, sample: Sample) -> Mask:
     return np.full((sample.height, sample.width), IGNORE, np.uint8)
 
 
-class TrainableClassifier(nn.Module):
+class TrainableClassifier(Objective):
     """The loss of the classifier; with it, for erasing, an average of its past weights."""
 
     def __init__(self, net: Classifier, params: ClassifierParams, tiles: int = 1) -> None:
@@ -86,29 +93,39 @@ class TrainableClassifier(nn.Module):
         self.tiles = tiles  # along the side of a bag
         self.average = None if params.erasing.region == "none" else PastAverage(net, params.erasing.decay)
 
-    def forward(self, images: Tensor, targets: TrainingTarget, step: int) -> Tensor:
-        """Binary cross-entropy, on erased images where they are asked for, plus the losses of GAIN; a scalar.
+    def settle(self, shards: Sequence[Example], step: int) -> tuple[list[TrainingTarget], Tensor]:
+        """The targets as they are; how many labels may be given, and how many images have an attention error.
 
         Args:
-            targets: labels float32 (N, C), or with `gain.supervision_weight` these and masks int64 (N, H, W).
+            shards: their targets are labels float32 (N, C), or with `gain.supervision_weight` these and masks
+                int64 (N, H, W).
         """
+        if self.average is not None:
+            self.average.update_parameters(self.net)  # of the step before
+        targets = [of_shard for _, of_shard in shards]
+        pairs = [of_shard for of_shard in targets if not isinstance(of_shard, Tensor)]
+        supervised = sum(int(has_attention_error(masks, labels).sum()) for labels, masks in pairs)
+        given = sum((t if isinstance(t, Tensor) else t[0]).numel() for t in targets)
+        return targets, torch.tensor([given, supervised])
+
+    def forward(self, images: Tensor, targets: TrainingTarget, step: int, counts: Tensor) -> Tensor:
+        """Binary cross-entropy, on erased images if so asked for, plus the losses of GAIN; a scalar."""
         net, gain = self.net, self.params.gain
         labels, masks = (targets, None) if isinstance(targets, Tensor) else targets
         if self.tiles > 1:  # which goes with neither GAIN nor erasing
             logits = bag_logits(net, images, self.tiles, self.params.training.batch_size)
-            return functional.binary_cross_entropy_with_logits(logits, labels)
+            return _cross_entropy(logits, labels, counts)
         started = step >= self.params.attention_from * self.params.training.steps
-        if self.average is not None:
-            self.average.update_parameters(net)
-            images = self._erased(images, labels) if started else images
+        if self.average is not None and started:
+            images = self._erased(images, labels)
         activations = net.features(images)[-1]
-        loss = functional.binary_cross_entropy_with_logits(net.head(activations), labels)
+        loss = _cross_entropy(net.head(activations), labels, counts)
         if gain.weight and started:
             heat = attention(net, activations)
             loss = loss + gain.weight * attention_mining(net, images, heat, labels, gain)
         if masks is not None and started:
             heat = attention(net, activations)
-            loss = loss + gain.supervision_weight * attention_error(heat, masks, labels)
+            loss = loss + gain.supervision_weight * attention_error(heat, masks, labels, counts[1])
         return loss
 
     def _erased(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -119,10 +136,23 @@ class TrainableClassifier(nn.Module):
         return erase(images, heat, labels, self.params.erasing)
 
 
+def _cross_entropy(logits: Tensor, labels: Tensor, counts: Tensor) -> Tensor:
+    """Binary cross-entropy of logits and labels (N, C): the mean over those of the whole batch."""
+    return functional.binary_cross_entropy_with_logits(logits, labels, reduction="sum") / counts[0]
+
+
 def classify_samples(
     net: Classifier, manifest: Manifest, samples: Sequence[Sample], long_side: int
 ) -> NDArray[np.float32]:
     """Class probabilities (N, C) of whole images at the working resolution."""
+    rows = map_images(samples, classification_pass(net, manifest, long_side))
+    return np.stack(rows) if rows else np.zeros((0, len(manifest.classes)), np.float32)
+
+
+def classification_pass(
+    net: Classifier, manifest: Manifest, long_side: int
+) -> ImagePass[NDArray[np.float32]]:
+    """The pass that gives the class probabilities (C,) of whole images at the working resolution."""
     device = pick_device()
     to_channels_last(net, device).eval()
 
@@ -130,6 +160,4 @@ def classify_samples(
         with torch.inference_mode(), autocast(device):
             return list(net(batch.views[0]).sigmoid().cpu().numpy())
 
-    work = ImagePass("classifier", manifest, [long_side], fitting_batch_size([long_side]), compute)
-    rows = map_images(samples, work)
-    return np.stack(rows) if rows else np.zeros((0, len(manifest.classes)), np.float32)
+    return ImagePass("classifier", manifest, [long_side], fitting_batch_size([long_side]), compute)

@@ -59,7 +59,7 @@ def attention_mining(
     return probabilities.mean()
 
 
-def attention_error(heatmaps: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
+def attention_error(heatmaps: Tensor, masks: Tensor, labels: Tensor, count: Tensor | None = None) -> Tensor:
     """L_e: the mean squared difference between heatmaps of labelled classes and masks, a float32 scalar.
 
     The mean over the known pixels of a map, then over the labels of an image, then over the images that
@@ -67,6 +67,7 @@ def attention_error(heatmaps: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         masks: int64 (N, H, W) of 0, class + 1, and 255 where nothing is known.
+        count: images of the whole batch that have both, where these are a shard of it.
 
     Source: GAIN, Li et al. 2018, arXiv:1802.10171, section 3.3, L_e.
     """
@@ -76,9 +77,14 @@ def attention_error(heatmaps: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
     ids = torch.arange(1, heatmaps.shape[1] + 1, device=heatmaps.device)
     class_masks = (masks[:, None] == ids[:, None, None]).float()
     errors = ((at_size - class_masks) ** 2 * known[:, None]).sum((2, 3)) / pixels.clamp(min=1)[:, None]
-    counts = labels.any(1) & (pixels > 0)
+    counts = has_attention_error(masks, labels)
     means = (errors * labels).sum(1) / labels.sum(1).clamp(min=1)
-    return (means * counts).sum() / counts.sum().clamp(min=1)
+    return (means * counts).sum() / (counts.sum() if count is None else count).clamp(min=1)
+
+
+def has_attention_error(masks: Tensor, labels: Tensor) -> Tensor:
+    """Which images have a label and a known pixel, bool (N,)."""
+    return labels.any(1) & (masks != IGNORE).any(2).any(1)
 
 
 def erase(images: Tensor, heatmaps: Tensor, labels: Tensor, params: ErasingParams) -> Tensor:

@@ -11,16 +11,21 @@ from pipeline.errors import UserError
 
 Net = TypeVar("Net", bound=nn.Module)
 
+LOCAL_RANK = "LOCAL_RANK"  # launchers say so which of the processes on this machine one is
 MAX_ISA = "ONEDNN_MAX_CPU_ISA"  # read by oneDNN when torch loads it
 
 
 def pick_device() -> torch.device:
     """`CAMSEG_DEVICE` where it is set, else the GPU where there is one, else the CPU.
 
+    Processes of a group that are on one machine take one GPU each.
+
     Raises:
         ValueError: `CAMSEG_DEVICE` is no device of this machine.
     """
     name = os.environ.get("CAMSEG_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and LOCAL_RANK in os.environ:
+        name = f"cuda:{os.environ[LOCAL_RANK]}"
     try:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError) as error:  # the latter of a torch that was built without it

@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
-from joblib import cpu_count
 from torch import Tensor
-from tqdm import tqdm
 
 from pipeline.base.files import read_json
-from pipeline.base.parallel import in_parts, read_ahead, write_behind
+from pipeline.base.parallel import in_parts, own_cores, read_ahead, write_behind
 from pipeline.data.images import ImageArray
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
 from pipeline.engine.device import pick_device, to_device
+from pipeline.engine.processes import Group, group
 from pipeline.errors import UserError
 
 BLOCK = 256  # images; an interruption loses at most the block that is computed and the one that is written
@@ -70,8 +69,10 @@ def map_images(samples: Samples, work: ImagePass[Mapped]) -> list[Mapped]:
     Raises:
         UserError: an image cannot be read, or has another size than in the manifest; the message names it.
     """
-    computed = _computed(work, split_blocks(samples), ())
-    return [result for _, of_block in computed for result in of_block.values()]
+    blocks = split_blocks(samples)
+    with Group().bar(work.description, len(samples), 0, "image") as advance:
+        computed = _computed(work, blocks, range(len(blocks)), advance)
+        return [result for _, of_block in computed for result in of_block.values()]
 
 
 def map_blocks(
@@ -80,20 +81,31 @@ def map_blocks(
     done: Callable[[int], bool],
     write: Callable[[int, dict[str, Mapped]], None],
 ) -> None:
-    """`write(number, results)` for each block that is not `done(number)`.
+    """`write(number, results)` for each block that is not `done(number)`, by all processes of the group.
 
     The results are by name of the sample, in the order of the block.
     `write` runs in a thread while the network computes the next block. It has to write what `done` looks for
-    last. Errors as in `map_images`, and those of `write`.
+    last. Errors as in `map_images` and those of `write`, and with other processes as in `share_out`.
     """
-    blocks = split_blocks(samples)
-    finished = {number for number in range(len(blocks)) if done(number)}
-    write_behind(lambda block: write(*block), _computed(work, blocks, finished))
+    blocks, processes = split_blocks(samples), group()
+    todo = processes.by_first(lambda: [number for number in range(len(blocks)) if not done(number)])
+    finished = len(samples) - sum(len(blocks[number]) for number in todo)
+    with processes.bar(work.description, len(samples), finished, "image") as advance:
+
+        def write_all(numbers: Sequence[int]) -> None:
+            write_behind(lambda block: write(*block), _computed(work, blocks, numbers, advance))
+
+        processes.share_out(todo, write_all, done, lambda number: block_name(number, blocks[number]))
 
 
 def split_blocks(samples: Samples) -> list[Samples]:
     """The samples in blocks of `BLOCK`, in their order."""
     return in_parts(samples, BLOCK)
+
+
+def block_name(number: int, block: Samples) -> str:
+    """A block in words, for messages."""
+    return f"block {number} ({block[0].name} to {block[-1].name})"
 
 
 def block_file(folder: Path, number: int) -> Path:
@@ -119,7 +131,7 @@ def one_size_batches(block: Samples, batch_size: int) -> list[Samples]:
 
 def reader_count(device: torch.device) -> int:
     """Threads that read images: one beside a network on the CPU, up to `READERS` for a GPU."""
-    return 1 if device.type == "cpu" else min(READERS, cpu_count())
+    return 1 if device.type == "cpu" else min(READERS, own_cores())
 
 
 def read_batches(work: ImagePass[Mapped], batches: Sequence[Samples]) -> Iterator[Batch]:
@@ -136,21 +148,21 @@ def read_batches(work: ImagePass[Mapped], batches: Sequence[Samples]) -> Iterato
 
 
 def _computed(
-    work: ImagePass[Mapped], blocks: Sequence[Samples], done: Sequence[int] | set[int]
+    work: ImagePass[Mapped],
+    blocks: Sequence[Samples],
+    numbers: Sequence[int],
+    advance: Callable[[int], object],
 ) -> Iterator[tuple[int, dict[str, Mapped]]]:
-    """The number and the results of each block but those that are `done`."""
-    todo = {n: one_size_batches(b, work.batch_size) for n, b in enumerate(blocks) if n not in done}
+    """The number and the results of each of the numbered blocks; `advance` hears of each batch."""
+    todo = {number: one_size_batches(blocks[number], work.batch_size) for number in numbers}
     ready = read_batches(work, list(chain.from_iterable(todo.values())))
-    initial = sum(len(blocks[number]) for number in done)
-    total = sum(map(len, blocks))
-    with tqdm(total=total, desc=work.description, initial=initial, unit="image", disable=None) as bar:
-        for number, batches in todo.items():
-            results: dict[str, Mapped] = {}
-            for batch in islice(ready, len(batches)):
-                computed = work.compute(batch)
-                results |= {s.name: r for s, r in zip(batch.samples, computed, strict=True)}
-                bar.update(len(batch.samples))
-            yield number, {sample.name: results[sample.name] for sample in blocks[number]}
+    for number, batches in todo.items():
+        results: dict[str, Mapped] = {}
+        for batch in islice(ready, len(batches)):
+            computed = work.compute(batch)
+            results |= {s.name: r for s, r in zip(batch.samples, computed, strict=True)}
+            advance(len(batch.samples))
+        yield number, {sample.name: results[sample.name] for sample in blocks[number]}
 
 
 def _read(work: ImagePass[Mapped], sample: Sample) -> tuple[list[ImageArray], list[Tensor]]:

@@ -3,34 +3,29 @@
 import io
 import math
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import torch
-from joblib import cpu_count
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Subset, default_collate
 from tqdm import tqdm
 
 from pipeline.base.files import write_bytes
-from pipeline.base.parallel import process_count
-from pipeline.data.images import ImageError
-from pipeline.data.training_examples import TrainingStream, TrainingTarget, derive_seed
-from pipeline.engine.device import autocast, pick_device, to_channels_last, to_device
+from pipeline.data.training_examples import TrainingStream, derive_seed
+from pipeline.engine.device import pick_device, to_channels_last
+from pipeline.engine.example_loader import load_shards
+from pipeline.engine.group_sums import connected
+from pipeline.engine.processes import group
+from pipeline.engine.shards import Objective, batch_loss
 from pipeline.errors import UserError
 from pipeline.params import TrainingParams
 
 RECORD_STEPS = 10  # steps that one row of the curve averages over
 CHECKPOINT_SECONDS = 300.0  # most between two checkpoints, however long a step takes
 
-LOADERS = "CAMSEG_LOADERS"
-
 Record = dict[str, float]  # step, loss, lr
-Example = tuple[Tensor, TrainingTarget]
-Unreadable = ImageError | OSError  # what is said of a file
 
 
 @dataclass
@@ -43,7 +38,7 @@ class Progress:
 
 
 def fit(
-    objective: nn.Module,
+    objective: Objective,
     stream: TrainingStream,
     params: TrainingParams,
     *,
@@ -54,45 +49,56 @@ def fit(
     """Train `objective` in place for `params.steps` steps and return its curve.
 
     Goes on from `checkpoint` where that exists: on a CPU with the bytes that an uninterrupted run would have
-    given, on a GPU as far as its kernels are deterministic, see `seed_everything`.
+    given, on a GPU as far as its kernels are deterministic, see `seed_everything`. The processes of the group
+    share the shards of each batch. Those for which there are no shards end here.
 
     Args:
-        objective: `objective(images, targets, step)` is the loss of a batch, a float32 scalar; it holds the
-            network. Its targets are a tuple where those of `stream` are. Called under `autocast`. What it
-            draws from torch's generator depends on the seed and the step alone.
+        objective: its targets are a tuple where those of `stream` are. Called under `autocast`.
         pretrained: parameters that learn at `params.pretrained_lr_factor` times the rate of the others.
 
     Raises:
         UserError: the loss is not finite, looked at every 10 steps; or an image or a mask cannot be read.
     """
-    device = pick_device()
+    own, device = own_shards(params, description), pick_device()
     to_channels_last(objective, device).train()
     optimizer = make_optimizer(objective, params, pretrained)
     done = _resume(checkpoint, device, objective, optimizer)
-    batches = _batches(stream, params, done.step, device)
-    bar = tqdm(batches, description, params.steps, initial=done.step, unit="step")
-    saved = monotonic()
-    for step, (images, targets) in enumerate(bar, done.step):
-        rate = set_learning_rate(optimizer, params, step)
-        torch.manual_seed(derive_seed(stream.seed, params.steps, step))  # dropout
-        with autocast(device):
-            value = objective(to_device(images, device), _moved(targets, device), step)
-        optimizer.zero_grad()
-        value.backward()
-        nn.utils.clip_grad_norm_(objective.parameters(), params.clip_norm)
-        optimizer.step()
-        done.step = step + 1
-        done.losses.append(value.detach())  # not looked at in each step: that would stop a GPU
-        if done.step % RECORD_STEPS == 0 or done.step == params.steps:
-            loss = _mean_loss(done, description, rate)
-            done.curve.append({"step": done.step, "loss": loss, "lr": rate})
-            bar.set_postfix(loss=f"{loss:.3f}")
-            done.losses.clear()
-        if done.step % params.checkpoint_steps == 0 or monotonic() > saved + CHECKPOINT_SECONDS:
-            _mean_loss(done, description, rate)
-            _save(checkpoint, objective, optimizer, done)
-            saved = monotonic()
+    first, saved = group().rank == 0, monotonic()
+    steps = load_shards(stream, params, done.step, own, device)
+    bar = tqdm(steps, description, params.steps, initial=done.step, unit="step", disable=not first)
+    with connected(group(), device):
+        for step, shards in enumerate(bar, done.step):
+            rate = set_learning_rate(optimizer, params, step)
+            seeds = [derive_seed(stream.seed, params.steps, step, shard) for shard in own]
+            done.losses.append(batch_loss(objective, shards, step, seeds, params.shards))
+            nn.utils.clip_grad_norm_(objective.parameters(), params.clip_norm)
+            optimizer.step()
+            done.step = step + 1  # the loss is not looked at in each step: that would stop a GPU
+            if done.step % RECORD_STEPS == 0 or done.step == params.steps:
+                loss = _mean_loss(done, description, rate)
+                done.curve.append({"step": done.step, "loss": loss, "lr": rate})
+                bar.set_postfix(loss=f"{loss:.3f}")
+                done.losses.clear()
+            late = monotonic() > saved + CHECKPOINT_SECONDS
+            if first and (done.step % params.checkpoint_steps == 0 or late):
+                _mean_loss(done, description, rate)
+                _save(checkpoint, objective, optimizer, done)
+                saved = monotonic()
     return done.curve
+
+
+def own_shards(params: TrainingParams, description: str) -> range:
+    """The shards of each batch that this process trains on; it ends here where there are none.
+
+    As many processes train as divide the shards.
+    """
+    processes, shards = group(), params.shards
+    size = max(size for size in range(1, processes.size + 1) if shards % size == 0)
+    if processes.size > 1:
+        print(f"{description}: {size} of {processes.size} processes train (training.shards: {shards})")
+    processes.keep(size)
+    each = shards // size
+    return range(processes.rank * each, (processes.rank + 1) * each)
 
 
 def learning_rate_factor(params: TrainingParams, step: int) -> float:
@@ -130,8 +136,8 @@ def make_optimizer(
 def set_learning_rate(optimizer: torch.optim.Optimizer, params: TrainingParams, step: int) -> float:
     """Set the rate of every group for `step`; returns that of untrained layers."""
     rate = params.lr * learning_rate_factor(params, step)
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["factor"]
+    for members in optimizer.param_groups:
+        members["lr"] = rate * members["factor"]
     return rate
 
 
@@ -141,58 +147,6 @@ def freeze_batch_norm(module: nn.Module) -> None:
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             layer.eval()
             layer.requires_grad_(False)
-
-
-def loader_count(device: torch.device) -> int:
-    """Processes that load images: `CAMSEG_LOADERS`, else two beside a network on the CPU, 16 for a GPU."""
-    most = 2 if device.type == "cpu" else 16
-    return process_count(LOADERS, default=min(most, cpu_count()), least=0)
-
-
-class _Examples(Dataset[Example | Unreadable]):
-    """The examples of a stream; in the place of one that cannot be read, what is said of its file.
-
-    An exception in a loader's process would reach the user as its traceback, in the text of another one.
-    """
-
-    def __init__(self, stream: TrainingStream) -> None:
-        self.stream = stream
-
-    def __getitem__(self, index: int) -> Example | Unreadable:
-        try:
-            return self.stream[index]
-        except (ImageError, OSError) as error:
-            return error
-
-
-def _collated(examples: list[Example | Unreadable]) -> Any:
-    """A batch, or the first error of its examples."""
-    errors = (example for example in examples if isinstance(example, Exception))
-    return next(errors, None) or default_collate(examples)
-
-
-def _batches(
-    stream: TrainingStream, params: TrainingParams, start: int, device: torch.device
-) -> Iterator[Example]:
-    rest = Subset(_Examples(stream), range(start * params.batch_size, len(stream)))
-    loader = DataLoader(
-        rest,
-        params.batch_size,
-        num_workers=loader_count(device),
-        collate_fn=_collated,
-        pin_memory=device.type == "cuda",  # so that copies to the GPU do not wait for each other
-    )
-    for batch in loader:
-        if isinstance(batch, Exception):
-            raise batch
-        yield batch
-
-
-def _moved(targets: TrainingTarget, device: torch.device) -> TrainingTarget:
-    # DataLoader makes a list of a tuple.
-    if isinstance(targets, Tensor):
-        return targets.to(device, non_blocking=True)
-    return tuple(target.to(device, non_blocking=True) for target in targets)
 
 
 def _mean_loss(done: Progress, description: str, rate: float) -> float:

@@ -12,6 +12,7 @@ from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import autocast
 from pipeline.engine.mapping import Batch, ImagePass, map_blocks, split_blocks
+from pipeline.engine.processes import group
 from pipeline.engine.tiling import map_tiles
 from pipeline.heatmaps.class_maps import ClassMaps, class_maps
 from pipeline.heatmaps.hooks import first_output
@@ -96,7 +97,7 @@ def make_heatmaps(
 ) -> None:
     """Write the heatmaps of the labels of `samples` by each method into its folder, block by block.
 
-    Images without labels are left out, and shards on disk are kept.
+    Images without labels are left out, and shards on disk are kept. Of several processes the first returns.
     """
     shown = [sample for sample in samples if sample.labels]
     work = ImagePass(
@@ -112,6 +113,7 @@ def make_heatmaps(
             write_shard(folder, block, {name: by_method[method] for name, by_method in heatmaps.items()})
 
     map_blocks(shown, work, lambda n: all(shard_file(f, n).exists() for f in folders.values()), write)
+    group().keep(1)
     for folder in folders.values():
         write_index(folder, [[sample.name for sample in block] for block in split_blocks(shown)])
 

@@ -6,6 +6,8 @@ classifier that sees colour and texture alone, too small to learn single errors,
 masks it learnt from (Menon et al. 2015, ICML, on learning from corrupted labels).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -81,7 +83,11 @@ def train_pixel_classifier(features: PixelFeatures, ids: Mask, labels: int, seed
         labels: L, with the background.
         seed: of the weights and the batches.
     """
-    generator = torch.Generator().manual_seed(seed)
+    with _one_thread():
+        return _trained(features, ids, labels, torch.Generator().manual_seed(seed))
+
+
+def _trained(features: PixelFeatures, ids: Mask, labels: int, generator: torch.Generator) -> PixelClassifier:
     mean, std = features.mean(axis=0), features.std(axis=0) + np.float32(1e-6)
     inputs, targets = torch.from_numpy((features - mean) / std), torch.from_numpy(ids.astype(np.int64))
     counts = np.bincount(ids, minlength=labels)
@@ -115,6 +121,17 @@ def with_likelihoods(
     of_ids = log_likelihoods[:, ids].T.reshape(probabilities.shape)
     scores = probabilities * np.exp(POWER * (of_ids - of_ids.max(axis=0)))
     return np.asarray(scores / scores.sum(axis=0), np.float32)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The number of threads would change the last digits, and more make so small a network no faster."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _layer(inputs: int, outputs: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

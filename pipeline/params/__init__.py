@@ -1,6 +1,7 @@
 """`params.yaml` as frozen, validated values."""
 
 from pipeline.params.load import ParamsError, check_params, load_params, parse_params, unknown_key
+from pipeline.params.section import Section
 from pipeline.params.sections import (
     ClassifierParams,
     CrfParams,
@@ -12,12 +13,10 @@ from pipeline.params.sections import (
     ParParams,
     PseudoMaskParams,
     ScenesParams,
-    Section,
     SegmentationParams,
     SegmentParams,
     SelfTrainingParams,
     TeacherParams,
-    TrainingParams,
     WalkParams,
 )
 from pipeline.params.supervision import (
@@ -32,5 +31,6 @@ from pipeline.params.supervision import (
     model_before,
     round_name,
 )
+from pipeline.params.training import TrainingParams
 from pipeline.params.values import HeatmapMethod, ObjectSize, Refinement, Source
 from pipeline.params.whole import Params

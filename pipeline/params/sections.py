@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from pipeline.params.section import Section
 from pipeline.params.supervision import SelfTrained, Supervision
+from pipeline.params.training import TrainingParams
 from pipeline.params.values import (
     Bands,
     Count,
@@ -22,15 +24,6 @@ from pipeline.params.values import (
     Source,
     Weights,
 )
-
-
-class Section(BaseModel):
-    """A section of `params.yaml`: immutable, no unknown keys, and no value of another type.
-
-    A whole number may stand for a decimal one; text is no number and no flag, and a flag is no number.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class DataParams(Section):
@@ -73,30 +66,6 @@ class ScenesParams(Section):
     clutter: bool
 
 
-class TrainingParams(Section):
-    """How a network is trained; lengths are optimiser steps, sizes are relative to `data.long_side`."""
-
-    steps: Count
-    batch_size: Annotated[int, Field(ge=2)]
-    crop: Positive
-    scale: Range[Positive]
-    colour_jitter: Share
-    optimizer: Literal["adamw", "sgd"]
-    lr: Positive
-    pretrained_lr_factor: Positive
-    weight_decay: NotNegative
-    warmup_steps: Annotated[int, Field(ge=0)]
-    poly_power: NotNegative
-    clip_norm: Positive
-    checkpoint_steps: Count
-
-    @model_validator(mode="after")
-    def _check_warmup(self) -> Self:
-        if self.warmup_steps >= self.steps:
-            raise ValueError(f"expected warmup_steps below steps ({self.steps}), got {self.warmup_steps}")
-        return self
-
-
 class ErasingParams(Section):
     """How the classifier's heatmaps choose the parts of the training images that are erased."""
 
@@ -128,6 +97,12 @@ class ClassifierParams(Section):
     gain: GainParams
     attention_from: Share
     training: TrainingParams
+
+    @model_validator(mode="after")
+    def _check_gain(self) -> Self:
+        if self.gain.weight > 0 and self.training.shards > 1:
+            raise ValueError(f"expected training.shards: 1 with gain.weight, got {self.training.shards}")
+        return self
 
 
 class WalkParams(Section):

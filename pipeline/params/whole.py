@@ -5,10 +5,11 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from pipeline.params import sections
+from pipeline.params.section import Section
 from pipeline.params.supervision import FULL, ROUND, method_of, model_before
 
 
-class Params(sections.Section):
+class Params(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     data: sections.DataParams
     scenes: sections.ScenesParams

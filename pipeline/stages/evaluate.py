@@ -34,4 +34,4 @@ def main(supervision: str) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(NAME, main)
+    run_stage(NAME, main, shared=True)

@@ -6,6 +6,7 @@ from pipeline.classifier.network import load_classifier
 from pipeline.data.manifest import read_manifest
 from pipeline.engine.batch_norm_folding import fold_batch_norm
 from pipeline.engine.device import pick_device, to_channels_last
+from pipeline.engine.processes import group
 from pipeline.heatmaps.cell_evidence import measure_evidence
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
 from pipeline.heatmaps.evidence import write_evidence
@@ -31,7 +32,7 @@ def main() -> None:
     )
     folders = {str(method): work / method for method in section.methods}
     train = manifest.split("train")
-    if tells_sizes(manifest, section.objects):
+    if tells_sizes(manifest, section.objects) and group().rank == 0:
         write_evidence(folders.values(), measure_evidence(net, manifest, train, section, long_side))
     target, background = classifier_target(net), manifest.background
     maker = HeatmapMaker(net, target, net.encoder, section, long_side, background, tile)
@@ -42,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage(NAME, main)
+    run_stage(NAME, main, shared=True)

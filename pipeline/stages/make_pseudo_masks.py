@@ -1,12 +1,12 @@
 """Pseudo-masks of the training images from one method's heatmaps, and their scores where masks exist."""
 
 from pipeline import paths
-from pipeline.base.work_folder import work_folder
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
 from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
 from pipeline.workflows.learnt_refinement import with_learnt
+from pipeline.workflows.network_work_folder import shared_work_folder
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_masks import make_masks
 from pipeline.workflows.refinement import checked_segments, with_refinement
@@ -21,7 +21,7 @@ def main(method: str) -> None:
     params, tiles = with_refinement(whole.pseudo_masks, paths.HEATMAPS / method), whole.data.tiles
     manifest = read_manifest(paths.PREPARED)
     segments = checked_segments(params, manifest.split("train"))
-    work = work_folder(
+    work = shared_work_folder(
         name,
         __file__,
         params=params,
@@ -42,4 +42,4 @@ def main(method: str) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(NAME, main)
+    run_stage(NAME, main, shared=True, in_parts=True)

@@ -40,4 +40,4 @@ def main(masks: str) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(NAME, main)
+    run_stage(NAME, main, shared=True)

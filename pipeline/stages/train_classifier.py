@@ -32,11 +32,11 @@ def main() -> None:
         masks=paths.ATTENTION,
     )
     curve = train_classifier(net, manifest, paths.ATTENTION, params, work / "checkpoint.pt")
+    score_classifier(net, manifest, long_side, REPORTS, work / "probabilities")
     save_classifier(work / "model", net)
-    score_classifier(net, manifest, long_side, REPORTS)
     write_csv(REPORTS / "curve.csv", ("step", "loss", "lr"), curve)
     publish(NAME, {work / "model": paths.CLASSIFIER})
 
 
 if __name__ == "__main__":
-    run_stage(NAME, main)
+    run_stage(NAME, main, shared=True)

@@ -3,6 +3,7 @@
 from pipeline import paths
 from pipeline.base.work_folder import publish
 from pipeline.data.manifest import read_manifest
+from pipeline.engine.processes import group
 from pipeline.engine.random_seed import seed_everything
 from pipeline.params import load_params
 from pipeline.segmentation.network import save_segmentation_net
@@ -26,15 +27,17 @@ def main(supervision: str) -> None:
     manifest = read_manifest(paths.PREPARED)
     masked = masked_samples(manifest, supervision)
     if not masked.samples:
+        group().keep(1)
         return skip_training(supervision)
     seed_everything(params.seed)
     net = new_net(params, manifest)
     work = training_work(name, __file__, params, supervision)
     curve = train_segmentation(net, masked, params, work / "checkpoint.pt", name)
+    group().keep(1)
     save_segmentation_net(work / "model", net)
     write_training(supervision, len(masked.samples), curve)
     publish(name, {work / "model": paths.SEGMENTATION / supervision})
 
 
 if __name__ == "__main__":
-    run_stage(NAME, main)
+    run_stage(NAME, main, shared=True)

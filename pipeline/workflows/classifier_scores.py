@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.base.files import write_csv, write_json
-from pipeline.classifier.classifier_training import classify_samples, multi_hot
+from pipeline.classifier.classifier_training import classification_pass, multi_hot
 from pipeline.classifier.network import Classifier
 from pipeline.data.manifest import Manifest, Sample
+from pipeline.engine.mapping import block_file, map_blocks, read_block_files
+from pipeline.engine.processes import group
 from pipeline.evaluation.label_issues import find_label_issues
 from pipeline.evaluation.means import mean_present, score_or_none
 from pipeline.evaluation.ranking import average_precision, f1_at
@@ -16,14 +19,32 @@ from pipeline.evaluation.ranking import average_precision, f1_at
 MOST_ISSUES = 100  # label issues that are written, at most
 
 
-def score_classifier(net: Classifier, manifest: Manifest, long_side: int, folder: Path) -> None:
-    """Write the scores of the `val` images, and the label issues of the `val` and training images."""
+def score_classifier(net: Classifier, manifest: Manifest, long_side: int, folder: Path, work: Path) -> None:
+    """Write the scores of the `val` images, and the label issues of the `val` and training images.
+
+    Of several processes the first returns. Unfinished work lies in `work`.
+    """
     val = manifest.split("val")
     samples = (*val, *manifest.split("train"))
     labels = np.stack([multi_hot(s.labels, len(manifest.classes)).numpy() for s in samples])
-    probabilities = classify_samples(net, manifest, samples, long_side)
+    probabilities = classify_in_blocks(net, manifest, samples, long_side, work)
     write_classifier_scores(manifest.classes, labels[: len(val)], probabilities[: len(val)], folder)
     write_label_issues(manifest.classes, samples, labels > 0, probabilities, folder)
+
+
+def classify_in_blocks(
+    net: Classifier, manifest: Manifest, samples: Sequence[Sample], long_side: int, work: Path
+) -> NDArray[np.float32]:
+    """Class probabilities (N, C) of whole images, by way of a file for each block."""
+
+    def write(number: int, found: dict[str, NDArray[np.float32]]) -> None:
+        write_json(block_file(work, number), {name: of_image.tolist() for name, of_image in found.items()})
+
+    mapped = classification_pass(net, manifest, long_side)
+    map_blocks(samples, mapped, lambda number: block_file(work, number).exists(), write)
+    group().keep(1)
+    by_name = read_block_files(work, samples)
+    return np.array([by_name[sample.name] for sample in samples], np.float32)
 
 
 def write_classifier_scores(

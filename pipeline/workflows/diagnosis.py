@@ -20,6 +20,7 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import load_mask
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.mapping import Batch, ImagePass, block_file, map_blocks, read_block_files
+from pipeline.engine.processes import group
 from pipeline.evaluation.diagnosis import ImageDiagnosis, Logits, diagnose
 from pipeline.heatmaps.diagnosed_model import (
     DiagnosedModel,
@@ -73,7 +74,8 @@ def diagnose_images(
     """Logits (N, C) of the images and of their backgrounds, and a diagnosis of each label.
 
     The first `images` of each class are diagnosed in detail. Without ground truth or in
-    data without background, the background is NaN, and no heatmap is compared with a mask.
+    data without background, the background is NaN, and no heatmap is compared with a mask. Of several
+    processes the first returns.
 
     Args:
         folder: for unfinished work.
@@ -81,6 +83,7 @@ def diagnose_images(
     compute = partial(_diagnose, model, detailed_labels(samples, images), manifest.background)
     work = ImagePass("diagnose", manifest, (), 1, compute, keep_images=True)
     map_blocks(samples, work, lambda number: block_file(folder, number).exists(), partial(_write, folder))
+    group().keep(1)
     by_name = read_block_files(folder, samples)
     results = [by_name[sample.name] for sample in samples]
     logits, backgrounds = (

@@ -14,6 +14,7 @@ from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import load_mask, mask_writer
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.mapping import block_file, map_blocks, read_block_files, split_blocks
+from pipeline.engine.processes import group
 from pipeline.errors import UserError
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
 from pipeline.evaluation.confusion import Counts, confusion_matrix, image_iou, iou_per_class, mean_iou
@@ -83,11 +84,12 @@ def predict_samples(
     """Write the predicted mask of every image; returns what is known of each, and the sum of all histograms.
 
     Known is the `confidence` of the mask, and the `highest` probability of each class. Without a model,
-    nothing is known.
+    nothing is known. Of several processes the first returns.
     """
     model, folder, labels = paths.SEGMENTATION / supervision, work / "masks", len(manifest.classes) + 1
     folder.mkdir(parents=True, exist_ok=True)
     if (model / paths.SKIPPED).exists():
+        group().keep(1)
         return {}, no_histograms(labels)
     net = to_channels_last(load_segmentation_net(model), pick_device())
     blocks, writer = split_blocks(samples), mask_writer(folder, len(samples))
@@ -112,6 +114,7 @@ def predict_samples(
 
     masks = prediction_pass(net, manifest, params, keep, f"prediction ({supervision})")
     map_blocks(samples, masks, lambda number: block_file(work, number).exists(), write)
+    group().keep(1)
     writer.finish()
     found = read_block_files(work, samples)
     histograms = no_histograms(labels)

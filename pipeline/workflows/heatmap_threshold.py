@@ -10,6 +10,7 @@ from pipeline import paths
 from pipeline.base.parallel import in_blocks, parallel_stream
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import has_mask, load_mask
+from pipeline.engine.processes import group
 from pipeline.errors import UserError
 from pipeline.heatmaps.evidence import read_evidence
 from pipeline.heatmaps.store import HeatmapStore
@@ -34,9 +35,9 @@ def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: M
         return ThresholdedHeat(heatmaps, None)
     match params.threshold:
         case "auto":
-            threshold = round(chosen(heatmaps, samples), 4)
+            threshold = group().by_first(lambda: round(chosen(heatmaps, samples), 4))
         case "calibrated":
-            threshold = calibrated(heatmaps, samples, len(manifest.classes) + 1)
+            threshold = group().by_first(lambda: calibrated(heatmaps, samples, len(manifest.classes) + 1))
         case number:
             threshold = number
     return ThresholdedHeat(heatmaps, threshold)

@@ -19,6 +19,7 @@ from pipeline.base.files import write_npz
 from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.data.images import ImageArray, Mask
 from pipeline.data.manifest import Manifest, Sample
+from pipeline.engine.processes import group
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.pixel_classifier import (
     PixelClassifier,
@@ -82,22 +83,25 @@ def learn_pixels(job: PseudoMaskJob, manifest: Manifest, seed: int) -> Path | No
 
     None where one half of the data set has no image: then there are no other images to learn from.
     """
-    file, samples = job.work / FILE, _drawn_samples(manifest)
-    folds = np.array([fold(sample) for sample in samples])
-    if file.exists() or len(np.unique(folds)) < FOLDS:
-        return file if file.exists() else None
-    draw = partial(_draw, job, seed)
-    parts = parallel_map(draw, in_blocks(samples), description="pixels")
+    samples = _drawn_samples(manifest)
+    if len({fold(sample) for sample in samples}) < FOLDS:
+        return None
+    group().by_first(lambda: _write_pixels(job, len(manifest.classes) + 1, samples, seed))
+    return job.work / FILE
+
+
+def _write_pixels(job: PseudoMaskJob, labels: int, samples: Sequence[Sample], seed: int) -> None:
+    file, folds = job.work / FILE, np.array([fold(sample) for sample in samples])
+    if file.exists():
+        return
+    parts = parallel_map(partial(_draw, job, seed), in_blocks(samples), description="pixels")
     features, ids = map(np.concatenate, zip(*parts, strict=True))
     drawn = DrawnPixels(features, ids, np.repeat(np.arange(len(samples)), [_count(s) for s in samples]))
-    seen = [folds[drawn.images] != number for number in range(FOLDS)]
-    labels = len(manifest.classes) + 1
-    classifiers = [
-        train_pixel_classifier(features[chosen], ids[chosen], labels, seed + number)
-        for number, chosen in enumerate(seen)
-    ]
+    classifiers = []
+    for number in range(FOLDS):
+        others = folds[drawn.images] != number
+        classifiers.append(train_pixel_classifier(features[others], ids[others], labels, seed + number))
     LearntPixels(classifiers, image_auc(classifiers, drawn, samples)).write(file)
-    return file
 
 
 def image_auc(classifiers: Sequence[PixelClassifier], drawn: DrawnPixels, samples: Sequence[Sample]) -> float:

@@ -16,6 +16,7 @@ from pipeline.base.parallel import in_blocks, parallel_stream
 from pipeline.data.arrays import Heatmaps
 from pipeline.data.images import ImageArray
 from pipeline.data.manifest import Manifest, Sample
+from pipeline.engine.processes import group
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.area_threshold import area_threshold
 from pipeline.masks.colour_ratio import (
@@ -80,20 +81,27 @@ def learn_colours(manifest: Manifest, heat: ThresholdedHeat, work: Path) -> Path
     Args:
         heat: heatmaps of the training images; pixels above its threshold are taken for the class.
     """
-    file, samples = work / FILE, manifest.split("train")
-    if file.exists() or heat.threshold is None:
-        return file if heat.threshold else None
-    histogram, blocks = pooled_histogram(heat.folder, samples), in_blocks(samples)
-    limits = HeatLimits(heat.threshold, *(_limit(histogram, heat.threshold, times) for times in (WARM, FAR)))
+    file, threshold = work / FILE, heat.threshold
+    if threshold is None:
+        return None
+    group().by_first(lambda: _write_colours(file, manifest, heat.folder, threshold))
+    return file
+
+
+def _write_colours(file: Path, manifest: Manifest, heat: Path, threshold: float) -> None:
+    if file.exists():
+        return
+    samples = manifest.split("train")
+    histogram, blocks = pooled_histogram(heat, samples), in_blocks(samples)
+    limits = HeatLimits(threshold, *(_limit(histogram, threshold, times) for times in (WARM, FAR)))
     nothing = np.zeros((len(manifest.classes), GRID, GRID))
-    lie = partial(_places, heat.folder, limits, nothing)
+    lie = partial(_places, heat, limits, nothing)
     places = sum(parallel_stream(lie, blocks, description="places"), nothing)
     # Objects of other classes are no background: with enough images without labels, these are the negatives.
     only_unlabelled = count_unlabelled(manifest) >= UNLABELLED
-    count = partial(_counts, manifest.without_samples(), heat.folder, limits, places, only_unlabelled)
+    count = partial(_counts, manifest.without_samples(), heat, limits, places, only_unlabelled)
     counts = sum(parallel_stream(count, blocks, description="colours"), _no_counts(len(nothing)))
     write_npz(file, {**_colours(counts), "warm": np.array(limits.warm)})
-    return file
 
 
 def fold(sample: Sample) -> int:

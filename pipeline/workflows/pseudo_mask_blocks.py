@@ -20,6 +20,7 @@ from pipeline.data.images import IGNORE, ImageArray, Mask, mask_png
 from pipeline.data.manifest import Sample
 from pipeline.data.mask_store import MaskWriter, has_mask, load_mask, mask_png_of
 from pipeline.data.segment_maps import read_segments
+from pipeline.errors import UserError
 from pipeline.evaluation.confusion import image_iou
 from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.confidence import heat_confidence, mask_confidence
@@ -156,6 +157,15 @@ def mask_maker(job: PseudoMaskJob) -> MaskMaker:
     colours = ObjectColours.read(job.colours) if job.colours else None
     pixels = LearntPixels.read(job.pixels) if job.pixels else None
     return MaskMaker(job, HeatmapStore(job.heat.folder), HeatmapStore(job.judge.folder), colours, pixels)
+
+
+def failure_of_block(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> Exception | None:
+    """`make_block`; an error that a user can mend is returned, so that the other blocks are done."""
+    try:
+        make_block(job, writer, block)
+    except (UserError, OSError) as error:
+        return error
+    return None
 
 
 def is_made(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> bool:

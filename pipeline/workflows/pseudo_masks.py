@@ -7,10 +7,13 @@ import numpy as np
 
 from pipeline import paths
 from pipeline.base.files import write_csv, write_json, write_lines, write_text
-from pipeline.base.parallel import in_blocks, parallel_map
+from pipeline.base.job_part import job_part
+from pipeline.base.parallel import in_blocks, parallel_stream
 from pipeline.base.work_folder import publish
 from pipeline.data.manifest import Sample
-from pipeline.data.mask_store import mask_writer
+from pipeline.data.mask_store import MaskWriter, mask_writer
+from pipeline.engine.mapping import block_name
+from pipeline.engine.processes import group
 from pipeline.evaluation.means import score_or_none
 from pipeline.workflows.confidence import IMAGES
 from pipeline.workflows.mask_quality import MaskQuality, summarise_quality
@@ -18,6 +21,7 @@ from pipeline.workflows.pseudo_mask_blocks import (
     MadeBlock,
     MaskBlock,
     MaskRow,
+    failure_of_block,
     is_made,
     make_block,
     read_block,
@@ -29,8 +33,19 @@ COLUMNS = ("name", "confidence", "corrected", "miou_before", "miou_after", "lost
 
 
 def make_masks(stage: str, target: str, job: PseudoMaskJob, samples: Sequence[Sample]) -> None:
-    """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`."""
-    counts, rows, lost = make_blocks(target, job, samples)
+    """Write `data/masks/TARGET` and `reports/pseudo_masks/TARGET`, then clear the work of `stage`.
+
+    A part of the stage writes its masks into the work folder and no more. Of several processes the first
+    returns.
+    """
+    blocks = [MaskBlock(number, block) for number, block in enumerate(in_blocks(samples))]
+    writer = mask_writer(job.work / "masks", len(samples))
+    make_missing(target, job, writer, blocks)
+    group().keep(1)
+    if job_part() is not None:
+        return
+    writer.finish()
+    counts, rows, lost = read_blocks(job, blocks)
     corrected = [s.name for s, row in zip(samples, rows, strict=True) if row.corrected]
     write_lines(job.work / "masks" / paths.BY_HAND, corrected)
     if (paths.CORRECTED / paths.REJECTED).exists():
@@ -49,13 +64,32 @@ def make_masks(stage: str, target: str, job: PseudoMaskJob, samples: Sequence[Sa
     publish(stage, {job.work / "masks": paths.MASKS / target})
 
 
-def make_blocks(target: str, job: PseudoMaskJob, samples: Sequence[Sample]) -> MadeBlock:
-    """Write the masks of all images that have none yet; all blocks as one, with the sum of their counts."""
-    blocks = [MaskBlock(number, block) for number, block in enumerate(in_blocks(samples))]
-    writer = mask_writer(job.work / "masks", len(samples))
-    missing = [block for block in blocks if not is_made(job, writer, block)]
-    parallel_map(partial(make_block, job, writer), missing, description=f"pseudo-masks ({target})")
-    writer.finish()
+def make_missing(target: str, job: PseudoMaskJob, writer: MaskWriter, blocks: Sequence[MaskBlock]) -> None:
+    """Write the masks of all blocks that have none yet; of those of `CAMSEG_PART`, where it is set."""
+    part, processes = job_part(), group()
+    own = [block for block in blocks if part is None or part.has(block.number)]
+    missing = processes.by_first(lambda: [b.number for b in own if not is_made(job, writer, b)])
+    function = make_block if processes.store is None else failure_of_block
+    with processes.bar(f"pseudo-masks ({target})", len(own), len(own) - len(missing), "block") as advance:
+
+        def make(numbers: Sequence[int]) -> None:
+            todo, failures = [blocks[number] for number in numbers], []
+            for result in parallel_stream(partial(function, job, writer), todo, description=None):
+                advance(1)
+                failures += [result] if isinstance(result, Exception) else []
+            if failures:
+                raise failures[0]
+
+        processes.share_out(
+            missing,
+            make,
+            lambda number: is_made(job, writer, blocks[number]),
+            lambda number: block_name(number, blocks[number].samples),
+        )
+
+
+def read_blocks(job: PseudoMaskJob, blocks: Sequence[MaskBlock]) -> MadeBlock:
+    """All blocks as one, with the sum of their counts."""
     made = [read_block(job, block) for block in blocks]
     classes = len(job.manifest.classes)
     counts = sum((block.counts for block in made), start=no_counts(classes + 1))

@@ -9,6 +9,7 @@ from pipeline.data.arrays import StoredHeatmaps
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.mapping import Batch, ImagePass, fitting_batch_size, map_blocks, split_blocks
+from pipeline.engine.processes import group
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.masks.threshold import EVEN, normalised_odds
 from pipeline.params import SelfTrainingParams
@@ -33,7 +34,8 @@ def predict_training_images(
     compute = partial(_batch_heatmaps, net, params)
     work = ImagePass("self-training", manifest, sides, fitting_batch_size(sides), compute)
     map_blocks(samples, work, lambda n: shard_file(folder, n).exists(), partial(write_shard, folder))
-    write_index(folder, [[sample.name for sample in block] for block in split_blocks(samples)])
+    names = [[sample.name for sample in block] for block in split_blocks(samples)]
+    group().by_first(lambda: write_index(folder, names))
 
 
 def _batch_heatmaps(net: SegmentationNet, params: SelfTrainingParams, batch: Batch) -> list[StoredHeatmaps]:

@@ -9,7 +9,7 @@ from pipeline.base import code_digests, imports
 from pipeline.base.code_digests import write_code_digests
 from tests.base.test_imports import STAGES, copy  # noqa: F401  # a fixture
 
-NAMES = {Path(stage).stem for stage in STAGES} - {"code", "running"}
+NAMES = {Path(stage).stem for stage in STAGES} - {"code", "launching", "running"}
 
 
 @pytest.fixture

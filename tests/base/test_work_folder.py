@@ -28,6 +28,19 @@ def test_same_parts_same_folder_and_work_is_found_again(capsys: pytest.CaptureFi
     assert "goes on" in capsys.readouterr().out
 
 
+def test_half_files_of_a_killed_run_go_and_those_that_other_parts_write_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    half = work_folder("stage", STAGE) / ".mask.png.0a1b.part"
+    half.touch()
+    monkeypatch.setenv("CAMSEG_PART", "1/2")
+    assert work_folder("stage", STAGE) == half.parent
+    assert half.exists()
+    monkeypatch.delenv("CAMSEG_PART")
+    work_folder("stage", STAGE)
+    assert not half.exists()
+
+
 def test_other_params_or_input_bytes_mean_another_folder() -> None:
     Path("input").write_text("a")
     first = work_folder("stage", STAGE, params={"lr": 1}, data=Path("input"))

@@ -24,6 +24,7 @@ from pipeline.data.training_examples import TrainingStream, TrainingTarget
 from pipeline.engine.normalise import MEAN
 from pipeline.engine.training_loop import fit
 from pipeline.params import ClassifierParams, ErasingParams, GainParams, Params, load_params
+from tests.whole_batch import whole_loss
 
 GAIN = GainParams(weight=1, sigma=0.5, omega=10, max_area=1, supervision_weight=0)
 OBJECT = ErasingParams(region="object", threshold=0.5, share=1, decay=0.9)
@@ -48,10 +49,10 @@ class Until(TrainableClassifier):
 
     last = -1
 
-    def forward(self, images: Tensor, targets: TrainingTarget, step: int) -> Tensor:
+    def forward(self, images: Tensor, targets: TrainingTarget, step: int, counts: Tensor) -> Tensor:
         if step == self.last:
             raise InterruptedError
-        return super().forward(images, targets, step)
+        return super().forward(images, targets, step, counts)
 
 
 class Reds(nn.Module):
@@ -159,10 +160,10 @@ def test_heatmaps_for_erasing_come_from_an_average_of_past_weights(net: Classifi
     assert not learner.average.training
     images, labels = torch.rand(2, 3, 32, 32), torch.ones(2, 3)
     first = net.fc.weight.detach().clone()
-    learner(images, labels, 0)
+    whole_loss(learner, images, labels, 0)
     with torch.no_grad():
         net.fc.weight += 1
-    learner(images, labels, 1)
+    whole_loss(learner, images, labels, 1)
     assert torch.allclose(learner.average.module.fc.weight, 0.9 * first + 0.1 * (first + 1))
     assert all(not p.requires_grad for p in learner.average.parameters())
 
@@ -181,7 +182,7 @@ def test_attention_begins_after_its_share_of_the_steps(
     plain = TrainableClassifier(net, params()).train()
     images, labels = torch.rand(2, 3, 32, 32), torch.ones(2, 3)
     for step in range(6):
-        more = learner(images, labels, step) - plain(images, labels, step)
+        more = whole_loss(learner, images, labels, step) - whole_loss(plain, images, labels, step)
         assert (more > 1e-3) == (step >= 2)  # 0.3 of 6 steps
     assert erased == [2, 3, 4, 5]
 

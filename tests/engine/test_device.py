@@ -13,6 +13,14 @@ def test_the_environment_picks_the_device(monkeypatch: pytest.MonkeyPatch) -> No
     assert pick_device() == torch.device("meta")
 
 
+def test_each_process_of_a_machine_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "zeros", lambda *_, **__: None)  # there may be no GPU
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    for given, taken in (("cuda", "cuda:3"), ("cuda:1", "cuda:1"), ("cpu", "cpu")):
+        monkeypatch.setenv("CAMSEG_DEVICE", given)
+        assert pick_device() == torch.device(taken)
+
+
 @pytest.mark.parametrize(
     ("capabilities", "allowed", "fast"),
     [

@@ -9,16 +9,18 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pipeline.base import parallel
 from pipeline.base.sizes import crop_side
 from pipeline.data.images import ImageError, write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.training_examples import TrainingStream
 from pipeline.engine import training_loop as training
+from pipeline.engine.example_loader import loader_count
+from pipeline.engine.shards import Objective
 from pipeline.engine.training_loop import (
     fit,
     freeze_batch_norm,
     learning_rate_factor,
-    loader_count,
     make_optimizer,
     set_learning_rate,
 )
@@ -65,7 +67,7 @@ def small_net() -> nn.Module:
     )
 
 
-class Bce(nn.Module):
+class Bce(Objective):
     """Cross-entropy; `stop_at` a step, as a killed run does."""
 
     def __init__(self, stop_at: int = -1) -> None:
@@ -73,10 +75,13 @@ class Bce(nn.Module):
         self.net = small_net()
         self.stop_at = stop_at
 
-    def forward(self, images: torch.Tensor, targets: torch.Tensor, step: int) -> torch.Tensor:
+    def forward(
+        self, images: torch.Tensor, targets: torch.Tensor, step: int, counts: torch.Tensor
+    ) -> torch.Tensor:
         if step == self.stop_at:
             raise InterruptedError
-        return functional.binary_cross_entropy_with_logits(self.net(images), targets)
+        losses = functional.binary_cross_entropy_with_logits(self.net(images), targets, reduction="none")
+        return losses.mean(1).sum() / counts[0]
 
 
 class NotFinite(Bce):
@@ -86,8 +91,10 @@ class NotFinite(Bce):
         super().__init__()
         self.broken = broken
 
-    def forward(self, images: torch.Tensor, targets: torch.Tensor, step: int) -> torch.Tensor:
-        loss = super().forward(images, targets, step)
+    def forward(
+        self, images: torch.Tensor, targets: torch.Tensor, step: int, counts: torch.Tensor
+    ) -> torch.Tensor:
+        loss = super().forward(images, targets, step, counts)
         return loss * math.nan if step == self.broken else loss
 
 
@@ -181,9 +188,11 @@ def test_results_do_not_depend_on_loader_workers(
 def test_a_gpu_is_fed_by_more_loaders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CAMSEG_LOADERS", raising=False)
     for cores, beside_a_cpu, for_a_gpu in ((1, 1, 1), (8, 2, 8), (64, 2, 16)):
-        monkeypatch.setattr(training, "cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr(parallel, "cpu_count", lambda cores=cores: cores)
         assert loader_count(torch.device("cpu")) == beside_a_cpu
         assert loader_count(torch.device("cuda")) == for_a_gpu
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")  # of a group on a machine with 64 cores
+    assert loader_count(torch.device("cuda")) == 8
     monkeypatch.setenv("CAMSEG_LOADERS", "0")
     assert loader_count(torch.device("cuda")) == 0
     monkeypatch.setenv("CAMSEG_LOADERS", "two")

@@ -20,6 +20,7 @@ from pipeline.segmentation.objective import TrainableSegmentation
 from pipeline.segmentation.prediction import BatchLogits, batch_logits, heatmaps_of, predict_probabilities
 from pipeline.workflows.prediction import probabilities as refined_probabilities
 from tests.golden.project import SHIPPED
+from tests.whole_batch import whole_loss
 
 CONFIG = SegmentationConfig(("field", "wood", "lake"), 64, background=False)
 PARAMS = load_params(SHIPPED)
@@ -54,7 +55,7 @@ def test_the_loss_is_the_cross_entropy_of_the_known_pixels(known: bool) -> None:
     masks = torch.randint(1, 4, (2, 4, 5), generator=generator)
     masks[0, :2], masks[1, 0] = 255, 0  # open pixels, and an id that says nothing in these data
     masks = masks if known else torch.full_like(masks, 255)
-    loss = objective(images, masks, 0)
+    loss = whole_loss(objective, images, masks, 0)
     logits = net(images).permute(0, 2, 3, 1)
     chosen = (masks != 255) & (masks != 0)
     if known:
@@ -70,7 +71,8 @@ def test_the_teacher_corrects_within_the_labels() -> None:
     objective = TrainableSegmentation(net, PARAMS.segmentation, 0.0, taught=True)
     masks = torch.full((1, 3, 6), 2)  # wood everywhere
     allowed = torch.tensor([[True, True, False]])  # lake is no label of the image
-    loss = objective(torch.rand(1, 3, 3, 6), (masks, allowed), PARAMS.segmentation.training.steps)
+    steps = PARAMS.segmentation.training.steps
+    loss = whole_loss(objective, torch.rand(1, 3, 3, 6), (masks, allowed), steps)
     logits = net(torch.rand(1, 3, 3, 6))
     # The teacher is sure of `field` (id 1) on the left; on the right field and wood are equal: it stays.
     corrected = torch.tensor([[[1, 1, 2, 2, 2, 2]] * 3])

@@ -15,6 +15,7 @@ from pipeline.segmentation.mean_teacher import correct, correctable
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from pipeline.segmentation.objective import TrainableSegmentation
 from pipeline.segmentation.segmentation_training import MaskedSamples, train_segmentation
+from tests.whole_batch import whole_loss
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
@@ -62,7 +63,7 @@ def test_the_teacher_is_the_average_of_past_weights() -> None:
     wanted = None
     for value in (1.0, 2.0, 5.0):
         weights.data.fill_(value)
-        student(torch.rand(1, 3, 4, 5), (torch.zeros(1, 4, 5).long(), torch.ones(1, 3).bool()), 0)
+        whole_loss(student, torch.rand(1, 3, 4, 5), (torch.zeros(1, 4, 5).long(), torch.ones(1, 3).bool()), 0)
         wanted = value if wanted is None else 0.75 * wanted + 0.25 * value
         assert taught.unique().tolist() == [pytest.approx(wanted)]
     assert not taught.requires_grad
@@ -86,7 +87,7 @@ def test_corrections_begin_at_their_step() -> None:
     logits = student.net(images)
     for step, expected in ((0, masks), (2, masks), (3, masks + 1), (11, masks + 1)):  # 0.25 of 12 steps
         wanted = balanced_cross_entropy(logits, expected)
-        torch.testing.assert_close(student(images, (masks, allowed), step), wanted)
+        torch.testing.assert_close(whole_loss(student, images, (masks, allowed), step), wanted)
 
 
 def student_of(decay: float, start: float = 0) -> TrainableSegmentation:

@@ -5,10 +5,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from pipeline import paths
 from pipeline.data.manifest import Manifest, Sample, write_manifest
+from pipeline.engine.device import pick_device
 from pipeline.stages import evaluate, make_heatmaps, self_train, train_classifier, train_segmentation
 from pipeline.workflows import network_work_folder as network_work
 
@@ -56,3 +58,5 @@ def test_unfinished_work_of_another_device_is_not_taken(
     with pytest.raises(InterruptedError):
         module.main(*arguments)
     assert "toaster, float4" in fingerprints[0].values()
+    # On a CPU, threads change last digits.
+    assert fingerprints[0]["threads"] == (torch.get_num_threads() if pick_device().type == "cpu" else None)

@@ -16,6 +16,7 @@ from pipeline.data import mask_store
 from pipeline.data.images import mask_png, write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import load_mask, write_masks
+from pipeline.errors import UserError
 from pipeline.evaluation.confusion import mean_iou, pseudo_mask_counts
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.threshold import normalised_odds, upsample
@@ -23,6 +24,7 @@ from pipeline.params import load_params
 from pipeline.workflows import pseudo_mask_blocks, pseudo_masks
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 from pipeline.workflows.pseudo_masks import make_masks
+from tests.forks import FORKS, in_group
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 HEIGHT, WIDTH = 20, 28
@@ -168,6 +170,50 @@ def test_a_killed_run_goes_on_block_by_block(
     assert made() == whole
     assert done == ([0, 1, 2] if lost == "all masks" else [1])
     assert not WORK.parent.exists()
+
+
+def test_parts_of_a_job_array_leave_the_rest_to_a_run_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "BLOCK", 3)
+    whole = made()
+    done: list[int] = []
+    make_block = pseudo_masks.make_block
+    monkeypatch.setattr(
+        pseudo_masks, "make_block", lambda *args: (done.append(args[-1].number), make_block(*args))
+    )
+    for part in ("2/2", "1/2"):
+        monkeypatch.setenv("CAMSEG_PART", part)
+        assert made() == {}
+    assert done == [1, 0, 2]
+    monkeypatch.delenv("CAMSEG_PART")
+    assert made() == whole
+    assert done == [1, 0, 2]
+
+
+@pytest.mark.filterwarnings(FORKS)
+@pytest.mark.parametrize("broken", [None, "s4"])
+def test_processes_share_the_blocks(broken: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "BLOCK", 3)
+    whole = made()
+    if broken:
+        monkeypatch.setattr(pseudo_mask_blocks.MaskMaker, "make", fails_at(broken))
+    first, other = in_group(2, made)
+    assert other is None
+    if broken is None:
+        assert first == whole
+    else:
+        assert first == ("UserError", "block 1 (s3 to s5): s4.png: no image")
+        assert sorted(f.name for f in (WORK / "blocks").iterdir()) == ["00000.npz", "00002.npz"]
+
+
+def fails_at(name: str) -> Any:
+    make = pseudo_mask_blocks.MaskMaker.make
+
+    def make_or_fail(maker: Any, sample: Sample) -> Any:
+        if sample.name == name:
+            raise UserError(f"{name}.png: no image")
+        return make(maker, sample)
+
+    return make_or_fail
 
 
 @pytest.mark.parametrize(
