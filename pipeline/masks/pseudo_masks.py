@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.data.arrays import ClassIndices, Heatmaps, Probabilities
 from pipeline.data.images import IGNORE, ImageArray, Mask
+from pipeline.masks.pixel_classifier import with_likelihoods
 from pipeline.masks.refiner import refine_by_tiles, refiner
 from pipeline.masks.segments import SegmentMap, mean_of_segments
 from pipeline.masks.threshold import (
@@ -36,6 +40,7 @@ def make_pseudo_mask(
     normalise: Normalisation = normalised_scores,
     tiles: int = 1,
     segments: SegmentMap | None = None,
+    log_likelihoods: NDArray[np.float32] | None = None,
 ) -> PseudoMask:
     """Threshold the heatmaps, refine the labels, and leave the band open.
 
@@ -50,10 +55,15 @@ def make_pseudo_mask(
         normalise: makes the probabilities for the refiner of the heatmaps and the threshold.
         tiles: along the longer side, for the refiner.
         segments: of the image, (H, W), for `refine: segments`; None: superpixels.
+        log_likelihoods: of each id at each pixel, (H * W, L), for `refine: pixels`.
     """
     ids = label_ids(heatmaps, classes, background=threshold is not None)
     probabilities = normalise(heatmaps, threshold)
-    scores = _refined(image, probabilities, params, tiles, segments) if len(ids) else probabilities
+    scores = probabilities
+    if log_likelihoods is not None:
+        scores = with_likelihoods(scores, log_likelihoods, ids)
+    if len(ids):
+        scores = _refined(image, scores, params, tiles, segments)
     refined = largest(ids, scores)
     mask = refined.copy()
     mask[uncertain(heatmaps, threshold, params.band)] = IGNORE

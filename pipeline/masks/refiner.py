@@ -15,9 +15,12 @@ from pipeline.params import CrfParams, ParParams, Refinement, SegmentParams
 
 
 def refiner(name: Refinement, crf: CrfParams, par: ParParams, segments: SegmentParams) -> Refiner | None:
-    """The refiner of this name with its params; None for `none`, and for `colours`, which come before it."""
+    """The refiner of this name with its params; None for `none` and `colours`.
+
+    `pixels` are told by their classifier before the CRF follows the edges.
+    """
     match name:
-        case "crf":
+        case "crf" | "pixels":
             return partial(dense_crf, params=crf)
         case "par":
             return partial(pixel_adaptive, params=par)

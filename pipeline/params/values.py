@@ -56,7 +56,7 @@ Weights = Annotated[str, AfterValidator(_check_weights)]
 Scales = Annotated[Many[Annotated[float, Field(gt=0, le=8)]], Field(min_length=1)]
 HeatmapMethod = Literal["cam", "gradcam", "gradcampp", "xgradcam", "hirescam", "layercam"]
 ObjectSize = Literal["auto", "small", "large"]
-Refinement = Literal["auto", "crf", "par", "segments", "colours", "none"]
+Refinement = Literal["auto", "crf", "par", "segments", "colours", "pixels", "none"]
 Source = Literal[  # kinds of folders
     "csv", "imagefolder", "coco", "voc", "labelstudio", "cvat", "yolo", "labelme", "via", "mvtec", "masks"
 ]  # fmt: skip

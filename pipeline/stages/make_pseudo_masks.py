@@ -5,8 +5,8 @@ from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params
 from pipeline.stages.running import run_stage
 from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
+from pipeline.workflows.learnt_refinement import with_learnt
 from pipeline.workflows.network_work_folder import shared_work_folder
-from pipeline.workflows.object_colours import learn_colours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_masks import make_masks
 from pipeline.workflows.refinement import checked_segments, with_refinement
@@ -25,6 +25,8 @@ def main(method: str) -> None:
         name,
         __file__,
         params=params,
+        asked=whole.pseudo_masks.refine,
+        seed=whole.seed,
         tiles=tiles,
         segments=segments,
         manifest=paths.PREPARED / "manifest.json",
@@ -32,10 +34,10 @@ def main(method: str) -> None:
         corrected=paths.CORRECTED,
     )
     heat = thresholded_heatmaps(method, params, manifest)
+    job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, tiles=tiles)
+    job = with_learnt(job, manifest, whole.pseudo_masks, whole.seed)
     if heat.threshold is not None:
-        print(f"{name}: threshold {heat.threshold:.2f} ({params.threshold}), refined by: {params.refine}")
-    colours = learn_colours(manifest, heat, work) if params.refine == "colours" else None
-    job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, colours, tiles)
+        print(f"{name}: threshold {heat.threshold:.2f} ({params.threshold}), refined by: {job.params.refine}")
     make_masks(name, method, job, manifest.split("train"))
 
 

@@ -8,7 +8,7 @@ from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
 from pipeline.workflows.network_work_folder import network_work_folder
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_masks import make_masks
-from pipeline.workflows.refinement import checked_segments, with_refinement
+from pipeline.workflows.refinement import checked_segments, of_rounds, with_refinement
 from pipeline.workflows.self_training import predict_training_images, predicted_heat
 
 NAME = "self_train"
@@ -19,7 +19,7 @@ def main(masks: str) -> None:
     name = f"{NAME}@{masks}"
     params = load_params()
     section, tiles = params.self_training, params.data.tiles
-    masking = with_refinement(params.pseudo_masks, paths.HEATMAPS / method_of(masks))
+    masking = of_rounds(with_refinement(params.pseudo_masks, paths.HEATMAPS / method_of(masks)))
     manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / model_before(masks)
     train = manifest.split("train")
     work = network_work_folder(

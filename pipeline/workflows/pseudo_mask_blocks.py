@@ -27,6 +27,7 @@ from pipeline.masks.confidence import heat_confidence, mask_confidence
 from pipeline.masks.pseudo_masks import PseudoMask, make_pseudo_mask
 from pipeline.masks.segments import SegmentMap
 from pipeline.masks.threshold import EVEN, normalised_odds, upsample
+from pipeline.workflows.learnt_pixels import LearntPixels
 from pipeline.workflows.object_colours import ObjectColours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_mask_scores import MaskCounts, count_image, no_counts
@@ -79,6 +80,7 @@ class MaskMaker:
     heat: HeatmapStore
     judge: HeatmapStore
     colours: ObjectColours | None = None
+    pixels: LearntPixels | None = None
 
     def make(self, sample: Sample) -> MadeMask:
         """The mask of one image: the corrected one, else the pseudo-mask."""
@@ -102,6 +104,8 @@ class MaskMaker:
         """The pseudo-mask by colours where they tell all labels of the image, else by the CRF."""
         classes, params, heat = np.array(sample.labels, int), self.job.params, self.job.heat
         make = partial(make_pseudo_mask, tiles=self.job.tiles, segments=self.segments(sample))
+        if self.pixels is not None and sample.labels:
+            make = partial(make, log_likelihoods=self.pixels.log_likelihoods(sample, image))
         if self.colours is None:
             return make(image, heatmaps, classes, heat.threshold, params, heat.normalise)
         if self.colours.tell(sample):
@@ -132,8 +136,7 @@ def lost_labels(mask: Mask, labels: Sequence[int]) -> list[int]:
 
 def make_block(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> None:
     """Write the masks of a block, then the sum of its counts, and its rows."""
-    colours = ObjectColours.read(job.colours) if job.colours else None
-    maker = MaskMaker(job, HeatmapStore(job.heat.folder), HeatmapStore(job.judge.folder), colours)
+    maker = mask_maker(job)
     classes = len(job.manifest.classes)
     counts, rows, pngs = no_counts(classes + 1), [], {}
     lost = np.zeros((len(block.samples), classes), bool)
@@ -147,6 +150,13 @@ def make_block(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> None
     writer.write(block.number, pngs)
     arrays = {"rows": np.array(rows, np.float64), "lost": lost}
     write_npz(mask_block_file(job, block), {**vars(counts), **arrays})
+
+
+def mask_maker(job: PseudoMaskJob) -> MaskMaker:
+    """The maker of a job's masks, with its stores and what was learnt for it."""
+    colours = ObjectColours.read(job.colours) if job.colours else None
+    pixels = LearntPixels.read(job.pixels) if job.pixels else None
+    return MaskMaker(job, HeatmapStore(job.heat.folder), HeatmapStore(job.judge.folder), colours, pixels)
 
 
 def failure_of_block(job: PseudoMaskJob, writer: MaskWriter, block: MaskBlock) -> Exception | None:

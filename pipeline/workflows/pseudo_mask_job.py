@@ -27,4 +27,5 @@ class PseudoMaskJob:
     work: Path  # for unfinished work
     params: PseudoMaskParams
     colours: Path | None = None  # of `learn_colours`, for `pseudo_masks.refine: colours`
+    pixels: Path | None = None  # of `learn_pixels`, for `pseudo_masks.refine: pixels`
     tiles: int = 1  # along the longer side of an image, for the CRF

@@ -10,7 +10,7 @@ from pipeline.params import PseudoMaskParams, Refinement
 
 
 def refinement(refine: Refinement, heatmaps: Path) -> Refinement:
-    """`colours` instead of `auto` where the evidence says that objects are small, else `crf`.
+    """`colours` instead of `auto` where the evidence says that objects are small, else `pixels`.
 
     Args:
         heatmaps: the folder of a method's heatmaps, where its evidence lies.
@@ -18,12 +18,18 @@ def refinement(refine: Refinement, heatmaps: Path) -> Refinement:
     if refine != "auto":
         return refine
     evidence = read_evidence(heatmaps)
-    return "colours" if evidence is not None and evidence.small else "crf"
+    return "colours" if evidence is not None and evidence.small else "pixels"
 
 
 def with_refinement(params: PseudoMaskParams, heatmaps: Path) -> PseudoMaskParams:
     """`params` with what `auto` means for these heatmaps."""
     return params.model_copy(update={"refine": refinement(params.refine, heatmaps)})
+
+
+def of_rounds(params: PseudoMaskParams) -> PseudoMaskParams:
+    """`params` for self-training: its model has learnt what colours and pixels of a class look like."""
+    refine: dict[Refinement, Refinement] = {"colours": "none", "pixels": "crf"}
+    return params.model_copy(update={"refine": refine.get(params.refine, params.refine)})
 
 
 def segment_folder(params: PseudoMaskParams) -> Path | None:

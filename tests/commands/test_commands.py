@@ -334,7 +334,7 @@ def test_use_again_changes_nothing(image_folder: ImageFolder, capsys: pytest.Cap
     capsys.readouterr()
     assert main(["use", str(folder)]) == 0
     assert Path("params.yaml").read_bytes() == before
-    assert "params.yaml: nothing to change\nnow run: camseg run\n" in capsys.readouterr().out
+    assert "params.yaml: nothing to change\n" in capsys.readouterr().out
 
 
 def test_folder_inside_the_project_is_written_relative(project: Path, image_folder: ImageFolder) -> None:

@@ -120,7 +120,10 @@ def test_reads_are_found() -> None:
     assert "classifier.weights" in reads(
         "pipeline/workflows/segmentation_training_files.py"
     )  # by a method of Params
-    assert reads("pipeline/stages/make_pseudo_masks.py") == fields("pseudo_masks") | {"data.tiles"}
+    assert reads("pipeline/stages/make_pseudo_masks.py") == fields("pseudo_masks") | {
+        "seed",
+        "data.tiles",
+    }
 
 
 def test_rounds_come_from_params() -> None:

@@ -215,18 +215,17 @@ def test_nothing_to_calibrate_with() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "arguments", "folder", "caller"),
+    ("module", "arguments", "folder"),
     [
-        (train_classifier, (), paths.ATTENTION, network_work),
-        (make_pseudo_masks, ("cam",), paths.CORRECTED, make_pseudo_masks),
-        (self_train, ("cam-round1",), paths.CORRECTED, network_work),
+        (train_classifier, (), paths.ATTENTION),
+        (make_pseudo_masks, ("cam",), paths.CORRECTED),
+        (self_train, ("cam-round1",), paths.CORRECTED),
     ],
 )
 def test_unfinished_work_of_other_corrections_is_not_taken(
     module: ModuleType,
     arguments: tuple[str, ...],
     folder: Path,
-    caller: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     prepare.main()
@@ -235,7 +234,7 @@ def test_unfinished_work_of_other_corrections_is_not_taken(
         assert folder in parts.values()  # of the fingerprint, by content
         raise InterruptedError
 
-    monkeypatch.setattr(caller, "work_folder", stop)
+    monkeypatch.setattr(network_work, "work_folder", stop)
     with pytest.raises(InterruptedError):
         module.main(*arguments)
 

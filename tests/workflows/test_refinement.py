@@ -16,7 +16,7 @@ LARGE = Evidence(0.05, 0.04, 0.06, 0.5, 0.9, 40)
 
 @pytest.mark.parametrize(
     ("evidence", "refine"),
-    [(SMALL, "colours"), (LARGE, "crf"), (None, "crf")],
+    [(SMALL, "colours"), (LARGE, "pixels"), (None, "pixels")],
     ids=["small", "large", "none"],
 )
 def test_auto_takes_colours_for_small_objects(evidence: Evidence | None, refine: str, tmp_path: Path) -> None:

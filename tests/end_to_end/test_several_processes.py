@@ -23,7 +23,7 @@ VALUES: dict[str, object] = {
     "heatmaps.batch_size": 2,
     "segmentation.supervision": ["cam"],
     "self_training.rounds": {},
-    "pseudo_masks.threshold": "auto",
+    "pseudo_masks.threshold": 0.5,
     **{
         f"{network}.training.{key}": value
         for network in ("classifier", "segmentation")

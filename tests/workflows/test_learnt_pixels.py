@@ -1,0 +1,179 @@
+"""Pixels learnt from masks: regions of sand, water and grass, and heat that lies a third beside them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.data.images import write_image
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.heatmaps.store import write_index, write_shard
+from pipeline.params import load_params
+from pipeline.workflows.learnt_pixels import FILE, LearntPixels, learn_pixels
+from pipeline.workflows.learnt_refinement import with_learnt
+from pipeline.workflows.object_colours import FOLDS, fold
+from pipeline.workflows.pseudo_mask_blocks import mask_maker
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
+from pipeline.workflows.refinement import of_rounds
+
+SIZE, COUNT = 48, 64
+SAND, WATER, GRASS = (200, 180, 140), (40, 80, 160), (60, 140, 60)
+HEAT, CLASSES = Path("heat"), ("water", "grass")
+LABELS = [(0,), (1,), (0, 1), (0,)]
+HEATED = ThresholdedHeat(HEAT, 0.5)
+
+
+def samples() -> list[Sample]:
+    return [
+        Sample(f"i{i:02d}", f"i{i:02d}.png", "", SIZE, SIZE, LABELS[i % 4], "train", False, False)
+        for i in range(COUNT)
+    ]
+
+
+def photo(sample: Sample, colours: tuple[tuple[int, int, int], ...]) -> np.ndarray:
+    """Sand, with a band of each label."""
+    noise = np.random.default_rng(int(sample.name[1:])).integers(-15, 16, (SIZE, SIZE, 3))
+    image = np.full((SIZE, SIZE, 3), SAND, int)
+    for label in sample.labels:
+        image[true_rows(sample, label)] = colours[label]
+    return (image + noise).astype(np.uint8)
+
+
+def true_rows(sample: Sample, label: int) -> slice:
+    """A band of 14 rows somewhere in its half of the image."""
+    start = 24 * label + int(np.random.default_rng([label, int(sample.name[1:])]).integers(0, 11))
+    return slice(start, start + 14)
+
+
+def make_set(colours: tuple[tuple[int, int, int], ...] = (WATER, GRASS)) -> None:
+    """Images, and heat on bands that lie 5 rows too far up or down."""
+    heat = {}
+    for sample in samples():
+        write_image(Path(sample.image), photo(sample, colours))
+        maps = np.full((len(sample.labels), SIZE, SIZE), 40, np.uint8)
+        for place, label in enumerate(sample.labels):
+            rows, shift = true_rows(sample, label), 5 if int(sample.name[1:]) % 8 < 4 else -5
+            maps[place, max(0, rows.start + shift) : rows.stop + shift] = 160
+        heat[sample.name] = maps
+    write_shard(HEAT, 0, heat)
+    write_index(HEAT, [list(heat)])
+
+
+def manifest() -> Manifest:
+    return Manifest("", CLASSES, tuple(samples()))
+
+
+def learn(work: str) -> LearntPixels:
+    file = learn_pixels(job("pixels", work), manifest(), seed=0)
+    assert file == Path(work) / FILE
+    return LearntPixels.read(file)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CAMSEG_WORKERS", "1")
+
+
+def job(refine: str, work: str = "work") -> PseudoMaskJob:
+    shipped = load_params(Path(__file__).parents[2] / "params.yaml").pseudo_masks
+    params = shipped.model_copy(update={"refine": refine, "band": 0.0})
+    return PseudoMaskJob(manifest(), HEATED, HEATED, Path(work), params)
+
+
+def errors(made: PseudoMaskJob, sample: Sample) -> float:
+    """The share of wrong pixels in the mask of an image."""
+    mask, truth = mask_maker(made), np.zeros((SIZE, SIZE), np.uint8)
+    for label in sample.labels:
+        truth[true_rows(sample, label)] = label + 1
+    image = photo(sample, (WATER, GRASS))
+    heatmaps = mask.heat.read(sample).astype(np.float32) / 255
+    return float((mask.refined(sample, image, heatmaps).refined != truth).mean())
+
+
+def test_masks_are_nearer_to_the_regions_than_the_heat() -> None:
+    make_set()
+    asked = job("auto").params
+    by_pixels = with_learnt(job("pixels"), manifest(), asked, seed=0)
+    assert by_pixels.pixels == Path("work") / FILE
+    of_pixels, of_heat = (
+        np.mean([errors(made, s) for s in samples()[:8]]) for made in (by_pixels, job("none"))
+    )
+    assert of_pixels < 0.1 < 0.2 < of_heat
+
+
+def test_pixels_are_left_out_where_they_do_not_tell_the_images_of_a_class() -> None:
+    make_set((SAND, SAND))
+    assert learn("work").auc < 0.7
+    asked = job("auto").params
+    made = with_learnt(job("pixels"), manifest(), asked, seed=0)
+    assert made == job("crf")
+    asked_for = with_learnt(job("pixels"), manifest(), job("pixels").params, seed=0)
+    assert asked_for == replace(job("pixels"), pixels=Path("work") / FILE)
+
+
+def test_auc_of_classes_with_a_look_of_their_own_is_one() -> None:
+    make_set()
+    assert learn("work").auc == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_change_nothing(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_set()
+    learn("alone")
+    monkeypatch.setenv("CAMSEG_WORKERS", str(workers))
+    monkeypatch.setattr("pipeline.base.parallel.START_UP", 0)
+    learn("together")
+    assert Path("together", FILE).read_bytes() == Path("alone", FILE).read_bytes()
+
+
+@pytest.mark.parametrize("number", range(FOLDS))
+def test_an_image_does_not_teach_its_own_classifier(number: int) -> None:
+    make_set()
+    before = learn("before").classifiers
+    for sample in samples():
+        if fold(sample) == number:
+            write_image(Path(sample.image), photo(sample, (GRASS, WATER)))
+    after = learn("after").classifiers
+    assert all(np.array_equal(a, b) for a, b in zip(before[number].layers, after[number].layers, strict=True))
+    assert not np.array_equal(before[1 - number].layers[0], after[1 - number].layers[0])
+
+
+def test_data_without_background_have_pixels_too() -> None:
+    make_set()
+    none = replace(manifest(), background=False)
+    classes_alone = ThresholdedHeat(HEAT, None)
+    file = learn_pixels(replace(job("pixels"), heat=classes_alone), none, seed=0)
+    assert file
+    assert LearntPixels.read(file).auc == pytest.approx(1, abs=0.01)
+
+
+def test_one_image_has_no_other_to_learn_from() -> None:
+    make_set()
+    alone = replace(manifest(), samples=manifest().samples[:1])
+    assert learn_pixels(job("pixels"), alone, seed=0) is None
+    assert with_learnt(job("pixels"), alone, job("pixels").params, seed=0) == job("crf")
+
+
+def test_a_finished_file_is_read_again() -> None:
+    make_set()
+    first = learn("work")
+    for sample in samples():
+        Path(sample.image).unlink()
+    assert learn("work").auc == first.auc
+
+
+@pytest.mark.parametrize(
+    ("refine", "in_rounds"),
+    [
+        ("pixels", "crf"),
+        ("colours", "none"),
+        ("crf", "crf"),
+        ("par", "par"),
+        ("segments", "segments"),
+        ("none", "none"),
+    ],
+)
+def test_rounds_need_no_learnt_refinement(refine: str, in_rounds: str) -> None:
+    assert of_rounds(job(refine).params) == job(in_rounds).params
