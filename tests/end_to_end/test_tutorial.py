@@ -20,6 +20,7 @@ BLOCKS = re.findall(r"```\n(.*?)```", TEXT, re.DOTALL)
 PROGRAMS = ("camseg ", "cd ", "python ")
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith(PROGRAMS)]
 PHOTOS = " --train 18 --val 14"  # is added to the command that writes them
+DRAWN = "document.getElementById('shares').dataset.name === document.getElementById('name').textContent"
 SMALL = {
     **{f"classifier.training.{key}": value for key, value in TRAINING.items()},
     **{f"segmentation.training.{key}": value for key, value in TRAINING.items()},
@@ -61,9 +62,7 @@ def review(browser: Any, project: Path) -> None:
     page = open_page(browser, (project / "reports/review/index.html").as_uri())
     page.keyboard.press("Enter")
     for keys in (("a",), ("r",), ("b", "1", "Shift+ArrowRight", "Space", "a")):
-        page.wait_for_function(
-            "() => document.getElementById('shares').dataset.name === document.getElementById('name').textContent"
-        )
+        page.wait_for_function(f"() => {DRAWN}")
         for key in keys:
             page.keyboard.press(key)
     with page.expect_download() as download:
