@@ -117,7 +117,9 @@ def plan_lines(manifest: Manifest, params: Params) -> Iterable[tuple[str, str]]:
     train, side, section = manifest.split("train"), params.working_side(), params.segmentation
     _, median, _ = image_sizes(manifest)["long side"]
     heat = params.heatmaps
-    yield "images", f"{len(train)} to learn from, {count_unlabelled(manifest)} of them without a label"
+    share = params.data.held_out
+    held = f", {share:.0%} of them held out (data.held_out)" if share else ""
+    yield "images", f"{len(train)} to learn from, {count_unlabelled(manifest)} of them without a label{held}"
     yield "size", f"{side} pixels at the long side; the images have {median} (median)"
     yield "classifier", f"{params.classifier.encoder}, {params.classifier.training.steps} steps"
     sides = ", ".join(str(round(scale * side)) for scale in heat.scales)

@@ -27,7 +27,7 @@ def understood(manifest: Manifest, inspection: Inspection) -> str:
         f"masks: {masked} of {len(samples)} images"
         + (f", {survey.encoding}" if survey.encoding else ", drawn from outlines" if masked else ""),
         *(f"values: {line}" for line in inspection.values),
-        f"groups: {inspection.groups or 'none'}",
+        f"groups: {len(set(inspection.groups.values())) or 'none'}",
         f"size of objects: {how_objects_are_sized(manifest)}",
         f"left out or worth a word: {len(inspection.warnings)} warning(s) in the list of problems",
     ]
