@@ -125,7 +125,8 @@ def plan_lines(manifest: Manifest, params: Params) -> Iterable[tuple[str, str]]:
     sides = ", ".join(str(round(scale * side)) for scale in heat.scales)
     walk = "" if heat.walk.restart == 1 else ", spread over parts that look alike"
     yield "heatmaps", f"{', '.join(heat.methods)} at {sides} pixels{walk}"
-    yield "objects", what_was_found(paths.HEATMAPS / heat.methods[0]) or how_objects_are_sized(manifest)
+    found = None if heat.objects == "large" else what_was_found(paths.HEATMAPS / heat.methods[0])
+    yield "objects", found or how_objects_are_sized(manifest, heat.objects)
     yield "masks", f"threshold: {params.pseudo_masks.threshold}, refined by: {params.pseudo_masks.refine}"
     masked = any(sample.mask for sample in train)
     models = [name for name in section.supervision if masked or name != FULL]
