@@ -18,9 +18,7 @@ from pipeline.segmentation.network import SegmentationNet
 from pipeline.segmentation.prediction import BatchLogits, batch_logits
 from pipeline.segmentation.tiles import most_probable
 
-Found = tuple[
-    NDArray[np.float32], Counts | None
-]  # highest probabilities (C,); the confusion with a known mask
+Found = tuple[NDArray[np.float32], Counts | None]  # highest probabilities (C,); confusion with a known mask
 
 
 def held_out_scores(
