@@ -18,8 +18,7 @@ criteria
   auc         AUC of these classifiers, mean over the classes
   consensus   mean IoU of the classes with the masks of the other plans
   middle      IoU with the reference that the pixel classifiers of all plans give together
-  contrast    of the colours inside and around the regions of each label
-  outline     the same of all labels as one region
+  contrast    of the colours inside and around the objects
   heat        mean heat inside less mean heat outside
 
 `few` and `more` say what a person's masks would give: the points lost where the best plan on 5 and on 20
@@ -65,7 +64,7 @@ from pipeline.params import Params, load_params
 from pipeline.workflows.heatmap_threshold import pooled_histogram
 from pipeline.workflows.learnt_refinement import with_learnt
 from pipeline.workflows.object_colours import FOLDS, fold
-from pipeline.workflows.pseudo_mask_blocks import mask_maker
+from pipeline.workflows.pseudo_mask_blocks import MaskMaker, mask_maker
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 from pipeline.workflows.refinement import with_refinement
 
@@ -73,7 +72,7 @@ REFINERS = ("none", "crf", "par", "segments", "colours", "pixels")
 HIGHER = 1.4  # times Otsu's threshold, where no evidence gives an area
 FEW, MORE, DRAWS = 5, 20, 50  # masks of each class that a person makes, and how often they are drawn
 PIXELS = 500  # of each image, for the criteria
-CRITERIA = ("auto", "information", "told", "auc", "consensus", "middle", "contrast", "outline", "heat")
+CRITERIA = ("auto", "information", "told", "auc", "consensus", "middle", "contrast", "heat")
 COLUMNS = ("set", "plan", "miou", *CRITERIA, "few", "more")
 
 Row = dict[str, float]
@@ -92,7 +91,6 @@ class Looked(NamedTuple):
     ids: Mask  # (PIXELS,)
     confusion: NDArray[np.int64]  # (L, L), against the ground truth
     contrast: float  # NaN without an object
-    outline: float
     heat: float
 
 
@@ -206,7 +204,6 @@ def measure(view: View, params: Params, work: Path) -> Measured:
             "consensus": float(np.mean(others)),
             "middle": agreement(ids[plan], reference),
             "contrast": float(np.nanmean([one.contrast for one in of])),
-            "outline": float(np.nanmean([one.outline for one in of])),
             "heat": float(np.nanmean([one.heat for one in of])),
         }
     confusions = np.array([[one.confusion for one in of] for of in looked.values()])
@@ -282,7 +279,8 @@ def look(job: PseudoMaskJob, groups: tuple[tuple[int, ...], ...], samples: Seque
     return [look_at_one(maker, groups, sample) for sample in samples]
 
 
-def look_at_one(maker, groups, sample: Sample) -> Looked:
+def look_at_one(maker: MaskMaker, groups: tuple[tuple[int, ...], ...], sample: Sample) -> Looked:
+    """What a plan makes of one image."""
     image = maker.job.manifest.image(sample)
     heatmaps = upsample(maker.heat.read(sample), image.shape[:2])
     mask = maker.refined(sample, image, heatmaps).refined
@@ -296,9 +294,7 @@ def look_at_one(maker, groups, sample: Sample) -> Looked:
     inside = mask > 0
     hot = heatmaps.max(axis=0, initial=0)
     heat = hot[inside].mean() - hot[~inside].mean() if inside.any() and not inside.all() else np.nan
-    contrast = region_contrast(image, mask, sample.labels)
-    outline = region_contrast(image, inside.astype(np.uint8), (0,))
-    return Looked(mask.ravel()[places(sample)], confusion, contrast, outline, float(heat))
+    return Looked(mask.ravel()[places(sample)], confusion, region_contrast(image, inside), float(heat))
 
 
 def places(sample: Sample) -> NDArray[np.intp]:
@@ -315,6 +311,7 @@ def drawn_features(view: View) -> NDArray[np.float32]:
 
 
 def features_of(manifest: Manifest, samples: Sequence[Sample]) -> NDArray[np.float32]:
+    """Features of the drawn pixels of some images."""
     return np.stack([pixel_features(manifest.image(s))[places(s)] for s in samples])
 
 

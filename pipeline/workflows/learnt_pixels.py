@@ -50,7 +50,7 @@ class LearntPixels:
 
     def write(self, file: Path) -> None:
         """Write the classifiers, one array after another."""
-        arrays = {}
+        arrays: dict[str, NDArray[np.float32]] = {}
         for number, (mean, std, layers) in enumerate(self.classifiers):
             arrays |= {f"{number}-{i}": array for i, array in enumerate((mean, std, *layers))}
         write_npz(file, arrays)

@@ -1,78 +1,91 @@
-"""What refinements learn from the heat of all training images, before the first mask is made."""
+"""What refinements learn from the heat of all training images, and which of them is taken."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
-
-import numpy as np
 
 from pipeline.base.files import read_json, write_json
-from pipeline.base.parallel import in_blocks, parallel_map
-from pipeline.base.spaced import spaced
-from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.manifest import Manifest
 from pipeline.engine.processes import group
-from pipeline.masks.region_contrast import region_contrast
-from pipeline.masks.threshold import upsample
-from pipeline.params import PseudoMaskParams
+from pipeline.params import PseudoMaskParams, Refinement
+from pipeline.workflows.heatmap_threshold import candidate_thresholds
 from pipeline.workflows.learnt_pixels import learn_pixels
 from pipeline.workflows.object_colours import learn_colours
-from pipeline.workflows.pseudo_mask_blocks import mask_maker
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
+from pipeline.workflows.refiner_scores import compared_samples, corrected_miou, few_masks, mean_contrast
 
-COMPARED = 100  # images whose masks are compared for `refine: auto`
-FILE = "contrasts.json"
+CHOICE = "choice.json"
 
 
 def with_learnt(job: PseudoMaskJob, manifest: Manifest, asked: PseudoMaskParams, seed: int) -> PseudoMaskJob:
-    """The job with what its refinement learns; by the CRF alone, where `auto` asked and its masks are better.
+    """The job with what its refinement learns, and what `refine: auto` leaves open chosen.
+
+    Where a person has corrected 5 masks of each class, these choose the refinement, and the threshold if that
+    is `auto` too. Else small objects take their colours, and the contrast of the regions decides between
+    pixels and the CRF.
 
     Args:
         manifest: with all samples; the job's has none.
-        asked: as in params.yaml; those of the job say what `auto` means.
+        asked: as in params.yaml; those of the job say what `auto` means by the size of the objects.
     """
+    if asked.refine != "auto":
+        return learnt(job, manifest, seed)
+    if few_masks(manifest):
+        return best(job, by_masks(job, manifest, asked, seed), manifest)
+    if job.params.refine == "colours":
+        return learnt(job, manifest, seed)
+    return best(job, [refined_by(job, "crf"), learnt(job, manifest, seed)], manifest)
+
+
+def learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMaskJob:
+    """The job with what its refinement learns; by the CRF where there are no other images to learn from."""
     match job.params.refine:
         case "colours":
             return replace(job, colours=learn_colours(manifest, job.heat, job.work))
         case "pixels":
-            by_crf = replace(job, params=job.params.model_copy(update={"refine": "crf"}))
             pixels = learn_pixels(job, manifest, seed)
-            if pixels is None:
-                return by_crf
-            by_pixels = replace(job, pixels=pixels)
-            if asked.refine == "pixels":
-                return by_pixels
-            contrasts = group().by_first(lambda: compared_contrasts([by_crf, by_pixels], manifest))
-            return by_pixels if contrasts["pixels"] > contrasts["crf"] else by_crf
+            return replace(job, pixels=pixels) if pixels else refined_by(job, "crf")
     return job
 
 
-def compared_contrasts(jobs: Sequence[PseudoMaskJob], manifest: Manifest) -> dict[str, float]:
-    """The mean `region_contrast` of the masks that each job makes of some images, by its refinement.
+def refined_by(job: PseudoMaskJob, refine: Refinement) -> PseudoMaskJob:
+    """The job with another refinement, of which nothing is learnt yet."""
+    return replace(job, params=job.params.model_copy(update={"refine": refine}))
 
-    0 without any. The jobs have one work folder; a stage that goes on reads what was compared before.
+
+def by_masks(
+    job: PseudoMaskJob, manifest: Manifest, asked: PseudoMaskParams, seed: int
+) -> list[PseudoMaskJob]:
+    """The jobs among which corrected masks choose; what they learn lies in a folder for each threshold."""
+    thresholds = [job.heat.threshold]
+    if asked.threshold == "auto" and manifest.background:
+        samples = manifest.split("train")
+        thresholds = group().by_first(lambda: list(candidate_thresholds(job.heat.folder, samples)))
+    jobs = []
+    for number, threshold in enumerate(thresholds):
+        heat = replace(job.heat, threshold=threshold)
+        at = replace(job, heat=heat, judge=heat, work=job.work / f"threshold-{number}")
+        names: list[Refinement] = ["crf", "pixels", *(["colours"] if manifest.background else [])]
+        jobs += [learnt(refined_by(at, name), manifest, seed) for name in names]
+    return jobs
+
+
+def best(job: PseudoMaskJob, jobs: Sequence[PseudoMaskJob], manifest: Manifest) -> PseudoMaskJob:
+    """The one of `jobs` with the best score, the first of equal ones, in the work folder of `job`.
+
+    A stage that goes on reads the scores that were found before.
     """
-    file = jobs[0].work / FILE
+    scores = group().by_first(lambda: scores_of(job, jobs, manifest))
+    return replace(jobs[scores.index(max(scores))], work=job.work)
+
+
+def scores_of(job: PseudoMaskJob, jobs: Sequence[PseudoMaskJob], manifest: Manifest) -> list[float]:
+    """By corrected masks if there are enough, else the contrast of the regions."""
+    file, corrected = job.work / CHOICE, few_masks(manifest)
     if not file.exists():
-        samples = spaced([sample for sample in manifest.split("train") if sample.labels], COMPARED)
-        write_json(file, {job.params.refine: mean_contrast(job, samples) for job in jobs})
-    return dict(read_json(file))
-
-
-def mean_contrast(job: PseudoMaskJob, samples: Sequence[Sample]) -> float:
-    """The mean contrast over the images whose masks have a region with something around it; 0 without any."""
-    parts = parallel_map(
-        partial(_contrasts, job), in_blocks(samples), description=f"contrast ({job.params.refine})"
-    )
-    contrasts = np.concatenate(parts) if parts else np.zeros(0)
-    known = contrasts[~np.isnan(contrasts)]
-    return float(known.mean()) if len(known) else 0.0
-
-
-def _contrasts(job: PseudoMaskJob, samples: Sequence[Sample]) -> list[float]:
-    """The contrast of the mask of each image of a block."""
-    maker, found = mask_maker(job), []
-    for sample in samples:
-        image = job.manifest.image(sample)
-        heatmaps = upsample(maker.heat.read(sample), (image.shape[0], image.shape[1]))
-        found.append(region_contrast(image, maker.refined(sample, image, heatmaps).refined, sample.labels))
-    return found
+        if corrected:
+            scores = [corrected_miou(one, corrected, len(manifest.classes) + 1) for one in jobs]
+        else:
+            samples = compared_samples(manifest)
+            scores = [mean_contrast(one, samples) for one in jobs]
+        write_json(file, scores)
+    return list(read_json(file))

@@ -24,7 +24,7 @@ def lab(colour: tuple[int, int, int]) -> np.ndarray:
 def test_flat_colours_have_their_distance() -> None:
     image, mask = image_and_mask()
     distance = np.linalg.norm(lab(OBJECT) - lab(GROUND)) / LEAST_SPREAD
-    assert region_contrast(image, mask, (0,)) == pytest.approx(distance, rel=1e-5)
+    assert region_contrast(image, mask > 0) == pytest.approx(distance, rel=1e-5)
 
 
 @pytest.mark.parametrize("wrong", [np.s_[20:40, 25:45], np.s_[10:50, 10:50], np.s_[25:35, 25:35]])
@@ -32,7 +32,7 @@ def test_outlines_beside_the_object_have_less(wrong: tuple[slice, slice]) -> Non
     image, mask = image_and_mask()
     beside = np.zeros_like(mask)
     beside[wrong] = 1
-    assert region_contrast(image, beside, (0,)) < 0.2 * region_contrast(image, mask, (0,))
+    assert region_contrast(image, beside > 0) < 0.2 * region_contrast(image, mask > 0)
 
 
 def test_noise_is_the_spread() -> None:
@@ -47,24 +47,10 @@ def test_noise_is_the_spread() -> None:
     inside, around = values[mask == 1], values[ring & (mask == 0)]
     spread = np.sqrt((inside.var(0).sum() + around.var(0).sum()) / 2)
     expected = np.linalg.norm(inside.mean(0) - around.mean(0)) / spread
-    assert region_contrast(noisy, mask, (0,)) == pytest.approx(expected, rel=1e-5)
-
-
-def test_labels_count_alike_and_those_without_pixels_do_not() -> None:
-    image, mask = image_and_mask()
-    image[:10, :10], mask[:10, :10] = (90, 90, 200), 2
-    each = [region_contrast(image, np.where(mask == i + 1, mask, 0), (i,)) for i in (0, 1)]
-    assert region_contrast(image, mask, (0, 1, 2)) == pytest.approx(np.mean(each))
+    assert region_contrast(noisy, mask > 0) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("fill", [0, 1])
 def test_nothing_inside_or_around_has_no_contrast(fill: int) -> None:
     image, mask = image_and_mask()
-    assert np.isnan(region_contrast(image, np.full_like(mask, fill), (0,)))
-
-
-def test_classes_without_background_are_compared_with_each_other() -> None:
-    image, mask = image_and_mask()
-    assert region_contrast(image, mask + 1, (0, 1)) == pytest.approx(
-        region_contrast(image, mask, (0,)), rel=1e-5
-    )
+    assert np.isnan(region_contrast(image, np.full(mask.shape, bool(fill))))
