@@ -60,11 +60,13 @@ def by_masks(
     if asked.threshold == "auto" and manifest.background:
         samples = manifest.split("train")
         thresholds = group().by_first(lambda: list(candidate_thresholds(job.heat.folder, samples)))
+    names: list[Refinement] = ["crf", "pixels"]
+    if manifest.background:
+        names.append("colours")
     jobs = []
     for number, threshold in enumerate(thresholds):
         heat = replace(job.heat, threshold=threshold)
         at = replace(job, heat=heat, judge=heat, work=job.work / f"threshold-{number}")
-        names: list[Refinement] = ["crf", "pixels", *(["colours"] if manifest.background else [])]
         jobs += [learnt(refined_by(at, name), manifest, seed) for name in names]
     return jobs
 
