@@ -4,12 +4,10 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from functools import partial
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 import torch
 
@@ -22,31 +20,11 @@ from pipeline.base.parallel import (
     process_count,
     read_ahead,
 )
-from pipeline.base.process import is_prepared
-
-
-def blurred_noise(seed: int) -> np.ndarray:
-    image = np.random.default_rng(seed).random((70, 90, 3), dtype=np.float32)
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), 3))
+from tests.base.in_workers import blurred_noise, current_folder, fail_at_three, process_after
 
 
 def threads_and_process(_: int) -> tuple[int, int, int]:
     return cv2.getNumThreads(), torch.get_num_threads(), os.getpid()
-
-
-def process_after(seconds: float, _: int) -> int:
-    time.sleep(seconds)
-    return os.getpid()
-
-
-def current_folder(_: int) -> Path:
-    return Path.cwd()
-
-
-def fail_at_three(item: int) -> int:
-    if item == 3:
-        raise ValueError(f"item {item}: expected anything but 3")
-    return item
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -168,15 +146,12 @@ def test_blocks_hold_all_items_and_are_many_or_full(count: int) -> None:
     assert count < 65_536 or len(blocks) == -(-count // 256)
 
 
-def prepared(_: int) -> bool:
-    return is_prepared()
-
-
 def test_workers_are_prepared_as_their_caller_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(WORKERS, "2")
     script = (
         "from pipeline.base.process import prepare_process\n"
-        "from tests.base.test_parallel import parallel_map, prepared\n"
+        "from pipeline.base.parallel import parallel_map\n"
+        "from tests.base.in_workers import prepared\n"
         "for _ in range(2):\n"
         "    print(set(parallel_map(prepared, range(256), description='test')))\n"
         "    prepare_process()\n"

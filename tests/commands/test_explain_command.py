@@ -20,13 +20,22 @@ CLASSES = ("disc", "square", "triangle")
 IMAGE = np.random.default_rng(0).integers(256, size=(48, 80, 3)).astype(np.uint8)
 
 
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an untrained classifier."""
+    folder = tmp_path_factory.mktemp("classifier")
+    torch.manual_seed(0)
+    save_classifier(folder, make_classifier(load_params(SHIPPED).classifier, CLASSES))
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def project(classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A project with an untrained classifier and two images as the current folder."""
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(SHIPPED.read_text())
-    torch.manual_seed(0)
-    save_classifier(Path("models/classifier"), make_classifier(load_params().classifier, CLASSES))
+    Path("models").mkdir()
+    Path("models/classifier").symlink_to(classifier)  # no test changes it
     for name in ("a.png", "b.png"):
         write_image_file(Path(name), IMAGE)
 

@@ -14,7 +14,7 @@ from pipeline.__main__ import main
 from pipeline.commands import before_run, run
 from pipeline.commands.params_file import update_params
 from pipeline.params import load_params
-from tests.image_folder import write_image_file
+from tests.image_folder import make_image_folder, write_image_file
 
 ImageFolder = Callable[..., Path]
 ALL = {"prepare", "train_classifier", "train_segmentation@cam"}
@@ -25,14 +25,27 @@ def encoders(name: str) -> dict[str, object]:
     return {"classifier.encoder": name, "segmentation.encoder": name}
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a project, `my`, and its images, to be copied."""
+    folder = tmp_path_factory.mktemp("made")
+    options = ["--weights", "none", "--encoder", "resnet18", "--quality", "fast"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAMSEG_WORKERS", "1")
+        images = make_image_folder(folder / "images")
+        assert main(["init", str(folder / "my"), "--data", str(images), *options]) == 0
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def project(image_folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of a small folder as the current folder."""
     monkeypatch.setenv("CAMSEG_WORKERS", "1")
-    monkeypatch.chdir(tmp_path)
-    options = ["--weights", "none", "--encoder", "resnet18", "--quality", "fast"]
-    assert main(["init", "my", "--data", str(image_folder()), *options]) == 0
-    monkeypatch.chdir("my")
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path / "my")
+    text = Path("params.yaml").read_text()
+    assert str(made) in text
+    Path("params.yaml").write_text(text.replace(str(made), str(tmp_path)))
     return tmp_path / "my"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.py"))
+FILES = frozenset(MODULES)
 
 
 @cache
@@ -14,7 +15,8 @@ def tree(module: str) -> ast.Module:
     return ast.parse((ROOT / module).read_text(encoding="utf-8"), module)
 
 
-def imported_names(module: str) -> set[str]:
+@cache
+def imported_names(module: str) -> frozenset[str]:
     """Dotted names that a module imports anywhere, `from a import b` as `a.b`."""
     names: set[str] = set()
     for node in ast.walk(tree(module)):
@@ -23,18 +25,19 @@ def imported_names(module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}:{node.lineno}: expected an absolute import"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
-def imported_modules(module: str) -> set[str]:
+@cache
+def imported_modules(module: str) -> frozenset[str]:
     """Modules of the package that a module imports, with the `__init__` of each package on the way."""
     result: set[str] = set()
     for name in imported_names(module):
         parts = name.split(".")
         for length in range(1, len(parts) + 1) if parts[0] == "pipeline" else ():
             path = "/".join(parts[:length])
-            result |= {file for file in (f"{path}.py", f"{path}/__init__.py") if file in MODULES}
-    return result
+            result |= {f"{path}.py", f"{path}/__init__.py"} & FILES
+    return frozenset(result)
 
 
 def closure(module: str) -> set[str]:

@@ -77,6 +77,7 @@ def project(python: Path, tmp_path: Path) -> Path:
     return tmp_path / "my"
 
 
+@pytest.mark.slow
 def test_a_project_is_made_and_images_are_checked(python: Path, project: Path) -> None:
     assert set(PROJECT) == set(file_bytes(project, "."))
     checked = run(python, project.parent, "check", "photos", "--preset", "voc2012")

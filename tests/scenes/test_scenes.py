@@ -22,7 +22,7 @@ BOAT = CLASSES.index("boat") + 1
 COUNT = 120  # scenes per measurement
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shot:
     """A scene with the kind of its background and its items."""
 
@@ -80,6 +80,7 @@ def objects(shot: Shot) -> list[Instance]:
     return [item for item in shot.items if item.label]
 
 
+@cache
 def seen_and_whole(shot: Shot) -> list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
     """For every object its visible pixels and the pixels it would cover alone."""
     size = shot.scene.mask.shape

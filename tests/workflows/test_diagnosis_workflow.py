@@ -35,6 +35,7 @@ def bias(request: pytest.FixtureRequest) -> float:
     return share
 
 
+@pytest.mark.slow
 def test_the_class_that_comes_with_its_background_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bias: float
 ) -> None:
