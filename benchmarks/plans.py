@@ -53,6 +53,7 @@ from pipeline.data.images import Mask
 from pipeline.data.manifest import Manifest, Sample, read_manifest
 from pipeline.data.mask_store import load_mask
 from pipeline.evaluation.confusion import confusion_matrix, label_ious
+from pipeline.evaluation.means import mean_present
 from pipeline.heatmaps.evidence import Evidence, read_evidence
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.area_threshold import area_threshold
@@ -203,11 +204,17 @@ def measure(view: View, params: Params, work: Path) -> Measured:
             **told[plan][0],
             "consensus": float(np.mean(others)),
             "middle": agreement(ids[plan], reference),
-            "contrast": float(np.nanmean([one.contrast for one in of])),
-            "heat": float(np.nanmean([one.heat for one in of])),
+            "contrast": known_mean([one.contrast for one in of]),
+            "heat": known_mean([one.heat for one in of]),
         }
     confusions = np.array([[one.confusion for one in of] for of in looked.values()])
     return Measured(rows, *(lost_by_choice(confusions, masks) for masks in (FEW, MORE)))
+
+
+def known_mean(values: Sequence[float]) -> float:
+    """The mean of the values that are not NaN; 0 without any."""
+    mean = mean_present(np.array(values))
+    return 0.0 if np.isnan(mean) else mean
 
 
 def lost_by_choice(confusions: NDArray[np.int64], masks: int) -> float:
