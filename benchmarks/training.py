@@ -28,6 +28,7 @@ from benchmarks.heatmaps import timed
 from pipeline import paths
 from pipeline.classifier.classifier_training import train_classifier
 from pipeline.classifier.network import make_classifier
+from pipeline.data.held_out import read_held_out
 from pipeline.data.manifest import read_manifest
 from pipeline.data.training_examples import TrainingStream
 from pipeline.engine.device import device_name, pick_device, to_channels_last, to_device
@@ -104,10 +105,16 @@ def step(
 def compare_loops(steps: int) -> None:
     """Print the CPU seconds per step of both trainings, with images and with a batch at hand."""
     params, manifest = load_params(), read_manifest(paths.PREPARED)
+    held_out = read_held_out(paths.PREPARED)
     masked = masked_samples(manifest, params.heatmaps.methods[0])
     trainings: dict[str, Training] = {
         "classifier": lambda p, checkpoint: train_classifier(
-            make_classifier(p.classifier, manifest.classes), manifest, paths.ATTENTION, p, checkpoint
+            make_classifier(p.classifier, manifest.classes),
+            manifest,
+            held_out,
+            paths.ATTENTION,
+            p,
+            checkpoint,
         ),
         "segmentation": lambda p, checkpoint: train_segmentation(
             new_net(p, manifest), masked, p, checkpoint, "segmentation"

@@ -20,6 +20,7 @@ ATTENTION = Path("data/attention")  # corrected masks that the classifier is tra
 PREDICTIONS = Path("data/predictions")  # one folder per supervision
 CLASSIFIER = Path("models/classifier")
 SEGMENTATION = Path("models/segmentation")  # one folder per supervision
+HELD_OUT = "held_out.txt"  # in PREPARED: names of training images that no training learns from, if any
 PROBLEMS = "problems.txt"  # in PREPARED: warnings and the files that were left out
 SKIPPED = "skipped.txt"  # in the place of a model that has no masks to train on
 REPORTS = Path("reports")

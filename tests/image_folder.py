@@ -84,6 +84,7 @@ def data_params(**changes: object) -> DataParams:
         "frame": None,
         "val_share": 0.2,
         "group_by": None,
+        "held_out": 0,
         "long_side": 64,
         "tiles": 1,
         "max_side": 1024,

@@ -1,6 +1,6 @@
 """Training of the classifier from image-level labels: its objective, and its probabilities for images."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -21,6 +21,7 @@ from pipeline.classifier.erasing_and_gain import (
     has_attention_error,
 )
 from pipeline.classifier.network import Classifier
+from pipeline.data.held_out import HELD_OUT_MAP, part_held_out
 from pipeline.data.images import IGNORE, Mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import has_mask, load_mask
@@ -30,6 +31,8 @@ from pipeline.engine.device import autocast, pick_device, to_channels_last
 from pipeline.engine.mapping import Batch, ImagePass, fitting_batch_size, map_images
 from pipeline.engine.shards import Example, Objective
 from pipeline.engine.training_loop import Record, fit
+from pipeline.evaluation.means import mean_present
+from pipeline.evaluation.ranking import average_precision
 from pipeline.params import ClassifierParams, Params
 
 
@@ -41,18 +44,19 @@ def multi_hot(labels: Sequence[int], classes: int) -> Tensor:
 
 
 def train_classifier(
-    net: Classifier, manifest: Manifest, masks: Path, params: Params, checkpoint: Path
+    net: Classifier, manifest: Manifest, held_out: Set[str], masks: Path, params: Params, checkpoint: Path
 ) -> list[Record]:
     """Fit `net` to the labels of the `train` split by binary cross-entropy; returns the curve.
 
     Args:
+        held_out: names of training images that are scored and not learnt from.
         masks: folder of the masks that supervise the heatmaps; not read with a weight of 0.
     """
-    section = params.classifier
+    section, (learnt, held) = params.classifier, part_held_out(manifest, held_out)
     supervision = masks if section.gain.supervision_weight > 0 else None
     stream = TrainingStream(
         manifest,
-        manifest.split("train"),
+        learnt,
         partial(target, len(manifest.classes), supervision),
         section.training,
         long_side=params.working_side(),
@@ -67,7 +71,17 @@ def train_classifier(
         pretrained=pretrained,
         checkpoint=checkpoint,
         description="classifier",
+        score=partial(score_held_out_labels, net, manifest, held, params.working_side()) if held else None,
     )
+
+
+def score_held_out_labels(
+    net: Classifier, manifest: Manifest, held: Sequence[Sample], long_side: int
+) -> Record:
+    """The mean average precision of the labels of held-out images; NaN if they show no class."""
+    labels = np.stack([multi_hot(sample.labels, len(manifest.classes)).numpy() for sample in held])
+    probabilities = classify_samples(net, manifest, held, long_side)
+    return {HELD_OUT_MAP: mean_present(average_precision(labels, probabilities))}
 
 
 def target(classes: int, masks: Path | None, sample: Sample) -> TargetParts:

@@ -117,13 +117,16 @@ def plan_lines(manifest: Manifest, params: Params) -> Iterable[tuple[str, str]]:
     train, side, section = manifest.split("train"), params.working_side(), params.segmentation
     _, median, _ = image_sizes(manifest)["long side"]
     heat = params.heatmaps
-    yield "images", f"{len(train)} to learn from, {count_unlabelled(manifest)} of them without a label"
+    share = params.data.held_out
+    held = f", {share:.0%} of them held out (data.held_out)" if share else ""
+    yield "images", f"{len(train)} to learn from, {count_unlabelled(manifest)} of them without a label{held}"
     yield "size", f"{side} pixels at the long side; the images have {median} (median)"
     yield "classifier", f"{params.classifier.encoder}, {params.classifier.training.steps} steps"
     sides = ", ".join(str(round(scale * side)) for scale in heat.scales)
     walk = "" if heat.walk.restart == 1 else ", spread over parts that look alike"
     yield "heatmaps", f"{', '.join(heat.methods)} at {sides} pixels{walk}"
-    yield "objects", what_was_found(paths.HEATMAPS / heat.methods[0]) or how_objects_are_sized(manifest)
+    found = None if heat.objects == "large" else what_was_found(paths.HEATMAPS / heat.methods[0])
+    yield "objects", found or how_objects_are_sized(manifest, heat.objects)
     yield "masks", f"threshold: {params.pseudo_masks.threshold}, refined by: {params.pseudo_masks.refine}"
     masked = any(sample.mask for sample in train)
     models = [name for name in section.supervision if masked or name != FULL]

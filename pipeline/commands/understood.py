@@ -9,10 +9,11 @@ from pipeline.commands.overview import images_per_class
 from pipeline.commands.tables import table
 from pipeline.data.inspection import Inspection
 from pipeline.data.manifest import Manifest, Split
+from pipeline.params import ObjectSize
 from pipeline.workflows.object_size import how_objects_are_sized
 
 
-def understood(manifest: Manifest, inspection: Inspection) -> str:
+def understood(manifest: Manifest, inspection: Inspection, objects: ObjectSize = "auto") -> str:
     """The images, classes and masks as camseg reads them, and the pixels of each class."""
     samples, survey = manifest.samples, inspection.survey
     splits: tuple[Split, ...] = get_args(Split)
@@ -27,8 +28,8 @@ def understood(manifest: Manifest, inspection: Inspection) -> str:
         f"masks: {masked} of {len(samples)} images"
         + (f", {survey.encoding}" if survey.encoding else ", drawn from outlines" if masked else ""),
         *(f"values: {line}" for line in inspection.values),
-        f"groups: {inspection.groups or 'none'}",
-        f"size of objects: {how_objects_are_sized(manifest)}",
+        f"groups: {len(set(inspection.groups.values())) or 'none'}",
+        f"size of objects: {how_objects_are_sized(manifest, objects)}",
         f"left out or worth a word: {len(inspection.warnings)} warning(s) in the list of problems",
     ]
     text = "\n".join(["what camseg understood", *(f"  {printable(line)}" for line in lines)])

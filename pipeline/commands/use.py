@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from pipeline.commands.encoder_choice import DEPTHS, NAMED_WEIGHTS, choose_encoder, fitting_depths
 from pipeline.commands.folder import (
@@ -124,7 +124,8 @@ def use_folder(arguments: argparse.Namespace) -> int:
     if manifest is None:
         print(f"camseg: params.yaml is unchanged: {len(inspection.errors)} error(s)", file=sys.stderr)
         return 2
-    print(understood(manifest, inspection))
+    objects = arguments.objects or preset.get("heatmaps.objects", "auto")
+    print(understood(manifest, inspection, cast(ObjectSize, objects)))
     chosen = {key: getattr(params.data, key.removeprefix("data.")) for key in OF_THE_FOLDER}
     chosen["data.classes"] = list(manifest.classes)  # so that the ids in masks never shift
     values: dict[str, object] = {

@@ -54,9 +54,9 @@ def group_problems(
     ]
 
 
-def count_groups(records: Iterable[SourceRecord]) -> int:
-    """How many groups there are."""
-    return len({record.group for record in records} - {None})
+def groups_of(records: Iterable[SourceRecord]) -> dict[str, str]:
+    """The groups by name, of the records that have one."""
+    return {record.name: record.group for record in records if record.group is not None}
 
 
 def likely_groups(names: Sequence[str], labels: Iterable[str]) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from pipeline.data.background import background_problems, without_background
 from pipeline.data.classes import leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import DecodedFiles, WorkingCopies, decode_all
 from pipeline.data.folder_contents import check_contents
-from pipeline.data.groups import count_groups, group_problems, with_groups
+from pipeline.data.groups import group_problems, groups_of, with_groups
 from pipeline.data.image_copies import write_copies
 from pipeline.data.image_facts import image_warnings, reading_params, set_reading, value_lines
 from pipeline.data.images import Mask, mask_png, resize_mask
@@ -54,7 +54,7 @@ class Inspection:
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     masks: GroundTruthSource | None = field(default=None, compare=False, repr=False)
-    groups: int = 0  # of images that no drawn split parts
+    groups: Mapping[str, str] = field(default_factory=dict, repr=False)  # that no drawn split parts, by name
     survey: MaskSurvey = field(default_factory=MaskSurvey)
     hashes: Mapping[str, int] = field(default_factory=dict, repr=False)  # see `difference_hash`, by name
     thumbnails: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # see `thumbnail`, by name
@@ -120,7 +120,7 @@ def inspect_folder(
         _inspection(problems),
         manifest=manifest,
         masks=GroundTruthSource(reader, {record.name: record for record in records}, table),
-        groups=count_groups(records),
+        groups=groups_of(records),
         survey=survey,
         hashes={record.name: files.hash for record, files in decoded},
         thumbnails={record.name: files.thumbnail for record, files in decoded},
@@ -200,8 +200,7 @@ def _assign_splits(
     kept = [r for r in train if unsaid] + [r for r in candidates if r.group and r.group in placed]
     candidates = [r for r in candidates if not r.group or r.group not in placed]
     labels = {record.name: record.labels for record in candidates}
-    groups = {record.name: record.group for record in candidates if record.group is not None}
-    val = choose_val(labels, share, seed, [record.labels for record in kept], groups)
+    val = choose_val(labels, share, seed, [record.labels for record in kept], groups_of(candidates))
     if not val:
         got = "none, and too few images to set some aside"
         return splits, [Problem(file, "a split val", got, "Add images.")]

@@ -3,6 +3,7 @@
 import io
 import math
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from pipeline.base.files import write_bytes
+from pipeline.base.files import write_bytes, write_csv
 from pipeline.data.training_examples import TrainingStream, derive_seed
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.example_loader import load_shards
@@ -23,9 +24,13 @@ from pipeline.errors import UserError
 from pipeline.params import TrainingParams
 
 RECORD_STEPS = 10  # steps that one row of the curve averages over
+SCORES = 20  # rows of the curve with scores of held-out images, about
 CHECKPOINT_SECONDS = 300.0  # most between two checkpoints, however long a step takes
 
-Record = dict[str, float]  # step, loss, lr
+COLUMNS = ("step", "loss", "lr")
+
+Record = dict[str, float]  # COLUMNS, in some rows scores too
+ScoreHeldOut = Callable[[], Record]  # scores of the network as it is
 
 
 @dataclass
@@ -45,6 +50,7 @@ def fit(
     pretrained: list[nn.Parameter],
     checkpoint: Path,
     description: str,
+    score: ScoreHeldOut | None = None,
 ) -> list[Record]:
     """Train `objective` in place for `params.steps` steps and return its curve.
 
@@ -55,6 +61,7 @@ def fit(
     Args:
         objective: its targets are a tuple where those of `stream` are. Called under `autocast`.
         pretrained: parameters that learn at `params.pretrained_lr_factor` times the rate of the others.
+        score: is called by the first process about `SCORES` times and at the end, and changes no result.
 
     Raises:
         UserError: the loss is not finite, looked at every 10 steps; or an image or a mask cannot be read.
@@ -77,6 +84,8 @@ def fit(
             if done.step % RECORD_STEPS == 0 or done.step == params.steps:
                 loss = _mean_loss(done, description, rate)
                 done.curve.append({"step": done.step, "loss": loss, "lr": rate})
+                if score is not None and first and is_scored(done.step, params.steps):
+                    done.curve[-1] |= _scores(objective, score)
                 bar.set_postfix(loss=f"{loss:.3f}")
                 done.losses.clear()
             late = monotonic() > saved + CHECKPOINT_SECONDS
@@ -99,6 +108,18 @@ def own_shards(params: TrainingParams, description: str) -> range:
     processes.keep(size)
     each = shards // size
     return range(processes.rank * each, (processes.rank + 1) * each)
+
+
+def is_scored(step: int, steps: int) -> bool:
+    """Whether held-out images are scored after `step`: at the end, and about `SCORES` times before."""
+    between = RECORD_STEPS * max(1, round(steps / RECORD_STEPS / SCORES))
+    return step == steps or step % between == 0
+
+
+def write_curve(folder: Path, curve: Sequence[Record]) -> None:
+    """Write `folder`/curve.csv: COLUMNS, then the scores of held-out images, if there are any."""
+    scores = dict.fromkeys(name for row in curve for name in row if name not in COLUMNS)
+    write_csv(folder / "curve.csv", (*COLUMNS, *scores), curve)
 
 
 def learning_rate_factor(params: TrainingParams, step: int) -> float:
@@ -147,6 +168,15 @@ def freeze_batch_norm(module: nn.Module) -> None:
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             layer.eval()
             layer.requires_grad_(False)
+
+
+def _scores(objective: nn.Module, score: ScoreHeldOut) -> Record:
+    """The scores that are numbers; each part of `objective` is put back into training or eval mode."""
+    modes = [(part, part.training) for part in objective.modules()]
+    scores = score()
+    for part, mode in modes:
+        part.training = mode
+    return {name: value for name, value in scores.items() if not math.isnan(value)}
 
 
 def _mean_loss(done: Progress, description: str, rate: float) -> float:

@@ -45,6 +45,7 @@ class DataParams(Section):
     frame: Count | None
     val_share: Annotated[float, Field(gt=0, lt=1)]
     group_by: Pattern | None
+    held_out: Annotated[float, Field(ge=0, le=0.5)]
     long_side: Annotated[int, Field(ge=32)]
     tiles: Count
     max_side: Annotated[int, Field(ge=32)]

@@ -1,4 +1,4 @@
-"""The files for `dvc plots show`: a panel for each image, and the confusion matrices."""
+"""The files for `dvc plots show`: a panel for each image, confusion matrices, held-out images."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from pipeline.base.files import recreate_dir, safe_join, write_bytes
 from pipeline.data.images import write_image
 from pipeline.report.image_selection import Row
 from pipeline.report.panel import draw_panel
-from pipeline.report.plots import draw_confusion, to_png
+from pipeline.report.plots import draw_confusion, draw_held_out, to_png
 from pipeline.report.results import Results
 
 PANELS, PLOTS = paths.REPORTS / "panels", paths.REPORTS / "plots"
@@ -21,8 +21,10 @@ def write_panels(rows: Sequence[Row]) -> None:
 
 
 def write_plots(results: Results) -> None:
-    """Write the confusion matrix of each scored model as PNG, in a new folder."""
+    """Write the curve of held-out images and the confusion matrix of each scored model, in a new folder."""
     recreate_dir(PLOTS)
+    if results.held_out:
+        write_bytes(PLOTS / "held-out.png", to_png(draw_held_out(results.held_out)))
     for name, confusion in results.confusion.items():
         if confusion.counts.any():
             write_bytes(PLOTS / f"confusion-{name}.png", to_png(draw_confusion(confusion)))

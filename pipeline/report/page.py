@@ -14,7 +14,14 @@ from pipeline.params import ROUND, default_masks, default_method, default_superv
 from pipeline.report.added_scores import area_texts, halving, with_error
 from pipeline.report.diagnosis_table import DiagnosisExample, class_rows
 from pipeline.report.image_selection import Row
-from pipeline.report.plots import draw_confusion, draw_iou_per_class, draw_losses, draw_sweep, to_svg
+from pipeline.report.plots import (
+    draw_confusion,
+    draw_held_out,
+    draw_iou_per_class,
+    draw_losses,
+    draw_sweep,
+    to_svg,
+)
 from pipeline.report.results import Results
 from pipeline.report.summary import (
     FINDINGS,
@@ -139,7 +146,17 @@ def plots(results: Results) -> list[Plot]:
     curves |= {"Loss of the segmentation models": models} if models else {}
     meaning = "Each point is the mean of the last optimiser steps."
     losses = [Plot(title, meaning, draw_losses(lines)) for title, lines in curves.items()]
-    return [*losses, *_score_plots(results), *_confusion_plots(results)]
+    return [*losses, *_held_out_plots(results), *_score_plots(results), *_confusion_plots(results)]
+
+
+def _held_out_plots(results: Results) -> Iterator[Plot]:
+    if results.held_out:
+        meaning = (
+            "Training images that no training learns from (data.held_out), scored while the networks learn. "
+            "A line that rises at its end: more steps may help. A line that falls while the loss falls: "
+            "the network overfits."
+        )
+        yield Plot("Held-out images", meaning, draw_held_out(results.held_out))
 
 
 def _score_plots(results: Results) -> Iterator[Plot]:

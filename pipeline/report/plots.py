@@ -65,6 +65,18 @@ def draw_losses(curves: Mapping[str, Points]) -> Figure:
         return figure
 
 
+def draw_held_out(curves: Mapping[str, Points]) -> Figure:
+    """Scores of held-out images by optimiser step, one line for each network and score."""
+    with _axes(SIZE) as (figure, axes):
+        for (name, points), colour in zip(curves.items(), colours(tuple(curves)), strict=True):
+            axes.plot(*zip(*points, strict=True), ".-", color=colour, linewidth=1.3, label=name)
+        axes.set(xlabel="optimiser step", ylabel="score of held-out images", ylim=(0, 1.02))
+        axes.grid(axis="y")
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.legend()
+        return figure
+
+
 def draw_sweep(sweeps: Mapping[str, Points], metrics: Mapping[str, Metrics]) -> Figure:
     """mIoU of the heatmaps by threshold; a dot marks the threshold in use, a ring the best one."""
     with _axes(SIZE) as (figure, axes):

@@ -1,6 +1,7 @@
 """What the earlier stages wrote below `reports/`, read into one value."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.files import read_csv, read_json
+from pipeline.data.held_out import HELD_OUT_MAP, HELD_OUT_MIOU
 from pipeline.params import default_masks, default_supervision
 
 Metrics = dict[str, Any]  # a metrics.json; scores in [0, 1], None without ground truth
 MiouByImage = dict[str, float | None]  # by sample name
-Points = list[tuple[float, float]]  # of a curve: (step, loss) or (threshold, mIoU)
+Points = list[tuple[float, float]]  # of a curve: (step, loss), (step, score) or (threshold, mIoU)
+
+HELD_OUT_SCORES = {HELD_OUT_MAP: "labels, mAP", HELD_OUT_MIOU: "masks, mIoU"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Results:
     val_scores: MiouByImage  # mIoU of the predictions of `default_supervision`, on `evaluation.split`
     train_confidences: MiouByImage = field(default_factory=dict)  # of the same masks
     val_confidences: MiouByImage = field(default_factory=dict)
+    held_out: dict[str, Points] = field(default_factory=dict)  # scores while networks learnt; no empty ones
 
 
 def read_results(
@@ -71,6 +76,7 @@ def read_results(
         confusion={s: read_confusion(models / s / "confusion.csv") for s in supervision},
         trained_on={s: read_json(training / s / "metrics.json")["images"] for s in supervision},
         curves={name: read_points(path / "curve.csv", "step", "loss") for name, path in folders.items()},
+        held_out=read_held_out_curves(folders),
         train_scores=read_scores(of_masks, "miou_after"),
         val_scores=read_scores(models / lead / "images.csv", "miou"),
         train_confidences=read_scores(
@@ -80,14 +86,24 @@ def read_results(
     )
 
 
+def read_held_out_curves(folders: Mapping[str, Path]) -> dict[str, Points]:
+    """The scores of held-out images by step, by network and score; without empty ones."""
+    curves = {
+        f"{name}: {score}": read_points(path / "curve.csv", "step", column)
+        for name, path in folders.items()
+        for column, score in HELD_OUT_SCORES.items()
+    }
+    return {name: points for name, points in curves.items() if points}
+
+
 def to_number(text: str) -> float | None:
     """The number of a CSV cell; None where it is empty."""
     return float(text) if text else None
 
 
 def read_points(path: Path, x: str, y: str) -> Points:
-    """The columns `x` and `y`; rows without a value of `y` are left out."""
-    return [(float(row[x]), float(row[y])) for row in read_csv(path) if row[y]]
+    """The columns `x` and `y`; rows without a value of `y` are left out, and there are none without `y`."""
+    return [(float(row[x]), float(row[y])) for row in read_csv(path) if row.get(y)]
 
 
 def read_scores(path: Path, column: str) -> MiouByImage:

@@ -11,6 +11,7 @@ from pipeline.data.mask_store import count_ids, load_mask
 from pipeline.data.training_examples import TargetParts, TrainingStream
 from pipeline.engine.training_loop import Record, fit
 from pipeline.params import Params
+from pipeline.segmentation.held_out_scores import held_out_scores
 from pipeline.segmentation.loss import background_shift
 from pipeline.segmentation.mean_teacher import correctable
 from pipeline.segmentation.network import SegmentationNet
@@ -25,6 +26,7 @@ class MaskedSamples:
     samples: Sequence[Sample]  # all of them have a mask
     masks: Path  # the folder of the masks
     trusted: Collection[str]  # names of the samples whose mask is true
+    held_out: Sequence[Sample] = ()  # not learnt from; those that are trusted have a mask
 
     def repeated(self, times: int) -> list[Sample]:
         """The samples, those that are trusted `times` times, unless all are."""
@@ -56,6 +58,7 @@ def train_segmentation(
         crop=crop_side(section.training, params.data.long_side),
         seed=params.seed,
     )
+    score = partial(held_out_scores, net, data.manifest, data.held_out, data.masks, data.trusted)
     encoder = list(net.model.get_submodule("encoder").parameters())
     return fit(
         TrainableSegmentation(net, section, shift, taught=taught),
@@ -64,6 +67,7 @@ def train_segmentation(
         pretrained=encoder if params.segmentation_is_pretrained() else [],
         checkpoint=checkpoint,
         description=description,
+        score=score if data.held_out else None,
     )
 
 

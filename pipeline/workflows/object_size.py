@@ -17,11 +17,13 @@ def count_unlabelled(manifest: Manifest) -> int:
     return sum(not sample.labels for sample in manifest.split("train"))
 
 
-def how_objects_are_sized(manifest: Manifest) -> str:
-    """What `heatmaps.objects: auto` will do, in words."""
+def how_objects_are_sized(manifest: Manifest, objects: ObjectSize = "auto") -> str:
+    """What `heatmaps.objects` will do, in words."""
     count = count_unlabelled(manifest)
     if not manifest.background:
         return "no matter: every pixel belongs to a class"
+    if objects != "auto":
+        return f"{objects}, as `heatmaps.objects` says"
     if count >= UNLABELLED:
         return f"small or large is found out after training, by {count} training images without a label"
     return (

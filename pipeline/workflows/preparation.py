@@ -1,12 +1,14 @@
 """The data set from its source, and the corrected masks that fit it."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline import paths
 from pipeline.base.files import write_lines
 from pipeline.data.corrections.store import inspect_store
 from pipeline.data.decisions import read_decisions, rejected_names
+from pipeline.data.held_out import choose_held_out
 from pipeline.data.inspection import inspect_folder, write_ground_truth
 from pipeline.data.manifest import Manifest
 from pipeline.data.mask_store import write_masks
@@ -18,10 +20,13 @@ from pipeline.scenes.source import write_scenes
 def prepare_data(params: Params) -> tuple[Manifest, tuple[str, ...]]:
     """The manifest of `data.source`, and the warnings, which are printed too.
 
-    Writes the ground truth, and the working copies of images above `data.max_side`.
+    Writes the ground truth, the working copies of images above `data.max_side`, and which training images are
+    held out.
     """
     if params.data.source == "scenes":
-        return write_scenes(paths.PREPARED, paths.GROUND_TRUTH, params.scenes, params.seed), ()
+        manifest = write_scenes(paths.PREPARED, paths.GROUND_TRUTH, params.scenes, params.seed)
+        write_held_out(manifest, {}, params)
+        return manifest, ()
     folder = Path(params.data.path)
     inspection = inspect_folder(params.data.source, folder, params.data, params.seed, copies=paths.COPIES)
     for line in inspection.warnings:
@@ -29,7 +34,15 @@ def prepare_data(params: Params) -> tuple[Manifest, tuple[str, ...]]:
     if inspection.manifest is None:
         raise DataError(params.data.path, inspection.errors)
     write_ground_truth(inspection, paths.GROUND_TRUTH)
+    write_held_out(inspection.manifest, inspection.groups, params)
     return inspection.manifest, inspection.warnings
+
+
+def write_held_out(manifest: Manifest, groups: Mapping[str, str], params: Params) -> None:
+    """Write which training images are held out; nothing if there are none."""
+    names = choose_held_out(manifest, groups, params.data.held_out, params.seed)
+    if names:
+        write_lines(paths.PREPARED / paths.HELD_OUT, names)
 
 
 def write_corrected_masks(manifest: Manifest, params: Params) -> tuple[str, ...]:

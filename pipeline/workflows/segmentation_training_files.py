@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.base.files import write_csv, write_json, write_text
+from pipeline.base.files import write_json, write_text
+from pipeline.data.held_out import part_held_out, read_held_out
 from pipeline.data.manifest import Manifest
 from pipeline.data.mask_store import has_mask
 from pipeline.engine.licences import weights_licence
-from pipeline.engine.training_loop import Record
+from pipeline.engine.training_loop import Record, write_curve
 from pipeline.params import FULL, Params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
 from pipeline.segmentation.segmentation_training import MaskedSamples
@@ -20,12 +21,13 @@ def masked_samples(manifest: Manifest, supervision: str) -> MaskedSamples:
     masks = paths.MASKS / supervision
     file = masks / paths.REJECTED
     rejected = set(file.read_text(encoding="utf-8").splitlines() if file.exists() else [])
-    samples = [s for s in manifest.split("train") if has_mask(masks, s) and s.name not in rejected]
+    learnt, held = part_held_out(manifest, read_held_out(paths.PREPARED))
+    samples = [s for s in learnt if has_mask(masks, s) and s.name not in rejected]
     if supervision == FULL or not samples:  # without any mask there is no list of corrected ones
-        trusted = {sample.name for sample in samples}
+        trusted = {sample.name for sample in (*samples, *held) if has_mask(masks, sample)}
     else:
         trusted = set((masks / paths.BY_HAND).read_text(encoding="utf-8").splitlines())
-    return MaskedSamples(manifest, samples, masks, trusted)
+    return MaskedSamples(manifest, samples, masks, trusted, held)
 
 
 def new_net(params: Params, manifest: Manifest) -> SegmentationNet:
@@ -57,6 +59,7 @@ def training_work(stage: str, module: str, params: Params, supervision: str) -> 
         masks=paths.MASKS / supervision,
         classifier=paths.CLASSIFIER,
         classifier_weights=params.classifier.weights,
+        held_out=sorted(read_held_out(paths.PREPARED)),
     )
 
 
@@ -70,7 +73,7 @@ def skip_training(supervision: str) -> None:
 
 
 def write_training(supervision: str, images: int, curve: Sequence[Record]) -> None:
-    """Write how many images the model was trained on, and the loss and learning rate of its steps."""
+    """Write how many images the model was trained on, and the curve of its training."""
     folder = paths.REPORTS / "segmentation" / supervision
     write_json(folder / "metrics.json", {"images": images})
-    write_csv(folder / "curve.csv", ("step", "loss", "lr"), curve)
+    write_curve(folder, curve)

@@ -299,7 +299,7 @@ def trained(tmp_path: Path, weight: float, masks: Path) -> dict[str, Tensor]:
     torch.manual_seed(0)
     net = make_classifier(section, manifest.classes)
     train_classifier(
-        net, manifest, masks, Params.model_validate(values), tmp_path / f"{weight}-{masks.name}.pt"
+        net, manifest, set(), masks, Params.model_validate(values), tmp_path / f"{weight}-{masks.name}.pt"
     )
     return {key: value.clone() for key, value in net.state_dict().items()}
 

@@ -123,6 +123,17 @@ def test_what_was_found_out_is_said(
     assert len({len(re.match(r" *\S+ +", line)[0]) for line in lines}) == 1  # type: ignore[index]  # two columns
 
 
+def test_what_a_person_says_of_the_objects_comes_before_what_was_found_out(
+    image_folder: ImageFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["use", str(image_folder()), "--encoder", "resnet18", "--objects", "large"]) == 0
+    assert "size of objects: large, as" in capsys.readouterr().out
+    write_evidence([paths.HEATMAPS / load_params().heatmaps.methods[0]], SMALL)  # of a run before
+    assert main(["plan"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "large, as" in next(line for line in lines if line.startswith("objects"))
+
+
 def test_scenes_are_rendered_before_they_are_planned(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan"]) == 2
     assert "Run `camseg run prepare`" in capsys.readouterr().err

@@ -18,11 +18,14 @@ from pipeline.engine import training_loop as training
 from pipeline.engine.example_loader import loader_count
 from pipeline.engine.shards import Objective
 from pipeline.engine.training_loop import (
+    COLUMNS,
     fit,
     freeze_batch_norm,
+    is_scored,
     learning_rate_factor,
     make_optimizer,
     set_learning_rate,
+    write_curve,
 )
 from pipeline.errors import UserError
 from pipeline.params import TrainingParams, load_params
@@ -246,3 +249,68 @@ def test_frozen_batch_norm_keeps_its_statistics() -> None:
     assert torch.equal(net[1].running_mean, before)
     assert not net[1].weight.requires_grad
     assert net[0].weight.requires_grad
+
+
+# Scores of held-out images
+
+
+class Scored:
+    """Scores a network, in eval mode as predictions do, and leaves the generator elsewhere."""
+
+    def __init__(self, objective: Bce) -> None:
+        self.objective, self.calls = objective, 0
+
+    def __call__(self) -> dict[str, float]:
+        self.calls += 1
+        torch.rand(self.calls)
+        with torch.inference_mode():
+            logits = self.objective.net.eval()(torch.full((1, 3, 32, 32), 0.5))
+        return {"score": logits[0, 0].item(), "unknown": math.nan}
+
+
+def scored(
+    stream: TrainingStream, checkpoint: Path, p: TrainingParams, stop_at: int = -1
+) -> tuple[dict[str, torch.Tensor], list[dict[str, float]], Scored]:
+    objective = Bce(stop_at)
+    score = Scored(objective)
+    curve = fit(objective, stream, p, pretrained=[], checkpoint=checkpoint, description="test", score=score)
+    assert all(part.training for part in objective.modules())
+    return {key: value.clone() for key, value in objective.state_dict().items()}, curve, score
+
+
+def test_when_held_out_images_are_scored() -> None:
+    def steps(total: int) -> list[int]:
+        return [step for step in range(1, total + 1) if is_scored(step, total)]
+
+    assert steps(25) == [10, 20, 25]
+    assert steps(400) == list(range(20, 401, 20))  # 40 rows: every second one
+    assert len(steps(1000)) == 20
+    assert len(steps(2613)) == 21  # every 130 steps, and the last one
+
+
+def test_scores_change_nothing_and_stand_in_the_curve(stream: TrainingStream, tmp_path: Path) -> None:
+    p = params(steps=24)
+    weights, curve = train(stream, tmp_path / "plain.pt", p)
+    others, with_scores, score = scored(stream, tmp_path / "scored.pt", p)
+    for key, value in weights.items():
+        torch.testing.assert_close(others[key], value, rtol=0, atol=0)
+    assert score.calls == 3
+    assert [row["step"] for row in with_scores] == [10, 20, 24]
+    assert [{key: row[key] for key in COLUMNS} for row in with_scores] == curve
+    assert with_scores[-1]["score"] == score()["score"]  # of the network as it was at the end
+    write_curve(tmp_path, with_scores)
+    assert (tmp_path / "curve.csv").read_text().splitlines()[0] == "step,loss,lr,score"
+    write_curve(tmp_path, curve)
+    assert (tmp_path / "curve.csv").read_text().splitlines()[0] == "step,loss,lr"
+
+
+def test_a_training_that_goes_on_has_the_same_scores(stream: TrainingStream, tmp_path: Path) -> None:
+    p = params(steps=24)
+    weights, curve, _ = scored(stream, tmp_path / "whole.pt", p)
+    with pytest.raises(InterruptedError):
+        scored(stream, tmp_path / "killed.pt", p, stop_at=15)
+    others, again, score = scored(stream, tmp_path / "killed.pt", p)
+    assert again == curve
+    assert score.calls == 2  # not those before the checkpoint
+    for key, value in weights.items():
+        torch.testing.assert_close(others[key], value, rtol=0, atol=0)

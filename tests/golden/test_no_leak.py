@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.golden.project import CLASSES, SAMPLES
-from tests.golden.whole_run import change_samples, content, finished_run, noise, run_stages
+from pipeline import paths
+from pipeline.base.files import write_lines
+from pipeline.stages import train_classifier, train_segmentation
+from tests.golden.project import CLASSES, SAMPLES, make_project
+from tests.golden.whole_run import CHANGES, change_samples, content, finished_run, noise, run_stages
 
 # What is trained, made and chosen with training images; of the classifier's reports, scores and label
 # issues are of `val` too.
@@ -56,6 +59,30 @@ def test_ground_truth_of_training_images_reaches_no_weak_training(
     # The noise was there: `full` learned it, and the scores saw it.
     for file in ("models/segmentation/full/model.safetensors", "reports/pseudo_masks/cam/metrics.json"):
         assert before[file] != after[file]
+
+
+def test_held_out_images_reach_no_training(tmp_path: Path) -> None:
+    """`h` is held out, with and without noise in the place of its image and its mask."""
+    folders = [tmp_path / name for name in ("plain", "noise")]
+    for folder in folders:
+        folder.mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            make_project(folder, patch, CHANGES)
+            write_lines(paths.PREPARED / paths.HELD_OUT, ["h"])
+            if folder.name == "noise":
+                save_noise("data/masks/full/h.png", (48, 64), 0)
+                Image.fromarray(noise(48, 64, 256, 0)).convert("RGB").save("data/photos/images/h.png")
+            train_classifier.main()
+            train_segmentation.main("full")
+    plain, other = (content(folder, "models/**/*") for folder in folders)
+    assert len(plain) > 4
+    assert changed(plain, other) == []
+    # The noise was there: the scores of the held-out image saw it.
+    for curve in ("classifier/curve.csv", "segmentation/full/curve.csv"):
+        header, *_ = (folders[0] / "reports" / curve).read_text().splitlines()
+        assert header.startswith("step,loss,lr,held_out_map")
+    one, noisy = ((folder / "reports/segmentation/full/curve.csv").read_text() for folder in folders)
+    assert one != noisy
 
 
 def replace_others() -> None:

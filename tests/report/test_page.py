@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from pipeline.base.files import read_json, write_json
+from pipeline.base.files import read_json, write_csv, write_json
 from pipeline.data.images import read_image, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.evaluation.veto import Level, Veto
 from pipeline.report.image_selection import choose_images, ranked, share_out, worst_first
+from pipeline.report.results import read_results
 from pipeline.report.summary import FINDINGS
 from pipeline.stages.report import main
-from tests.report.conftest import make_project
+from tests.report.conftest import METHODS, SUPERVISION, make_project
 
 Project = Callable[..., Manifest]
 SetParams = Callable[[str, str], None]
@@ -447,6 +448,20 @@ def test_plots_and_summary() -> None:
     names = sorted(path.name for path in Path("reports/plots").iterdir())
     assert names == ["confusion-full.png", "confusion-gradcampp.png"]
     assert np.ptp(read_image(Path("reports/plots/confusion-full.png"))) > 100
+
+
+def test_scores_of_held_out_images_are_a_curve(project: Project) -> None:
+    project()
+    assert "Held-out images" not in render()
+    rows = [{"step": step, "loss": 1, "lr": 0.1} for step in range(10, 50, 10)]
+    rows[1]["held_out_map"], rows[3]["held_out_map"] = 0.5, 0.75
+    columns = ("step", "loss", "lr", "held_out_map")
+    write_csv(Path("reports/classifier/curve.csv"), columns, rows)
+    assert "Held-out images" in render()
+    assert Path("reports/plots/held-out.png").exists()
+    results = read_results(Path("reports"), METHODS, SUPERVISION)
+    assert results.held_out == {"classifier: labels, mAP": [(20, 0.5), (40, 0.75)]}
+    assert len(results.curves["classifier"]) == 4
 
 
 def sample(name: str) -> Sample:

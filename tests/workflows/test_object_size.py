@@ -48,3 +48,6 @@ def test_check_says_what_will_happen(unlabelled: int, background: bool, words: s
     manifest = Manifest("", CLASSES, tuple(samples), background)
     assert words in how_objects_are_sized(manifest)
     assert tells_sizes(manifest, "auto") == words.startswith("found out")
+    said: tuple[ObjectSize, ObjectSize] = ("small", "large")
+    for objects in said if background else ():  # a person knows it
+        assert how_objects_are_sized(manifest, objects).startswith(f"{objects}, as")
