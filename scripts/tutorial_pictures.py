@@ -1,4 +1,4 @@
-"""Take the pictures of docs/tutorial.md, after all its steps.
+"""Take the pictures of docs/tutorial.md, after its steps.
 
     .venv/bin/python scripts/tutorial_pictures.py tutorial docs/tutorial
 

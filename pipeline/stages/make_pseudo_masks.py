@@ -36,8 +36,8 @@ def main(method: str) -> None:
     heat = thresholded_heatmaps(method, params, manifest)
     job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, tiles=tiles)
     job = with_learnt(job, manifest, whole.pseudo_masks, whole.seed)
-    if heat.threshold is not None:
-        print(f"{name}: threshold {heat.threshold:.2f} ({params.threshold}), refined by: {job.params.refine}")
+    if (threshold := job.heat.threshold) is not None:
+        print(f"{name}: threshold {threshold:.2f} ({params.threshold}), refined by: {job.params.refine}")
     make_masks(name, method, job, manifest.split("train"))
 
 

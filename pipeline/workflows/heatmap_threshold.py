@@ -49,11 +49,20 @@ def chosen(heatmaps: Path, samples: Sequence[Sample]) -> float:
     Raises:
         UserError: all heat has one level.
     """
+    by_otsu, *by_area = candidate_thresholds(heatmaps, samples)
+    evidence = read_evidence(heatmaps)
+    return max(by_otsu, *by_area) if evidence is not None and evidence.small else by_otsu
+
+
+def candidate_thresholds(heatmaps: Path, samples: Sequence[Sample]) -> list[float]:
+    """Otsu's threshold, and where evidence was measured the one at which heat covers its area.
+
+    Raises:
+        UserError: all heat has one level.
+    """
     histogram, evidence = pooled_histogram(heatmaps, samples), read_evidence(heatmaps)
-    by_otsu = otsu(histogram, POWER)
-    if evidence is None or not evidence.small:
-        return by_otsu
-    return max(by_otsu, area_threshold(histogram, evidence.area))
+    by_area = [area_threshold(histogram, evidence.area)] if evidence is not None and evidence.area else []
+    return [otsu(histogram, POWER), *by_area]
 
 
 def pooled_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:

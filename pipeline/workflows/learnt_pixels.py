@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from pipeline.base.files import write_npz
 from pipeline.base.parallel import in_blocks, parallel_map
@@ -33,16 +32,7 @@ from pipeline.workflows.object_colours import FOLDS, fold
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 
 IMAGES, PIXELS = 500, 500  # drawn at most, and of each of them
-LEAST_AUC = 0.75  # for `refine: auto`
 FILE = "pixels.npz"
-
-
-class DrawnPixels(NamedTuple):
-    """Pixels of training images, in the order of the images."""
-
-    features: PixelFeatures  # (pixels, FEATURES)
-    ids: Mask  # uint8 (pixels,): what their masks say of them
-    images: NDArray[np.intp]  # (pixels,): numbers of their images
 
 
 @dataclass(frozen=True)
@@ -50,28 +40,20 @@ class LearntPixels:
     """What `learn_pixels` writes."""
 
     classifiers: Sequence[PixelClassifier]  # for the images of each fold
-    auc: float  # see `image_auc`
 
     @classmethod
     def read(cls, file: Path) -> Self:
         with np.load(file, allow_pickle=False) as arrays:
             read = dict(arrays)
         parts = [[read[f"{number}-{i}"] for i in range(len(read) // FOLDS)] for number in range(FOLDS)]
-        return cls(
-            [PixelClassifier(mean, std, tuple(rest)) for mean, std, *rest in parts], float(read["auc"])
-        )
+        return cls([PixelClassifier(mean, std, tuple(rest)) for mean, std, *rest in parts])
 
     def write(self, file: Path) -> None:
-        """Write the classifiers, one array after another, and the AUC."""
-        arrays = {"auc": np.array(self.auc)}
+        """Write the classifiers, one array after another."""
+        arrays: dict[str, NDArray[np.float32]] = {}
         for number, (mean, std, layers) in enumerate(self.classifiers):
             arrays |= {f"{number}-{i}": array for i, array in enumerate((mean, std, *layers))}
         write_npz(file, arrays)
-
-    @property
-    def tell(self) -> bool:
-        """Whether pixels tell the classes, so that `refine: auto` takes them."""
-        return self.auc >= LEAST_AUC
 
     def log_likelihoods(self, sample: Sample, image: ImageArray) -> NDArray[np.float32]:
         """Of each id at each pixel, (H * W, L), by the classifier that did not see the sample."""
@@ -96,33 +78,12 @@ def _write_pixels(job: PseudoMaskJob, labels: int, samples: Sequence[Sample], se
         return
     parts = parallel_map(partial(_draw, job, seed), in_blocks(samples), description="pixels")
     features, ids = map(np.concatenate, zip(*parts, strict=True))
-    drawn = DrawnPixels(features, ids, np.repeat(np.arange(len(samples)), [_count(s) for s in samples]))
+    of_pixels = np.repeat(folds, [_count(sample) for sample in samples])
     classifiers = []
     for number in range(FOLDS):
-        others = folds[drawn.images] != number
+        others = of_pixels != number
         classifiers.append(train_pixel_classifier(features[others], ids[others], labels, seed + number))
-    LearntPixels(classifiers, image_auc(classifiers, drawn, samples)).write(file)
-
-
-def image_auc(classifiers: Sequence[PixelClassifier], drawn: DrawnPixels, samples: Sequence[Sample]) -> float:
-    """How well pixels alone tell which images show a class, by the labels of the images: the mean AUC.
-
-    An image's score for a class is the mean probability of its drawn pixels, by the classifier of the other
-    half. Where a class has a look of its own, as water from above, the AUC is near 1; where other things look
-    like it, as with fur, near 0.5. 0 where no class is in some images and not in others.
-    """
-    folds = np.array([fold(sample) for sample in samples])[drawn.images]
-    probabilities = np.zeros((len(drawn.features), len(classifiers[0].layers[-1])), np.float32)
-    for number, classifier in enumerate(classifiers):
-        chosen = folds == number
-        probabilities[chosen] = np.exp(classifier.log_likelihoods(drawn.features[chosen]))
-    aucs = []
-    for label, of_class in enumerate(probabilities[:, 1:].T):
-        shown = [label in sample.labels for sample in samples]
-        if len(set(shown)) == 2:
-            scores = np.bincount(drawn.images, of_class) / np.bincount(drawn.images)
-            aucs.append(roc_auc_score(shown, scores))
-    return float(np.mean(aucs)) if aucs else 0.0
+    LearntPixels(classifiers).write(file)
 
 
 def _drawn_samples(manifest: Manifest) -> list[Sample]:

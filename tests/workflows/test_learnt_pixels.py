@@ -84,12 +84,21 @@ def job(refine: str, work: str = "work") -> PseudoMaskJob:
 
 def errors(made: PseudoMaskJob, sample: Sample) -> float:
     """The share of wrong pixels in the mask of an image."""
-    mask, truth = mask_maker(made), np.zeros((SIZE, SIZE), np.uint8)
+    return float((mask_of(made, sample) != true_mask(sample)).mean())
+
+
+def true_mask(sample: Sample) -> np.ndarray:
+    truth = np.zeros((SIZE, SIZE), np.uint8)
     for label in sample.labels:
         truth[true_rows(sample, label)] = label + 1
-    image = photo(sample, (WATER, GRASS))
-    heatmaps = mask.heat.read(sample).astype(np.float32) / 255
-    return float((mask.refined(sample, image, heatmaps).refined != truth).mean())
+    return truth
+
+
+def mask_of(made: PseudoMaskJob, sample: Sample) -> np.ndarray:
+    """The mask of an image with water and grass."""
+    maker = mask_maker(made)
+    heatmaps = maker.heat.read(sample).astype(np.float32) / 255
+    return maker.refined(sample, photo(sample, (WATER, GRASS)), heatmaps).refined
 
 
 def test_masks_are_nearer_to_the_regions_than_the_heat() -> None:
@@ -101,21 +110,6 @@ def test_masks_are_nearer_to_the_regions_than_the_heat() -> None:
         np.mean([errors(made, s) for s in samples()[:8]]) for made in (by_pixels, job("none"))
     )
     assert of_pixels < 0.1 < 0.2 < of_heat
-
-
-def test_pixels_are_left_out_where_they_do_not_tell_the_images_of_a_class() -> None:
-    make_set((SAND, SAND))
-    assert learn("work").auc < 0.7
-    asked = job("auto").params
-    made = with_learnt(job("pixels"), manifest(), asked, seed=0)
-    assert made == job("crf")
-    asked_for = with_learnt(job("pixels"), manifest(), job("pixels").params, seed=0)
-    assert asked_for == replace(job("pixels"), pixels=Path("work") / FILE)
-
-
-def test_auc_of_classes_with_a_look_of_their_own_is_one() -> None:
-    make_set()
-    assert learn("work").auc == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -146,7 +140,7 @@ def test_data_without_background_have_pixels_too() -> None:
     classes_alone = ThresholdedHeat(HEAT, None)
     file = learn_pixels(replace(job("pixels"), heat=classes_alone), none, seed=0)
     assert file
-    assert LearntPixels.read(file).auc == pytest.approx(1, abs=0.01)
+    assert len(LearntPixels.read(file).classifiers) == FOLDS
 
 
 def test_one_image_has_no_other_to_learn_from() -> None:
@@ -161,7 +155,9 @@ def test_a_finished_file_is_read_again() -> None:
     first = learn("work")
     for sample in samples():
         Path(sample.image).unlink()
-    assert learn("work").auc == first.auc
+    again = learn("work")
+    pairs = zip(first.classifiers, again.classifiers, strict=True)
+    assert all(np.array_equal(a.layers[0], b.layers[0]) for a, b in pairs)
 
 
 @pytest.mark.parametrize(

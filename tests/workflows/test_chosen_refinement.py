@@ -1,0 +1,126 @@
+"""`refine: auto` chooses between pixels and the CRF by the contrast of regions, or by corrected masks."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import paths
+from pipeline.base.files import read_json
+from pipeline.data.images import write_image
+from pipeline.data.manifest import Sample
+from pipeline.evaluation.confusion import confusion_matrix, mean_iou
+from pipeline.heatmaps.evidence import Evidence, write_evidence
+from pipeline.masks.region_contrast import region_contrast
+from pipeline.workflows.learnt_pixels import FILE
+from pipeline.workflows.learnt_refinement import CHOICE, with_learnt
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
+from pipeline.workflows.refiner_scores import FEW, compared_samples, few_masks
+from tests.workflows.test_learnt_pixels import (
+    CLASSES,
+    GRASS,
+    HEAT,
+    SAND,
+    WATER,
+    folder,  # noqa: F401  a fixture
+    job,
+    make_set,
+    manifest,
+    mask_of,
+    photo,
+    samples,
+    true_mask,
+)
+
+LIKE_SAND = (SAND, SAND)
+
+
+def auto(refine: str = "pixels") -> PseudoMaskJob:
+    """What `auto` makes of a job that the size of the objects calls `refine`."""
+    asked = job("auto").params.model_copy(update={"threshold": job(refine).heat.threshold})
+    return with_learnt(job(refine), manifest(), asked, seed=0)
+
+
+def contrast(made: PseudoMaskJob, shown: list[Sample]) -> float:
+    images = {sample.name: photo(sample, (WATER, GRASS)) for sample in shown}
+    return float(np.mean([region_contrast(images[s.name], mask_of(made, s) > 0) for s in shown]))
+
+
+def correct(count: int, masks: str) -> list[Sample]:
+    """Corrected masks of the first images: their regions, or what the CRF makes of their heat."""
+    corrected = samples()[:count]
+    for sample in corrected:
+        mask = true_mask(sample) if masks == "regions" else mask_of(job("crf"), sample)
+        write_image(paths.CORRECTED / f"{sample.name}.png", mask)
+    return corrected
+
+
+def test_pixels_are_taken_where_their_regions_stand_out_more() -> None:
+    make_set()
+    made = auto()
+    assert made == replace(job("pixels"), pixels=Path("work") / FILE)
+    by_hand = [contrast(one, compared_samples(manifest())) for one in (job("crf"), made)]
+    assert read_json(Path("work") / CHOICE) == pytest.approx(by_hand)
+    assert by_hand[1] > 1.2 * by_hand[0]
+
+
+def test_the_crf_is_taken_where_pixels_show_no_regions() -> None:
+    make_set(LIKE_SAND)
+    assert auto() == job("crf")
+    asked_for = with_learnt(job("pixels"), manifest(), job("pixels").params, seed=0)
+    assert asked_for == replace(job("pixels"), pixels=Path("work") / FILE)
+
+
+def test_a_stage_that_goes_on_reads_what_was_found() -> None:
+    make_set()
+    learnt = auto()
+    for sample in samples():
+        Path(sample.image).unlink()
+    assert auto() == learnt
+
+
+@pytest.mark.parametrize("masks", ["regions", "crf"])
+def test_corrected_masks_choose(masks: str) -> None:
+    make_set()
+    corrected = correct(2 * FEW, masks)
+    made = auto()
+    assert (made.params.refine == "crf") == (masks == "crf")
+    assert made.work == Path("work")
+    counts = sum(
+        confusion_matrix(true_mask(s) if masks == "regions" else mask_of(job("crf"), s), mask_of(made, s), 3)
+        for s in corrected
+    )
+    assert max(read_json(Path("work") / CHOICE)) == pytest.approx(mean_iou(counts))
+
+
+def test_corrected_masks_choose_the_threshold_too() -> None:
+    make_set()
+    # Heat beside the regions has the level 40: at the area threshold all of the image is hot.
+    write_evidence([HEAT], Evidence(0.99, 0.9, 1, 0.5, 0.9, 0))
+    correct(2 * FEW, "regions")
+    asked = job("auto").params.model_copy(update={"threshold": "auto"})
+    wrong = replace(job("pixels").heat, threshold=0.05)
+    made = with_learnt(replace(job("pixels"), heat=wrong, judge=wrong), manifest(), asked, seed=0)
+    assert made.heat == made.judge
+    assert made.heat.threshold is not None
+    assert made.heat.threshold > 40 / 255
+    assert auto().heat.threshold == job("pixels").heat.threshold  # a number in params.yaml stays
+
+
+def test_too_few_masks_of_a_class_choose_nothing() -> None:
+    make_set()
+    corrected = correct(2 * FEW, "regions")
+    assert [s.name for s in few_masks(manifest())] == [s.name for s in corrected]
+    grass = [s for s in corrected if CLASSES.index("grass") in s.labels]
+    for sample in grass[FEW - 1 :]:
+        (paths.CORRECTED / f"{sample.name}.png").unlink()
+    assert few_masks(manifest()) == []
+
+
+def test_small_objects_have_their_colours() -> None:
+    make_set()
+    made = auto("colours")
+    assert made.params.refine == "colours"
+    assert made.colours is not None
+    assert not (Path("work") / CHOICE).exists()
