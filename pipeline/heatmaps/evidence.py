@@ -10,6 +10,7 @@ from pipeline.params import ObjectSize
 EVIDENCE = "evidence.json"
 ELEVATION = 0.065  # at most
 RECOGNISED = 0.35  # at least
+LARGEST_AREA = 0.2  # at most: what covers a fifth of its images is not small
 UNSURE = 2.0  # times that the area may differ with other images
 
 
@@ -32,7 +33,7 @@ class Evidence:
     @property
     def small(self) -> bool:
         """Whether objects are small, so that heat should cover `area`: as a person or the cells say."""
-        told = self.elevation <= ELEVATION and self.recognised >= RECOGNISED
+        told = self.elevation <= ELEVATION and self.recognised >= RECOGNISED and self.area <= LARGEST_AREA
         return bool(self.area) and (self.objects == "small" or told)
 
     @property

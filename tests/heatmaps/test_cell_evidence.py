@@ -144,7 +144,9 @@ def test_up_to_so_many_images_are_looked_at_at_two_sizes(
         ({"elevation": 0.07}, False),
         ({"recognised": 0.3}, False),
         ({"area": 0.0}, False),
-        ({"objects": "small", "elevation": 0.5, "recognised": 0.1}, True),
+        ({"area": 0.19}, True),
+        ({"area": 0.21}, False),
+        ({"objects": "small", "elevation": 0.5, "recognised": 0.1, "area": 0.3}, True),
         ({"objects": "small", "area": 0.0}, False),
     ],
 )
