@@ -8,6 +8,7 @@ from typing import Any
 from joblib import cpu_count
 
 from pipeline import paths
+from pipeline.base.files import read_json
 from pipeline.commands.estimate import estimate_seconds
 from pipeline.commands.folder import inspect_source
 from pipeline.commands.overview import image_sizes
@@ -127,13 +128,25 @@ def plan_lines(manifest: Manifest, params: Params) -> Iterable[tuple[str, str]]:
     yield "heatmaps", f"{', '.join(heat.methods)} at {sides} pixels{walk}"
     found = None if heat.objects == "large" else what_was_found(paths.HEATMAPS / heat.methods[0])
     yield "objects", found or how_objects_are_sized(manifest, heat.objects)
-    yield "masks", f"threshold: {params.pseudo_masks.threshold}, refined by: {params.pseudo_masks.refine}"
+    masking, taken = params.pseudo_masks, what_was_taken(heat.methods[0])
+    yield "masks", f"threshold: {masking.threshold}, refined by: {masking.refine}{taken}"
     masked = any(sample.mask for sample in train)
     models = [name for name in section.supervision if masked or name != FULL]
     yield "models", f"{', '.join(models)}: {section.architecture}, {section.training.steps} steps each"
     seconds = seconds_here(manifest, params)
     yield "time", f"about {duration(sum(seconds.values()))} on {cpu_count()} CPU core(s) without a GPU"
     yield from ((f"  {step}", duration(part)) for step, part in seconds.items() if part >= 1)
+
+
+def what_was_taken(masks: str) -> str:
+    """Threshold and refiner of the masks that are there, in words; empty before they are made."""
+    file = paths.REPORTS / "pseudo_masks" / masks / "metrics.json"
+    if not file.exists():
+        return ""
+    metrics = read_json(file)
+    threshold = metrics["threshold"]
+    at = "" if threshold is None else f"{threshold:.2f} and "
+    return f"; the last run took {at}{metrics['refine']}"
 
 
 def what_was_found(heatmaps: Path) -> str | None:

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import paths
 from pipeline.__main__ import main
+from pipeline.base.files import write_json
 from pipeline.commands import plan
 from pipeline.commands.params_file import SHIPPED
 from pipeline.data.manifest import Manifest, Sample
@@ -132,6 +133,22 @@ def test_what_a_person_says_of_the_objects_comes_before_what_was_found_out(
     assert main(["plan"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "large, as" in next(line for line in lines if line.startswith("objects"))
+
+
+@pytest.mark.parametrize(
+    ("threshold", "taken"),
+    [(0.317, "auto; the last run took 0.32 and pixels"), (None, "auto; the last run took pixels")],
+)
+def test_after_a_run_the_plan_says_what_auto_took(
+    image_folder: ImageFolder, capsys: pytest.CaptureFixture[str], threshold: float | None, taken: str
+) -> None:
+    assert main(["use", str(image_folder()), "--encoder", "resnet18"]) == 0
+    folder = paths.REPORTS / "pseudo_masks" / load_params().heatmaps.methods[0]
+    write_json(folder / "metrics.json", {"threshold": threshold, "refine": "pixels"})
+    capsys.readouterr()
+    assert main(["plan"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert next(line for line in lines if line.startswith("masks")).endswith(taken)
 
 
 def test_scenes_are_rendered_before_they_are_planned(capsys: pytest.CaptureFixture[str]) -> None:

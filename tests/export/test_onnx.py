@@ -100,6 +100,7 @@ def test_without_the_packages_the_remedy_is_named(tmp_path: Path, monkeypatch: p
         export_onnx(SegmentationNet(torch.nn.Conv2d(3, 3, 1), CONFIG), tmp_path / "model.onnx")
 
 
+@pytest.mark.slow
 def test_an_architecture_that_runs_at_one_size_only_is_named(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,7 @@
 """Families of timm's hierarchical encoders: classifier, exact CAM, training, segmentation, files."""
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -42,10 +44,15 @@ CLASSES = ("a", "b", "c")
 ODD = (70, 101)  # no multiple of a cell
 
 
-def classifier(family: str, weights: str = "none") -> Classifier:
+def classifier(family: str) -> Classifier:
     """A classifier whose FC layer tells much, so that rounding shows."""
+    return deepcopy(made_once(family))
+
+
+@cache
+def made_once(family: str) -> Classifier:
     torch.manual_seed(0)
-    section = PARAMS.classifier.model_copy(update={"encoder": f"tu-{family}", "weights": weights})
+    section = PARAMS.classifier.model_copy(update={"encoder": f"tu-{family}", "weights": "none"})
     net = make_classifier(section, CLASSES).eval()
     with torch.no_grad():
         net.fc.weight.normal_()
