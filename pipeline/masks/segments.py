@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.segmentation import slic
 
 from pipeline.data.arrays import Probabilities
 from pipeline.data.images import ImageArray
@@ -17,6 +16,8 @@ def by_superpixels(image: ImageArray, probabilities: Probabilities, params: Segm
 
     Source: SLIC, Achanta et al. 2012, doi:10.1109/TPAMI.2012.120, as scikit-image has it. Deterministic.
     """
+    from skimage.segmentation import slic  # here: it takes half a second to load, and few masks need it
+
     found = slic(image, n_segments=params.count, compactness=params.compactness, start_label=0)
     return mean_of_segments(np.asarray(found, np.int64), image, probabilities)
 

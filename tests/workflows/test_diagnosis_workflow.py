@@ -14,15 +14,15 @@ from tests.end_to_end.project import ROOT, change_params
 # Easy scenes, so that a short training is enough: one object each, bodies of their own, nothing else around.
 EASY: dict[str, object] = {
     "data.long_side": 96,
-    "scenes.train": 320,
-    "scenes.val": 80,
+    "scenes.train": 240,
+    "scenes.val": 60,
     "scenes.long_side": 96,
     "scenes.empty_share": 0.15,
     "scenes.max_classes": 1,
     "scenes.shared_bodies": False,
     "scenes.clutter": False,
     "scenes.occlusion": False,
-    "classifier.training.steps": 240,
+    "classifier.training.steps": 180,
     "classifier.training.warmup_steps": 10,
     "diagnose.images": 2,
 }
