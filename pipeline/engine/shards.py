@@ -4,6 +4,7 @@ Each shard has its own forward and backward pass, seed and BatchNorm statistics.
 counts of the whole batch. Gradients and running statistics of the shards are added in a fixed binary tree.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 import torch
@@ -16,7 +17,7 @@ from pipeline.engine.group_sums import add_counts, add_in_tree
 Example = tuple[Tensor, TrainingTarget]  # images and targets of a shard
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """What a training makes small: a network and its loss on a shard of a batch.
 
     What it draws from torch's generator and which parameters it uses depend on the seed and the step alone.
@@ -30,9 +31,9 @@ class Objective(nn.Module):
         """
         return [targets for _, targets in shards], torch.tensor([sum(len(images) for images, _ in shards)])
 
+    @abstractmethod
     def forward(self, images: Tensor, targets: TrainingTarget, step: int, counts: Tensor) -> Tensor:
         """The sum of the losses of a shard, divided by counts of the batch: a float32 scalar."""
-        raise NotImplementedError
 
 
 def batch_loss(
