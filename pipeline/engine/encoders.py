@@ -42,9 +42,10 @@ def build_encoder(name: str, output_stride: int = STRIDE, *, download: bool = Fa
     Raises:
         KeyError, RuntimeError, ValueError: no such encoder, weights or stride.
     """
-    if not _is_plain(name):
+    network = _without_data(name)
+    if not _is_plain(network):
         weights = "imagenet" if download else None  # the name of the libraries, whatever they saw
-        options = {"output_stride": output_stride, **any_size(name)}
+        options = {"output_stride": output_stride, **_size_options(network)}
         encoder: nn.Module = smp.encoders.get_encoder(name, weights=weights, **options)
         return encoder
     if output_stride != STRIDE:
@@ -54,7 +55,7 @@ def build_encoder(name: str, output_stride: int = STRIDE, *, download: bool = Fa
 
 def any_size(encoder: str) -> dict[str, bool]:
     """The options with which networks of timm that are made for one image size, as Swin, take any other."""
-    return {"strict_img_size": False} if "strict_img_size" in _options(_without_data(encoder)) else {}
+    return _size_options(_without_data(encoder))
 
 
 def cell_side(encoder: nn.Module) -> int:
@@ -62,15 +63,19 @@ def cell_side(encoder: nn.Module) -> int:
     return encoder.patch if isinstance(encoder, PlainTransformer) else STRIDE
 
 
-def _is_plain(encoder: str) -> bool:
-    """Whether the name is of a transformer with one stride that takes images of any size."""
-    network: Any = _without_data(encoder)
-    if network is None or "dynamic_img_size" not in _options(network):
+def _is_plain(network: Any) -> bool:
+    """Whether a network of timm is a transformer with one stride that takes images of any size."""
+    if "dynamic_img_size" not in _options(network):
         return False
     return len({depth["reduction"] for depth in network.feature_info}) == 1
 
 
+def _size_options(network: nn.Module | None) -> dict[str, bool]:
+    return {"strict_img_size": False} if "strict_img_size" in _options(network) else {}
+
+
 def _options(network: nn.Module | None) -> set[str]:
+    """What a network of timm is made with."""
     return set() if network is None else set(signature(type(network)).parameters)
 
 
