@@ -117,6 +117,12 @@ class WalkParams(Section):
     weights: Weights
     share: Annotated[float, Field(gt=0, le=1)]
 
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if self.weights == "none":
+            raise ValueError("expected weights: pretrained, or the path of a file. Random ones know nothing")
+        return self
+
     def encoders(self) -> list[tuple[str, str]]:
         """The encoder that the walk uses beside the classifier and its weights, if there is one."""
         own = self.features == "classifier" or self.restart == 1

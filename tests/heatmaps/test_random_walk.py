@@ -12,7 +12,7 @@ from pipeline.params import WalkParams
 
 SIZE = (3, 4)
 PARAMS = WalkParams(
-    power=8, restart=0.02, scale=1.0, cells=500, features="classifier", weights="none", share=0.5
+    power=8, restart=0.02, scale=1.0, cells=500, features="classifier", weights="pretrained", share=0.5
 )
 
 
