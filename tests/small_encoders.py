@@ -65,7 +65,7 @@ def small_mambaout(pretrained: bool = False, **options: Any) -> nn.Module:
 @register_model
 def small_vit(pretrained: bool = False, **options: Any) -> nn.Module:
     """A plain transformer with a class token and four registers, made for images of 5 x 5 patches."""
-    sizes: dict[str, Any] = {"patch_size": 14, "embed_dim": 16, "depth": 2, "num_heads": 2, "reg_tokens": 4}
+    sizes: dict[str, Any] = {"patch_size": 14, "embed_dim": 16, "depth": 3, "num_heads": 2, "reg_tokens": 4}
     return vision_transformer._create_vision_transformer(
         "vit_small_patch16_224", pretrained, **{"img_size": 70} | sizes | options
     )

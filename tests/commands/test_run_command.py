@@ -178,7 +178,8 @@ def test_only_networks_that_will_be_trained_need_their_weights(
 
 @pytest.mark.parametrize(("changed", "count"), [({"make_heatmaps"}, 1), ({"make_pseudo_masks@cam"}, 0)])
 def test_heatmaps_need_the_encoder_of_the_walk(changed: set[str], count: int) -> None:
-    update_params(Path("params.yaml"), {"heatmaps.walk.features": "resnet19"})
+    values = {"heatmaps.walk.features": "resnet19", "heatmaps.walk.weights": "absent.pth"}
+    update_params(Path("params.yaml"), values)
     errors = list(before_run.network_errors(load_params(), changed))
     assert len(errors) == count
     assert all("heatmaps.walk.features: encoder 'resnet19'" in error for error in errors)
