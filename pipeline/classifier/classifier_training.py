@@ -82,8 +82,8 @@ def score_held_out_labels(
     """The mean average precision of the labels of held-out images; NaN if they show no class."""
     labels = np.stack([multi_hot(sample.labels, len(manifest.classes)).numpy() for sample in held])
     silent = replace(classification_pass(net, manifest, long_side), description=None)  # training has its bar
-    probabilities = np.stack(map_images(held, silent))
-    return {HELD_OUT_MAP: mean_present(average_precision(labels, probabilities))}
+    rows = map_images(held, silent)
+    return {HELD_OUT_MAP: mean_present(average_precision(labels, np.stack(rows)))}
 
 
 def target(classes: int, masks: Path | None, sample: Sample) -> TargetParts:

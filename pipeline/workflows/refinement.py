@@ -18,17 +18,17 @@ from pipeline.params import PseudoMaskParams, Refinement
 FEW = 5  # corrected masks of each class that choose
 
 
-class Choice(NamedTuple):
+class MaskChoice(NamedTuple):
     """What a stage has chosen for its masks; the self-training round after it follows."""
 
     refine: Refinement
     confidence_threshold: Threshold  # of the heat that the confidence comes from
 
 
-def read_choice(masks: str) -> Choice:
+def read_choice(masks: str) -> MaskChoice:
     """What `reports/pseudo_masks/MASKS` says."""
     metrics = read_json(paths.REPORTS / "pseudo_masks" / masks / "metrics.json")
-    return Choice(*(metrics[key] for key in Choice._fields))
+    return MaskChoice(*(metrics[key] for key in MaskChoice._fields))
 
 
 def choosing_masks(manifest: Manifest) -> list[Sample]:
