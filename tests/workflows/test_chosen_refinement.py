@@ -1,5 +1,6 @@
 """`refine: auto` chooses between pixels and the CRF by the contrast of regions, or by corrected masks."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,3 +144,20 @@ def test_masks_that_show_no_class_do_not_choose(value: int) -> None:
         write_image(paths.CORRECTED / f"{sample.name}.png", np.full((SIZE, SIZE), value, np.uint8))
     assert choosing_masks(manifest()) == []
     assert auto() == replace(asking("pixels"), pixels=Path("work") / FILE)
+
+
+def test_a_kill_between_learning_and_choice_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object, **__: object) -> float:
+        raise InterruptedError
+
+    make_set()
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.workflows.learnt_refinement.mean_contrast", killed)
+        with pytest.raises(InterruptedError):
+            auto()
+    learnt, scores = (Path("work") / name for name in (FILE, CHOICE))
+    assert learnt.exists() > scores.exists()
+    made, files = auto(), (learnt.read_bytes(), scores.read_bytes())
+    shutil.rmtree("work")
+    assert auto() == made
+    assert (learnt.read_bytes(), scores.read_bytes()) == files
