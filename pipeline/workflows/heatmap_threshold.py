@@ -18,24 +18,24 @@ from pipeline.masks.area_threshold import area_threshold
 from pipeline.masks.otsu_threshold import POWER, Histogram, heat_histogram, otsu
 from pipeline.masks.threshold import upsample
 from pipeline.masks.threshold_sweep import THRESHOLDS, best_threshold, confusion_by_threshold
-from pipeline.params import PseudoMaskParams, method_of
+from pipeline.params import PseudoMaskParams
 from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
 
 
-def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: Manifest) -> ThresholdedHeat:
-    """The heatmaps that a supervision goes back to, with the threshold by `pseudo_masks.threshold`.
+def thresholded_heatmaps(method: str, params: PseudoMaskParams, manifest: Manifest) -> ThresholdedHeat:
+    """The heatmaps of a method, with the threshold by `pseudo_masks.threshold`.
 
     Data without background need no threshold.
 
     Raises:
         UserError: all heat has one level, or there is no corrected mask for `calibrated`.
     """
-    heatmaps, samples = paths.HEATMAPS / method_of(supervision), manifest.split("train")
+    heatmaps, samples = paths.HEATMAPS / method, manifest.split("train")
     if not manifest.background:
         return ThresholdedHeat(heatmaps, None)
     match params.threshold:
         case "auto":
-            threshold = group().by_first(lambda: round(chosen(heatmaps, samples), 4))
+            threshold = group().by_first(lambda: chosen(heatmaps, samples))
         case "calibrated":
             threshold = group().by_first(lambda: calibrated(heatmaps, samples, len(manifest.classes) + 1))
         case number:
@@ -55,14 +55,14 @@ def chosen(heatmaps: Path, samples: Sequence[Sample]) -> float:
 
 
 def candidate_thresholds(heatmaps: Path, samples: Sequence[Sample]) -> list[float]:
-    """Otsu's threshold, and where evidence was measured the one at which heat covers its area.
+    """Otsu's threshold, and where evidence was measured the one at which heat covers its area; to 4 digits.
 
     Raises:
         UserError: all heat has one level.
     """
     histogram, evidence = pooled_histogram(heatmaps, samples), read_evidence(heatmaps)
     by_area = [area_threshold(histogram, evidence.area)] if evidence is not None and evidence.area else []
-    return [otsu(histogram, POWER), *by_area]
+    return [round(threshold, 4) for threshold in (otsu(histogram, POWER), *by_area)]
 
 
 def pooled_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:
