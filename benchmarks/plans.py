@@ -7,7 +7,8 @@ plan is a threshold and a refiner. All plans make masks of the same training ima
 each project: all classes as one, and each class against the rest, from the stored heat. The true masks score
 the plans here and are part of no criterion.
 
-thresholds    otsu, and area (by the evidence of small objects) or, without evidence, high (1.4 times Otsu's)
+thresholds    otsu, and area (by the evidence of small objects, for these with the steepest outlines above it) or,
+              without evidence, high (1.4 times Otsu's)
 refiners      none, crf, par, segments, colours, pixels
 
 criteria
@@ -71,6 +72,7 @@ from pipeline.workflows.object_colours import FOLDS, fold
 from pipeline.workflows.pseudo_mask_blocks import MaskMaker, mask_maker
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 from pipeline.workflows.refinement import with_refinement
+from pipeline.workflows.steepest_outlines import steepest
 
 REFINERS = ("none", "crf", "par", "segments", "colours", "pixels")
 HIGHER = 1.4  # times Otsu's threshold, where no evidence gives an area
@@ -115,6 +117,14 @@ class View:
     groups: tuple[tuple[int, ...], ...]  # the project's ids of each class
     heat: Path
     evidence: Evidence | None
+
+    def ground_truth(self, sample: Sample) -> Mask:
+        """The true mask of a scored sample, with the ids of the view."""
+        ids = np.zeros(256, np.uint8)
+        ids[255] = 255
+        for number, group in enumerate(self.groups):
+            ids[[i + 1 for i in group]] = number + 1
+        return ids[load_mask(paths.GROUND_TRUTH, sample)]
 
 
 def main() -> None:
@@ -249,7 +259,9 @@ def thresholds(view: View) -> dict[str, float]:
     by_otsu = otsu(histogram, POWER)
     if view.evidence is None or not view.evidence.area:
         return {"otsu": by_otsu, "high": min(0.95, HIGHER * by_otsu)}
-    return {"otsu": by_otsu, "area": area_threshold(histogram, view.evidence.area)}
+    by_area = max(by_otsu, area_threshold(histogram, view.evidence.area))
+    small = view.evidence.small
+    return {"otsu": by_otsu, "area": steepest(view.heat, view.manifest, by_area)[0] if small else by_area}
 
 
 def shipped_plan(view: View, params: Params, work: Path) -> Plan:
@@ -273,7 +285,7 @@ def job_of(view: View, params: Params, refine: str, threshold: float, work: Path
 def look_at(view: View, params: Params, plan: Plan, threshold: float, work: Path) -> list[Looked]:
     """What a plan makes of each image."""
     job = job_of(view, params, plan.refine, threshold, work)
-    parts = parallel_map(partial(look, job, view.groups), blocks(view), description="-".join(plan))
+    parts = parallel_map(partial(look, job, view), blocks(view), description="-".join(plan))
     return [one for part in parts for one in part]
 
 
@@ -283,24 +295,21 @@ def blocks(view: View) -> list[Sequence[Sample]]:
     return [samples[start : start + 16] for start in range(0, len(samples), 16)]
 
 
-def look(job: PseudoMaskJob, groups: tuple[tuple[int, ...], ...], samples: Sequence[Sample]) -> list[Looked]:
+def look(job: PseudoMaskJob, view: View, samples: Sequence[Sample]) -> list[Looked]:
     """The masks of some images, at the drawn pixels, and against the ground truth."""
     maker = mask_maker(job)
-    return [look_at_one(maker, groups, sample) for sample in samples]
+    return [look_at_one(maker, view, sample) for sample in samples]
 
 
-def look_at_one(maker: MaskMaker, groups: tuple[tuple[int, ...], ...], sample: Sample) -> Looked:
+def look_at_one(maker: MaskMaker, view: View, sample: Sample) -> Looked:
     """What a plan makes of one image."""
     image = maker.job.manifest.image(sample)
     heatmaps = upsample(maker.heat.read(sample), image.shape[:2])
     mask = maker.refined(sample, image, heatmaps).refined
-    confusion = np.zeros((len(groups) + 1, len(groups) + 1), np.int64)
+    labels = len(view.groups) + 1
+    confusion = np.zeros((labels, labels), np.int64)
     if sample.score and sample.labels:
-        truth = np.zeros(256, np.uint8)
-        truth[255] = 255
-        for number, group in enumerate(groups):
-            truth[[i + 1 for i in group]] = number + 1
-        confusion = confusion_matrix(truth[load_mask(paths.GROUND_TRUTH, sample)], mask, len(groups) + 1)
+        confusion = confusion_matrix(view.ground_truth(sample), mask, labels)
     inside = mask > 0
     hot = heatmaps.max(axis=0, initial=0)
     heat = hot[inside].mean() - hot[~inside].mean() if inside.any() and not inside.all() else np.nan

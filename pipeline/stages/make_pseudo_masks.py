@@ -33,7 +33,7 @@ def main(method: str) -> None:
         heatmaps=paths.HEATMAPS / method,
         corrected=paths.CORRECTED,
     )
-    heat = thresholded_heatmaps(method, params, manifest)
+    heat = thresholded_heatmaps(method, params, manifest, whole.heatmaps.objects)
     job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, tiles=tiles)
     job = with_learnt(job, manifest, whole.pseudo_masks, whole.seed)
     if (threshold := job.heat.threshold) is not None:

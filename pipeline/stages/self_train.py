@@ -34,7 +34,7 @@ def main(masks: str) -> None:
     )
     predictions = predicted_heat(work / "heat", manifest)
     predict_training_images(model, manifest, [s for s in train if s.labels], section, predictions.folder)
-    judge = thresholded_heatmaps(masks, masking, manifest)
+    judge = thresholded_heatmaps(masks, masking, manifest, params.heatmaps.objects)
     job = PseudoMaskJob(manifest.without_samples(), predictions, judge, work, masking, tiles=tiles)
     make_masks(name, masks, job, train)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,14 +19,32 @@ from pipeline.masks.area_threshold import area_threshold
 from pipeline.masks.otsu_threshold import POWER, Histogram, heat_histogram, otsu
 from pipeline.masks.threshold import upsample
 from pipeline.masks.threshold_sweep import THRESHOLDS, best_threshold, confusion_by_threshold
-from pipeline.params import PseudoMaskParams, method_of
+from pipeline.params import ObjectSize, PseudoMaskParams, method_of
 from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
+from pipeline.workflows.steepest_outlines import steepest
+
+# Of sets of large objects, the steepest outlines are up to 1.5 times as steep as those at Otsu's threshold; of sets
+# of small ones at least 2 times: see docs/results.md.
+MUCH_STEEPER = 1.75
 
 
-def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: Manifest) -> ThresholdedHeat:
+class Candidates(NamedTuple):
+    """Thresholds that are found without masks."""
+
+    otsu: float
+    steepest: float  # with the steepest outlines: at least Otsu's, and of small objects at least that of their area
+    times: float  # how many times as steep as at the least of these thresholds
+
+
+def thresholded_heatmaps(
+    supervision: str, params: PseudoMaskParams, manifest: Manifest, objects: ObjectSize
+) -> ThresholdedHeat:
     """The heatmaps that a supervision goes back to, with the threshold by `pseudo_masks.threshold`.
 
     Data without background need no threshold.
+
+    Args:
+        objects: `heatmaps.objects`.
 
     Raises:
         UserError: all heat has one level, or there is no corrected mask for `calibrated`.
@@ -35,7 +54,7 @@ def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: M
         return ThresholdedHeat(heatmaps, None)
     match params.threshold:
         case "auto":
-            threshold = group().by_first(lambda: round(chosen(heatmaps, samples), 4))
+            threshold = group().by_first(lambda: round(chosen(heatmaps, manifest, objects), 4))
         case "calibrated":
             threshold = group().by_first(lambda: calibrated(heatmaps, samples, len(manifest.classes) + 1))
         case number:
@@ -43,26 +62,33 @@ def thresholded_heatmaps(supervision: str, params: PseudoMaskParams, manifest: M
     return ThresholdedHeat(heatmaps, threshold)
 
 
-def chosen(heatmaps: Path, samples: Sequence[Sample]) -> float:
-    """The threshold `auto`: Otsu's; for small objects where heat covers their area, if that is higher.
+def chosen(heatmaps: Path, manifest: Manifest, objects: ObjectSize) -> float:
+    """The threshold `auto`: Otsu's; the steepest of small objects, or where it is much steeper.
 
     Raises:
         UserError: all heat has one level.
     """
-    by_otsu, *by_area = candidate_thresholds(heatmaps, samples)
-    evidence = read_evidence(heatmaps)
-    return max(by_otsu, *by_area) if evidence is not None and evidence.small else by_otsu
+    if objects == "large":
+        return otsu(pooled_histogram(heatmaps, manifest.split("train")), POWER)
+    evidence, found = read_evidence(heatmaps), candidates(heatmaps, manifest)
+    small = evidence is not None and evidence.small
+    return found.steepest if small or found.times >= MUCH_STEEPER else found.otsu
 
 
-def candidate_thresholds(heatmaps: Path, samples: Sequence[Sample]) -> list[float]:
-    """Otsu's threshold, and where evidence was measured the one at which heat covers its area.
+def candidates(heatmaps: Path, manifest: Manifest) -> Candidates:
+    """What Otsu and the outlines say of the heat of the training images.
+
+    The area of small objects is counted in cells, so it is too large for objects of few cells. It bounds the
+    threshold from below, and the images say how far above it lies.
 
     Raises:
         UserError: all heat has one level.
     """
-    histogram, evidence = pooled_histogram(heatmaps, samples), read_evidence(heatmaps)
-    by_area = [area_threshold(histogram, evidence.area)] if evidence is not None and evidence.area else []
-    return [otsu(histogram, POWER), *by_area]
+    histogram, evidence = pooled_histogram(heatmaps, manifest.split("train")), read_evidence(heatmaps)
+    least = by_otsu = otsu(histogram, POWER)
+    if evidence is not None and evidence.small:
+        least = max(by_otsu, area_threshold(histogram, evidence.area))
+    return Candidates(by_otsu, *steepest(heatmaps, manifest, least))
 
 
 def pooled_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:

@@ -7,7 +7,7 @@ from pipeline.base.files import read_json, write_json
 from pipeline.data.manifest import Manifest
 from pipeline.engine.processes import group
 from pipeline.params import PseudoMaskParams, Refinement
-from pipeline.workflows.heatmap_threshold import candidate_thresholds
+from pipeline.workflows.heatmap_threshold import candidates
 from pipeline.workflows.learnt_pixels import learn_pixels
 from pipeline.workflows.object_colours import learn_colours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
@@ -58,8 +58,8 @@ def by_masks(
     """The jobs among which corrected masks choose; what they learn lies in a folder for each threshold."""
     thresholds = [job.heat.threshold]
     if asked.threshold == "auto" and manifest.background:
-        samples = manifest.split("train")
-        thresholds = group().by_first(lambda: list(candidate_thresholds(job.heat.folder, samples)))
+        found = group().by_first(lambda: candidates(job.heat.folder, manifest))
+        thresholds = sorted({found.otsu, found.steepest})
     names: list[Refinement] = ["crf", "pixels"]
     if manifest.background:
         names.append("colours")
