@@ -7,8 +7,7 @@ plan is a threshold and a refiner. All plans make masks of the same training ima
 each project: all classes as one, and each class against the rest, from the stored heat. The true masks score
 the plans here and are part of no criterion.
 
-thresholds    otsu, and area (by the evidence of small objects, for these with the steepest outlines above it) or,
-              without evidence, high (1.4 times Otsu's)
+thresholds    otsu, and outline: the steepest outlines, above the area of small objects
 refiners      none, crf, par, segments, colours, pixels
 
 criteria
@@ -26,62 +25,50 @@ criteria
 masks of each class, drawn 50 times, makes the masks of all other images.
 
 The rule of choice, written down before the first run: over all sets, each left out in turn, the criterion or
-the sum of ranks of two with the lowest mean regret on the others chooses for the one that is left out. It
-replaces the shipped rules if median and worst regret become lower.
-
-This rule did not decide. No criterion was safe among thresholds, so thresholds keep their own rules. After
-the first figures of scenes, animals and satellite tiles, contrast got the choice between the CRF and pixels.
+the sum of ranks of two with the lowest mean regret on the others chooses for the one that is left out. It did
+not decide: no criterion was safe among thresholds. After the first figures of scenes, animals and satellite
+tiles, contrast got the choice between the CRF and pixels.
 """
 
 import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import chdir
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata, spearmanr
-from sklearn.metrics import roc_auc_score
 
-from benchmarks.league_sets import ANY, OBJECT, VIEWS
-from pipeline import paths
+from benchmarks.plan_criteria import (
+    Row,
+    agreement,
+    drawn_features,
+    known_mean,
+    lost_by_choice,
+    places,
+    regret,
+    told_by_looks,
+)
+from benchmarks.plan_views import View, blocks, views
 from pipeline.base.files import write_csv
 from pipeline.base.parallel import parallel_map
 from pipeline.base.process import prepare_process
-from pipeline.base.spaced import spaced
 from pipeline.data.images import Mask
-from pipeline.data.manifest import Manifest, Sample, read_manifest
-from pipeline.data.mask_store import load_mask
+from pipeline.data.manifest import Sample
 from pipeline.evaluation.confusion import confusion_matrix, label_ious
-from pipeline.evaluation.means import mean_present
-from pipeline.heatmaps.evidence import Evidence, read_evidence
-from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
-from pipeline.masks.area_threshold import area_threshold
-from pipeline.masks.otsu_threshold import POWER, otsu
-from pipeline.masks.pixel_classifier import pixel_features, train_pixel_classifier
 from pipeline.masks.region_contrast import region_contrast
-from pipeline.masks.threshold import upsample
 from pipeline.params import Params, load_params
-from pipeline.workflows.heatmap_threshold import pooled_histogram
+from pipeline.workflows.heatmap_threshold import candidate_thresholds, chosen
 from pipeline.workflows.learnt_refinement import with_learnt
-from pipeline.workflows.object_colours import FOLDS, fold
 from pipeline.workflows.pseudo_mask_blocks import MaskMaker, mask_maker
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
-from pipeline.workflows.refinement import with_refinement
-from pipeline.workflows.steepest_outlines import steepest
 
 REFINERS = ("none", "crf", "par", "segments", "colours", "pixels")
-HIGHER = 1.4  # times Otsu's threshold, where no evidence gives an area
-FEW, MORE, DRAWS = 5, 20, 50  # masks of each class that a person makes, and how often they are drawn
-PIXELS = 500  # of each image, for the criteria
+FEW, MORE = 5, 20  # masks of each class that a person makes
 CRITERIA = ("auto", "information", "told", "auc", "consensus", "middle", "contrast", "heat")
 COLUMNS = ("set", "plan", "miou", *CRITERIA, "few", "more")
-
-Row = dict[str, float]
 
 
 class Plan(NamedTuple):
@@ -106,25 +93,6 @@ class Measured(NamedTuple):
     rows: dict[Plan, Row]
     few: float  # points lost by the choice on masks of a person
     more: float
-
-
-@dataclass(frozen=True)
-class View:
-    """Training images of a project with some of its classes, and their heat in a folder of its own."""
-
-    name: str
-    manifest: Manifest
-    groups: tuple[tuple[int, ...], ...]  # the project's ids of each class
-    heat: Path
-    evidence: Evidence | None
-
-    def ground_truth(self, sample: Sample) -> Mask:
-        """The true mask of a scored sample, with the ids of the view."""
-        ids = np.zeros(256, np.uint8)
-        ids[255] = 255
-        for number, group in enumerate(self.groups):
-            ids[[i + 1 for i in group]] = number + 1
-        return ids[load_mask(paths.GROUND_TRUTH, sample)]
 
 
 def main() -> None:
@@ -156,45 +124,6 @@ def csv_lines(name: str, measured: Measured) -> Iterator[dict[str, object]]:
         yield {"set": name, "plan": "-".join(plan), **row, "few": measured.few, "more": measured.more}
 
 
-def views(params: Params, given: argparse.Namespace, folder: Path) -> Iterator[View]:
-    """The classes of the project, and its views; their heat goes to `folder`."""
-    whole, method = read_manifest(paths.PREPARED), params.heatmaps.methods[0]
-    source = paths.HEATMAPS / method
-    name, classes = Path(params.data.path).name, whole.classes
-    usable = [s for s in whole.split("train") if s.score or not s.labels]
-    chosen = spaced(usable, given.images)
-    each = VIEWS.get(name, (ANY, *classes)) if given.views and len(classes) > 1 else ()
-    wanted = {name: {c: (i,) for i, c in enumerate(classes)}}
-    every = {OBJECT: tuple(range(len(classes)))}
-    wanted |= {f"{name}.{view}": every if view == ANY else {view: (classes.index(view),)} for view in each}
-    for view, groups in wanted.items():
-        yield make_view(view, whole, chosen, groups, source, folder / view / "heat")
-
-
-def make_view(
-    name: str,
-    whole: Manifest,
-    chosen: Sequence[Sample],
-    groups: dict[str, tuple[int, ...]],
-    source: Path,
-    target: Path,
-) -> View:
-    """Write the heat of a view, the largest of the classes that become one."""
-    store, samples, heat = HeatmapStore(source), [], {}
-    for sample in chosen:
-        stored = dict(zip(sample.labels, store.read(sample), strict=False))
-        merged = [[stored[i] for i in group if i in stored] for group in groups.values()]
-        labels = tuple(i for i, maps in enumerate(merged) if maps)
-        if labels:
-            heat[sample.name] = np.stack([np.max(merged[i], axis=0) for i in labels])
-        samples.append(replace(sample, labels=labels))
-    target.mkdir(parents=True)
-    write_shard(target, 0, heat)
-    write_index(target, [list(heat)])
-    manifest = replace(whole, classes=tuple(groups), samples=tuple(samples))
-    return View(name, manifest, tuple(groups.values()), target, read_evidence(source))
-
-
 def measure(view: View, params: Params, work: Path) -> Measured:
     """The true score and the criteria of each plan."""
     looked = {
@@ -224,62 +153,26 @@ def measure(view: View, params: Params, work: Path) -> Measured:
     return Measured(rows, *(lost_by_choice(confusions, masks) for masks in (FEW, MORE)))
 
 
-def known_mean(values: Sequence[float]) -> float:
-    """The mean of the values that are not NaN; 0 without any."""
-    mean = mean_present(np.array(values))
-    return 0.0 if np.isnan(mean) else mean
-
-
-def lost_by_choice(confusions: NDArray[np.int64], masks: int) -> float:
-    """Points lost, on average, by the plan that is best on `masks` images of each class.
-
-    Args:
-        confusions: of each plan and image, (plans, images, L, L); empty ones of images without ground truth.
-    """
-    generator, lost = np.random.default_rng(0), []
-    shown = confusions[0].sum(-1) > 0  # (images, L), by the ground truth
-    for _ in range(DRAWS):
-        drawn = np.zeros(len(shown), bool)
-        for of_class in shown[:, 1:].T:
-            order = generator.permutation(np.flatnonzero(of_class))
-            drawn[order[:masks]] = True
-        on_drawn, on_others = (mious(confusions[:, images].sum(1)) for images in (drawn, ~drawn))
-        lost.append(on_others.max() - on_others[on_drawn.argmax()])
-    return 100 * float(np.mean(lost))
-
-
-def mious(confusions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The mIoU of each plan, from its counts (plans, L, L)."""
-    return np.array([np.nanmean(label_ious(counts)) for counts in confusions])
-
-
 def thresholds(view: View) -> dict[str, float]:
     """The values of heat that plans take, by name."""
-    histogram = pooled_histogram(view.heat, view.manifest.samples)
-    by_otsu = otsu(histogram, POWER)
-    if view.evidence is None or not view.evidence.area:
-        return {"otsu": by_otsu, "high": min(0.95, HIGHER * by_otsu)}
-    by_area = max(by_otsu, area_threshold(histogram, view.evidence.area))
-    small = view.evidence.small
-    return {"otsu": by_otsu, "area": steepest(view.heat, view.manifest, by_area)[0] if small else by_area}
+    found = candidate_thresholds(view.heat, view.manifest)
+    return {"otsu": found.otsu, "outline": found.steepest}
 
 
 def shipped_plan(view: View, params: Params, work: Path) -> Plan:
     """What `threshold: auto` and `refine: auto` choose."""
-    small = view.evidence is not None and view.evidence.small
-    if small:
-        return Plan("area", "colours")
-    job = job_of(view, params, "auto", thresholds(view)["otsu"], work / "auto")
-    return Plan("otsu", job.params.refine)
+    threshold = chosen(view.heat, view.manifest, "auto")
+    job = job_of(view, params, "auto", threshold, work / "auto")
+    return Plan("otsu" if threshold == thresholds(view)["otsu"] else "outline", job.params.refine)
 
 
 def job_of(view: View, params: Params, refine: str, threshold: float, work: Path) -> PseudoMaskJob:
     """The job of a plan, with what its refiner learns."""
     work.mkdir(parents=True)
     asked = params.pseudo_masks.model_copy(update={"refine": refine})
-    used, heat = with_refinement(asked, view.heat), ThresholdedHeat(view.heat, round(threshold, 4))
-    job = PseudoMaskJob(view.manifest.without_samples(), heat, heat, work, used, tiles=params.data.tiles)
-    return with_learnt(job, view.manifest, asked, params.seed)
+    heat = ThresholdedHeat(view.heat, round(threshold, 4))
+    job = PseudoMaskJob(view.manifest.without_samples(), heat, heat, work, asked, tiles=params.data.tiles)
+    return with_learnt(job, view.manifest, params.seed)
 
 
 def look_at(view: View, params: Params, plan: Plan, threshold: float, work: Path) -> list[Looked]:
@@ -287,12 +180,6 @@ def look_at(view: View, params: Params, plan: Plan, threshold: float, work: Path
     job = job_of(view, params, plan.refine, threshold, work)
     parts = parallel_map(partial(look, job, view), blocks(view), description="-".join(plan))
     return [one for part in parts for one in part]
-
-
-def blocks(view: View) -> list[Sequence[Sample]]:
-    """Few images for each worker at a time."""
-    samples = view.manifest.samples
-    return [samples[start : start + 16] for start in range(0, len(samples), 16)]
 
 
 def look(job: PseudoMaskJob, view: View, samples: Sequence[Sample]) -> list[Looked]:
@@ -303,9 +190,8 @@ def look(job: PseudoMaskJob, view: View, samples: Sequence[Sample]) -> list[Look
 
 def look_at_one(maker: MaskMaker, view: View, sample: Sample) -> Looked:
     """What a plan makes of one image."""
-    image = maker.job.manifest.image(sample)
-    heatmaps = upsample(maker.heat.read(sample), image.shape[:2])
-    mask = maker.refined(sample, image, heatmaps).refined
+    image, heatmaps, made = maker.pseudo_mask(sample)
+    mask = made.refined
     labels = len(view.groups) + 1
     confusion = np.zeros((labels, labels), np.int64)
     if sample.score and sample.labels:
@@ -314,60 +200,6 @@ def look_at_one(maker: MaskMaker, view: View, sample: Sample) -> Looked:
     hot = heatmaps.max(axis=0, initial=0)
     heat = hot[inside].mean() - hot[~inside].mean() if inside.any() and not inside.all() else np.nan
     return Looked(mask.ravel()[places(sample)], confusion, region_contrast(image, inside), float(heat))
-
-
-def places(sample: Sample) -> NDArray[np.intp]:
-    """The drawn pixels of an image."""
-    size = sample.height * sample.width
-    generator = np.random.default_rng([sample.height, sample.width])
-    return np.sort(generator.choice(size, PIXELS, replace=size < PIXELS))
-
-
-def drawn_features(view: View) -> NDArray[np.float32]:
-    """Features of the drawn pixels, (images, PIXELS, FEATURES)."""
-    draw = partial(features_of, view.manifest.without_samples())
-    return np.concatenate(parallel_map(draw, blocks(view), description="features"))
-
-
-def features_of(manifest: Manifest, samples: Sequence[Sample]) -> NDArray[np.float32]:
-    """Features of the drawn pixels of some images."""
-    return np.stack([pixel_features(manifest.image(s))[places(s)] for s in samples])
-
-
-def told_by_looks(view: View, features: NDArray[np.float32], ids: Mask) -> tuple[Row, NDArray[np.float32]]:
-    """How well looks tell the ids (images, PIXELS), and the probabilities of ids, by the other half."""
-    labels = len(view.manifest.classes) + 1
-    folds = np.array([fold(sample) for sample in view.manifest.samples])
-    probabilities = np.zeros((*ids.shape, labels))
-    for number in range(FOLDS):
-        others = folds != number
-        of_others = ids[others].ravel()
-        first, second = (features[part].reshape(-1, features.shape[-1]) for part in (others, ~others))
-        logs = train_pixel_classifier(first, of_others, labels, number).log_likelihoods(second)
-        prior = (np.bincount(of_others, minlength=labels) + 1) / (of_others.size + labels)
-        joint = np.exp(logs) * prior
-        probabilities[~others] = (joint / joint.sum(1, keepdims=True)).reshape(*ids[~others].shape, labels)
-    shares = np.bincount(ids.ravel(), minlength=labels) / ids.size
-    entropy = -sum(p * np.log2(p) for p in shares if p)
-    given = -np.log2(np.take_along_axis(probabilities, ids[..., None].astype(int), -1)).mean()
-    aucs = [
-        roc_auc_score(ids.ravel() == i, probabilities[..., i].ravel())
-        for i in range(1, labels)
-        if 0 < shares[i] < 1
-    ]
-    row = {
-        "information": float(entropy - given),
-        "told": float((entropy - given) / max(entropy, 1e-9)),
-        "auc": float(np.mean(aucs)) if aucs else 0.0,
-    }
-    return row, probabilities.astype(np.float32)
-
-
-def agreement(first: Mask, second: Mask) -> float:
-    """Mean IoU of the classes of ids of the same pixels, without the background."""
-    present = [i for i in np.union1d(first, second) if i]
-    ious = [((first == i) & (second == i)).sum() / ((first == i) | (second == i)).sum() for i in present]
-    return float(np.mean(ious)) if ious else 0.0
 
 
 def table(rows: dict[Plan, Row]) -> str:
@@ -398,13 +230,6 @@ def summary(found: dict[str, Measured]) -> str:
         values = (np.median(points), points.mean(), points.max())
         lines.append(f"{name:24}" + "".join(f"{value:8.1f}" for value in values) + f"{rank:8.2f}")
     return "\n".join(lines)
-
-
-def regret(rows: Sequence[Row], keys: Sequence[str]) -> tuple[float, float]:
-    """Points lost against the best plan, and Spearman's rank correlation with the true scores."""
-    scores = sum(rankdata([row[key] for row in rows]) for key in keys)
-    true = np.array([row["miou"] for row in rows])
-    return 100 * float(true.max() - true[int(np.argmax(scores))]), float(spearmanr(scores, true).statistic)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ Each PROJECT is a run whose data have masks, with its heatmaps (`benchmarks.leag
 The true masks score the thresholds and are part of no rule.
 
 otsu       of the strongest heat of each pixel
-area       where heat covers the area that looks unlike images without the class, where that was measured
-outline    at least `area`, or Otsu's without it: the one with the steepest outlines
-steeper    slope of the outlines at `outline`, in times of that at Otsu's
-shipped    what `pseudo_masks.threshold: auto` takes
+steepest   with the steepest outlines, at least Otsu's; where the evidence of a project says that objects are
+           small, at least the threshold at which heat covers their area
+times      how many times as steep as at the least of these thresholds
+shipped    what `pseudo_masks.threshold: auto` takes, with `heatmaps.objects: auto`, and the points that it loses
 """
 
 import argparse
@@ -21,18 +21,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.plans import View, views
+from benchmarks.plan_views import View, views
 from pipeline.base.process import prepare_process
 from pipeline.evaluation.confusion import mean_iou
-from pipeline.heatmaps.evidence import write_evidence
+from pipeline.heatmaps.evidence import EVIDENCE
 from pipeline.heatmaps.store import HeatmapStore
-from pipeline.masks.area_threshold import area_threshold
-from pipeline.masks.otsu_threshold import POWER, otsu
 from pipeline.masks.threshold import upsample
 from pipeline.masks.threshold_sweep import THRESHOLDS, confusion_by_threshold
 from pipeline.params import load_params
-from pipeline.workflows.heatmap_threshold import chosen, pooled_histogram
-from pipeline.workflows.steepest_outlines import steepest
+from pipeline.workflows.heatmap_threshold import candidate_thresholds, chosen
 
 
 def main() -> None:
@@ -57,25 +54,14 @@ def main() -> None:
 
 def line(view: View) -> str:
     """The mIoU at the threshold of each rule."""
-    if "." not in view.name and view.evidence:  # a view would have figures of size of its own
-        write_evidence([view.heat], view.evidence)
-    scores = miou_by_threshold(view)
-    histogram = pooled_histogram(view.heat, view.manifest.split("train"))
-    least = [otsu(histogram, POWER)]
-    if view.evidence and view.evidence.area and "." not in view.name:
-        least.append(area_threshold(histogram, view.evidence.area))
-    outline, steeper = steepest(view.heat, view.manifest, max(least))
-
-    def told(threshold: float | None) -> str:
-        if threshold is None:
-            return f"{'':>16}"
-        return f"{np.interp(threshold, THRESHOLDS, scores):9.3f} ({threshold:.2f})"
-
-    best = float(THRESHOLDS[scores.argmax()])
-    area = least[1] if least[1:] else None
-    shipped = np.interp(chosen(view.heat, view.manifest), THRESHOLDS, scores)
-    cells = "".join(map(told, (best, least[0], area, outline)))
-    return f"{view.name:24}{cells}{steeper:9.2f}{shipped:9.3f}"
+    if "." in view.name:  # evidence of all classes together says nothing of one
+        (view.heat / EVIDENCE).unlink(missing_ok=True)
+    scores, found = miou_by_threshold(view), candidate_thresholds(view.heat, view.manifest)
+    values = float(THRESHOLDS[scores.argmax()]), found.otsu, found.steepest
+    told = [(np.interp(value, THRESHOLDS, scores), value) for value in values]
+    cells = "".join(f"{score:9.3f} ({value:.2f})" for score, value in told)
+    shipped = np.interp(chosen(view.heat, view.manifest, "auto"), THRESHOLDS, scores)
+    return f"{view.name:24}{cells}{found.times:9.2f}{shipped:9.3f}{100 * (scores.max() - shipped):7.1f}"
 
 
 def miou_by_threshold(view: View) -> NDArray[np.float64]:

@@ -6,7 +6,15 @@ settings alone: nothing is downloaded.
 
 from typing import Any
 
-from timm.models import convnext, mambaout, metaformer, register_model, swin_transformer, tiny_vit
+from timm.models import (
+    convnext,
+    mambaout,
+    metaformer,
+    register_model,
+    swin_transformer,
+    tiny_vit,
+    vision_transformer,
+)
 from torch import nn
 
 
@@ -52,6 +60,15 @@ def small_tinyvit(pretrained: bool = False, **options: Any) -> nn.Module:
 def small_mambaout(pretrained: bool = False, **options: Any) -> nn.Module:
     sizes: dict[str, Any] = {"depths": (1, 1, 2, 1), "dims": (8, 16, 24, 32)}
     return mambaout._create_mambaout("mambaout_femto", pretrained, **sizes | options)
+
+
+@register_model
+def small_vit(pretrained: bool = False, **options: Any) -> nn.Module:
+    """A plain transformer with a class token and four registers, made for images of 5 x 5 patches."""
+    sizes: dict[str, Any] = {"patch_size": 14, "embed_dim": 16, "depth": 3, "num_heads": 2, "reg_tokens": 4}
+    return vision_transformer._create_vision_transformer(
+        "vit_small_patch16_224", pretrained, **{"img_size": 70} | sizes | options
+    )
 
 
 FAMILIES = ["small_convnext", "small_swin", "small_caformer", "small_tinyvit", "small_mambaout"]

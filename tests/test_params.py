@@ -288,6 +288,13 @@ def test_pooling_is_the_mean_or_a_share(tmp_path: Path, pooling: object) -> None
         load_params(written(tmp_path, values))
 
 
+def test_the_walk_takes_no_random_encoder(tmp_path: Path) -> None:
+    values = shipped()
+    values["heatmaps"]["walk"]["weights"] = "none"
+    with pytest.raises(ParamsError, match=r"heatmaps\.walk: .*weights: pretrained, or the path of a file"):
+        load_params(written(tmp_path, values))
+
+
 def test_walk_needs_one_of_the_scales(tmp_path: Path) -> None:
     values = shipped()
     values["heatmaps"]["walk"]["scale"] = 2.0

@@ -16,15 +16,14 @@ from torch.nn import functional
 
 from pipeline.base.files import read_json, write_bytes, write_json
 from pipeline.data.pixels.reading import AS_IT_IS, ImageReading, reading_of_json
-from pipeline.data.resize import resize
+from pipeline.data.resize import whole_cells
 from pipeline.engine.batch_norm_folding import fold_frozen_batch_norm
+from pipeline.engine.encoders import cell_side
 from pipeline.engine.normalise import Normalise
 from pipeline.engine.tiling import map_tiles
 from pipeline.engine.training_loop import freeze_batch_norm
 from pipeline.engine.weights import make_encoder
 from pipeline.params import ClassifierParams
-
-STRIDE = 32  # pixels of a cell of the last feature map
 
 Pooling = Literal["mean"] | float
 
@@ -39,7 +38,7 @@ class ClassifierConfig:
     reading: ImageReading = AS_IT_IS  # how files of more than 8 bits became images
     pooling: Pooling = "mean"  # of the cells' logits: all of them, or this share, the top ones of each class
     tile: int | None = None  # pixels of the side of a tile; None: images are not cut
-    cell_norm: bool = False  # LayerNorm of each cell before the pooling, and sides that are multiples of 32
+    cell_norm: bool = False  # LayerNorm of each cell before the pooling, and images enlarged to whole cells
 
 
 class TopCells(nn.Module):
@@ -123,12 +122,11 @@ class Classifier(nn.Module):
     def features(self, images: Tensor) -> list[Tensor]:
         """The encoder's feature maps at all depths, each (N, K, h, w); first the normalised images.
 
-        With `cell_norm`, the images are enlarged to sides that are multiples of 32: many of these encoders
-        cut off what does not fill a cell, or refuse it.
+        With `cell_norm`, the images are enlarged to whole cells: many of these encoders cut off what does not
+        fill one, or refuse it.
         """
         if self.config.cell_norm:
-            height, width = (-(-side // STRIDE) * STRIDE for side in images.shape[-2:])
-            images = resize(images, (height, width))
+            images = whole_cells(images, cell_side(self.encoder))
         depths: list[Tensor] = self.encoder(self.normalise(images))
         return [*depths[:-1], self.norm(depths[-1])]
 

@@ -14,6 +14,7 @@ from pipeline.params import Params
 
 MOST_ERRORS = 10  # of the data
 BEFORE_CLASSIFIER = {"prepare", "train_classifier"}  # a change in them trains the classifier
+BEFORE_HEATMAPS = {*BEFORE_CLASSIFIER, "make_heatmaps"}
 AFTER_TRAINING = {"diagnose", "evaluate", "report"}  # a change in them trains nothing
 
 
@@ -64,8 +65,9 @@ def disk_errors(manifest: Manifest, params: Params, folder: Path = Path()) -> li
 
 
 def network_errors(params: Params, changed: Set[str]) -> Iterator[str]:
-    """A line for each network that will be trained and cannot be made; pretrained weights are downloaded."""
+    """A line for each network that a run needs and cannot make; pretrained weights are downloaded."""
     from pipeline.classifier.network import make_classifier  # here, since they load torch
+    from pipeline.heatmaps.walk_features import make_walk_features
     from pipeline.segmentation.network import SegmentationConfig, make_segmentation_net
 
     section, classes = params.segmentation, ("class",)
@@ -74,6 +76,7 @@ def network_errors(params: Params, changed: Set[str]) -> Iterator[str]:
     config = SegmentationConfig(classes, params.working_side())
     makers: list[tuple[bool, Callable[[], object]]] = [
         (bool(changed & BEFORE_CLASSIFIER), lambda: make_classifier(params.classifier, classes)),
+        (bool(changed & BEFORE_HEATMAPS), lambda: make_walk_features(params.heatmaps.walk)),
         (
             bool(changed - AFTER_TRAINING),
             lambda: make_segmentation_net(section, config, paths.CLASSIFIER, pretrained=False),

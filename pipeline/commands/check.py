@@ -205,11 +205,14 @@ def _pairs(manifest: Manifest) -> str:
 
 
 def _weights(params: Params) -> str:
-    """The weights that the classifier starts from, and their licence, where no library has to be loaded."""
-    encoder, weights = params.classifier.encoder, params.classifier.weights
-    known = known_without_timm(encoder, weights)
-    advice = licence_advice(weights_licence(encoder, weights)) if known else "`camseg use` says it."
-    return f"weights of {encoder}: {weights}\n  licence: {advice}"
+    """The weights that a run starts from, and their licence, where no library has to be loaded."""
+    lines = []
+    of_classifier = params.classifier.encoder, params.classifier.weights
+    for encoder, weights in [of_classifier, *params.heatmaps.walk.encoders()]:
+        known = known_without_timm(encoder, weights)
+        advice = licence_advice(weights_licence(encoder, weights)) if known else "`camseg use` says it."
+        lines.append(f"weights of {encoder}: {weights}\n  licence: {advice}")
+    return "\n".join(lines)
 
 
 def _cost(manifest: Manifest, params: Params) -> str:

@@ -125,6 +125,7 @@ def plan_lines(manifest: Manifest, params: Params) -> Iterable[tuple[str, str]]:
     yield "classifier", f"{params.classifier.encoder}, {params.classifier.training.steps} steps"
     sides = ", ".join(str(round(scale * side)) for scale in heat.scales)
     walk = "" if heat.walk.restart == 1 else ", spread over parts that look alike"
+    walk += "".join(f", also to {encoder}" for encoder, _ in heat.walk.encoders())
     yield "heatmaps", f"{', '.join(heat.methods)} at {sides} pixels{walk}"
     found = None if heat.objects == "large" else what_was_found(paths.HEATMAPS / heat.methods[0])
     yield "objects", found or how_objects_are_sized(manifest, heat.objects)

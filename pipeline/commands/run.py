@@ -38,7 +38,7 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """The exit status of `dvc repro`; 2, and nothing is changed, where a stage would end with an error."""
     params = load_params()
-    write_code_digests(paths.CODE)  # else a stage whose code has changed would not show
+    write_code_digests(paths.CODE, params.weights_files())  # else a stage with other code would not show
     status, changed = changed_stages()
     if status:
         return status

@@ -147,7 +147,8 @@ def use_folder(arguments: argparse.Namespace) -> int:
         print(f"{key}: {old} -> {new}")
     print("params.yaml: changed" if changes else "params.yaml: nothing to change")
     weights = str(values["classifier.weights"])
-    print(f"licence of the weights of {encoder}: {licence_advice(weights_licence(encoder, weights))}")
+    for name, start in [(encoder, weights), *params.heatmaps.walk.encoders()]:
+        print(f"licence of the weights of {name}: {licence_advice(weights_licence(name, start))}")
     say_what_is_missing(manifest, weights)
     return 0
 

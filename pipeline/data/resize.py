@@ -22,3 +22,9 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     batch = images.reshape(-1, 1, *images.shape[-2:])
     small = functional.interpolate(batch, size, mode="bilinear", align_corners=False, antialias=True)
     return small.reshape(*images.shape[:-2], *size)
+
+
+def whole_cells(images: Tensor, cell: int) -> Tensor:
+    """Images (..., H, W), enlarged to sides that are multiples of `cell` pixels."""
+    height, width = (-(-side // cell) * cell for side in images.shape[-2:])
+    return resize(images, (height, width))

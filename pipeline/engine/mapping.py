@@ -46,7 +46,7 @@ class Batch:
 class ImagePass(Generic[Mapped]):
     """One pass of a network over images: what is read, and what is computed of it."""
 
-    description: str  # of the progress bar
+    description: str | None  # of the progress bar; None: there is none
     manifest: Manifest
     sides: Sequence[int]  # pixels: the longer side of each view that the network takes of an image
     batch_size: int

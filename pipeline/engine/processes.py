@@ -112,9 +112,15 @@ class Group:
         self.size = min(size, self.size)
 
     @contextmanager
-    def bar(self, description: str, total: int, initial: int, unit: str) -> Iterator[Callable[[int], object]]:
-        """The bar of the work of all processes, shown by the first; yields what adds to it."""
-        hidden = None if self.rank == 0 else True  # None: it hides itself where stderr is no terminal
+    def bar(
+        self, description: str | None, total: int, initial: int, unit: str
+    ) -> Iterator[Callable[[int], object]]:
+        """The bar of the work of all processes, shown by the first; yields what adds to it.
+
+        Without a description there is no bar.
+        """
+        shows = self.rank == 0 and description is not None
+        hidden = None if shows else True  # None: it hides itself where stderr is no terminal
         key, store = self.next_key(), self.store
         with tqdm(total=total, desc=description, initial=initial, unit=unit, disable=hidden) as shown:
 

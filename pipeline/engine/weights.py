@@ -4,7 +4,6 @@ import os
 import socket
 import sys
 from difflib import get_close_matches
-from inspect import signature
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -18,6 +17,7 @@ from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEnc
 from timm.models import clean_state_dict
 from torch import Tensor, nn
 
+from pipeline.engine.encoders import PlainTransformer, build_encoder
 from pipeline.errors import UserError
 
 StateDict = dict[str, Tensor]
@@ -33,41 +33,29 @@ class WeightsError(UserError):
     """Weights that cannot be read, downloaded, or do not fit."""
 
 
-def make_encoder(name: str, weights: str, output_stride: int = 32) -> nn.Module:
+def make_encoder(
+    name: str, weights: str, output_stride: int = 32, key: str = "classifier.weights"
+) -> nn.Module:
     """An encoder of segmentation-models-pytorch (`tu-NAME` for timm's), with its weights.
 
     Args:
         weights: `pretrained` (downloaded once), `none`, or the path of a .safetensors or .pth file.
+        key: where params.yaml names the weights, for messages.
 
     Raises:
         WeightsError: unknown encoder, no network for the download, or a file that does not fit.
     """
-    download = "imagenet" if weights == "pretrained" else None  # the name of the libraries, whatever they saw
-    if download and (reason := missing_network()):
+    download = weights == "pretrained"
+    if download and (reason := missing_network(key)):
         raise WeightsError(reason)
     try:
-        encoder: nn.Module = smp.encoders.get_encoder(
-            name, weights=download, output_stride=output_stride, **any_size(name)
-        )
+        encoder = build_encoder(name, output_stride, download=download)
     except (KeyError, ValueError, RuntimeError, OSError) as error:
         reason = _reason(name, error)
         raise WeightsError(f"encoder {name!r} with weights {weights!r}: {reason}") from error
     if weights not in ("pretrained", "none"):
         load_into(encoder, read_weights(Path(weights)), weights)
     return encoder
-
-
-def any_size(encoder: str) -> dict[str, bool]:
-    """The options with which networks of timm that are made for one image size, as Swin, take any other."""
-    name = encoder.removeprefix("tu-")
-    if name == encoder or not timm.is_model(name.partition(".")[0]):
-        return {}
-    try:
-        with torch.device("meta"):
-            known = signature(type(timm.create_model(name))).parameters
-    except RuntimeError:  # it cannot be built without data, or has no weights of this tag
-        return {}
-    return {"strict_img_size": False} if "strict_img_size" in known else {}
 
 
 def read_weights(path: Path) -> StateDict:
@@ -132,7 +120,7 @@ def encoders_that_fit(path: Path) -> list[str]:
 def _fits(name: str, state: StateDict) -> bool:
     try:
         with torch.device("meta"):
-            encoder = smp.encoders.get_encoder(name, weights=None)
+            encoder = build_encoder(name)
         return not _misfits(encoder, _rename(encoder, state, name))
     except (KeyError, ValueError, RuntimeError):
         return False  # cannot be built without data: never a candidate
@@ -154,7 +142,8 @@ def _read(path: Path) -> Any:
 
 def _rename(encoder: nn.Module, state: StateDict, source: str) -> StateDict:
     """`state` with the names that its tensors have in `encoder`, without a classification head."""
-    if isinstance(encoder, TimmUniversalEncoder) and not encoder.state_dict().keys() & state.keys():
+    of_timm = isinstance(encoder, TimmUniversalEncoder | PlainTransformer)
+    if of_timm and not encoder.state_dict().keys() & state.keys():
         return _from_timm(encoder, state, source)
     return {key: value for key, value in state.items() if not key.startswith(HEADS)}
 
@@ -214,8 +203,8 @@ def _reason(name: str, error: Exception) -> str:
     )
 
 
-def missing_network() -> str | None:
-    """Why pretrained weights cannot be downloaded and what to do; None where they can.
+def missing_network(key: str = "classifier.weights") -> str | None:
+    """Why pretrained weights cannot be downloaded and what to do with `key`; None where they can.
 
     It takes a second at most, where the download would try again for minutes. Proxies are left to decide.
     """
@@ -228,7 +217,7 @@ def missing_network() -> str | None:
     except OSError as error:
         return (
             f"weights: pretrained: {host} cannot be reached ({error}). `camseg weights fetch ENCODER` writes "
-            "them to a file on a machine with a network: set classifier.weights in params.yaml to its path "
+            f"them to a file on a machine with a network: set {key} in params.yaml to its path "
             "or to `none`. HF_HUB_OFFLINE=1 takes weights that were downloaded before"
         )
     return None

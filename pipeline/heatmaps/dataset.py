@@ -27,6 +27,7 @@ from pipeline.heatmaps.multi_scale import (
 )
 from pipeline.heatmaps.random_walk import walk
 from pipeline.heatmaps.store import shard_file, write_index, write_shard
+from pipeline.heatmaps.walk_features import WalkFeatures
 from pipeline.params import HeatmapParams
 
 
@@ -43,6 +44,7 @@ class HeatmapMaker:
     long_side: int  # pixels of the working resolution
     background: bool = True  # whether the data have one; else the classes compete for each cell
     tile: int | None = None  # pixels of the side of a tile; None: images are not cut
+    walk_features: WalkFeatures | None = None  # what else the walk compares
 
     @cached_property
     def earlier(self) -> list[nn.Module]:
@@ -67,8 +69,16 @@ class HeatmapMaker:
             depths = fuse_depths(make_maps, batch.views, size, flip=self.params.flip, peaks=peaks)
         heatmaps = add_depths(depths, peaks)
         if self.params.walk.restart < 1:
-            heatmaps = walk(heatmaps, outputs[0], self.params.walk, peaks)
+            heatmaps = walk(heatmaps, outputs[0], self.params.walk, peaks, self.outer(batch.views[0]))
         return heatmaps if self.background else {method: evened(maps) for method, maps in heatmaps.items()}
+
+    def outer(self, images: Tensor) -> Tensor | None:
+        """The features of another encoder for the walk, (N, K, h, w)."""
+        if self.walk_features is None:
+            return None
+        with autocast(images.device):
+            features: Tensor = self.walk_features(images)
+        return features
 
     def map_maker(self, classes: Sequence[tuple[int, ...]]) -> DepthsMaker:
         """What makes the maps of images of these classes, tile by tile where images are cut."""

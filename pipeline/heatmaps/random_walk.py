@@ -22,7 +22,9 @@ def walk_size(height: int, width: int, cells: int) -> Size:
     return min(rows, cells // columns or 1), min(columns, cells // rows or 1)
 
 
-def affinities(pyramid: Sequence[Tensor], size: Size, power: float) -> Tensor:
+def affinities(
+    pyramid: Sequence[Tensor], size: Size, power: float, outer: Tensor | None = None, share: float = 0.5
+) -> Tensor:
     """How alike the cells of each image are to the classifier, float32 (N, M, M) in [0, 1], symmetric.
 
     a_ij = relu(s_ij)^power. s_ij is the cosine of the features of cells i and j, less their mean over all
@@ -33,13 +35,16 @@ def affinities(pyramid: Sequence[Tensor], size: Size, power: float) -> Tensor:
         pyramid: features of the same images at several depths, each (N, K, h, w) of its own K, h and w.
         size: height and width of the walk's grid, M cells.
         power: above 0; the higher, the more alike two cells have to be.
+        outer: features (N, K, h, w) of another encoder; s_ij is then the mean of both, of which they have
+            the weight `share`.
 
     Source: the affinity of PSA, Ahn and Kwak 2018, arXiv:1803.10464, eq. 2 and 5. Deviation: the classifier's
     own features instead of trained ones, and the whole image instead of a radius.
     """
-    depths = [_directions(features, size) for features in pyramid if features.shape[1]]
-    cells = torch.cat(depths, 1)
-    affinity = (cells.transpose(1, 2) @ cells / len(depths)).clamp_(min=0).pow_(power)
+    alike = _similarity(pyramid, size)
+    if outer is not None:
+        alike = alike.lerp_(_similarity([outer], size), share)
+    affinity = alike.clamp_(min=0).pow_(power)
     return affinity + torch.diag_embed((affinity.sum(2) == 0).to(affinity.dtype))
 
 
@@ -78,18 +83,28 @@ def walk(
     pyramid: Sequence[Tensor],
     params: WalkParams,
     peaks: tuple[int, ...] = EACH,
+    outer: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """`spread` for the maps of every method, float32 (N, P, h, w) in [0, 1]; they share the affinities.
 
     Args:
         peaks: which maximum divides, see `normalise`; a map of zeros stays 0.
+        outer: features of another encoder, see `affinities`.
     """
     height, width = next(iter(heatmaps.values())).shape[-2:]
     size = walk_size(height, width, params.cells)
     together = torch.cat(list(heatmaps.values()), 1)  # one system to solve for all methods
-    maps = spread(together, affinities(pyramid, size, params.power), size, params.restart)
+    affinity = affinities(pyramid, size, params.power, outer, params.share)
+    maps = spread(together, affinity, size, params.restart)
     by_method = zip(heatmaps, maps.chunk(len(heatmaps), 1), strict=True)
     return {method: normalise(of_method, peaks) for method, of_method in by_method}
+
+
+def _similarity(pyramid: Sequence[Tensor], size: Size) -> Tensor:
+    """Cosines of the centred features of all pairs of cells, mean over the depths: (N, M, M)."""
+    depths = [_directions(features, size) for features in pyramid if features.shape[1]]
+    cells = torch.cat(depths, 1)
+    return cells.transpose(1, 2) @ cells / len(depths)
 
 
 def _directions(features: Tensor, size: Size) -> Tensor:

@@ -6,6 +6,7 @@ classifier that sees colour and texture alone, too small to learn single errors,
 masks it learnt from (Menon et al. 2015, ICML, on learning from corrupted labels).
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -43,16 +44,15 @@ class PixelClassifier(NamedTuple):
     def log_likelihoods(self, features: PixelFeatures) -> NDArray[np.float32]:
         """Of each id in [0, L), up to a constant of each pixel: float32 (pixels, L), in [log FLOOR, 0]."""
         parts = [features[start : start + ROWS] for start in range(0, len(features), ROWS)]
-        return np.concatenate([self._of_part(part) for part in parts])
+        with _one_thread():
+            return np.concatenate([self._of_part(part) for part in parts])
 
     def _of_part(self, features: PixelFeatures) -> NDArray[np.float32]:
-        values = (features - self.mean) / self.std
-        for weights, bias in zip(self.layers[:-2:2], self.layers[1:-2:2], strict=True):
-            values = np.maximum(values @ weights + bias, 0)
-        logits = values @ self.layers[-2] + self.layers[-1]
-        logits -= logits.max(axis=1, keepdims=True)
-        log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        return np.asarray(np.maximum(log_probabilities, np.log(FLOOR)), np.float32)
+        weights, biases = (map(torch.tensor, self.layers[start::2]) for start in (0, 1))
+        values = torch.tensor((features - self.mean) / self.std)
+        logits = _logits(list(zip(weights, biases, strict=True)), values)
+        likelihoods = functional.log_softmax(logits, dim=1).clamp(min=math.log(FLOOR))
+        return np.asarray(likelihoods.numpy(), np.float32)
 
 
 def pixel_features(image: ImageArray) -> PixelFeatures:
@@ -125,7 +125,10 @@ def with_likelihoods(
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """The number of threads would change the last digits, and more make so small a network no faster."""
+    """The number of threads changes the last digits, and more make so small a network no faster.
+
+    numpy has no such setting, so torch computes the products.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

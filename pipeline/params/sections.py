@@ -113,6 +113,20 @@ class WalkParams(Section):
     restart: Annotated[float, Field(gt=0, le=1)]
     scale: Positive
     cells: Annotated[int, Field(ge=16)]
+    features: str
+    weights: Weights
+    share: Annotated[float, Field(gt=0, le=1)]
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if self.weights == "none":
+            raise ValueError("expected weights: pretrained, or the path of a file. Random ones know nothing")
+        return self
+
+    def encoders(self) -> list[tuple[str, str]]:
+        """The encoder that the walk uses beside the classifier and its weights, if there is one."""
+        own = self.features == "classifier" or self.restart == 1
+        return [] if own else [(self.features, self.weights)]
 
 
 class HeatmapParams(Section):

@@ -1,6 +1,7 @@
 """The types of the values of `params.yaml`, with their limits."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
@@ -38,6 +39,11 @@ def _check_weights(weights: str) -> str:
     if weights == "imagenet":  # the old name of `pretrained`
         raise ValueError("expected pretrained, none, or the path of a file")
     return weights
+
+
+def weights_file(weights: str) -> Path | None:
+    """The file that `weights` names; None: it is no path, or nothing is there."""
+    return Path(weights) if Path(weights).is_file() else None
 
 
 T = TypeVar("T")

@@ -1,5 +1,6 @@
 """All of `params.yaml` as one value, and the checks across its sections."""
 
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -7,6 +8,7 @@ from pydantic import Field, model_validator
 from pipeline.params import sections
 from pipeline.params.section import Section
 from pipeline.params.supervision import FULL, ROUND, method_of, model_before
+from pipeline.params.values import weights_file
 
 
 class Params(Section):
@@ -30,6 +32,16 @@ class Params(Section):
     def segmentation_is_pretrained(self) -> bool:
         """Whether the segmentation encoder starts from weights that have seen other images."""
         return self.segmentation_start() != "none"
+
+    def weights_files(self) -> dict[str, Path]:
+        """The file of weights that a stage reads, by the stage; all else that it reads is in `dvc.yaml`."""
+        named = {
+            "train_classifier": self.classifier.weights,
+            "make_heatmaps": self.heatmaps.walk.weights,
+            "train_segmentation": self.segmentation.weights,
+        }
+        files = {stage: weights_file(weights) for stage, weights in named.items()}
+        return {stage: file for stage, file in files.items() if file is not None}
 
     def working_side(self) -> int:
         """Pixels of the longer side of an image at the working resolution."""

@@ -55,4 +55,4 @@ def _pass(net: SegmentationNet, manifest: Manifest, masks: Path, known: Collecti
         )
 
     side = net.config.long_side
-    return ImagePass("held-out images", manifest, [side], fitting_batch_size([side]), compute)
+    return ImagePass(None, manifest, [side], fitting_batch_size([side]), compute)

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from pipeline.base.files import read_json, write_json
 from pipeline.data.pixels.reading import AS_IT_IS, ImageReading, reading_of_json
 from pipeline.engine.batch_norm_folding import fold_batch_norm, fold_frozen_batch_norm
+from pipeline.engine.encoders import any_size
 from pipeline.engine.licences import UNKNOWN
 from pipeline.engine.normalise import MEAN, STD, Normalise
 from pipeline.engine.training_loop import freeze_batch_norm
-from pipeline.engine.weights import WeightsError, any_size, load_into, make_encoder, read_weights
+from pipeline.engine.weights import WeightsError, load_into, make_encoder, read_weights
 from pipeline.params import SegmentationParams
 
 
@@ -89,7 +90,8 @@ def make_segmentation_net(
     if params.weights == "classifier":
         load_into(encoder, read_weights(classifier), str(classifier))
     elif params.weights != "none":
-        load_into(encoder, make_encoder(params.encoder, params.weights).state_dict(), params.weights)
+        start = make_encoder(params.encoder, params.weights, key="segmentation.weights")
+        load_into(encoder, start.state_dict(), params.weights)
     frozen = params.batch_norm == "frozen" or (params.batch_norm == "auto" and pretrained)
     return SegmentationNet(model, config, frozen_norm=frozen)
 

@@ -27,6 +27,7 @@ def main(supervision: str) -> None:
         segments=params.pseudo_masks.segments,
         tiles=tiles,
         model=model,
+        ground_truth=paths.GROUND_TRUTH,
     )
     evaluate(supervision, manifest, params, work)
     note_if_empty(work / "masks", "There is no model to predict with.")

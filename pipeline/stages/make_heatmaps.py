@@ -10,7 +10,8 @@ from pipeline.engine.processes import group
 from pipeline.heatmaps.cell_evidence import measure_evidence
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
 from pipeline.heatmaps.evidence import write_evidence
-from pipeline.params import load_params
+from pipeline.heatmaps.walk_features import make_walk_features
+from pipeline.params import load_params, weights_file
 from pipeline.stages.running import run_stage
 from pipeline.workflows.classifier_target import classifier_target
 from pipeline.workflows.network_work_folder import network_work_folder
@@ -28,14 +29,23 @@ def main() -> None:
     fold_batch_norm(net.encoder)
     to_channels_last(net, pick_device())
     work = network_work_folder(
-        NAME, __file__, params=section, long_side=long_side, tile=tile, classifier=paths.CLASSIFIER
+        NAME,
+        __file__,
+        params=section,
+        long_side=long_side,
+        tile=tile,
+        classifier=paths.CLASSIFIER,
+        weights=weights_file(section.walk.weights),
     )
     folders = {str(method): work / method for method in section.methods}
     train = manifest.split("train")
     if tells_sizes(manifest, section.objects) and group().rank == 0:
         write_evidence(folders.values(), measure_evidence(net, manifest, train, section, long_side))
     target, background = classifier_target(net), manifest.background
-    maker = HeatmapMaker(net, target, net.encoder, section, long_side, background, tile)
+    features = make_walk_features(section.walk)
+    if features is not None:
+        to_channels_last(features, pick_device())
+    maker = HeatmapMaker(net, target, net.encoder, section, long_side, background, tile, features)
     make_heatmaps(maker, manifest, train, folders)
     size = sum(file.stat().st_size for file in work.rglob("*.safetensors"))
     print(f"{NAME}: {size / 1e6:.1f} MB for {len(train)} images, {size / 1e3 / len(train):.1f} kB per image")

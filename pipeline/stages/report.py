@@ -19,6 +19,7 @@ from pipeline.report.verdict_text import verdict_lines
 from pipeline.stages.running import run_stage
 from pipeline.workflows.added_ground_truth import score_added
 from pipeline.workflows.leading_round import find_lead
+from pipeline.workflows.refinement import choosing_masks
 from pipeline.workflows.verdict import find_vetoes
 
 NAME = "report"
@@ -34,7 +35,9 @@ def main() -> None:
     lead, rounds = find_lead(params), tuple(params.self_training.rounds)
     supervision = lead.supervision
     results = read_results(paths.REPORTS, params.heatmaps.methods, supervision, rounds)
-    how = how_chosen(params.pseudo_masks.threshold, default_method(params.heatmaps.methods, supervision))
+    method = default_method(params.heatmaps.methods, supervision)
+    auto = params.pseudo_masks.refine == "auto"
+    how = how_chosen(params.pseudo_masks.threshold, method, by_masks=auto and bool(choosing_masks(manifest)))
     rows = make_rows(manifest, results, params)
     write_panels([row for section in rows.values() for row in section])
     write_plots(results)
@@ -57,11 +60,17 @@ def main() -> None:
     print("", *filter(None, told), sep="\n\n")
 
 
-def how_chosen(threshold: str | float, method: str) -> str:
-    """Where the threshold of a method comes from."""
+def how_chosen(threshold: str | float, method: str, *, by_masks: bool = False) -> str:
+    """Where the threshold of a method comes from.
+
+    Args:
+        by_masks: whether corrected masks chose among the thresholds that `auto` knows.
+    """
     if not isinstance(threshold, str):
         return "given in params.yaml"
     evidence = read_evidence(paths.HEATMAPS / method)
+    if by_masks and evidence is not None and evidence.area:
+        return HOW["calibrated"]
     if threshold == "auto" and evidence is not None and evidence.small:
         return f"{HOW['auto']}, for small objects: {how_much(evidence)} looks unlike images without the class"
     return HOW[threshold]

@@ -4,11 +4,10 @@ from pipeline import paths
 from pipeline.data.manifest import read_manifest
 from pipeline.params import load_params, method_of, model_before
 from pipeline.stages.running import run_stage
-from pipeline.workflows.heatmap_threshold import thresholded_heatmaps
 from pipeline.workflows.network_work_folder import network_work_folder
-from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 from pipeline.workflows.pseudo_masks import make_masks
-from pipeline.workflows.refinement import checked_segments, of_rounds, with_refinement
+from pipeline.workflows.refinement import checked_segments, of_rounds, read_choice
 from pipeline.workflows.self_training import predict_training_images, predicted_heat
 
 NAME = "self_train"
@@ -19,8 +18,10 @@ def main(masks: str) -> None:
     name = f"{NAME}@{masks}"
     params = load_params()
     section, tiles = params.self_training, params.data.tiles
-    masking = of_rounds(with_refinement(params.pseudo_masks, paths.HEATMAPS / method_of(masks)))
-    manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / model_before(masks)
+    before, chosen = model_before(masks), read_choice(model_before(masks))
+    masking = of_rounds(params.pseudo_masks, chosen.refine)
+    judge = ThresholdedHeat(paths.HEATMAPS / method_of(masks), chosen.confidence_threshold)
+    manifest, model = read_manifest(paths.PREPARED), paths.SEGMENTATION / before
     train = manifest.split("train")
     work = network_work_folder(
         name,
@@ -30,11 +31,13 @@ def main(masks: str) -> None:
         tiles=tiles,
         segments=checked_segments(masking, train),
         model=model,
+        heatmaps=judge.folder,
+        confidence_threshold=judge.threshold,
         corrected=paths.CORRECTED,
+        ground_truth=paths.GROUND_TRUTH,
     )
     predictions = predicted_heat(work / "heat", manifest)
     predict_training_images(model, manifest, [s for s in train if s.labels], section, predictions.folder)
-    judge = thresholded_heatmaps(masks, masking, manifest, params.heatmaps.objects)
     job = PseudoMaskJob(manifest.without_samples(), predictions, judge, work, masking, tiles=tiles)
     make_masks(name, masks, job, train)
 

@@ -8,7 +8,7 @@ from pipeline.data.held_out import read_held_out
 from pipeline.data.manifest import read_manifest
 from pipeline.engine.random_seed import seed_everything
 from pipeline.engine.training_loop import write_curve
-from pipeline.params import load_params
+from pipeline.params import load_params, weights_file
 from pipeline.stages.running import run_stage
 from pipeline.workflows.classifier_scores import score_classifier
 from pipeline.workflows.network_work_folder import network_work_folder
@@ -31,6 +31,7 @@ def main() -> None:
         long_side=long_side,
         tile=tile,
         params=params.classifier,
+        weights=weights_file(params.classifier.weights),
         masks=paths.ATTENTION,
         held_out=sorted(held_out),
     )

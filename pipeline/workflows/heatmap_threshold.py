@@ -19,27 +19,28 @@ from pipeline.masks.area_threshold import area_threshold
 from pipeline.masks.otsu_threshold import POWER, Histogram, heat_histogram, otsu
 from pipeline.masks.threshold import upsample
 from pipeline.masks.threshold_sweep import THRESHOLDS, best_threshold, confusion_by_threshold
-from pipeline.params import ObjectSize, PseudoMaskParams, method_of
+from pipeline.params import ObjectSize, PseudoMaskParams
 from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
+from pipeline.workflows.refinement import has_small_objects
 from pipeline.workflows.steepest_outlines import steepest
 
-# Of sets of large objects, the steepest outlines are up to 1.5 times as steep as those at Otsu's threshold; of sets
-# of small ones at least 2 times: see docs/results.md.
+# The steepest outlines of sets of large objects are up to 1.5 times as steep as those at Otsu's threshold, of
+# sets of small objects at least 2 times: docs/results.md.
 MUCH_STEEPER = 1.75
 
 
 class Candidates(NamedTuple):
-    """Thresholds that are found without masks."""
+    """Thresholds that are found without masks, to 4 digits."""
 
     otsu: float
-    steepest: float  # with the steepest outlines: at least Otsu's, and of small objects at least that of their area
-    times: float  # how many times as steep as at the least of these thresholds
+    steepest: float  # at least Otsu's, and of small objects at least the one at which heat covers their area
+    times: float  # how many times as steep as the outlines at the least of these
 
 
 def thresholded_heatmaps(
-    supervision: str, params: PseudoMaskParams, manifest: Manifest, objects: ObjectSize
+    method: str, params: PseudoMaskParams, manifest: Manifest, objects: ObjectSize
 ) -> ThresholdedHeat:
-    """The heatmaps that a supervision goes back to, with the threshold by `pseudo_masks.threshold`.
+    """The heatmaps of a method, with the threshold by `pseudo_masks.threshold`.
 
     Data without background need no threshold.
 
@@ -49,12 +50,12 @@ def thresholded_heatmaps(
     Raises:
         UserError: all heat has one level, or there is no corrected mask for `calibrated`.
     """
-    heatmaps, samples = paths.HEATMAPS / method_of(supervision), manifest.split("train")
+    heatmaps, samples = paths.HEATMAPS / method, manifest.split("train")
     if not manifest.background:
         return ThresholdedHeat(heatmaps, None)
     match params.threshold:
         case "auto":
-            threshold = group().by_first(lambda: round(chosen(heatmaps, manifest, objects), 4))
+            threshold = group().by_first(lambda: chosen(heatmaps, manifest, objects))
         case "calibrated":
             threshold = group().by_first(lambda: calibrated(heatmaps, samples, len(manifest.classes) + 1))
         case number:
@@ -63,20 +64,19 @@ def thresholded_heatmaps(
 
 
 def chosen(heatmaps: Path, manifest: Manifest, objects: ObjectSize) -> float:
-    """The threshold `auto`: Otsu's; the steepest of small objects, or where it is much steeper.
+    """The threshold `auto`: Otsu's; the one with the steepest outlines for small objects, or if much steeper.
 
     Raises:
         UserError: all heat has one level.
     """
     if objects == "large":
-        return otsu(pooled_histogram(heatmaps, manifest.split("train")), POWER)
-    evidence, found = read_evidence(heatmaps), candidates(heatmaps, manifest)
-    small = evidence is not None and evidence.small
-    return found.steepest if small or found.times >= MUCH_STEEPER else found.otsu
+        return round(otsu(pooled_histogram(heatmaps, manifest.split("train")), POWER), 4)
+    found = candidate_thresholds(heatmaps, manifest)
+    return found.steepest if has_small_objects(heatmaps) or found.times >= MUCH_STEEPER else found.otsu
 
 
-def candidates(heatmaps: Path, manifest: Manifest) -> Candidates:
-    """What Otsu and the outlines say of the heat of the training images.
+def candidate_thresholds(heatmaps: Path, manifest: Manifest) -> Candidates:
+    """What the levels of heat and its outlines say, over all training images.
 
     The area of small objects is counted in cells, so it is too large for objects of few cells. It bounds the
     threshold from below, and the images say how far above it lies.
@@ -88,7 +88,8 @@ def candidates(heatmaps: Path, manifest: Manifest) -> Candidates:
     least = by_otsu = otsu(histogram, POWER)
     if evidence is not None and evidence.small:
         least = max(by_otsu, area_threshold(histogram, evidence.area))
-    return Candidates(by_otsu, *steepest(heatmaps, manifest, least))
+    threshold, times = steepest(heatmaps, manifest, least)
+    return Candidates(round(by_otsu, 4), round(threshold, 4), times)
 
 
 def pooled_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:

@@ -1,22 +1,24 @@
-"""What refinements learn from the heat of all training images, and which of them is taken."""
+"""What refinements learn from the heat of all training images, and which of them `refine: auto` takes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from pipeline.base.files import read_json, write_json
 from pipeline.data.manifest import Manifest
 from pipeline.engine.processes import group
-from pipeline.params import PseudoMaskParams, Refinement
-from pipeline.workflows.heatmap_threshold import candidates
+from pipeline.params import Refinement
+from pipeline.workflows.heatmap_threshold import candidate_thresholds
 from pipeline.workflows.learnt_pixels import learn_pixels
 from pipeline.workflows.object_colours import learn_colours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
-from pipeline.workflows.refiner_scores import compared_samples, corrected_miou, few_masks, mean_contrast
+from pipeline.workflows.refinement import choosing_masks, has_small_objects
+from pipeline.workflows.refiner_scores import compared_samples, corrected_miou, mean_contrast
 
 CHOICE = "choice.json"
 
 
-def with_learnt(job: PseudoMaskJob, manifest: Manifest, asked: PseudoMaskParams, seed: int) -> PseudoMaskJob:
+def with_learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMaskJob:
     """The job with what its refinement learns, and what `refine: auto` leaves open chosen.
 
     Where a person has corrected 5 masks of each class, these choose the refinement, and the threshold if that
@@ -24,16 +26,18 @@ def with_learnt(job: PseudoMaskJob, manifest: Manifest, asked: PseudoMaskParams,
     pixels and the CRF.
 
     Args:
+        job: with the params as in params.yaml.
         manifest: with all samples; the job's has none.
-        asked: as in params.yaml; those of the job say what `auto` means by the size of the objects.
     """
-    if asked.refine != "auto":
+    if job.params.refine != "auto":
         return learnt(job, manifest, seed)
-    if few_masks(manifest):
-        return best(job, by_masks(job, manifest, asked, seed), manifest)
-    if job.params.refine == "colours":
-        return learnt(job, manifest, seed)
-    return best(job, [refined_by(job, "crf"), learnt(job, manifest, seed)], manifest)
+    if corrected := choosing_masks(manifest):
+        by_masks = partial(corrected_miou, samples=corrected, labels=len(manifest.classes) + 1)
+        return best(job, all_ways(job, manifest, seed), by_masks)
+    if has_small_objects(job.heat.folder):
+        return learnt(refined_by(job, "colours"), manifest, seed)
+    jobs = [refined_by(job, "crf"), learnt(refined_by(job, "pixels"), manifest, seed)]
+    return best(job, jobs, partial(mean_contrast, samples=compared_samples(manifest)))
 
 
 def learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMaskJob:
@@ -52,14 +56,15 @@ def refined_by(job: PseudoMaskJob, refine: Refinement) -> PseudoMaskJob:
     return replace(job, params=job.params.model_copy(update={"refine": refine}))
 
 
-def by_masks(
-    job: PseudoMaskJob, manifest: Manifest, asked: PseudoMaskParams, seed: int
-) -> list[PseudoMaskJob]:
-    """The jobs among which corrected masks choose; what they learn lies in a folder for each threshold."""
+def all_ways(job: PseudoMaskJob, manifest: Manifest, seed: int) -> list[PseudoMaskJob]:
+    """The job with each threshold that `auto` knows, and each refinement.
+
+    Colours and pixels are learnt from masks, so they are others at another threshold: each has its folder.
+    """
     thresholds = [job.heat.threshold]
-    if asked.threshold == "auto" and manifest.background:
-        found = group().by_first(lambda: candidates(job.heat.folder, manifest))
-        thresholds = sorted({found.otsu, found.steepest})
+    if job.params.threshold == "auto" and manifest.background:
+        by_otsu, by_outlines, _ = group().by_first(lambda: candidate_thresholds(job.heat.folder, manifest))
+        thresholds = [by_otsu, by_outlines] if by_outlines > by_otsu else [by_otsu]
     names: list[Refinement] = ["crf", "pixels"]
     if manifest.background:
         names.append("colours")
@@ -71,23 +76,19 @@ def by_masks(
     return jobs
 
 
-def best(job: PseudoMaskJob, jobs: Sequence[PseudoMaskJob], manifest: Manifest) -> PseudoMaskJob:
+def best(
+    job: PseudoMaskJob, jobs: Sequence[PseudoMaskJob], score: Callable[[PseudoMaskJob], float]
+) -> PseudoMaskJob:
     """The one of `jobs` with the best score, the first of equal ones, in the work folder of `job`.
 
     A stage that goes on reads the scores that were found before.
     """
-    scores = group().by_first(lambda: scores_of(job, jobs, manifest))
-    return replace(jobs[scores.index(max(scores))], work=job.work)
+    file = job.work / CHOICE
 
+    def scores() -> list[float]:
+        if not file.exists():
+            write_json(file, [score(one) for one in jobs])
+        return list(read_json(file))
 
-def scores_of(job: PseudoMaskJob, jobs: Sequence[PseudoMaskJob], manifest: Manifest) -> list[float]:
-    """By corrected masks if there are enough, else the contrast of the regions."""
-    file, corrected = job.work / CHOICE, few_masks(manifest)
-    if not file.exists():
-        if corrected:
-            scores = [corrected_miou(one, corrected, len(manifest.classes) + 1) for one in jobs]
-        else:
-            samples = compared_samples(manifest)
-            scores = [mean_contrast(one, samples) for one in jobs]
-        write_json(file, scores)
-    return list(read_json(file))
+    found = group().by_first(scores)
+    return replace(jobs[found.index(max(found))], work=job.work)

@@ -87,9 +87,7 @@ class MaskMaker:
         if has_mask(paths.CORRECTED, sample):
             return MadeMask(mask_png_of(paths.CORRECTED, sample), MaskRow(corrected=1, confidence=1))
         job, classes = self.job, np.array(sample.labels, int)
-        image = job.manifest.image(sample)
-        heatmaps = upsample(self.heat.read(sample), (image.shape[0], image.shape[1]))
-        made = self.refined(sample, image, heatmaps)
+        _, heatmaps, made = self.pseudo_mask(sample)
         row = MaskRow(0, self.confidence(sample, made), float((made.mask == IGNORE).mean()))
         lost = lost_labels(made.mask, sample.labels)
         if not sample.score or not len(made.ids):
@@ -99,6 +97,12 @@ class MaskMaker:
         counts = count_image(ground_truth, heatmaps, classes, threshold, made, labels)
         before, after = image_iou(counts.seed), image_iou(counts.refined)
         return MadeMask(mask_png(made.mask), row._replace(miou_before=before, miou_after=after), lost, counts)
+
+    def pseudo_mask(self, sample: Sample) -> tuple[ImageArray, Heatmaps, PseudoMask]:
+        """An image, its heatmaps at its size, and its pseudo-mask, also where a person corrected the mask."""
+        image = self.job.manifest.image(sample)
+        heatmaps = upsample(self.heat.read(sample), (image.shape[0], image.shape[1]))
+        return image, heatmaps, self.refined(sample, image, heatmaps)
 
     def refined(self, sample: Sample, image: ImageArray, heatmaps: Heatmaps) -> PseudoMask:
         """The pseudo-mask by colours where they tell all labels of the image, else by the CRF."""

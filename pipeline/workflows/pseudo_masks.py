@@ -28,6 +28,7 @@ from pipeline.workflows.pseudo_mask_blocks import (
 )
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.pseudo_mask_scores import no_counts, write_mask_scores
+from pipeline.workflows.refinement import MaskChoice
 
 COLUMNS = ("name", "confidence", "corrected", "miou_before", "miou_after", "lost_labels")  # of `images.csv`
 
@@ -55,7 +56,7 @@ def make_masks(stage: str, target: str, job: PseudoMaskJob, samples: Sequence[Sa
     metrics = write_mask_scores(counts, job.heat.threshold, classes, folder, scored=scored)
     quality = [MaskQuality(row.confidence, row.ignored) for row in rows if not row.corrected]
     metrics |= {"corrected": len(corrected), "quality": summarise_quality(quality)}
-    metrics["refine"] = job.params.refine
+    metrics |= MaskChoice(job.params.refine, job.judge.threshold)._asdict()
     by_class = zip(classes, lost.sum(0).tolist(), strict=True)
     metrics["lost_labels"] = {name: count for name, count in by_class if count}
     write_json(folder / "metrics.json", metrics)

@@ -1,35 +1,58 @@
-"""What `pseudo_masks.refine` means for a data set: that of `auto`, and where segments lie."""
+"""What `pseudo_masks.refine` goes by: corrected masks, size of objects, masks before, segments."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from pipeline.data.manifest import Sample
+import numpy as np
+
+from pipeline import paths
+from pipeline.base.files import read_json
+from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.data.segment_maps import check_segment_files
 from pipeline.heatmaps.evidence import read_evidence
+from pipeline.masks.threshold import Threshold
 from pipeline.params import PseudoMaskParams, Refinement
 
+FEW = 5  # corrected masks of each class that choose
 
-def refinement(refine: Refinement, heatmaps: Path) -> Refinement:
-    """`colours` instead of `auto` where the evidence says that objects are small, else `pixels`.
+
+class MaskChoice(NamedTuple):
+    """What a stage has chosen for its masks; the self-training round after it follows."""
+
+    refine: Refinement
+    confidence_threshold: Threshold  # of the heat that the confidence comes from
+
+
+def read_choice(masks: str) -> MaskChoice:
+    """What `reports/pseudo_masks/MASKS` says."""
+    metrics = read_json(paths.REPORTS / "pseudo_masks" / masks / "metrics.json")
+    return MaskChoice(*(metrics[key] for key in MaskChoice._fields))
+
+
+def choosing_masks(manifest: Manifest) -> list[Sample]:
+    """The corrected training images; none where fewer than `FEW` of their masks show a class."""
+    corrected = [sample for sample in manifest.split("train") if has_mask(paths.CORRECTED, sample)]
+    ids = np.arange(1, len(manifest.classes) + 1)
+    counts = np.sum([np.isin(ids, load_mask(paths.CORRECTED, sample)) for sample in corrected], axis=0)
+    return corrected if np.all(counts >= FEW) else []
+
+
+def has_small_objects(heatmaps: Path) -> bool:
+    """Whether the evidence beside a method's heatmaps says that objects are small."""
+    evidence = read_evidence(heatmaps)
+    return evidence is not None and evidence.small
+
+
+def of_rounds(params: PseudoMaskParams, first: Refinement) -> PseudoMaskParams:
+    """`params` for self-training: its model has learnt what colours and pixels of a class look like.
 
     Args:
-        heatmaps: the folder of a method's heatmaps, where its evidence lies.
+        first: what made the masks before, which `auto` leaves open.
     """
-    if refine != "auto":
-        return refine
-    evidence = read_evidence(heatmaps)
-    return "colours" if evidence is not None and evidence.small else "pixels"
-
-
-def with_refinement(params: PseudoMaskParams, heatmaps: Path) -> PseudoMaskParams:
-    """`params` with what `auto` means for these heatmaps."""
-    return params.model_copy(update={"refine": refinement(params.refine, heatmaps)})
-
-
-def of_rounds(params: PseudoMaskParams) -> PseudoMaskParams:
-    """`params` for self-training: its model has learnt what colours and pixels of a class look like."""
     refine: dict[Refinement, Refinement] = {"colours": "none", "pixels": "crf"}
-    return params.model_copy(update={"refine": refine.get(params.refine, params.refine)})
+    return params.model_copy(update={"refine": refine.get(first, first)})
 
 
 def segment_folder(params: PseudoMaskParams) -> Path | None:

@@ -8,31 +8,20 @@ import numpy as np
 from pipeline import paths
 from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.base.spaced import spaced
-from pipeline.data.images import ImageArray, Mask
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.data.mask_store import has_mask, load_mask
+from pipeline.data.mask_store import load_mask
 from pipeline.evaluation.confusion import Counts, mean_iou, pseudo_mask_counts
 from pipeline.evaluation.means import mean_present
 from pipeline.masks.region_contrast import region_contrast
-from pipeline.masks.threshold import upsample
-from pipeline.workflows.pseudo_mask_blocks import MaskMaker, mask_maker
+from pipeline.workflows.pseudo_mask_blocks import mask_maker
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 
 COMPARED = 100  # images whose contrast is compared
-FEW = 5  # corrected masks of each class that choose
 
 
 def compared_samples(manifest: Manifest) -> list[Sample]:
     """Training images with labels, `COMPARED` at most, evenly spaced."""
     return spaced([sample for sample in manifest.split("train") if sample.labels], COMPARED)
-
-
-def few_masks(manifest: Manifest) -> list[Sample]:
-    """The corrected training images; none where a class is in fewer than `FEW` of them."""
-    corrected = [sample for sample in manifest.split("train") if has_mask(paths.CORRECTED, sample)]
-    labels = [label for sample in corrected for label in sample.labels]
-    counts = np.bincount(np.array(labels, int), minlength=len(manifest.classes))
-    return corrected if (counts >= FEW).all() else []
 
 
 def mean_contrast(job: PseudoMaskJob, samples: Sequence[Sample]) -> float:
@@ -60,22 +49,18 @@ def _described(job: PseudoMaskJob) -> str:
 
 
 def _contrasts(job: PseudoMaskJob, samples: Sequence[Sample]) -> list[float]:
-    maker = mask_maker(job)
-    made = ((sample, *_made(maker, sample)) for sample in samples)
-    if job.heat.threshold is not None:
-        return [region_contrast(image, mask > 0) for _, image, mask in made]
-    return [region_contrast(image, mask == i + 1) for sample, image, mask in made for i in sample.labels]
+    maker, contrasts = mask_maker(job), []
+    for sample in samples:
+        image, _, made = maker.pseudo_mask(sample)
+        ids = [i + 1 for i in sample.labels]
+        regions = [made.refined > 0] if job.heat.threshold is not None else [made.refined == i for i in ids]
+        contrasts += [region_contrast(image, region) for region in regions]
+    return contrasts
 
 
 def _counts(job: PseudoMaskJob, labels: int, samples: Sequence[Sample]) -> Counts:
-    maker = mask_maker(job)
-    pairs = ((load_mask(paths.CORRECTED, sample), _made(maker, sample)[1]) for sample in samples)
-    counts = [pseudo_mask_counts(corrected, mask, labels)[:, :labels] for corrected, mask in pairs]
-    return np.asarray(np.sum(counts, axis=0))
-
-
-def _made(maker: MaskMaker, sample: Sample) -> tuple[ImageArray, Mask]:
-    """The image, and the mask that heat and refiner give, whether a person corrected it or not."""
-    image = maker.job.manifest.image(sample)
-    heatmaps = upsample(maker.heat.read(sample), (image.shape[0], image.shape[1]))
-    return image, maker.refined(sample, image, heatmaps).refined
+    maker, counts = mask_maker(job), np.zeros((labels, labels), np.int64)
+    for sample in samples:
+        made = maker.pseudo_mask(sample)[-1].refined
+        counts += pseudo_mask_counts(load_mask(paths.CORRECTED, sample), made, labels)[:, :labels]
+    return counts

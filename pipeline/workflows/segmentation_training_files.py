@@ -10,7 +10,7 @@ from pipeline.data.manifest import Manifest
 from pipeline.data.mask_store import has_mask
 from pipeline.engine.licences import weights_licence
 from pipeline.engine.training_loop import Record, write_curve
-from pipeline.params import FULL, Params
+from pipeline.params import FULL, Params, weights_file
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet, make_segmentation_net
 from pipeline.segmentation.segmentation_training import MaskedSamples
 from pipeline.workflows.network_work_folder import network_work_folder
@@ -59,6 +59,7 @@ def training_work(stage: str, module: str, params: Params, supervision: str) -> 
         masks=paths.MASKS / supervision,
         classifier=paths.CLASSIFIER,
         classifier_weights=params.classifier.weights,
+        weights=weights_file(params.segmentation.weights),
         held_out=sorted(read_held_out(paths.PREPARED)),
     )
 

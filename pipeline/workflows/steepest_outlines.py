@@ -20,7 +20,7 @@ OUTLINED = 100  # images whose outlines are looked at
 
 
 def steepest(heatmaps: Path, manifest: Manifest, least: float) -> tuple[float, float]:
-    """The threshold of at least `least` with the steepest outlines, and how many times those of `least` it has.
+    """The threshold of at least `least` with the steepest outlines, and how many times as steep as at `least`.
 
     (`least`, 1) where `least` has no outlines.
     """

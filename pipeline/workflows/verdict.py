@@ -28,7 +28,7 @@ from pipeline.workflows.mask_comparison import (
     read_marked_areas,
     shown_classes,
 )
-from pipeline.workflows.refinement import refinement
+from pipeline.workflows.refinement import read_choice
 
 MOST = 200  # masks or predictions that are looked at
 MOST_PREDICTED = 100  # training images that the model predicts
@@ -63,14 +63,13 @@ def mask_vetoes(manifest: Manifest, params: Params, masks: str) -> Iterator[Veto
     yield from many_lost_labels(masks, labels, lost)
     samples, folder = labelled_samples(manifest, MOST), paths.MASKS / masks
     marked = read_marked_areas(manifest, samples, folder, params)
-    heatmaps = paths.HEATMAPS / method_of(masks)
-    evidence = read_evidence(heatmaps)
+    evidence = read_evidence(paths.HEATMAPS / method_of(masks))
     if manifest.background:
         yield from full_masks(marked)
     if evidence is not None and evidence.small:
         yield from flooded_masks(marked, evidence.area)
     # Colours outline objects whatever the size of a cell.
-    if refinement(params.pseudo_masks.refine, heatmaps) != "colours":
+    if read_choice(method_of(masks)).refine != "colours":
         yield from narrow_objects(manifest.classes, marked)
     for other in (*params.heatmaps.methods, *params.self_training.rounds):
         if other != masks:

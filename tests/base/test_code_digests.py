@@ -18,8 +18,8 @@ def package(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
     return copy
 
 
-def digests(folder: Path) -> dict[str, str]:
-    write_code_digests(folder)
+def digests(folder: Path, weights: dict[str, Path] | None = None) -> dict[str, str]:
+    write_code_digests(folder, weights or {})
     return {file.stem: file.read_text() for file in folder.iterdir()}
 
 
@@ -61,3 +61,13 @@ def test_what_did_not_change_is_not_written(package: Path, tmp_path: Path) -> No
     digests(tmp_path / "code")
     again = {file for file, time in times.items() if file.stat().st_mtime_ns != time}
     assert {file.stem for file in again} == {"evaluate"}
+
+
+def test_the_content_of_weights_shows_in_the_stage_that_reads_them(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pth"
+    file.write_bytes(b"first")
+    before = digests(tmp_path / "code", {"make_heatmaps": file})
+    assert before["make_heatmaps"].endswith(f"{hashlib.sha256(b'first').hexdigest()} {file}\n")
+    file.write_bytes(b"second")
+    after = digests(tmp_path / "code", {"make_heatmaps": file})
+    assert {name for name in NAMES if before[name] != after[name]} == {"make_heatmaps"}

@@ -27,6 +27,7 @@ from pipeline.__main__ import main
 from pipeline.base.files import read_json
 from pipeline.commands.folder import inspect_source
 from pipeline.commands.memory import memory_warning
+from pipeline.commands.params_file import update_params
 from pipeline.commands.use import SEGMENTATION_PASSES, fitting_steps
 from pipeline.engine import weights
 from pipeline.engine.device import pick_device
@@ -248,6 +249,13 @@ def test_use_and_check_say_the_licence_of_the_weights(
     assert "licence of the weights of mobilenet_v2: bsd-3-clause.\n" in capsys.readouterr().out
     assert main(["check", str(folder)]) == 0
     assert "weights of mobilenet_v2: pretrained\n  licence: bsd-3-clause.\n" in capsys.readouterr().out
+    update_params(Path("params.yaml"), {"heatmaps.walk.features": "mit_b0"})
+    assert main(["check", str(folder)]) == 0
+    assert "weights of mit_b0: pretrained\n  licence: nvidia-source-code-license. " in capsys.readouterr().out
+    assert main(["use", str(folder), "--encoder", "mobilenet_v2"]) == 0
+    printed = capsys.readouterr().out
+    assert "licence of the weights of mobilenet_v2: bsd" in printed
+    assert "licence of the weights of mit_b0: nvidia-source-code-license." in printed
 
 
 @pytest.mark.parametrize("refine", ["none", "par"])

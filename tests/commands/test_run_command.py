@@ -176,6 +176,15 @@ def test_only_networks_that_will_be_trained_need_their_weights(
     assert len(before_run.errors_before_run(load_params(), changed)) == count
 
 
+@pytest.mark.parametrize(("changed", "count"), [({"make_heatmaps"}, 1), ({"make_pseudo_masks@cam"}, 0)])
+def test_heatmaps_need_the_encoder_of_the_walk(changed: set[str], count: int) -> None:
+    values = {"heatmaps.walk.features": "resnet19", "heatmaps.walk.weights": "absent.pth"}
+    update_params(Path("params.yaml"), values)
+    errors = list(before_run.network_errors(load_params(), changed))
+    assert len(errors) == count
+    assert all("heatmaps.walk.features: encoder 'resnet19'" in error for error in errors)
+
+
 @pytest.mark.parametrize("changed", [set(), {"evaluate@cam"}])
 def test_images_are_decoded_only_where_prepare_will_run(
     changed: set[str], monkeypatch: pytest.MonkeyPatch, started: list[list[str]]

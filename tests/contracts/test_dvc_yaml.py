@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,8 +97,22 @@ def test_a_stage_depends_on_the_digest_of_its_code(stage: str) -> None:
 
 
 def test_digests_are_renewed_in_every_run() -> None:
-    expected = {"cmd": f"python -m pipeline.stages.{OWN}", "always_changed": True, "outs": [str(paths.CODE)]}
-    assert STAGES[OWN] == expected
+    assert STAGES[OWN] == {
+        "cmd": f"python -m pipeline.stages.{OWN}",
+        "params": ["classifier.weights", "heatmaps.walk", "segmentation.weights"],  # of files of weights
+        "always_changed": True,
+        "outs": [str(paths.CODE)],
+    }
+
+
+def test_a_weights_file_is_that_of_the_stage_that_reads_it(tmp_path: Path) -> None:
+    params = load_params(ROOT / "params.yaml")
+    assert params.weights_files() == {}
+    file = tmp_path / "weights.pth"
+    file.touch()
+    walk = params.heatmaps.walk.model_copy(update={"weights": str(file)})
+    heatmaps = params.heatmaps.model_copy(update={"walk": walk})
+    assert params.model_copy(update={"heatmaps": heatmaps}).weights_files() == {"make_heatmaps": file}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -133,14 +133,19 @@ def heatmap(
     walk = section["walk"]
     if walk["restart"] == 1:
         return total
-    return walked(total, colours(weights, pixels(image, round(walk["scale"] * long_side))), walk)
+    return walked(total, weights, pixels(image, round(walk["scale"] * long_side)), walk)
 
 
-def walked(heat: Array, features: tuple[Array, Array], walk: Mapping[str, Any]) -> Array:
+def walked(heat: Array, weights: Weights, view: Array, walk: Mapping[str, Any]) -> Array:
     """The heat after the random walk over the cells of its own grid, divided by its maximum."""
-    normalised, activations = features
+    normalised, activations = colours(weights, view)
     depths = [normalised, *(block_means(activations, side) for side in (2, 4, 8, 8, 8))]
     alike = np.mean([cosines(depth, heat.shape) for depth in depths], axis=0)
+    if walk["features"] != "classifier":
+        rows, columns = (-(-side // 32) * 32 for side in view.shape[1:])
+        enlarged = resize(view, (rows, columns), antialias=False)
+        others = block_means(colours(read_tensors(Path(walk["weights"])), enlarged)[1], 8)
+        alike = (1 - walk["share"]) * alike + walk["share"] * cosines(others, heat.shape)
     alike = np.maximum(alike, 0) ** walk["power"]
     steps = alike / alike.sum(1, keepdims=True)
     restart = walk["restart"]

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
+from safetensors.numpy import save_file
 
 from pipeline.stages import make_heatmaps, train_classifier
 from tests.end_to_end.project import change_params
 from tests.golden.nets_by_hand import class_probabilities, heatmap, read_heat, read_tensors
-from tests.golden.project import CLASSES, LONG_SIDE, SAMPLES, draw, write_classifier
+from tests.golden.project import CLASSES, COLOURS, LONG_SIDE, SAMPLES, draw, write_classifier
 
 SAVED = Path("models/classifier/model.safetensors")
 REPORT = Path("reports/classifier")
@@ -95,7 +96,18 @@ HEATMAPS: list[dict[str, object]] = [
     {"scales": [1.0, 1.5], "flip": True, "walk.restart": 1.0},
     {"scales": [0.75, 1.25, 1.0], "flip": False, "walk.restart": 1.0},
     {"scales": [1.0, 1.5], "flip": True, "walk.restart": 0.2, "walk.scale": 1.5, "batch_size": 1},
+    {"walk.restart": 0.2, "walk.features": "stub", "walk.weights": "other.safetensors", "walk.share": 0.7},
 ]
+
+
+def write_other_encoder(file: Path) -> None:
+    """The stub with other colours, as a file of weights."""
+    rng = np.random.default_rng(5)
+    state = {
+        "encoder.colours.weight": rng.normal(size=(len(COLOURS), 3, 1, 3)),
+        "encoder.colours.bias": rng.normal(size=len(COLOURS)),
+    }
+    save_file({name: values.astype(np.float32) for name, values in state.items()}, file)
 
 
 @pytest.mark.usefixtures("project")
@@ -103,6 +115,7 @@ HEATMAPS: list[dict[str, object]] = [
 def test_heatmaps_of_the_training_images(changes: dict[str, object]) -> None:
     change_params(Path(), {f"heatmaps.{key}": value for key, value in changes.items()})
     write_classifier()
+    write_other_encoder(Path("other.safetensors"))
     make_heatmaps.main()
     weights, section = read_tensors(SAVED), YAML(typ="safe").load(Path("params.yaml"))["heatmaps"]
     labelled = [sample for sample in SAMPLES if sample.split == "train" and sample.labels]

@@ -79,7 +79,9 @@ def check(target: str, stored: Mapping[str, Ids], threshold: float, first: First
     points = curve(stored)
     check_tables(target, points, expected_masks)
     written = json.loads(Path("reports/pseudo_masks", target, "metrics.json").read_text())
-    expected = metrics(points, expected_masks, threshold) | {"refine": values["refine"]}
+    judged_at = first[1] if first else threshold
+    chosen = {"refine": values["refine"], "confidence_threshold": judged_at}
+    expected = metrics(points, expected_masks, threshold) | chosen
     assert written.keys() == expected.keys()
     for key, value in expected.items():
         assert written[key] == pytest.approx(value, abs=1e-6)
@@ -154,6 +156,7 @@ def test_masks_by_a_model_within_the_labels_of_each_image(scales: list[float], f
     change_params(Path(), {"self_training.scales": scales, "self_training.flip": flip})
     write_classifier()
     make_heatmaps.main()
+    make_pseudo_masks.main("cam")
     write_segmentation("cam")
     self_train.main("cam-round1")
     weights = read_tensors(Path("models/segmentation/cam/model.safetensors"))

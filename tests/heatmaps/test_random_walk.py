@@ -11,7 +11,9 @@ from pipeline.heatmaps.random_walk import affinities, spread, walk, walk_size
 from pipeline.params import WalkParams
 
 SIZE = (3, 4)
-PARAMS = WalkParams(power=8, restart=0.02, scale=1.0, cells=500)
+PARAMS = WalkParams(
+    power=8, restart=0.02, scale=1.0, cells=500, features="classifier", weights="pretrained", share=0.5
+)
 
 
 def halves(first: int = 5) -> Tensor:
@@ -55,6 +57,22 @@ def test_affinities_of_two_kinds_by_hand() -> None:
     assert torch.allclose(affinity[0, :5, :5], torch.ones(5, 5))
     assert torch.allclose(affinity[0, 5:, 5:], torch.ones(7, 7))
     assert not affinity[0, :5, 5:].any()
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.25, 0.0), (0.75, 0.5**8), (1.0, 1.0)])
+def test_another_encoder_joins_by_its_share_by_hand(share: float, expected: float) -> None:
+    affinity = affinities([halves(5)], SIZE, 8, halves(7), share)[0]
+    # Cells 0 and 5: of one kind to the other encoder (cosine 1), not to the classifier (-1).
+    # (1 - share) (-1) + share: -0.5, 0.5 and 1, then the positive part to the power 8.
+    assert affinity[0, 5] == pytest.approx(expected)
+    assert affinity[0, 4] == pytest.approx(1)  # of one kind to both
+    assert affinity[0, 11] == 0  # of one kind to none
+
+
+def test_another_encoder_alone() -> None:
+    torch.manual_seed(0)
+    outer = torch.randn(2, 30, 5, 6)
+    assert torch.equal(affinities(pyramid(), SIZE, 8, outer, 1.0), affinities([outer], SIZE, 8))
 
 
 def test_affinities_against_a_loop() -> None:

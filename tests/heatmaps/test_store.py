@@ -21,7 +21,9 @@ from pipeline.heatmaps.store import HeatmapStore, shard_file, write_index, write
 from pipeline.params import HeatmapMethod, HeatmapParams, WalkParams
 from tests.heatmaps.nets import GapNet
 
-WALK = WalkParams(power=4, restart=0.1, scale=1.5, cells=20)
+WALK = WalkParams(
+    power=4, restart=0.1, scale=1.5, cells=20, features="classifier", weights="pretrained", share=0.5
+)
 PARAMS = HeatmapParams(
     methods=("cam", "gradcampp"),
     objects="large",

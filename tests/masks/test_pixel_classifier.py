@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
+from scipy.special import softmax
+from threadpoolctl import threadpool_limits
 
 from pipeline.masks.pixel_classifier import (
     FEATURES,
@@ -77,22 +78,32 @@ def test_same_seed_same_bytes() -> None:
 
 
 def test_likelihoods_are_those_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against torch, and in parts of any size."""
+    """Against numpy in float64, and in parts of any size."""
     sides = [(FEATURES, 8), (8,), (8, 8), (8,), (8, 3), (3,)]
     layers = tuple(RNG.normal(size=side).astype(np.float32) for side in sides)
     mean, std = RNG.normal(size=FEATURES).astype(np.float32), np.full(FEATURES, 2, np.float32)
     features = RNG.normal(size=(50, FEATURES)).astype(np.float32)
-    values = torch.from_numpy((features - mean) / std)
+    values = (features.astype(np.float64) - mean) / std
     for weights, bias in (layers[0:2], layers[2:4]):
-        values = functional.relu(
-            functional.linear(values, torch.from_numpy(weights).T, torch.from_numpy(bias))
-        )
-    logits = functional.linear(values, torch.from_numpy(layers[4]).T, torch.from_numpy(layers[5]))
-    expected = functional.log_softmax(logits, dim=1).numpy().clip(np.log(FLOOR))
+        values = np.maximum(values @ weights + bias, 0)
+    expected = np.log(softmax(values @ layers[4] + layers[5], axis=1)).clip(np.log(FLOOR))
     monkeypatch.setattr("pipeline.masks.pixel_classifier.ROWS", 7)
     found = PixelClassifier(mean, std, layers).log_likelihoods(features)
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert found.dtype == np.float32
+
+
+def test_threads_change_no_likelihood() -> None:
+    """The threads of numpy's products and of torch's: stages run with any number of both."""
+    features = clouds(2503, shift=2)
+    classifier = train_pixel_classifier(features, (features[:, 0] > 1).astype(np.uint8), labels=2, seed=0)
+    found, threads = [], torch.get_num_threads()
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        with threadpool_limits(count):
+            found.append(classifier.log_likelihoods(features))
+    torch.set_num_threads(threads)
+    np.testing.assert_array_equal(*found)
 
 
 def test_likelihoods_join_the_probabilities_of_the_ids_of_an_image() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline import paths
-from pipeline.base.files import read_json
+from pipeline.base.files import read_json, write_json
 from pipeline.data.corrections.store import store_corrections
 from pipeline.data.images import IGNORE, mask_png, read_mask
 from pipeline.data.manifest import Manifest, Sample, read_manifest
@@ -22,7 +22,7 @@ from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.masks.threshold import mask_at_threshold, normalised_odds, upsample
 from pipeline.params import load_params
-from pipeline.stages import make_pseudo_masks, prepare, self_train, train_classifier
+from pipeline.stages import evaluate, make_pseudo_masks, prepare, self_train, train_classifier
 from pipeline.workflows import network_work_folder as network_work
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 from pipeline.workflows.pseudo_masks import make_masks
@@ -220,15 +220,21 @@ def test_nothing_to_calibrate_with() -> None:
         (train_classifier, (), paths.ATTENTION),
         (make_pseudo_masks, ("cam",), paths.CORRECTED),
         (self_train, ("cam-round1",), paths.CORRECTED),
+        (self_train, ("cam-round1",), paths.HEATMAPS / "cam"),
+        (make_pseudo_masks, ("cam",), paths.GROUND_TRUTH),
+        (self_train, ("cam-round1",), paths.GROUND_TRUTH),
+        (evaluate, ("cam",), paths.GROUND_TRUTH),
     ],
 )
-def test_unfinished_work_of_other_corrections_is_not_taken(
+def test_unfinished_work_of_other_masks_or_heat_is_not_taken(
     module: ModuleType,
     arguments: tuple[str, ...],
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     prepare.main()
+    chosen = {"refine": "crf", "confidence_threshold": 0.3}
+    write_json(paths.REPORTS / "pseudo_masks/cam/metrics.json", chosen)
 
     def stop(_stage: str, _module: str, **parts: object) -> None:
         assert folder in parts.values()  # of the fingerprint, by content

@@ -64,6 +64,15 @@ def test_the_report_says_why(heat: np.ndarray) -> None:
     assert how_chosen("calibrated", "cam") == "chosen with the corrected masks"
 
 
+@pytest.mark.parametrize("area", [None, 0.0, 0.5])
+def test_masks_choose_the_threshold_where_there_are_two(heat: np.ndarray, area: float | None) -> None:
+    if area is not None:
+        write_evidence([paths.HEATMAPS / "cam"], replace(SMALL, area=area))
+    expected = "chosen with the corrected masks" if area else "chosen without masks"
+    assert how_chosen("auto", "cam", by_masks=True) == expected
+    assert how_chosen(0.4, "cam", by_masks=True) == "given in params.yaml"
+
+
 @pytest.mark.parametrize(
     ("low", "high", "unsure"), [(0.04, 0.07, False), (0.03, 0.06, False), (0.03, 0.07, True), (0, 0.01, True)]
 )

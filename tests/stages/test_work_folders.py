@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pipeline import paths
+from pipeline.base.files import write_json
 from pipeline.data.manifest import Manifest, Sample, write_manifest
 from pipeline.engine.device import pick_device
 from pipeline.stages import evaluate, make_heatmaps, self_train, train_classifier, train_segmentation
@@ -26,6 +27,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_manifest(paths.PREPARED, Manifest("", ("cat",), (sample,)))
     paths.GROUND_TRUTH.mkdir(parents=True)
     (paths.GROUND_TRUTH / "a.png").touch()
+    chosen = {"refine": "crf", "confidence_threshold": 0.3}
+    write_json(paths.REPORTS / "pseudo_masks/cam/metrics.json", chosen)
 
 
 @pytest.mark.parametrize(

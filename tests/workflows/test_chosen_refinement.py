@@ -1,5 +1,6 @@
 """`refine: auto` chooses between pixels and the CRF by the contrast of regions, or by corrected masks."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +14,19 @@ from pipeline.data.manifest import Sample
 from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.evidence import Evidence, write_evidence
 from pipeline.masks.region_contrast import region_contrast
+from pipeline.workflows.heatmap_threshold import chosen
 from pipeline.workflows.learnt_pixels import FILE
 from pipeline.workflows.learnt_refinement import CHOICE, with_learnt
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
-from pipeline.workflows.refiner_scores import FEW, compared_samples, few_masks
+from pipeline.workflows.refinement import FEW, choosing_masks
+from pipeline.workflows.refiner_scores import compared_samples
 from tests.workflows.test_learnt_pixels import (
     CLASSES,
     GRASS,
     HEAT,
+    HEATED,
     SAND,
+    SIZE,
     WATER,
     folder,  # noqa: F401  a fixture
     job,
@@ -34,12 +39,18 @@ from tests.workflows.test_learnt_pixels import (
 )
 
 LIKE_SAND = (SAND, SAND)
+SMALL = Evidence(0.05, 0.04, 0.06, 0.01, 0.9, 40)
 
 
-def auto(refine: str = "pixels") -> PseudoMaskJob:
-    """What `auto` makes of a job that the size of the objects calls `refine`."""
-    asked = job("auto").params.model_copy(update={"threshold": job(refine).heat.threshold})
-    return with_learnt(job(refine), manifest(), asked, seed=0)
+def auto(threshold: str | float = 0.5) -> PseudoMaskJob:
+    """What `auto` makes of a job with this `pseudo_masks.threshold`."""
+    return with_learnt(asking("auto", threshold), manifest(), seed=0)
+
+
+def asking(refine: str, threshold: str | float = 0.5) -> PseudoMaskJob:
+    """A job at the threshold 0.5."""
+    made = job(refine)
+    return replace(made, params=made.params.model_copy(update={"threshold": threshold}))
 
 
 def contrast(made: PseudoMaskJob, shown: list[Sample]) -> float:
@@ -59,7 +70,7 @@ def correct(count: int, masks: str) -> list[Sample]:
 def test_pixels_are_taken_where_their_regions_stand_out_more() -> None:
     make_set()
     made = auto()
-    assert made == replace(job("pixels"), pixels=Path("work") / FILE)
+    assert made == replace(asking("pixels"), pixels=Path("work") / FILE)
     by_hand = [contrast(one, compared_samples(manifest())) for one in (job("crf"), made)]
     assert read_json(Path("work") / CHOICE) == pytest.approx(by_hand)
     assert by_hand[1] > 1.2 * by_hand[0]
@@ -67,8 +78,8 @@ def test_pixels_are_taken_where_their_regions_stand_out_more() -> None:
 
 def test_the_crf_is_taken_where_pixels_show_no_regions() -> None:
     make_set(LIKE_SAND)
-    assert auto() == job("crf")
-    asked_for = with_learnt(job("pixels"), manifest(), job("pixels").params, seed=0)
+    assert auto() == asking("crf")
+    asked_for = with_learnt(job("pixels"), manifest(), seed=0)
     assert asked_for == replace(job("pixels"), pixels=Path("work") / FILE)
 
 
@@ -99,28 +110,54 @@ def test_corrected_masks_choose_the_threshold_too() -> None:
     # Heat beside the regions has the level 40: at the area threshold all of the image is hot.
     write_evidence([HEAT], Evidence(0.99, 0.9, 1, 0.5, 0.9, 0))
     correct(2 * FEW, "regions")
-    asked = job("auto").params.model_copy(update={"threshold": "auto"})
-    wrong = replace(job("pixels").heat, threshold=0.05)
-    made = with_learnt(replace(job("pixels"), heat=wrong, judge=wrong), manifest(), asked, seed=0)
+    wrong = replace(HEATED, threshold=0.05)
+    made = with_learnt(replace(asking("auto", "auto"), heat=wrong, judge=wrong), manifest(), seed=0)
     assert made.heat == made.judge
-    assert made.heat.threshold is not None
-    assert made.heat.threshold > 40 / 255
-    assert auto().heat.threshold == job("pixels").heat.threshold  # a number in params.yaml stays
+    assert made.heat.threshold == chosen(HEAT, samples()) > 40 / 255
+    Path("work", CHOICE).unlink()
+    assert auto().heat.threshold == HEATED.threshold  # a number in params.yaml stays
 
 
 def test_too_few_masks_of_a_class_choose_nothing() -> None:
     make_set()
     corrected = correct(2 * FEW, "regions")
-    assert [s.name for s in few_masks(manifest())] == [s.name for s in corrected]
+    assert [s.name for s in choosing_masks(manifest())] == [s.name for s in corrected]
     grass = [s for s in corrected if CLASSES.index("grass") in s.labels]
     for sample in grass[FEW - 1 :]:
         (paths.CORRECTED / f"{sample.name}.png").unlink()
-    assert few_masks(manifest()) == []
+    assert choosing_masks(manifest()) == []
 
 
 def test_small_objects_have_their_colours() -> None:
     make_set()
-    made = auto("colours")
+    write_evidence([HEAT], SMALL)
+    made = auto()
     assert made.params.refine == "colours"
     assert made.colours is not None
     assert not (Path("work") / CHOICE).exists()
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_masks_that_show_no_class_do_not_choose(value: int) -> None:
+    make_set()
+    for sample in correct(2 * FEW, "regions"):
+        write_image(paths.CORRECTED / f"{sample.name}.png", np.full((SIZE, SIZE), value, np.uint8))
+    assert choosing_masks(manifest()) == []
+    assert auto() == replace(asking("pixels"), pixels=Path("work") / FILE)
+
+
+def test_a_kill_between_learning_and_choice_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object, **__: object) -> float:
+        raise InterruptedError
+
+    make_set()
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.workflows.learnt_refinement.mean_contrast", killed)
+        with pytest.raises(InterruptedError):
+            auto()
+    learnt, scores = (Path("work") / name for name in (FILE, CHOICE))
+    assert learnt.exists() > scores.exists()
+    made, files = auto(), (learnt.read_bytes(), scores.read_bytes())
+    shutil.rmtree("work")
+    assert auto() == made
+    assert (learnt.read_bytes(), scores.read_bytes()) == files

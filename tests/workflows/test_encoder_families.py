@@ -23,8 +23,9 @@ from pipeline.classifier.network import (
     save_classifier,
 )
 from pipeline.engine.batch_norm_folding import fold_batch_norm
+from pipeline.engine.encoders import any_size
 from pipeline.engine.training_loop import make_optimizer
-from pipeline.engine.weights import any_size, encoder_fits, make_encoder
+from pipeline.engine.weights import WeightsError, encoder_fits, make_encoder
 from pipeline.heatmaps.cell_evidence import cell_logits
 from pipeline.heatmaps.class_maps import class_maps
 from pipeline.heatmaps.layers import depth_layers
@@ -168,6 +169,31 @@ def test_segmentation_starts_from_the_classifier(family: str, architecture: str,
     public = smp.from_pretrained(str(tmp_path / "model")).eval()
     with torch.no_grad():
         torch.testing.assert_close(public(images(64, 96)), loaded.model(images(64, 96)), atol=1e-5, rtol=1e-4)
+
+
+def test_cam_of_a_plain_transformer_is_exact(tmp_path: Path) -> None:
+    net, shown = classifier("small_vit"), images(*ODD)
+    assert net.config.cell_norm
+    assert depth_layers(net.encoder) == []
+    maps = class_maps(net, shown, [range(3)] * 2, ["cam"], classifier_target(net)).maps["cam"]
+    logits = net(shown).detach()
+    assert maps.shape[-2:] == (5, 8)  # 70 and 101 pixels in patches of 14
+    torch.testing.assert_close(maps.mean((2, 3)) + net.fc.bias.detach(), logits, atol=1e-5, rtol=1e-5)
+    assert maps.std((2, 3)).min() > 1e-3
+    save_classifier(tmp_path, net)
+    with torch.no_grad():
+        torch.testing.assert_close(load_classifier(tmp_path)(shown), logits, atol=1e-5, rtol=1e-4)
+    net.train()
+    net(images(70, 70)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_a_plain_transformer_has_one_stride_and_makes_no_segmentation_model(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"tu-small_vit.*Set output_stride: 32, got 16"):
+        make_encoder("tu-small_vit", "none", 16)
+    section = PARAMS.segmentation.model_copy(update={"encoder": "tu-small_vit", "weights": "none"})
+    with pytest.raises(WeightsError, match="segmentation 'Unet' on 'tu-small_vit'"):
+        make_segmentation_net(section, SegmentationConfig(CLASSES, 96), tmp_path, pretrained=False)
 
 
 def test_networks_of_one_size_alone_get_options() -> None:

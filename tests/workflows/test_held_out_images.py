@@ -1,6 +1,6 @@
 """Held-out images: no network learns from them, and the curves have their scores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pipeline.classifier.network import make_classifier
 from pipeline.data.images import read_mask, write_image, write_mask
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
+from pipeline.engine import processes
 from pipeline.engine.training_loop import Record
 from pipeline.params import Params, load_params
 from pipeline.segmentation.prediction import predict_probabilities
@@ -127,3 +128,19 @@ def test_the_segmentation_model_learns_as_if_they_were_not_there(project: Manife
     assert all("held_out_miou" in row for row in curve)
     trained_on = masked_samples(project, "cam")
     assert [sample.name for sample in trained_on.samples] == ["a", "c", "d", "f", "h"]
+
+
+@pytest.mark.parametrize("train", [classifier, segmentation])
+def test_scoring_shows_no_bar_of_its_own(
+    project: Manifest, train: Callable[..., Trained], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden: list[bool | None] = []
+
+    class Bar(processes.tqdm):  # type: ignore[type-arg]
+        def __init__(self, *args: object, disable: bool | None, **options: object) -> None:
+            hidden.append(disable)
+            super().__init__(*args, disable=disable, **options)
+
+    monkeypatch.setattr(processes, "tqdm", Bar)
+    train(project, *([HELD] if train is classifier else []), "held.pt")
+    assert hidden == [True, True]

@@ -103,8 +103,7 @@ def mask_of(made: PseudoMaskJob, sample: Sample) -> np.ndarray:
 
 def test_masks_are_nearer_to_the_regions_than_the_heat() -> None:
     make_set()
-    asked = job("auto").params
-    by_pixels = with_learnt(job("pixels"), manifest(), asked, seed=0)
+    by_pixels = with_learnt(job("pixels"), manifest(), seed=0)
     assert by_pixels.pixels == Path("work") / FILE
     of_pixels, of_heat = (
         np.mean([errors(made, s) for s in samples()[:8]]) for made in (by_pixels, job("none"))
@@ -147,7 +146,7 @@ def test_one_image_has_no_other_to_learn_from() -> None:
     make_set()
     alone = replace(manifest(), samples=manifest().samples[:1])
     assert learn_pixels(job("pixels"), alone, seed=0) is None
-    assert with_learnt(job("pixels"), alone, job("pixels").params, seed=0) == job("crf")
+    assert with_learnt(job("pixels"), alone, seed=0) == job("crf")
 
 
 def test_a_finished_file_is_read_again() -> None:
@@ -172,4 +171,4 @@ def test_a_finished_file_is_read_again() -> None:
     ],
 )
 def test_rounds_need_no_learnt_refinement(refine: str, in_rounds: str) -> None:
-    assert of_rounds(job(refine).params) == job(in_rounds).params
+    assert of_rounds(job("auto").params, refine) == job(in_rounds).params

@@ -1,4 +1,4 @@
-"""`pseudo_masks.refine: auto` follows what the cells say of objects; `segments` may need a folder."""
+"""What `pseudo_masks.refine` goes by: the cells say how large objects are; `segments` may need a folder."""
 
 from pathlib import Path
 
@@ -8,29 +8,19 @@ from pipeline.data.manifest import Sample
 from pipeline.errors import UserError
 from pipeline.heatmaps.evidence import Evidence, write_evidence
 from pipeline.params import PseudoMaskParams, load_params
-from pipeline.workflows.refinement import checked_segments, segment_folder, with_refinement
+from pipeline.workflows.refinement import checked_segments, has_small_objects, segment_folder
 
 SMALL = Evidence(0.05, 0.04, 0.06, 0.01, 0.9, 40)
 LARGE = Evidence(0.05, 0.04, 0.06, 0.5, 0.9, 40)
 
 
-@pytest.mark.parametrize(
-    ("evidence", "refine"),
-    [(SMALL, "colours"), (LARGE, "pixels"), (None, "pixels")],
-    ids=["small", "large", "none"],
-)
-def test_auto_takes_colours_for_small_objects(evidence: Evidence | None, refine: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("evidence", "small"), [(SMALL, True), (LARGE, False), (None, False)])
+def test_the_evidence_says_whether_objects_are_small(
+    evidence: Evidence | None, small: bool, tmp_path: Path
+) -> None:
     if evidence:
         write_evidence([tmp_path], evidence)
-    params = load_params().pseudo_masks.model_copy(update={"refine": "auto"})
-    assert with_refinement(params, tmp_path) == params.model_copy(update={"refine": refine})
-
-
-@pytest.mark.parametrize("refine", ["crf", "colours", "none"])
-def test_what_is_said_stays(refine: str, tmp_path: Path) -> None:
-    write_evidence([tmp_path], SMALL)
-    params = load_params().pseudo_masks.model_copy(update={"refine": refine})
-    assert with_refinement(params, tmp_path) == params
+    assert has_small_objects(tmp_path) == small
 
 
 def with_folder(folder: Path, refine: str = "segments") -> PseudoMaskParams:
