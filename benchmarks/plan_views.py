@@ -1,4 +1,4 @@
-"""What `benchmarks.plans` and `benchmarks.thresholds` look at: the training images of a project, with all of its classes or some."""
+"""What the benches of plans and thresholds look at: training images of a project, some or all classes."""
 
 import argparse
 from collections.abc import Iterator, Sequence

@@ -10,7 +10,7 @@ otsu       of the strongest heat of each pixel
 steepest   with the steepest outlines, at least Otsu's; where the evidence of a project says that objects are
            small, at least the threshold at which heat covers their area
 times      how many times as steep as at the least of these thresholds
-shipped    what `pseudo_masks.threshold: auto` takes, with `heatmaps.objects: auto`, and the points that it loses
+shipped    what `pseudo_masks.threshold: auto` takes with `heatmaps.objects: auto`, and its loss in points
 """
 
 import argparse

@@ -26,7 +26,7 @@ def outline_slopes(image: ImageArray, heatmaps: Heatmaps, grid: Grid) -> NDArray
     """
     peak, _ = strongest(heatmaps)
     slopes = _slopes_along(image, peak)
-    touching = cv2.erode(peak, np.ones((3, 3), np.uint8))
+    touching = np.asarray(cv2.erode(peak, np.ones((3, 3), np.uint8)), np.float32)
     first, end = thresholds_below(touching, grid).ravel(), thresholds_below(peak, grid).ravel()
 
     def of_outlines(weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
@@ -36,13 +36,13 @@ def outline_slopes(image: ImageArray, heatmaps: Heatmaps, grid: Grid) -> NDArray
     lengths = of_outlines(None)
     sums = of_outlines(slopes.ravel().astype(np.float64))
     means = np.divide(sums, lengths, out=np.full(len(grid), np.nan), where=lengths > 0)
-    return means / max(float(slopes.mean()), LEAST)
+    return np.asarray(means / max(float(slopes.mean()), LEAST), np.float64)
 
 
 def _slopes_along(image: ImageArray, peak: NDArray[np.float32]) -> NDArray[np.float32]:
     """The length of the derivative of the colours in the direction of the heat's gradient, (H, W)."""
     width = WIDTH * max(peak.shape)
-    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     colour_x, colour_y = _gradient(lab, width)
     heat_x, heat_y = _gradient(peak, width)
     norm = np.maximum(np.hypot(heat_x, heat_y), LEAST)

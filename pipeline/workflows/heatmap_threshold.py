@@ -88,8 +88,8 @@ def candidate_thresholds(heatmaps: Path, manifest: Manifest) -> Candidates:
     least = by_otsu = otsu(histogram, POWER)
     if evidence is not None and evidence.small:
         least = max(by_otsu, area_threshold(histogram, evidence.area))
-    threshold, times = steepest(heatmaps, manifest, least)
-    return Candidates(round(by_otsu, 4), round(threshold, 4), times)
+    found = steepest(heatmaps, manifest, least)
+    return Candidates(round(by_otsu, 4), round(found.threshold, 4), found.times)
 
 
 def pooled_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:
