@@ -116,7 +116,8 @@ def use_folder(arguments: argparse.Namespace) -> int:
     current = load_params(params_file)
     confirm_other_data(arguments.path, current, force=arguments.force)
     params, preset = params_for_folder(arguments, current)
-    encoder = choose_encoder(arguments.weights, arguments.encoder, params)
+    named = arguments.encoder or preset.get("classifier.encoder")
+    encoder = choose_encoder(arguments.weights, str(named) if named else None, params)
     source, inspection = inspect_source(arguments.path, params, arguments.source)
     manifest = inspection.manifest
     for line in problem_lines(inspection):
@@ -137,11 +138,13 @@ def use_folder(arguments: argparse.Namespace) -> int:
         "heatmaps.depths": fitting_depths(encoder),
         **quality_values(arguments.quality, params, preset),
     }
-    if encoder != params.classifier.encoder or arguments.encoder:
+    if encoder != params.classifier.encoder:
         values["segmentation.encoder"] = encoder
+    if arguments.encoder:
+        chosen |= {"classifier.encoder": encoder, "segmentation.encoder": encoder}
     if arguments.objects:
         chosen["heatmaps.objects"] = arguments.objects
-    values = values | preset | chosen  # for `chosen`, a preset has already had its say
+    values = values | preset | chosen  # options go before a preset; of the data, it has already had its say
     changes = update_params(params_file, values)
     for key, (old, new) in changes.items():
         print(f"{key}: {old} -> {new}")

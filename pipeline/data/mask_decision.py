@@ -62,7 +62,10 @@ def decide(masks: SetOfMasks, setting: MaskKind) -> MaskEncoding | Undecided:
     if _indices_differ(masks.files):
         by_colour = [_as_coloured(f) for f in masks.files]
         decided = decide(replace(masks, files=by_colour), setting)
-        return decided if isinstance(decided, Undecided) else replace(decided, by_palette=True)
+        if not isinstance(decided, Undecided):
+            return replace(decided, by_palette=True)
+        if setting != "ids":
+            return decided
     coloured = sum_values([f for f in masks.files if f.coloured])
     colours, shades = NONE, False
     files = list(masks.files)

@@ -12,7 +12,7 @@ from pipeline.data.images import ImageError, read_stored
 from pipeline.data.pixels.stored import silenced
 from pipeline.formats.array_files import read_mat, read_npy
 from pipeline.formats.mat_file import ArrayError
-from pipeline.formats.palette import colour_codes, runs_of
+from pipeline.formats.palette import colour_codes, runs_of, voc_palette
 
 KEPT = 256  # values that are kept of a mask, the most frequent ones
 
@@ -121,10 +121,7 @@ def _solid(pixels: Values, values: Values) -> NDArray[np.int64]:
 
 def _of_image(path: Path, image: Image.Image) -> RawMask:
     if image.mode == "P":
-        palette = np.zeros((256, 3), np.uint8)
-        colours = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)[:256]
-        palette[: len(colours)] = colours
-        return RawMask(np.asarray(image), palette=colour_codes(palette))
+        return RawMask(np.asarray(image), palette=_colours_of_indices(image))
     if image.mode in ("LA", "PA", "RGBA"):  # where a mask is transparent, nothing is drawn
         rgba = np.asarray(image.convert("RGBA"))
         return _of_array(np.where(rgba[:, :, 3:] > 0, rgba[:, :, :3], 0).astype(np.uint8))
@@ -134,6 +131,19 @@ def _of_image(path: Path, image: Image.Image) -> RawMask:
         return _of_array(np.asarray(image))
     except ArrayError as error:
         raise ImageError(f"{path}: {error}") from error
+
+
+def _colours_of_indices(image: Image.Image) -> Values:
+    """The code of the colour of each index, (256,): that of VOC behind the end of the palette.
+
+    Black padding is no part of it. Tools write the colours of the classes alone: 255 would be black like 0.
+    """
+    palette, codes = image.getpalette("RGB") or [], colour_codes(voc_palette())
+    colours = colour_codes(np.array(palette, np.uint8).reshape(-1, 3)[:256])
+    named = [*np.flatnonzero(colours), *np.flatnonzero(colours == 0)[:1]]
+    end = 1 + max(named, default=-1)
+    codes[:end] = colours[:end]
+    return codes
 
 
 def _of_array(array: NDArray[np.generic]) -> RawMask:

@@ -195,6 +195,24 @@ def test_presets_go_before_what_is_fitted_to_the_images(image_folder: ImageFolde
     assert params.segmentation.encoder == "resnet50"
 
 
+@pytest.mark.parametrize(
+    ("options", "encoder", "depths"), [([], "mit_b0", 1), (["--encoder", "resnet18"], "resnet18", 3)]
+)
+def test_a_preset_may_name_the_encoder(
+    image_folder: ImageFolder,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    encoder: str,
+    depths: int,
+) -> None:
+    Path("mine.yaml").write_text("classifier: {encoder: mit_b0}")
+    assert main(["use", str(image_folder()), "--preset", "mine.yaml", *options]) == 0
+    params = load_params()
+    assert params.classifier.encoder == params.segmentation.encoder == encoder
+    assert params.heatmaps.depths == depths
+    assert f"licence of the weights of {encoder}: " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("tiles", "crop"), [(1, 0.7), (2, 1.0), (3, 1.0)])
 def test_a_bag_of_tiles_is_all_of_an_image(image_folder: ImageFolder, tiles: int, crop: float) -> None:
     text = Path("params.yaml").read_text().replace("tiles: 1 ", f"tiles: {tiles} ", 1)

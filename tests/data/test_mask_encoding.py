@@ -15,7 +15,7 @@ from pipeline.data.inspection import Inspection, inspect_folder, write_ground_tr
 from pipeline.data.mask_encoding import Levels, MaskEncoding, decode_mask
 from pipeline.data.mask_store import load_mask
 from pipeline.data.mask_values import RawMask, read_raw_mask
-from pipeline.formats.palette import colour_codes
+from pipeline.formats.palette import colour_codes, voc_palette
 from tests.image_folder import data_params, write_image_file, write_labels
 
 SIZE = (40, 60)
@@ -173,6 +173,34 @@ def test_indices_whose_colours_differ_between_files_are_read_by_colour(tmp_path:
         image.save(file)
 
     check_set(tmp_path, TWO, ["cell", "nucleus"], save)
+
+
+@pytest.mark.parametrize("entries", [21, 256])
+def test_an_index_without_a_colour_of_its_own_has_that_of_voc(entries: int, tmp_path: Path) -> None:
+    """Tools name the colours of VOC's classes alone: 255 lies behind them, or in black padding."""
+    colours = voc_palette().copy()
+    colours[21:] = 0
+
+    def save(file: Path, mask: NDArray[np.uint8]) -> None:
+        mask[0] = 255
+        image = Image.fromarray(mask)
+        image.putpalette((voc_palette() if file.stem == "a0" else colours[:entries]).tobytes())
+        image.save(file)
+
+    check_set(tmp_path, TWO, ["cell", "nucleus"], save)
+
+
+def test_a_person_may_say_that_indices_are_ids_whatever_their_colours(tmp_path: Path) -> None:
+    def save(file: Path, mask: NDArray[np.uint8]) -> None:
+        image = Image.fromarray(mask)
+        image.putpalette(np.roll(voc_palette(), int(file.stem[1:]), axis=0).tobytes())
+        image.save(file)
+
+    masks = make_set(tmp_path / "in", TWO, ["cell", "nucleus"], save)
+    (error,) = inspect_folder("csv", tmp_path / "in", data_params(), 0).errors
+    assert "set data.masks to ids" in error
+    _, read = read_set(tmp_path / "in", tmp_path / "out", masks="ids")
+    assert all((read[name] == mask).all() for name, mask in masks.items())
 
 
 def test_colours_with_names(tmp_path: Path) -> None:
