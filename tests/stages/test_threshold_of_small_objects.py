@@ -110,7 +110,7 @@ def test_the_report_says_why(heat: np.ndarray) -> None:
     assert how_chosen("auto", "cam") == "chosen without masks"
     write_evidence([paths.HEATMAPS / "cam"], SMALL)
     assert how_chosen("auto", "cam") == (
-        "chosen without masks, for small objects: 5.0% of an image (4.0% to 7.0% with other images) "
+        "chosen without masks, for small objects: at most 5.0% of an image (4.0% to 7.0% with other images) "
         "looks unlike images without the class"
     )
     assert how_chosen(0.4, "cam") == "given in params.yaml"
