@@ -11,9 +11,10 @@ from pipeline.params import Refinement
 from pipeline.workflows.heatmap_threshold import candidate_thresholds
 from pipeline.workflows.learnt_pixels import learn_pixels
 from pipeline.workflows.object_colours import learn_colours
-from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
+from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 from pipeline.workflows.refinement import choosing_masks, has_small_objects
 from pipeline.workflows.refiner_scores import compared_samples, corrected_miou, mean_contrast
+from pipeline.workflows.steepest_outlines import follows_outlines
 
 CHOICE = "choice.json"
 
@@ -22,8 +23,8 @@ def with_learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMask
     """The job with what its refinement learns, and what `refine: auto` leaves open chosen.
 
     Where a person has corrected 5 masks of each class, these choose the refinement, and the threshold if that
-    is `auto` too. Else small objects take their colours, and the contrast of the regions decides between
-    pixels and the CRF.
+    is `auto` too. Else small objects of which heat is coarser than they are take their colours, and the
+    contrast of the regions decides between pixels and the CRF.
 
     Args:
         job: with the params as in params.yaml.
@@ -34,10 +35,18 @@ def with_learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMask
     if corrected := choosing_masks(manifest):
         by_masks = partial(corrected_miou, samples=corrected, labels=len(manifest.classes) + 1)
         return best(job, all_ways(job, manifest, seed), by_masks)
-    if has_small_objects(job.heat.folder):
+    if has_small_objects(job.heat.folder) and heat_is_coarse(job.heat, manifest):
         return learnt(refined_by(job, "colours"), manifest, seed)
     jobs = [refined_by(job, "crf"), learnt(refined_by(job, "pixels"), manifest, seed)]
     return best(job, jobs, partial(mean_contrast, samples=compared_samples(manifest)))
+
+
+def heat_is_coarse(heat: ThresholdedHeat, manifest: Manifest) -> bool:
+    """Whether heat does not end where objects do, so that a refiner finds no outlines in it."""
+    threshold = heat.threshold
+    return threshold is not None and group().by_first(
+        lambda: not follows_outlines(heat.folder, manifest, threshold)
+    )
 
 
 def learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMaskJob:
@@ -63,8 +72,8 @@ def all_ways(job: PseudoMaskJob, manifest: Manifest, seed: int) -> list[PseudoMa
     """
     thresholds = [job.heat.threshold]
     if job.params.threshold == "auto" and manifest.background:
-        samples = manifest.split("train")
-        thresholds = group().by_first(lambda: list(candidate_thresholds(job.heat.folder, samples)))
+        by_otsu, by_outlines, _ = group().by_first(lambda: candidate_thresholds(job.heat.folder, manifest))
+        thresholds = [by_otsu, by_outlines] if by_outlines > by_otsu else [by_otsu]
     names: list[Refinement] = ["crf", "pixels"]
     if manifest.background:
         names.append("colours")
