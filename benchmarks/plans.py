@@ -20,6 +20,7 @@ criteria
   middle      IoU with the reference that the pixel classifiers of all plans give together
   contrast    of the colours inside and around the objects
   heat        mean heat inside less mean heat outside
+  kept        pixels of objects, divided by those of heat above the threshold; mean over images
 
 `few` and `more` say what a person's masks would give: the points lost where the best plan on 5 and on 20
 masks of each class, drawn 50 times, makes the masks of all other images.
@@ -67,7 +68,7 @@ from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 
 REFINERS = ("none", "crf", "par", "segments", "colours", "pixels")
 FEW, MORE = 5, 20  # masks of each class that a person makes
-CRITERIA = ("auto", "information", "told", "auc", "consensus", "middle", "contrast", "heat")
+CRITERIA = ("auto", "information", "told", "auc", "consensus", "middle", "contrast", "heat", "kept")
 COLUMNS = ("set", "plan", "miou", *CRITERIA, "few", "more")
 
 
@@ -85,6 +86,7 @@ class Looked(NamedTuple):
     confusion: NDArray[np.int64]  # (L, L), against the ground truth
     contrast: float  # NaN without an object
     heat: float
+    kept: float  # NaN without heat above the threshold
 
 
 class Measured(NamedTuple):
@@ -148,6 +150,7 @@ def measure(view: View, params: Params, work: Path) -> Measured:
             "middle": agreement(ids[plan], reference),
             "contrast": known_mean([one.contrast for one in of]),
             "heat": known_mean([one.heat for one in of]),
+            "kept": known_mean([one.kept for one in of]),
         }
     confusions = np.array([[one.confusion for one in of] for of in looked.values()])
     return Measured(rows, *(lost_by_choice(confusions, masks) for masks in (FEW, MORE)))
@@ -199,7 +202,10 @@ def look_at_one(maker: MaskMaker, view: View, sample: Sample) -> Looked:
     inside = mask > 0
     hot = heatmaps.max(axis=0, initial=0)
     heat = hot[inside].mean() - hot[~inside].mean() if inside.any() and not inside.all() else np.nan
-    return Looked(mask.ravel()[places(sample)], confusion, region_contrast(image, inside), float(heat))
+    above = np.count_nonzero(hot > (maker.job.heat.threshold or 0))
+    kept = inside.sum() / above if above else np.nan
+    contrast = region_contrast(image, inside)
+    return Looked(mask.ravel()[places(sample)], confusion, contrast, float(heat), float(kept))
 
 
 def table(rows: dict[Plan, Row]) -> str:

@@ -1,4 +1,4 @@
-"""How well the outlines of heat follow the images, and the threshold at which they do best."""
+"""The threshold at which heat has the outlines that follow the images best."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -18,7 +18,6 @@ from pipeline.masks.threshold import upsample
 from pipeline.masks.threshold_sweep import THRESHOLDS, Grid
 
 OUTLINED = 100  # images whose outlines are looked at
-FOLLOWING = 3.0  # times the mean slope of the images; heat of cracks and spots has 2, of animals as small 5
 
 
 class Steepest(NamedTuple):
@@ -36,11 +35,6 @@ def steepest(heatmaps: Path, manifest: Manifest, least: float) -> Steepest:
         return Steepest(least, 1.0)
     index = int(np.nanargmax(slopes))
     return Steepest(float(grid[index]), float(slopes[index] / max(slopes[0], LEAST)))
-
-
-def follows_outlines(heatmaps: Path, manifest: Manifest, threshold: float) -> bool:
-    """Whether heat at this threshold ends where the objects do; else it is coarser than they are."""
-    return bool(mean_slopes(heatmaps, manifest, np.array([threshold]))[0] >= FOLLOWING)
 
 
 def mean_slopes(heatmaps: Path, manifest: Manifest, grid: Grid) -> NDArray[np.float64]:

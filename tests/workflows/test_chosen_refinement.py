@@ -19,7 +19,7 @@ from pipeline.workflows.learnt_pixels import FILE
 from pipeline.workflows.learnt_refinement import CHOICE, with_learnt
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.refinement import FEW, choosing_masks
-from pipeline.workflows.refiner_scores import compared_samples
+from pipeline.workflows.refiner_scores import compared_samples, kept_share
 from tests.workflows.test_learnt_pixels import (
     CLASSES,
     GRASS,
@@ -131,18 +131,21 @@ def test_too_few_masks_of_a_class_choose_nothing() -> None:
     assert choosing_masks(manifest()) == []
 
 
-@pytest.mark.parametrize("coarse", [True, False])
-def test_small_objects_of_which_heat_is_coarser_have_their_colours(
-    coarse: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("wiped_out", [True, False])
+def test_small_objects_that_the_crf_wipes_out_have_their_colours(
+    wiped_out: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_set()  # heat ends at the regions
+    make_set()
     write_evidence([HEAT], SMALL)
-    if coarse:
-        monkeypatch.setattr("pipeline.workflows.steepest_outlines.FOLLOWING", 100)
+    kept = kept_share(job("crf"), compared_samples(manifest()))
+    after = sum(np.count_nonzero(mask_of(job("crf"), sample)) for sample in samples())
+    before = sum(np.count_nonzero(mask_of(job("none"), sample)) for sample in samples())
+    assert kept == after / before
+    monkeypatch.setattr("pipeline.workflows.learnt_refinement.KEPT", kept + (0.01 if wiped_out else -0.01))
     made = auto()
-    assert made.params.refine == ("colours" if coarse else "pixels")
-    assert (made.colours is not None) == coarse
-    assert (Path("work") / CHOICE).exists() == (not coarse)
+    assert made.params.refine == ("colours" if wiped_out else "pixels")
+    assert (made.colours is not None) == wiped_out
+    assert (Path("work") / CHOICE).exists() == (not wiped_out)
 
 
 @pytest.mark.parametrize("value", [0, 255])
