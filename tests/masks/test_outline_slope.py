@@ -78,3 +78,13 @@ def test_images_of_one_colour_have_no_slope_and_flat_heat_has_no_outline() -> No
     assert np.nanmax(outline_slopes(np.full_like(image, 90), heat, THRESHOLDS)) < 1e-3
     assert np.isnan(outline_slopes(image, np.ones_like(heat), THRESHOLDS)).all()
     assert np.isnan(outline_slopes(image, 0.01 * heat, THRESHOLDS)).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 3), (3, 900)])
+@pytest.mark.parametrize("maps", [0, 2])
+def test_any_size_and_number_of_heatmaps(size: tuple[int, int], maps: int) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (*size, 3), np.uint8)
+    slopes = outline_slopes(image, rng.random((maps, *size), np.float32), THRESHOLDS)
+    assert slopes.shape == THRESHOLDS.shape
+    assert np.isnan(slopes).all() == (maps == 0 or size == (1, 1))
