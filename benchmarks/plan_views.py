@@ -1,4 +1,4 @@
-"""What `benchmarks.plans` looks at: the training images of a project, with all of its classes or some."""
+"""What the benches of plans and thresholds look at: training images of a project, some or all classes."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -10,8 +10,10 @@ import numpy as np
 from benchmarks.league_sets import ANY, OBJECT, VIEWS
 from pipeline import paths
 from pipeline.base.spaced import spaced
+from pipeline.data.images import Mask
 from pipeline.data.manifest import Manifest, Sample, read_manifest
-from pipeline.heatmaps.evidence import Evidence, read_evidence
+from pipeline.data.mask_store import load_mask
+from pipeline.heatmaps.evidence import Evidence, read_evidence, write_evidence
 from pipeline.heatmaps.store import HeatmapStore, write_index, write_shard
 from pipeline.params import Params
 
@@ -26,12 +28,21 @@ class View:
     heat: Path
     evidence: Evidence | None
 
+    def ground_truth(self, sample: Sample) -> Mask:
+        """The true mask of a scored sample, with the ids of the view."""
+        ids = np.zeros(256, np.uint8)
+        ids[255] = 255
+        for number, group in enumerate(self.groups):
+            ids[[i + 1 for i in group]] = number + 1
+        return np.asarray(ids[load_mask(paths.GROUND_TRUTH, sample)])
+
 
 def views(params: Params, given: argparse.Namespace, folder: Path) -> Iterator[View]:
     """The classes of the project, and its views; their heat goes to `folder`."""
     whole, method = read_manifest(paths.PREPARED), params.heatmaps.methods[0]
     source = paths.HEATMAPS / method
-    name, classes = Path(params.data.path).name, whole.classes
+    folder_of_images = Path.cwd() if params.data.source == "scenes" else Path(params.data.path)
+    name, classes = folder_of_images.name, whole.classes
     usable = [s for s in whole.split("train") if s.score or not s.labels]
     chosen = spaced(usable, given.images)
     each = VIEWS.get(name, (ANY, *classes)) if given.views and len(classes) > 1 else ()
@@ -62,8 +73,11 @@ def make_view(
     target.mkdir(parents=True)
     write_shard(target, 0, heat)
     write_index(target, [list(heat)])
+    evidence = read_evidence(source)
+    if evidence is not None:
+        write_evidence([target], evidence)
     manifest = replace(whole, classes=tuple(groups), samples=tuple(samples))
-    return View(name, manifest, tuple(groups.values()), target, read_evidence(source))
+    return View(name, manifest, tuple(groups.values()), target, evidence)
 
 
 def blocks(view: View) -> list[Sequence[Sample]]:

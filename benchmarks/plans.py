@@ -7,7 +7,7 @@ plan is a threshold and a refiner. All plans make masks of the same training ima
 each project: all classes as one, and each class against the rest, from the stored heat. The true masks score
 the plans here and are part of no criterion.
 
-thresholds    otsu, and area (by the evidence of small objects) or, without evidence, high (1.4 times Otsu's)
+thresholds    otsu, and outline: the steepest outlines, above the area of small objects
 refiners      none, crf, par, segments, colours, pixels
 
 criteria
@@ -20,6 +20,7 @@ criteria
   middle      IoU with the reference that the pixel classifiers of all plans give together
   contrast    of the colours inside and around the objects
   heat        mean heat inside less mean heat outside
+  kept        pixels of objects, divided by those of heat above the threshold; mean over images
 
 `few` and `more` say what a person's masks would give: the points lost where the best plan on 5 and on 20
 masks of each class, drawn 50 times, makes the masks of all other images.
@@ -52,27 +53,22 @@ from benchmarks.plan_criteria import (
     told_by_looks,
 )
 from benchmarks.plan_views import View, blocks, views
-from pipeline import paths
 from pipeline.base.files import write_csv
 from pipeline.base.parallel import parallel_map
 from pipeline.base.process import prepare_process
 from pipeline.data.images import Mask
 from pipeline.data.manifest import Sample
-from pipeline.data.mask_store import load_mask
 from pipeline.evaluation.confusion import confusion_matrix, label_ious
-from pipeline.masks.area_threshold import area_threshold
-from pipeline.masks.otsu_threshold import POWER, otsu
 from pipeline.masks.region_contrast import region_contrast
 from pipeline.params import Params, load_params
-from pipeline.workflows.heatmap_threshold import pooled_histogram
+from pipeline.workflows.heatmap_threshold import candidate_thresholds, chosen
 from pipeline.workflows.learnt_refinement import with_learnt
 from pipeline.workflows.pseudo_mask_blocks import MaskMaker, mask_maker
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 
 REFINERS = ("none", "crf", "par", "segments", "colours", "pixels")
-HIGHER = 1.4  # times Otsu's threshold, where no evidence gives an area
 FEW, MORE = 5, 20  # masks of each class that a person makes
-CRITERIA = ("auto", "information", "told", "auc", "consensus", "middle", "contrast", "heat")
+CRITERIA = ("auto", "information", "told", "auc", "consensus", "middle", "contrast", "heat", "kept")
 COLUMNS = ("set", "plan", "miou", *CRITERIA, "few", "more")
 
 
@@ -90,6 +86,7 @@ class Looked(NamedTuple):
     confusion: NDArray[np.int64]  # (L, L), against the ground truth
     contrast: float  # NaN without an object
     heat: float
+    kept: float  # NaN without heat above the threshold
 
 
 class Measured(NamedTuple):
@@ -153,6 +150,7 @@ def measure(view: View, params: Params, work: Path) -> Measured:
             "middle": agreement(ids[plan], reference),
             "contrast": known_mean([one.contrast for one in of]),
             "heat": known_mean([one.heat for one in of]),
+            "kept": known_mean([one.kept for one in of]),
         }
     confusions = np.array([[one.confusion for one in of] for of in looked.values()])
     return Measured(rows, *(lost_by_choice(confusions, masks) for masks in (FEW, MORE)))
@@ -160,20 +158,15 @@ def measure(view: View, params: Params, work: Path) -> Measured:
 
 def thresholds(view: View) -> dict[str, float]:
     """The values of heat that plans take, by name."""
-    histogram = pooled_histogram(view.heat, view.manifest.samples)
-    by_otsu = otsu(histogram, POWER)
-    if view.evidence is None or not view.evidence.area:
-        return {"otsu": by_otsu, "high": min(0.95, HIGHER * by_otsu)}
-    return {"otsu": by_otsu, "area": area_threshold(histogram, view.evidence.area)}
+    found = candidate_thresholds(view.heat, view.manifest)
+    return {"otsu": found.otsu, "outline": found.steepest}
 
 
 def shipped_plan(view: View, params: Params, work: Path) -> Plan:
     """What `threshold: auto` and `refine: auto` choose."""
-    values = thresholds(view)
-    if view.evidence is not None and view.evidence.small:
-        return Plan(max(values, key=lambda name: values[name]), "colours")
-    job = job_of(view, params, "auto", values["otsu"], work / "auto")
-    return Plan("otsu", job.params.refine)
+    threshold = chosen(view.heat, view.manifest, "auto")
+    job = job_of(view, params, "auto", threshold, work / "auto")
+    return Plan("otsu" if threshold == thresholds(view)["otsu"] else "outline", job.params.refine)
 
 
 def job_of(view: View, params: Params, refine: str, threshold: float, work: Path) -> PseudoMaskJob:
@@ -188,31 +181,31 @@ def job_of(view: View, params: Params, refine: str, threshold: float, work: Path
 def look_at(view: View, params: Params, plan: Plan, threshold: float, work: Path) -> list[Looked]:
     """What a plan makes of each image."""
     job = job_of(view, params, plan.refine, threshold, work)
-    parts = parallel_map(partial(look, job, view.groups), blocks(view), description="-".join(plan))
+    parts = parallel_map(partial(look, job, view), blocks(view), description="-".join(plan))
     return [one for part in parts for one in part]
 
 
-def look(job: PseudoMaskJob, groups: tuple[tuple[int, ...], ...], samples: Sequence[Sample]) -> list[Looked]:
+def look(job: PseudoMaskJob, view: View, samples: Sequence[Sample]) -> list[Looked]:
     """The masks of some images, at the drawn pixels, and against the ground truth."""
     maker = mask_maker(job)
-    return [look_at_one(maker, groups, sample) for sample in samples]
+    return [look_at_one(maker, view, sample) for sample in samples]
 
 
-def look_at_one(maker: MaskMaker, groups: tuple[tuple[int, ...], ...], sample: Sample) -> Looked:
+def look_at_one(maker: MaskMaker, view: View, sample: Sample) -> Looked:
     """What a plan makes of one image."""
     image, heatmaps, made = maker.pseudo_mask(sample)
     mask = made.refined
-    confusion = np.zeros((len(groups) + 1, len(groups) + 1), np.int64)
+    labels = len(view.groups) + 1
+    confusion = np.zeros((labels, labels), np.int64)
     if sample.score and sample.labels:
-        truth = np.zeros(256, np.uint8)
-        truth[255] = 255
-        for number, group in enumerate(groups):
-            truth[[i + 1 for i in group]] = number + 1
-        confusion = confusion_matrix(truth[load_mask(paths.GROUND_TRUTH, sample)], mask, len(groups) + 1)
+        confusion = confusion_matrix(view.ground_truth(sample), mask, labels)
     inside = mask > 0
     hot = heatmaps.max(axis=0, initial=0)
     heat = hot[inside].mean() - hot[~inside].mean() if inside.any() and not inside.all() else np.nan
-    return Looked(mask.ravel()[places(sample)], confusion, region_contrast(image, inside), float(heat))
+    above = np.count_nonzero(hot > (maker.job.heat.threshold or 0))
+    kept = inside.sum() / above if above else np.nan
+    contrast = region_contrast(image, inside)
+    return Looked(mask.ravel()[places(sample)], confusion, contrast, float(heat), float(kept))
 
 
 def table(rows: dict[Plan, Row]) -> str:

@@ -158,7 +158,7 @@ def what_was_found(heatmaps: Path) -> str | None:
     if evidence is None:
         return None
     if not evidence.small:
-        return "large, by what the classifier showed: the threshold is Otsu's"
+        return "large, by what the classifier showed: Otsu's threshold, or that of much steeper outlines"
     area, low, high = (
         f"{100 * share:.1f}" for share in (evidence.area, evidence.area_low, evidence.area_high)
     )

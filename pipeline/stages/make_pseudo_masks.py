@@ -18,13 +18,14 @@ def main(method: str) -> None:
     """Read `data/heatmaps/METHOD`, write `data/masks/METHOD` and `reports/pseudo_masks/METHOD`."""
     name = f"{NAME}@{method}"
     whole = load_params()
-    params, tiles = whole.pseudo_masks, whole.data.tiles
+    params, tiles, objects = whole.pseudo_masks, whole.data.tiles, whole.heatmaps.objects
     manifest = read_manifest(paths.PREPARED)
     segments = checked_segments(params, manifest.split("train"))
     work = shared_work_folder(
         name,
         __file__,
         params=params,
+        objects=objects,
         seed=whole.seed,
         tiles=tiles,
         segments=segments,
@@ -33,7 +34,7 @@ def main(method: str) -> None:
         corrected=paths.CORRECTED,
         ground_truth=paths.GROUND_TRUTH,
     )
-    heat = thresholded_heatmaps(method, params, manifest)
+    heat = thresholded_heatmaps(method, params, manifest, objects)
     job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, tiles=tiles)
     job = with_learnt(job, manifest, whole.seed)
     threshold = job.heat.threshold

@@ -72,7 +72,8 @@ def how_chosen(threshold: str | float, method: str, *, by_masks: bool = False) -
     if by_masks and evidence is not None and evidence.area:
         return HOW["calibrated"]
     if threshold == "auto" and evidence is not None and evidence.small:
-        return f"{HOW['auto']}, for small objects: {how_much(evidence)} looks unlike images without the class"
+        unlike = f"at most {how_much(evidence)} looks unlike images without the class"
+        return f"{HOW['auto']}, for small objects: {unlike}"
     return HOW[threshold]
 
 

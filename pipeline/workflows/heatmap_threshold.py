@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,14 +19,33 @@ from pipeline.masks.area_threshold import area_threshold
 from pipeline.masks.otsu_threshold import POWER, Histogram, heat_histogram, otsu
 from pipeline.masks.threshold import upsample
 from pipeline.masks.threshold_sweep import THRESHOLDS, best_threshold, confusion_by_threshold
-from pipeline.params import PseudoMaskParams
+from pipeline.params import ObjectSize, PseudoMaskParams
 from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
+from pipeline.workflows.refinement import has_small_objects
+from pipeline.workflows.steepest_outlines import steepest
+
+# The steepest outlines of sets of large objects are up to 1.5 times as steep as those at Otsu's threshold, of
+# sets of small objects at least 2 times: docs/results.md.
+MUCH_STEEPER = 1.75
 
 
-def thresholded_heatmaps(method: str, params: PseudoMaskParams, manifest: Manifest) -> ThresholdedHeat:
+class Candidates(NamedTuple):
+    """Thresholds that are found without masks, to 4 digits."""
+
+    otsu: float
+    steepest: float  # at least Otsu's, and of small objects at least the one at which heat covers their area
+    times: float  # how many times as steep as the outlines at the least of these
+
+
+def thresholded_heatmaps(
+    method: str, params: PseudoMaskParams, manifest: Manifest, objects: ObjectSize
+) -> ThresholdedHeat:
     """The heatmaps of a method, with the threshold by `pseudo_masks.threshold`.
 
     Data without background need no threshold.
+
+    Args:
+        objects: `heatmaps.objects`.
 
     Raises:
         UserError: all heat has one level, or there is no corrected mask for `calibrated`.
@@ -35,7 +55,7 @@ def thresholded_heatmaps(method: str, params: PseudoMaskParams, manifest: Manife
         return ThresholdedHeat(heatmaps, None)
     match params.threshold:
         case "auto":
-            threshold = group().by_first(lambda: chosen(heatmaps, samples))
+            threshold = group().by_first(lambda: chosen(heatmaps, manifest, objects))
         case "calibrated":
             threshold = group().by_first(lambda: calibrated(heatmaps, samples, len(manifest.classes) + 1))
         case number:
@@ -43,26 +63,33 @@ def thresholded_heatmaps(method: str, params: PseudoMaskParams, manifest: Manife
     return ThresholdedHeat(heatmaps, threshold)
 
 
-def chosen(heatmaps: Path, samples: Sequence[Sample]) -> float:
-    """The threshold `auto`: Otsu's; for small objects where heat covers their area, if that is higher.
+def chosen(heatmaps: Path, manifest: Manifest, objects: ObjectSize) -> float:
+    """The threshold `auto`: Otsu's; the one with the steepest outlines for small objects, or if much steeper.
 
     Raises:
         UserError: all heat has one level.
     """
-    by_otsu, *by_area = candidate_thresholds(heatmaps, samples)
-    evidence = read_evidence(heatmaps)
-    return max(by_otsu, *by_area) if evidence is not None and evidence.small else by_otsu
+    if objects == "large":
+        return round(otsu(pooled_histogram(heatmaps, manifest.split("train")), POWER), 4)
+    found = candidate_thresholds(heatmaps, manifest)
+    return found.steepest if has_small_objects(heatmaps) or found.times >= MUCH_STEEPER else found.otsu
 
 
-def candidate_thresholds(heatmaps: Path, samples: Sequence[Sample]) -> list[float]:
-    """Otsu's threshold, and where evidence was measured the one at which heat covers its area; to 4 digits.
+def candidate_thresholds(heatmaps: Path, manifest: Manifest) -> Candidates:
+    """What the levels of heat and its outlines say, over all training images.
+
+    The area of small objects is counted in cells, so it is too large for objects of few cells. It bounds the
+    threshold from below, and the images say how far above it lies.
 
     Raises:
         UserError: all heat has one level.
     """
-    histogram, evidence = pooled_histogram(heatmaps, samples), read_evidence(heatmaps)
-    by_area = [area_threshold(histogram, evidence.area)] if evidence is not None and evidence.area else []
-    return [round(threshold, 4) for threshold in (otsu(histogram, POWER), *by_area)]
+    histogram, evidence = pooled_histogram(heatmaps, manifest.split("train")), read_evidence(heatmaps)
+    least = by_otsu = otsu(histogram, POWER)
+    if evidence is not None and evidence.small:
+        least = max(by_otsu, area_threshold(histogram, evidence.area))
+    found = steepest(heatmaps, manifest, least)
+    return Candidates(round(by_otsu, 4), round(found.threshold, 4), found.times)
 
 
 def pooled_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:

@@ -13,17 +13,18 @@ from pipeline.workflows.learnt_pixels import learn_pixels
 from pipeline.workflows.object_colours import learn_colours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.refinement import choosing_masks, has_small_objects
-from pipeline.workflows.refiner_scores import compared_samples, corrected_miou, mean_contrast
+from pipeline.workflows.refiner_scores import compared_samples, corrected_miou, kept_share, mean_contrast
 
 CHOICE = "choice.json"
+KEPT = 0.5  # of the pixels; the CRF keeps 0.03 and 0.34 on cracks and spots, 0.6 and 0.9 on small animals
 
 
 def with_learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMaskJob:
     """The job with what its refinement learns, and what `refine: auto` leaves open chosen.
 
     Where a person has corrected 5 masks of each class, these choose the refinement, and the threshold if that
-    is `auto` too. Else small objects take their colours, and the contrast of the regions decides between
-    pixels and the CRF.
+    is `auto` too. Else small objects that the CRF wipes out take their colours, and the contrast of the
+    regions decides between pixels and the CRF.
 
     Args:
         job: with the params as in params.yaml.
@@ -34,10 +35,16 @@ def with_learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMask
     if corrected := choosing_masks(manifest):
         by_masks = partial(corrected_miou, samples=corrected, labels=len(manifest.classes) + 1)
         return best(job, all_ways(job, manifest, seed), by_masks)
-    if has_small_objects(job.heat.folder):
+    by_crf = refined_by(job, "crf")
+    if has_small_objects(job.heat.folder) and wipes_out(by_crf, manifest):
         return learnt(refined_by(job, "colours"), manifest, seed)
-    jobs = [refined_by(job, "crf"), learnt(refined_by(job, "pixels"), manifest, seed)]
+    jobs = [by_crf, learnt(refined_by(job, "pixels"), manifest, seed)]
     return best(job, jobs, partial(mean_contrast, samples=compared_samples(manifest)))
+
+
+def wipes_out(job: PseudoMaskJob, manifest: Manifest) -> bool:
+    """Whether the refiner takes away most of what the heat shows: objects are narrower than it sees."""
+    return group().by_first(lambda: kept_share(job, compared_samples(manifest))) < KEPT
 
 
 def learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMaskJob:
@@ -63,8 +70,8 @@ def all_ways(job: PseudoMaskJob, manifest: Manifest, seed: int) -> list[PseudoMa
     """
     thresholds = [job.heat.threshold]
     if job.params.threshold == "auto" and manifest.background:
-        samples = manifest.split("train")
-        thresholds = group().by_first(lambda: list(candidate_thresholds(job.heat.folder, samples)))
+        by_otsu, by_outlines, _ = group().by_first(lambda: candidate_thresholds(job.heat.folder, manifest))
+        thresholds = [by_otsu, by_outlines] if by_outlines > by_otsu else [by_otsu]
     names: list[Refinement] = ["crf", "pixels"]
     if manifest.background:
         names.append("colours")

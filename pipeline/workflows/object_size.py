@@ -27,6 +27,7 @@ def how_objects_are_sized(manifest: Manifest, objects: ObjectSize = "auto") -> s
     if count >= UNLABELLED:
         return f"small or large is found out after training, by {count} training images without a label"
     return (
-        f"taken for large: {count} training images are without a label, and {UNLABELLED} would tell. "
-        "If objects are lines or spots of a few pixels, set `heatmaps.objects: small`"
+        f"taken for large, unless outlines say otherwise: {count} training images are without a label, and "
+        f"{UNLABELLED} would tell. If objects are lines or spots of a few pixels, set "
+        "`heatmaps.objects: small`"
     )

@@ -1,9 +1,10 @@
-"""How good the masks of a refiner are on a few training images: by corrected masks, or by their contrast."""
+"""How good the masks of a refiner are on a few training images: by corrected masks, contrast, size."""
 
 from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline import paths
 from pipeline.base.parallel import in_blocks, parallel_map
@@ -13,6 +14,7 @@ from pipeline.data.mask_store import load_mask
 from pipeline.evaluation.confusion import Counts, mean_iou, pseudo_mask_counts
 from pipeline.evaluation.means import mean_present
 from pipeline.masks.region_contrast import region_contrast
+from pipeline.masks.threshold import mask_at_threshold
 from pipeline.workflows.pseudo_mask_blocks import mask_maker
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 
@@ -44,6 +46,13 @@ def corrected_miou(job: PseudoMaskJob, samples: Sequence[Sample], labels: int) -
     return mean_iou(np.sum(parallel_map(count, in_blocks(samples), description=_described(job)), axis=0))
 
 
+def kept_share(job: PseudoMaskJob, samples: Sequence[Sample]) -> float:
+    """The pixels of objects in the masks that a job makes, divided by those of heat above the threshold."""
+    of_blocks = parallel_map(partial(_kept, job), in_blocks(samples), description=_described(job))
+    after, before = np.sum(of_blocks, axis=0)
+    return float(after / max(before, 1))
+
+
 def _described(job: PseudoMaskJob) -> str:
     return f"compared: {job.params.refine}"
 
@@ -64,3 +73,13 @@ def _counts(job: PseudoMaskJob, labels: int, samples: Sequence[Sample]) -> Count
         made = maker.pseudo_mask(sample)[-1].refined
         counts += pseudo_mask_counts(load_mask(paths.CORRECTED, sample), made, labels)[:, :labels]
     return counts
+
+
+def _kept(job: PseudoMaskJob, samples: Sequence[Sample]) -> NDArray[np.int64]:
+    """Pixels of objects in the masks, and in the heat, int64 (2,)."""
+    maker, kept = mask_maker(job), np.zeros(2, np.int64)
+    for sample in samples:
+        _, heatmaps, made = maker.pseudo_mask(sample)
+        before = mask_at_threshold(heatmaps, np.array(sample.labels, int), job.heat.threshold)
+        kept += np.count_nonzero([made.refined, before], axis=(1, 2))
+    return kept

@@ -138,6 +138,7 @@ def test_reads_are_found() -> None:
     assert reads("pipeline/stages/make_pseudo_masks.py") == fields("pseudo_masks") | {
         "seed",
         "data.tiles",
+        "heatmaps.objects",
     }
 
 

@@ -112,7 +112,8 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
             "refine": "crf",
         }
         quality = {"confidence": 0.71, "ignored": 0.04}
-        write_json(folder / "metrics.json", result | {"quality": quality, "refine": "crf"})
+        chosen = {"refine": "crf", "confidence_threshold": 0.32}
+        write_json(folder / "metrics.json", result | {"quality": quality} | chosen)
         write_confusion(folder / "confusion.csv", classes, cells)
         points = [{"threshold": t / 50, "miou": 0.55 - (t / 50 - 0.4) ** 2} for t in range(1, 50) if masks]
         write_csv(folder / "thresholds.csv", ("threshold", "miou"), points)

@@ -14,12 +14,12 @@ from pipeline.data.manifest import Sample
 from pipeline.evaluation.confusion import confusion_matrix, mean_iou
 from pipeline.heatmaps.evidence import Evidence, write_evidence
 from pipeline.masks.region_contrast import region_contrast
-from pipeline.workflows.heatmap_threshold import chosen
+from pipeline.workflows.heatmap_threshold import Candidates
 from pipeline.workflows.learnt_pixels import FILE
 from pipeline.workflows.learnt_refinement import CHOICE, with_learnt
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.refinement import FEW, choosing_masks
-from pipeline.workflows.refiner_scores import compared_samples
+from pipeline.workflows.refiner_scores import compared_samples, kept_share
 from tests.workflows.test_learnt_pixels import (
     CLASSES,
     GRASS,
@@ -105,15 +105,18 @@ def test_corrected_masks_choose(masks: str) -> None:
     assert max(read_json(Path("work") / CHOICE)) == pytest.approx(mean_iou(counts))
 
 
-def test_corrected_masks_choose_the_threshold_too() -> None:
-    make_set()
-    # Heat beside the regions has the level 40: at the area threshold all of the image is hot.
-    write_evidence([HEAT], Evidence(0.99, 0.9, 1, 0.5, 0.9, 0))
+@pytest.mark.parametrize("known", [(0.05, 0.5), (0.5, 0.995)])
+def test_corrected_masks_choose_the_threshold_too(
+    known: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_set()  # beside the regions heat has the level 40: at 0.05 all of the image is hot, at 0.995 nothing
     correct(2 * FEW, "regions")
-    wrong = replace(HEATED, threshold=0.05)
+    found = Candidates(*known, times=1)
+    monkeypatch.setattr("pipeline.workflows.learnt_refinement.candidate_thresholds", lambda *_: found)
+    wrong = replace(HEATED, threshold=0.3)
     made = with_learnt(replace(asking("auto", "auto"), heat=wrong, judge=wrong), manifest(), seed=0)
     assert made.heat == made.judge
-    assert made.heat.threshold == chosen(HEAT, samples()) > 40 / 255
+    assert made.heat.threshold == 0.5
     Path("work", CHOICE).unlink()
     assert auto().heat.threshold == HEATED.threshold  # a number in params.yaml stays
 
@@ -128,13 +131,21 @@ def test_too_few_masks_of_a_class_choose_nothing() -> None:
     assert choosing_masks(manifest()) == []
 
 
-def test_small_objects_have_their_colours() -> None:
+@pytest.mark.parametrize("wiped_out", [True, False])
+def test_small_objects_that_the_crf_wipes_out_have_their_colours(
+    wiped_out: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_set()
     write_evidence([HEAT], SMALL)
+    kept = kept_share(job("crf"), compared_samples(manifest()))
+    after = sum(np.count_nonzero(mask_of(job("crf"), sample)) for sample in samples())
+    before = sum(np.count_nonzero(mask_of(job("none"), sample)) for sample in samples())
+    assert kept == after / before
+    monkeypatch.setattr("pipeline.workflows.learnt_refinement.KEPT", kept + (0.01 if wiped_out else -0.01))
     made = auto()
-    assert made.params.refine == "colours"
-    assert made.colours is not None
-    assert not (Path("work") / CHOICE).exists()
+    assert made.params.refine == ("colours" if wiped_out else "pixels")
+    assert (made.colours is not None) == wiped_out
+    assert (Path("work") / CHOICE).exists() == (not wiped_out)
 
 
 @pytest.mark.parametrize("value", [0, 255])

@@ -38,8 +38,12 @@ def test_evidence_is_measured_where_it_may_tell(
     [
         (20, True, "found out after training, by 20 training images"),
         (31, True, "found out after training, by 31 training images"),
-        (19, True, "taken for large: 19 training images are without a label, and 20 would tell"),
-        (0, True, "taken for large: 0 training images"),
+        (
+            19,
+            True,
+            "otherwise: 19 training images are without a label, and 20 would tell",
+        ),
+        (0, True, "otherwise: 0 training images"),
         (20, False, "every pixel belongs to a class"),
     ],
 )
