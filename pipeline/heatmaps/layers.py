@@ -1,5 +1,6 @@
 """The target layer: the layer of a network that heatmaps are made of, and the layers before it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -152,6 +153,8 @@ def earlier_layers(backbone: nn.Module, count: int) -> list[nn.Module]:
 def depth_layers(backbone: nn.Module) -> list[nn.Module]:
     """The modules whose outputs are the feature maps before the last one, back to the first without a module.
 
+    Each is called once in a forward pass.
+
     Raises:
         ValueError: the backbone does not take images of 64 x 64 pixels.
     """
@@ -171,10 +174,12 @@ def depth_layers(backbone: nn.Module) -> list[nn.Module]:
                 f"the encoder takes no images of {PROBE[2]} x {PROBE[3]} pixels: {error}"
             ) from error
     layers: list[nn.Module] = []
+    calls = Counter(module for module, _, _ in outputs)
+    once = [entry for entry in outputs if calls[entry[0]] == 1]  # a ReLU that a block calls twice is no layer
     for depth in reversed(depths[:-1]):
         # Several modules may return the same map: the first makes it. A map of an older version is another
         # map, which a later module has changed in place.
-        makers = [m for m, output, version in outputs if output is depth and version == depth._version]
+        makers = [m for m, output, version in once if output is depth and version == depth._version]
         if not makers:
             break
         layers.insert(0, makers[0])

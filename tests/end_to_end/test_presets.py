@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.__main__ import main
+from pipeline.base.files import read_json
 from pipeline.commands.init import write_project
 from pipeline.data.manifest import Manifest, read_manifest
 from pipeline.data.mask_store import load_mask
@@ -30,12 +31,23 @@ from tests.archives import (
     sbd_mask,
     voc_mask,
 )
-from tests.end_to_end.project import ROOT, change_params
+from tests.end_to_end.project import ROOT, TRAINING, change_params, run
 
 PRESETS = ("voc2012", "coco2014")
 RUN = "camseg run"
 TRAINING_IMAGES = {"voc2012": 10_582, "coco2014": 82_783}
 VOC_ALONE = 1_464  # training images
+SMALL = {
+    **{f"classifier.training.{key}": value for key, value in TRAINING.items()},
+    **{f"segmentation.training.{key}": value for key, value in TRAINING.items()},
+    "data.long_side": 64,
+    "classifier.encoder": "resnet18",
+    "classifier.weights": "none",  # no network
+    "segmentation.encoder": "resnet18",
+    "self_training.scales": [1.0],
+    "diagnose.images": 1,
+    "report.images": 4,
+}
 
 
 def text_of_preset(preset: str) -> str:
@@ -157,3 +169,23 @@ def test_coco2014_is_read_as_the_archives_have_it(project: Path) -> None:
     assert problems.count("\n") == 2
     assert "crowds: 3 of 5 of 'person'. They are 255 in masks." in problems
     assert "got 4 others: annotations/captions_train2014.json, annotations/captions_val2014.json" in problems
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("preset", "images"), [("voc2012", len(VOC_VAL)), ("coco2014", len(coco_objects("val")))]
+)
+def test_a_preset_runs_to_its_end(preset: str, images: int, project: Path) -> None:
+    if preset == "voc2012":
+        make_voc2012(project / "data/voc", "L")
+    else:
+        make_coco2014(project / "data/coco")
+    for command in commands(preset):
+        if command == RUN:
+            change_params(project, SMALL)
+        done = run(project, *shlex.split(command))
+        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+    summary = read_json(project / "reports/summary.json")
+    assert set(summary["segmentation"]) == {"cam", "cam-round1", "cam-round2", "full"}
+    assert len(list((project / "data/predictions/cam-round2").rglob("*.png"))) == images
+    assert (project / "reports/index.html").is_file()
