@@ -37,6 +37,18 @@ class View:
         return np.asarray(ids[load_mask(paths.GROUND_TRUTH, sample)])
 
 
+def view_parser(name: str, description: str, images: int) -> argparse.ArgumentParser:
+    """The command line of a bench of views; `images` are its default."""
+    parser = argparse.ArgumentParser(
+        name, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("projects", nargs="+", type=Path, metavar="PROJECT")
+    of_each = "training images of each set (default: %(default)s)"
+    parser.add_argument("--images", type=int, default=images, metavar="N", help=of_each)
+    parser.add_argument("--views", action="store_true", help="also fewer classes of each project")
+    return parser
+
+
 def views(params: Params, given: argparse.Namespace, folder: Path) -> Iterator[View]:
     """The classes of the project, and its views; their heat goes to `folder`."""
     whole, method = read_manifest(paths.PREPARED), params.heatmaps.methods[0]

@@ -7,7 +7,7 @@ plan is a threshold and a refiner. All plans make masks of the same training ima
 each project: all classes as one, and each class against the rest, from the stored heat. The true masks score
 the plans here and are part of no criterion.
 
-thresholds    otsu, and outline: the steepest outlines, above the area of small objects
+thresholds    otsu; outline: the steepest outlines; area: where heat covers the area of small objects
 refiners      none, crf, par, segments, colours, pixels
 
 criteria
@@ -20,7 +20,7 @@ criteria
   middle      IoU with the reference that the pixel classifiers of all plans give together
   contrast    of the colours inside and around the objects
   heat        mean heat inside less mean heat outside
-  kept        pixels of objects, divided by those of heat above the threshold; mean over images
+  kept        pixels of objects, divided by those of heat above the threshold
 
 `few` and `more` say what a person's masks would give: the points lost where the best plan on 5 and on 20
 masks of each class, drawn 50 times, makes the masks of all other images.
@@ -31,7 +31,6 @@ not decide: no criterion was safe among thresholds. After the first figures of s
 tiles, contrast got the choice between the CRF and pixels.
 """
 
-import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import chdir
@@ -52,7 +51,7 @@ from benchmarks.plan_criteria import (
     regret,
     told_by_looks,
 )
-from benchmarks.plan_views import View, blocks, views
+from benchmarks.plan_views import View, blocks, view_parser, views
 from pipeline.base.files import write_csv
 from pipeline.base.parallel import parallel_map
 from pipeline.base.process import prepare_process
@@ -61,7 +60,7 @@ from pipeline.data.manifest import Sample
 from pipeline.evaluation.confusion import confusion_matrix, label_ious
 from pipeline.masks.region_contrast import region_contrast
 from pipeline.params import Params, load_params
-from pipeline.workflows.heatmap_threshold import candidate_thresholds, chosen
+from pipeline.workflows.heatmap_threshold import candidate_thresholds
 from pipeline.workflows.learnt_refinement import with_learnt
 from pipeline.workflows.pseudo_mask_blocks import MaskMaker, mask_maker
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
@@ -86,7 +85,7 @@ class Looked(NamedTuple):
     confusion: NDArray[np.int64]  # (L, L), against the ground truth
     contrast: float  # NaN without an object
     heat: float
-    kept: float  # NaN without heat above the threshold
+    kept: tuple[int, int]  # pixels of objects, and of heat above the threshold
 
 
 class Measured(NamedTuple):
@@ -100,12 +99,8 @@ class Measured(NamedTuple):
 def main() -> None:
     """Measure the plans on each project and its views, print the tables."""
     prepare_process()
-    parser = argparse.ArgumentParser(
-        "benchmarks.plans", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("projects", nargs="+", type=Path, metavar="PROJECT")
-    parser.add_argument("--images", type=int, default=240, help="training images of each set (default: 240)")
-    parser.add_argument("--views", action="store_true", help="also fewer classes of each project")
+    parser = view_parser("benchmarks.plans", __doc__, images=240)
+    parser.add_argument("--refiners", nargs="+", choices=REFINERS, default=REFINERS, help="default: all")
     parser.add_argument("--csv", type=Path, required=True, metavar="FILE", help="a line for each plan")
     given = parser.parse_args()
     given.csv, found = given.csv.resolve(), {}
@@ -113,7 +108,7 @@ def main() -> None:
         with chdir(project), tempfile.TemporaryDirectory() as folder:
             params = load_params()
             for view in views(params, given, Path(folder)):
-                found[view.name] = measure(view, params, Path(folder) / view.name)
+                found[view.name] = measure(view, params, given.refiners, Path(folder) / view.name)
                 print(f"\n{view.name}\n{table(found[view.name].rows)}", flush=True)
                 every = [line for name, of in found.items() for line in csv_lines(name, of)]
                 write_csv(given.csv, COLUMNS, every)
@@ -126,18 +121,24 @@ def csv_lines(name: str, measured: Measured) -> Iterator[dict[str, object]]:
         yield {"set": name, "plan": "-".join(plan), **row, "few": measured.few, "more": measured.more}
 
 
-def measure(view: View, params: Params, work: Path) -> Measured:
+def measure(view: View, params: Params, refiners: Sequence[str], work: Path) -> Measured:
     """The true score and the criteria of each plan."""
+    found = candidate_thresholds(view.heat, view.manifest)
+    thresholds = {"otsu": found.otsu, "outline": found.steepest}
+    if found.small:
+        thresholds["area"] = found.least
     looked = {
         plan: look_at(view, params, plan, threshold, work / "-".join(plan))
-        for kind, threshold in thresholds(view).items()
-        for plan in (Plan(kind, refine) for refine in REFINERS)
+        for kind, threshold in thresholds.items()
+        for plan in (Plan(kind, refine) for refine in refiners)
     }
     features = drawn_features(view)
     ids = {plan: np.stack([one.ids for one in of]) for plan, of in looked.items()}
     told = {plan: told_by_looks(view, features, of) for plan, of in ids.items()}
     reference = np.mean([probabilities for _, probabilities in told.values()], axis=0).argmax(-1)
-    auto = shipped_plan(view, params, work)
+    shipped = job_of(view, params, "auto", found.auto, work / "auto")
+    kind = next(kind for kind, threshold in thresholds.items() if threshold == shipped.heat.threshold)
+    auto = Plan(kind, shipped.params.refine)
     rows = {}
     for plan, of in looked.items():
         miou = float(np.nanmean(label_ious(sum(one.confusion for one in of))))
@@ -150,23 +151,10 @@ def measure(view: View, params: Params, work: Path) -> Measured:
             "middle": agreement(ids[plan], reference),
             "contrast": known_mean([one.contrast for one in of]),
             "heat": known_mean([one.heat for one in of]),
-            "kept": known_mean([one.kept for one in of]),
+            "kept": float(np.divide(*np.sum([one.kept for one in of], axis=0))),
         }
     confusions = np.array([[one.confusion for one in of] for of in looked.values()])
     return Measured(rows, *(lost_by_choice(confusions, masks) for masks in (FEW, MORE)))
-
-
-def thresholds(view: View) -> dict[str, float]:
-    """The values of heat that plans take, by name."""
-    found = candidate_thresholds(view.heat, view.manifest)
-    return {"otsu": found.otsu, "outline": found.steepest}
-
-
-def shipped_plan(view: View, params: Params, work: Path) -> Plan:
-    """What `threshold: auto` and `refine: auto` choose."""
-    threshold = chosen(view.heat, view.manifest, "auto")
-    job = job_of(view, params, "auto", threshold, work / "auto")
-    return Plan("otsu" if threshold == thresholds(view)["otsu"] else "outline", job.params.refine)
 
 
 def job_of(view: View, params: Params, refine: str, threshold: float, work: Path) -> PseudoMaskJob:
@@ -202,10 +190,9 @@ def look_at_one(maker: MaskMaker, view: View, sample: Sample) -> Looked:
     inside = mask > 0
     hot = heatmaps.max(axis=0, initial=0)
     heat = hot[inside].mean() - hot[~inside].mean() if inside.any() and not inside.all() else np.nan
-    above = np.count_nonzero(hot > (maker.job.heat.threshold or 0))
-    kept = inside.sum() / above if above else np.nan
+    kept = np.count_nonzero(inside), np.count_nonzero(hot > (maker.job.heat.threshold or 0))
     contrast = region_contrast(image, inside)
-    return Looked(mask.ravel()[places(sample)], confusion, contrast, float(heat), float(kept))
+    return Looked(mask.ravel()[places(sample)], confusion, contrast, float(heat), kept)
 
 
 def table(rows: dict[Plan, Row]) -> str:

@@ -6,14 +6,16 @@ Each PROJECT is a run whose data have masks, with its heatmaps (`benchmarks.leag
 --views adds views of each project, from the stored heat: all classes as one, and each class against the rest.
 The true masks score the thresholds and are part of no rule.
 
+best       the best of the 49
 otsu       of the strongest heat of each pixel
-steepest   with the steepest outlines, at least Otsu's; where the evidence of a project says that objects are
-           small, at least the threshold at which heat covers their area
-times      how many times as steep as at the least of these thresholds
-shipped    what `pseudo_masks.threshold: auto` takes with `heatmaps.objects: auto`, and its loss in points
+least      otsu, or for objects that are small by the evidence of a project, the threshold at which heat
+           covers their area, if that is higher; `refine: auto` takes it where it takes colours
+steepest   with the steepest outlines, at least `least`
+auto       what `pseudo_masks.threshold: auto` takes otherwise, with `heatmaps.objects: auto`
+times      how many times as steep the outlines at `steepest` are as those at `least`
+lost       points by `auto`
 """
 
-import argparse
 import tempfile
 from contextlib import chdir
 from pathlib import Path
@@ -21,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.plan_views import View, views
+from benchmarks.plan_views import View, view_parser, views
 from pipeline.base.process import prepare_process
 from pipeline.evaluation.confusion import mean_iou
 from pipeline.heatmaps.evidence import EVIDENCE
@@ -29,23 +31,15 @@ from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.threshold import upsample
 from pipeline.masks.threshold_sweep import THRESHOLDS, confusion_by_threshold
 from pipeline.params import load_params
-from pipeline.workflows.heatmap_threshold import candidate_thresholds, chosen
+from pipeline.workflows.heatmap_threshold import candidate_thresholds
 
 
 def main() -> None:
     """Print a line for each project and view."""
     prepare_process()
-    parser = argparse.ArgumentParser(
-        "benchmarks.thresholds", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("projects", nargs="+", type=Path, metavar="PROJECT")
-    parser.add_argument("--images", type=int, default=160, help="training images of each set (default: 160)")
-    parser.add_argument("--views", action="store_true", help="also fewer classes of each project")
-    given = parser.parse_args()
-    print(
-        f"{'set':24}{'best':>16}{'otsu':>16}{'area':>16}{'outline':>16}{'steeper':>9}{'shipped':>9}",
-        flush=True,
-    )
+    given = view_parser("benchmarks.thresholds", __doc__, images=160).parse_args()
+    head = "".join(f"{name:>16}" for name in ("best", "otsu", "least", "steepest", "auto"))
+    print(f"{'set':24}{head}{'times':>8}{'lost':>8}", flush=True)
     for project in given.projects:
         with chdir(project), tempfile.TemporaryDirectory() as folder:
             for view in views(load_params(), given, Path(folder)):
@@ -57,11 +51,11 @@ def line(view: View) -> str:
     if "." in view.name:  # evidence of all classes together says nothing of one
         (view.heat / EVIDENCE).unlink(missing_ok=True)
     scores, found = miou_by_threshold(view), candidate_thresholds(view.heat, view.manifest)
-    values = float(THRESHOLDS[scores.argmax()]), found.otsu, found.steepest
-    told = [(np.interp(value, THRESHOLDS, scores), value) for value in values]
-    cells = "".join(f"{score:9.3f} ({value:.2f})" for score, value in told)
-    shipped = np.interp(chosen(view.heat, view.manifest, "auto"), THRESHOLDS, scores)
-    return f"{view.name:24}{cells}{found.times:9.2f}{shipped:9.3f}{100 * (scores.max() - shipped):7.1f}"
+    best = float(THRESHOLDS[scores.argmax()])
+    values = best, found.otsu, found.least, found.steepest, found.auto
+    told = [float(np.interp(value, THRESHOLDS, scores)) for value in values]
+    cells = "".join(f"{score:9.3f} ({value:.2f})" for score, value in zip(told, values, strict=True))
+    return f"{view.name:24}{cells}{found.times:8.2f}{100 * (told[0] - told[-1]):8.1f}"
 
 
 def miou_by_threshold(view: View) -> NDArray[np.float64]:

@@ -68,9 +68,9 @@ def how_chosen(threshold: str | float, method: str, *, by_masks: bool = False) -
     """
     if not isinstance(threshold, str):
         return "given in params.yaml"
-    evidence = read_evidence(paths.HEATMAPS / method)
-    if by_masks and evidence is not None and evidence.area:
+    if by_masks:
         return HOW["calibrated"]
+    evidence = read_evidence(paths.HEATMAPS / method)
     if threshold == "auto" and evidence is not None and evidence.small:
         unlike = f"at most {how_much(evidence)} looks unlike images without the class"
         return f"{HOW['auto']}, for small objects: {unlike}"

@@ -21,7 +21,6 @@ from pipeline.masks.threshold import upsample
 from pipeline.masks.threshold_sweep import THRESHOLDS, best_threshold, confusion_by_threshold
 from pipeline.params import ObjectSize, PseudoMaskParams
 from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
-from pipeline.workflows.refinement import has_small_objects
 from pipeline.workflows.steepest_outlines import steepest
 
 # The steepest outlines of sets of large objects are up to 1.5 times as steep as those at Otsu's threshold, of
@@ -33,8 +32,15 @@ class Candidates(NamedTuple):
     """Thresholds that are found without masks, to 4 digits."""
 
     otsu: float
-    steepest: float  # at least Otsu's, and of small objects at least the one at which heat covers their area
-    times: float  # how many times as steep as the outlines at the least of these
+    least: float  # Otsu's, or of small objects the one at which heat covers their area, if that is higher
+    steepest: float  # at least `least`
+    times: float  # how many times as steep as at `least` its outlines are
+    small: bool  # whether the evidence says that objects are small
+
+    @property
+    def auto(self) -> float:
+        """What `pseudo_masks.threshold: auto` takes where no person says that objects are large."""
+        return self.steepest if self.small or self.times >= MUCH_STEEPER else self.otsu
 
 
 def thresholded_heatmaps(
@@ -71,8 +77,7 @@ def chosen(heatmaps: Path, manifest: Manifest, objects: ObjectSize) -> float:
     """
     if objects == "large":
         return round(otsu(pooled_histogram(heatmaps, manifest.split("train")), POWER), 4)
-    found = candidate_thresholds(heatmaps, manifest)
-    return found.steepest if has_small_objects(heatmaps) or found.times >= MUCH_STEEPER else found.otsu
+    return candidate_thresholds(heatmaps, manifest).auto
 
 
 def candidate_thresholds(heatmaps: Path, manifest: Manifest) -> Candidates:
@@ -85,11 +90,11 @@ def candidate_thresholds(heatmaps: Path, manifest: Manifest) -> Candidates:
         UserError: all heat has one level.
     """
     histogram, evidence = pooled_histogram(heatmaps, manifest.split("train")), read_evidence(heatmaps)
-    least = by_otsu = otsu(histogram, POWER)
-    if evidence is not None and evidence.small:
-        least = max(by_otsu, area_threshold(histogram, evidence.area))
+    by_otsu, small = otsu(histogram, POWER), evidence is not None and evidence.small
+    least = max(by_otsu, area_threshold(histogram, evidence.area)) if evidence and small else by_otsu
     found = steepest(heatmaps, manifest, least)
-    return Candidates(round(by_otsu, 4), round(found.threshold, 4), found.times)
+    by_otsu, least, by_outlines = (round(value, 4) for value in (by_otsu, least, found.threshold))
+    return Candidates(by_otsu, least, by_outlines, found.times, small)
 
 
 def pooled_histogram(heatmaps: Path, samples: Sequence[Sample]) -> Histogram:

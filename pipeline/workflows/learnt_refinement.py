@@ -7,6 +7,7 @@ from functools import partial
 from pipeline.base.files import read_json, write_json
 from pipeline.data.manifest import Manifest
 from pipeline.engine.processes import group
+from pipeline.masks.threshold import Threshold
 from pipeline.params import Refinement
 from pipeline.workflows.heatmap_threshold import candidate_thresholds
 from pipeline.workflows.learnt_pixels import learn_pixels
@@ -23,8 +24,9 @@ def with_learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMask
     """The job with what its refinement learns, and what `refine: auto` leaves open chosen.
 
     Where a person has corrected 5 masks of each class, these choose the refinement, and the threshold if that
-    is `auto` too. Else small objects that the CRF wipes out take their colours, and the contrast of the
-    regions decides between pixels and the CRF.
+    is `auto` too. Else small objects that the CRF wipes out take their colours: heat is coarser than they
+    are, so that its outlines say nothing, and `auto` is where heat covers their area. For all others, the
+    contrast of the regions decides between pixels and the CRF.
 
     Args:
         job: with the params as in params.yaml.
@@ -37,7 +39,7 @@ def with_learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMask
         return best(job, all_ways(job, manifest, seed), by_masks)
     by_crf = refined_by(job, "crf")
     if has_small_objects(job.heat.folder) and wipes_out(by_crf, manifest):
-        return learnt(refined_by(job, "colours"), manifest, seed)
+        return learnt(refined_by(at_area(job, manifest), "colours"), manifest, seed)
     jobs = [by_crf, learnt(refined_by(job, "pixels"), manifest, seed)]
     return best(job, jobs, partial(mean_contrast, samples=compared_samples(manifest)))
 
@@ -45,6 +47,19 @@ def with_learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMask
 def wipes_out(job: PseudoMaskJob, manifest: Manifest) -> bool:
     """Whether the refiner takes away most of what the heat shows: objects are narrower than it sees."""
     return group().by_first(lambda: kept_share(job, compared_samples(manifest))) < KEPT
+
+
+def at_area(job: PseudoMaskJob, manifest: Manifest) -> PseudoMaskJob:
+    """The job with the threshold at which heat covers the area of small objects, where `auto` chooses it."""
+    if job.params.threshold != "auto":
+        return job
+    return at(job, group().by_first(lambda: candidate_thresholds(job.heat.folder, manifest).least))
+
+
+def at(job: PseudoMaskJob, threshold: Threshold) -> PseudoMaskJob:
+    """The job with another threshold."""
+    heat = replace(job.heat, threshold=threshold)
+    return replace(job, heat=heat, judge=heat)
 
 
 def learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMaskJob:
@@ -68,18 +83,21 @@ def all_ways(job: PseudoMaskJob, manifest: Manifest, seed: int) -> list[PseudoMa
 
     Colours and pixels are learnt from masks, so they are others at another threshold: each has its folder.
     """
+
+    def known() -> list[float]:
+        found = candidate_thresholds(job.heat.folder, manifest)
+        return sorted({found.otsu, found.least, found.steepest})
+
     thresholds = [job.heat.threshold]
     if job.params.threshold == "auto" and manifest.background:
-        by_otsu, by_outlines, _ = group().by_first(lambda: candidate_thresholds(job.heat.folder, manifest))
-        thresholds = [by_otsu, by_outlines] if by_outlines > by_otsu else [by_otsu]
+        thresholds = list(group().by_first(known))
     names: list[Refinement] = ["crf", "pixels"]
     if manifest.background:
         names.append("colours")
     jobs = []
     for number, threshold in enumerate(thresholds):
-        heat = replace(job.heat, threshold=threshold)
-        at = replace(job, heat=heat, judge=heat, work=job.work / f"threshold-{number}")
-        jobs += [learnt(refined_by(at, name), manifest, seed) for name in names]
+        here = replace(at(job, threshold), work=job.work / f"threshold-{number}")
+        jobs += [learnt(refined_by(here, name), manifest, seed) for name in names]
     return jobs
 
 

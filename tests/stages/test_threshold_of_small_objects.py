@@ -117,12 +117,8 @@ def test_the_report_says_why(heat: np.ndarray) -> None:
     assert how_chosen("calibrated", "cam") == "chosen with the corrected masks"
 
 
-@pytest.mark.parametrize("area", [None, 0.0, 0.5])
-def test_masks_choose_the_threshold_where_there_are_two(heat: np.ndarray, area: float | None) -> None:
-    if area is not None:
-        write_evidence([paths.HEATMAPS / "cam"], replace(SMALL, area=area))
-    expected = "chosen with the corrected masks" if area else "chosen without masks"
-    assert how_chosen("auto", "cam", by_masks=True) == expected
+def test_masks_of_a_person_choose_the_threshold_auto_alone(heat: np.ndarray) -> None:
+    assert how_chosen("auto", "cam", by_masks=True) == "chosen with the corrected masks"
     assert how_chosen(0.4, "cam", by_masks=True) == "given in params.yaml"
 
 

@@ -111,7 +111,7 @@ def test_corrected_masks_choose_the_threshold_too(
 ) -> None:
     make_set()  # beside the regions heat has the level 40: at 0.05 all of the image is hot, at 0.995 nothing
     correct(2 * FEW, "regions")
-    found = Candidates(*known, times=1)
+    found = Candidates(known[0], known[0], known[1], times=1, small=False)
     monkeypatch.setattr("pipeline.workflows.learnt_refinement.candidate_thresholds", lambda *_: found)
     wrong = replace(HEATED, threshold=0.3)
     made = with_learnt(replace(asking("auto", "auto"), heat=wrong, judge=wrong), manifest(), seed=0)
@@ -142,7 +142,12 @@ def test_small_objects_that_the_crf_wipes_out_have_their_colours(
     before = sum(np.count_nonzero(mask_of(job("none"), sample)) for sample in samples())
     assert kept == after / before
     monkeypatch.setattr("pipeline.workflows.learnt_refinement.KEPT", kept + (0.01 if wiped_out else -0.01))
-    made = auto()
+    found = Candidates(0.1, 0.4, 0.5, times=1, small=True)
+    monkeypatch.setattr("pipeline.workflows.learnt_refinement.candidate_thresholds", lambda *_: found)
+    assert auto().heat.threshold == 0.5  # a number in params.yaml stays
+    made = auto("auto")
+    assert made.heat == made.judge
+    assert made.heat.threshold == (0.4 if wiped_out else 0.5)
     assert made.params.refine == ("colours" if wiped_out else "pixels")
     assert (made.colours is not None) == wiped_out
     assert (Path("work") / CHOICE).exists() == (not wiped_out)
