@@ -17,7 +17,7 @@ from pipeline.workflows.refinement import choosing_masks, has_small_objects
 from pipeline.workflows.refiner_scores import compared_samples, corrected_miou, kept_share, mean_contrast
 
 CHOICE = "choice.json"
-KEPT = 0.5  # of the pixels; the CRF keeps 0.03 and 0.34 on cracks and spots, 0.6 and 0.9 on small animals
+KEPT = 0.5  # of the pixels; the CRF keeps 0.01 and 0.35 on cracks and spots, 0.7 and 0.9 on small animals
 
 
 def with_learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMaskJob:
