@@ -524,9 +524,10 @@ def test_without_scores_the_least_sure_come_first(scores: dict, sure: dict, expe
     ],
 )
 def test_labels_without_a_pixel_are_a_warning(
-    project: Project, lost: dict[str, int], text: str | None
+    project: Project, set_params: SetParams, lost: dict[str, int], text: str | None
 ) -> None:
     project()
+    set_params("images: 40", "images: 0")
     file = Path("reports/pseudo_masks/gradcampp/metrics.json")
     write_json(file, read_json(file) | {"lost_labels": lost})
     page = Page(render()).text
