@@ -13,7 +13,7 @@ from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import BadEntry, problem_at
 from pipeline.formats.palette import Colour
 
-CONTROLS = re.compile(r"[\0-\x1f\x7f\u2028\u2029]+")  # ends of lines, and what no list of names can hold
+LINE_ENDS = re.compile(r"[\n\v\f\r\x1c-\x1e\u2028\u2029]+")  # no list of names can hold them
 NO_WIDTH = "\u200b\u2060\ufeff\u00ad"  # that a copied text may have around it
 
 
@@ -73,7 +73,7 @@ def class_name(text: str) -> str:
 
     Accents are one letter, and halves of characters in JSON are a `?`.
     """
-    plain = CONTROLS.sub(" ", text).strip().strip(NO_WIDTH).strip()
+    plain = LINE_ENDS.sub(" ", text).strip().strip(NO_WIDTH).strip()
     return normalize("NFC", plain).encode("utf-8", "replace").decode()
 
 
