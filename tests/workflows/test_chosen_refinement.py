@@ -40,7 +40,7 @@ from tests.workflows.test_learnt_pixels import (
 )
 
 LIKE_SAND = (SAND, SAND)
-SMALL = Evidence(0.05, 0.04, 0.06, 0.01, 0.9, 40)
+SMALL = Evidence(0.05, 0.04, 0.06, 0.01, 0.9)
 
 
 def auto(threshold: str | float = 0.5) -> PseudoMaskJob:
