@@ -62,6 +62,11 @@ class ObjectColours:
         with np.load(file, allow_pickle=False) as arrays:
             return cls(arrays["ratios"], arrays["thresholds"], float(arrays["warm"]))
 
+    @property
+    def tell_any(self) -> bool:
+        """Whether colours tell at least one class."""
+        return not bool(np.isnan(self.thresholds).all())
+
     def tell(self, sample: Sample) -> bool:
         """Whether colours tell all labels of the sample."""
         return not np.isnan(self.thresholds[list(sample.labels)]).any()
