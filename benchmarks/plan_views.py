@@ -46,6 +46,7 @@ def view_parser(name: str, description: str, images: int) -> argparse.ArgumentPa
     of_each = "training images of each set (default: %(default)s)"
     parser.add_argument("--images", type=int, default=images, metavar="N", help=of_each)
     parser.add_argument("--views", action="store_true", help="also fewer classes of each project")
+    parser.add_argument("--labelled", action="store_true", help="leave images without labels out")
     return parser
 
 
@@ -55,7 +56,7 @@ def views(params: Params, given: argparse.Namespace, folder: Path) -> Iterator[V
     source = paths.HEATMAPS / method
     folder_of_images = Path.cwd() if params.data.source == "scenes" else Path(params.data.path)
     name, classes = folder_of_images.name, whole.classes
-    usable = [s for s in whole.split("train") if s.score or not s.labels]
+    usable = [s for s in whole.split("train") if (s.score if s.labels else not given.labelled)]
     chosen = spaced(usable, given.images)
     each = VIEWS.get(name, (ANY, *classes)) if given.views and len(classes) > 1 else ()
     wanted = {name: {c: (i,) for i, c in enumerate(classes)}}

@@ -1,4 +1,4 @@
-"""A group of processes for tests: forks of this one, which have all that it has loaded."""
+"""Forks of this process for tests, which have all that it has loaded: a group of them, or one alone."""
 
 import multiprocessing
 import traceback
@@ -36,6 +36,30 @@ def in_group(size: int, work: Callable[[], Any]) -> list[Any]:
         for member in members:
             member.join(LIMIT)
     return results
+
+
+def in_fork(work: Callable[[], Any]) -> Any:
+    """What `work` returns or raises in a fork of this process.
+
+    For torch.export: it starts threads of autograd, and no later fork of its process can compute gradients.
+    """
+    forks = multiprocessing.get_context("fork")
+    receiver, sender = forks.Pipe(duplex=False)
+    member = forks.Process(target=_send, args=(work, sender))
+    member.start()
+    sender.close()
+    result, error = receiver.recv()
+    member.join()
+    if error:
+        raise error
+    return result
+
+
+def _send(work: Callable[[], Any], sender: Any) -> None:
+    try:
+        sender.send((work(), None))
+    except Exception as error:
+        sender.send((None, error))
 
 
 def _run(rank: int, size: int, store: str, work: Callable[[], Any], sender: Any) -> None:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pipeline.data.images import ImageError, image_size, pixel_bytes
+from pipeline.data.images import ImageError, pixel_bytes, pixel_count
 from pipeline.data.sources.listing import images_below
 
 LARGEST = 32  # files whose size in pixels is read
@@ -43,8 +43,7 @@ def free_memory() -> float:
 def _cost(file: Path) -> tuple[float, float]:
     """Megapixels of an image, and bytes of memory for each pixel."""
     try:
-        height, width = image_size(file)
-        stored = pixel_bytes(file)
+        pixels, stored = pixel_count(file), pixel_bytes(file)
     except (ImageError, OSError):  # the inspection names it
         return 0, 0
-    return height * width / 1e6, MAPPED_BYTES + COPIES * stored if stored != 3 else DECODED_BYTES
+    return pixels / 1e6, MAPPED_BYTES + COPIES * stored if stored != 3 else DECODED_BYTES

@@ -164,5 +164,5 @@ def what_was_found(heatmaps: Path) -> str | None:
     )
     return (
         f"small: {area} % ({low} to {high}) of the cells of images with labels look unlike those of "
-        f"{evidence.unlabelled} images without"
+        "images without them"
     )

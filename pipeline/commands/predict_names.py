@@ -5,7 +5,14 @@ from pathlib import Path
 
 from pipeline.base.problems import printable
 from pipeline.commands.outputs import distinct_names
-from pipeline.data.folder_contents import is_like_image, is_unnamed_image, readable_name
+from pipeline.data.folder_contents import (
+    LONGEST,
+    is_closed,
+    is_like_image,
+    is_too_long,
+    is_unnamed_image,
+    readable_name,
+)
 from pipeline.data.images import SUFFIXES
 from pipeline.data.sources.listing import HIDDEN, is_text
 from pipeline.errors import UserError
@@ -19,7 +26,7 @@ def name_images(arguments: Sequence[Path], out: Path) -> dict[str, Path]:
     names, files = [], []
     for argument in arguments:
         for file in find_images(argument, out) if argument.is_dir() else [argument]:
-            if not _has_text_name(file) or is_like_image(file.name):
+            if not _has_text_name(file) or is_like_image(file.name) or is_too_long(file.name):
                 continue  # see `unread_files`
             relative = file.relative_to(argument) if argument.is_dir() else Path(file.name)
             names.append(relative.with_suffix("").as_posix() if relative.name else "image")
@@ -36,13 +43,17 @@ def find_images(folder: Path, out: Path) -> list[Path]:
 
 
 def unread_files(arguments: Sequence[Path], out: Path) -> list[str]:
-    """Files that are not predicted, each with the reason: they look like images, or have no text as name."""
+    """Files that are not predicted, and closed folders, each with the reason."""
     files = [f for a in arguments for f in (_files_below(a, out) if a.is_dir() else [a])]
     lines = []
     for file in files:
         name = readable_name(file)
         if not _has_text_name(file):
             lines.append(f"{name}: expected a name in UTF-8. Rename it")
+        elif is_closed(file):
+            lines.append(f"{name}: expected a folder that may be read. Change its permissions")
+        elif is_too_long(file.name) and (file in arguments or file.suffix.lower() in SUFFIXES):
+            lines.append(f"{name}: expected a name of at most {LONGEST} bytes. Give it a shorter name")
         elif is_like_image(file.name):
             lines.append(f"{name}: not a kind of image that is read. Save it as PNG, JPEG or TIFF")
         elif file not in arguments and is_unnamed_image(file):
@@ -58,7 +69,7 @@ def _files_below(folder: Path, out: Path) -> list[Path]:
         for name in names
         if not any(part.startswith(HIDDEN) for part in name.parts)
         and not (root / name).is_relative_to(written)
-        and not (folder / name).is_dir()
+        and (is_closed(folder / name) or not (folder / name).is_dir())
     ]
 
 

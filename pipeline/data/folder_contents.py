@@ -40,7 +40,7 @@ def check_contents(folder: Path, records: Sequence[SourceRecord]) -> list[Proble
             problems.append(problem)
         elif name not in used and is_unread(name):
             unread.append(name)
-    problems += [_too_long(folder / r.image) for r in records if _is_too_long(r.image)]
+    problems += [_too_long(folder / r.image) for r in records if is_too_long(r.image)]
     return problems + _said(folder, unread)
 
 
@@ -62,6 +62,11 @@ def is_unnamed_image(file: Path) -> bool:
     return is_unread(file.name) and not file.is_symlink() and file.is_file() and holds_image(file)
 
 
+def is_closed(path: Path) -> bool:
+    """Whether a path is a folder that may not be read: a walk passes it over without a word."""
+    return path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
+
+
 def readable_name(name: Path) -> str:
     """The name with forward slashes; bytes that are no UTF-8 stand as `\\xe9`."""
     return os.fsencode(name.as_posix()).decode("utf-8", "backslashreplace")
@@ -72,9 +77,9 @@ def _walk(folder: Path) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in NOT_WALKED)
         links = [name for name in folders if (Path(root) / name).is_symlink()]
-        unreadable = [name for name in folders if not is_text(name)]
+        unreadable = [name for name in folders if not is_text(name) or is_closed(Path(root) / name)]
         folders[:] = [name for name in folders if is_text(name)]
-        for name in sorted((*files, *links, *unreadable)):
+        for name in sorted({*files, *links, *unreadable}):
             yield Path(root) / name
 
 
@@ -84,6 +89,9 @@ def _unusable(file: Path) -> Problem | None:
     if not is_text(file.name):
         advice = "Rename it: only such names can be written to the manifest."
         return Problem(shown, "a name in UTF-8", "other bytes", advice)
+    if is_closed(file):
+        advice = "Change its permissions, or move it away: what lies in it would be passed over."
+        return Problem(shown, "a folder that may be read", "one that may not", advice)
     if file.name == ".dvcignore":
         advice = "Move or remove it, or give a folder below it: DVC takes none inside of data."
         return Problem(shown, "no .dvcignore in the folder of the data", "one", advice)
@@ -95,7 +103,8 @@ def _unusable(file: Path) -> Problem | None:
     return None
 
 
-def _is_too_long(image: str) -> bool:
+def is_too_long(image: str) -> bool:
+    """Whether the name of a file or of a folder above it is longer than masks and predictions can take."""
     return any(len(part.encode("utf-8", "replace")) > LONGEST for part in PurePosixPath(image).parts)
 
 

@@ -101,8 +101,16 @@ def read_stored(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Image.Ima
     return decode_upright(path, max_megapixels)
 
 
+def pixel_count(path: Path) -> int:
+    """Height times width; decodes nothing."""
+    if size := size_of_stored(path):
+        return math.prod(size)
+    with open_image(path, math.inf) as image:
+        return math.prod(image.size)
+
+
 def image_size(path: Path) -> tuple[int, int]:
-    """Height and width in pixels, upright, without decoding the pixels where the format allows."""
+    """Height and width in pixels, upright. Decodes a PNG, which may say its rotation behind the pixels."""
     if size := size_of_stored(path):
         return size
     with open_image(path, math.inf) as image:
@@ -147,20 +155,22 @@ def encode_jpeg(image: ImageArray) -> bytes:
 
 
 def image_format(path: Path) -> tuple[str, bool]:
-    """The format of the content (`JPEG`, `PNG`, ...), and whether EXIF turns or mirrors the image."""
+    """The format of the content (`JPEG`, `PNG`, ...), and whether EXIF turns or mirrors the image.
+
+    Decodes a PNG, as `image_size` does.
+    """
     if size_of_stored(path):
         return kind_of(path).upper(), False
-    with open_image(path, math.inf) as image:  # decodes nothing
+    with open_image(path, math.inf) as image:
         return str(image.format), orientation_of(image) != 1
 
 
 def holds_image(path: Path) -> bool:
     """Whether a file is an image that is read, whatever its name; decodes nothing."""
     try:
-        image_format(path)
+        return pixel_count(path) > 0
     except (ImageError, OSError):
         return False
-    return True
 
 
 def _ids_of_colours(path: Path, image: ImageArray, colours: Mapping[Colour, int] | None) -> Mask:

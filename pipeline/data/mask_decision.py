@@ -113,7 +113,7 @@ def as_grey(file: MaskValues) -> MaskValues:
 def _renumbered(file: MaskValues, numbers: Values, coloured: bool) -> MaskValues:
     """Other numbers in the place of the values; several may become one."""
     values, (counts, solid) = sums_by_value(numbers, file.counts, file.solid)
-    return MaskValues(values, counts, solid, coloured, complete=file.complete)
+    return MaskValues(values, counts, solid, coloured, complete=file.complete, lossy=file.lossy)
 
 
 def _decide_grey(masks: SetOfMasks, setting: MaskKind) -> MaskEncoding | Undecided:
@@ -198,8 +198,11 @@ def _mostly_ids(files: Sequence[MaskValues], known: set[int]) -> bool:
 
 
 def _numbered(files: Sequence[MaskValues], found: SetValues) -> bool:
-    """Whether the values count objects: from 1 without a gap in most masks, or too many for levels."""
-    if found.values.min() != 0:
+    """Whether the values count objects: from 1 without a gap in most masks, or too many for levels.
+
+    JPEG makes such values too.
+    """
+    if found.values.min() != 0 or any(f.lossy for f in files):
         return False
     drawn = [f.values[f.values > 0] for f in files if f.values.max() > 0]
     counted = [len(values) == values.max() for values in drawn]

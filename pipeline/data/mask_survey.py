@@ -15,6 +15,7 @@ from pipeline.data.mask_decision import NAME_THEM, SetOfMasks, Undecided, decide
 from pipeline.data.mask_encoding import MaskKind, ids_of_values
 from pipeline.data.mask_text import describe_encoding
 from pipeline.data.mask_values import MaskValues
+from pipeline.data.problem_lists import warn_of
 from pipeline.data.source_masks import Reader, is_drawn, mask_file, source_mask
 from pipeline.data.sources.records import ClassMask, ParsedSource, SourceRecord
 from pipeline.formats.palette import UNKNOWN, Colour
@@ -43,16 +44,31 @@ def read_all_masks(
 ) -> tuple[Reader, list[DecodedRecord], MaskSurvey, list[Problem]]:
     """The reader with the encoding of the masks, what is in them, and an error where they are undecided."""
     decided = _decide_encoding(reader, parsed, decoded, mapping, setting)
+    warnings = _lossy(parsed, decoded, decided)
     if isinstance(decided, Undecided):
         expected = f"masks whose values mean the classes {listed(parsed.names)}"
         advice = f"{NAME_THEM} Or set data.masks to ids, binary or instances."
         problem = Problem(parsed.masks, expected, decided.got, advice)
-        return reader, list(decoded), MaskSurvey(unnamed=decided.unnamed), [problem]
+        return reader, list(decoded), MaskSurvey(unnamed=decided.unnamed), [problem, *warnings]
     contents = _read_ids(decided, decoded)
     read = [(record, content) for (record, _), content in zip(decoded, contents, strict=True)]
     files = any(content.ids is not None and not is_drawn(record) for record, content in read)
     words = describe_encoding(decided.encoding, mapping.names) if files and decided.encoding else ""
-    return decided, read, MaskSurvey(words, _pixels(read, mapping)), []
+    return decided, read, MaskSurvey(words, _pixels(read, mapping)), warnings
+
+
+def _lossy(
+    parsed: ParsedSource, decoded: Sequence[DecodedRecord], decided: Reader | Undecided
+) -> list[Problem]:
+    """A warning on JPEG masks, unless all that they tell apart is an object and its background."""
+    if isinstance(decided, Reader) and decided.encoding and decided.encoding.kind == "binary":
+        return []
+    names = [
+        r.name for r, content in decoded if content.surveyed and any(f.lossy for f in content.surveyed.files)
+    ]
+    expected = "masks of several values in a format that keeps them"
+    advice = "JPEG changes them, most of all along edges. Save the masks as PNG."
+    return warn_of(names, "as JPEG", parsed.masks, expected, advice)
 
 
 def _pixels(decoded: Sequence[DecodedRecord], mapping: ClassMapping) -> dict[str, int]:

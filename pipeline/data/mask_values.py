@@ -1,6 +1,6 @@
 """The values of a mask as its file has them, and how often each occurs; what they mean is decided later."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class RawMask:
     values: Values  # (H, W): grey levels or indices of a palette; codes of colours, if `coloured`
     coloured: bool = False
     palette: Values | None = None  # the code of the colour of each index
+    lossy: bool = False  # the format of the file changes values
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class MaskValues:
     coloured: bool = False
     palette: Values | None = None  # (n,) the codes of the colours of indices
     complete: bool = True  # there are no other values
+    lossy: bool = False  # see `RawMask`
 
 
 def read_raw_mask(path: Path, max_megapixels: float, key: str | None = None) -> RawMask:
@@ -56,7 +58,8 @@ def read_raw_mask(path: Path, max_megapixels: float, key: str | None = None) -> 
                 return _of_array(read_mat(path, most, key))
     except ArrayError as error:
         raise ImageError(f"{path}: {error}") from error
-    return _of_image(path, read_stored(path, max_megapixels))
+    image = read_stored(path, max_megapixels)
+    return replace(_of_image(path, image), lossy=image.format == "JPEG")
 
 
 def count_values(raw: RawMask) -> MaskValues:
@@ -68,7 +71,7 @@ def count_values(raw: RawMask) -> MaskValues:
         values, counts = values[chosen], counts[chosen]
     palette = None if raw.palette is None else raw.palette[np.minimum(values, len(raw.palette) - 1)]
     solid = _solid(raw.values, values) if len(values) > 2 else counts
-    return MaskValues(values, counts, solid, raw.coloured, palette, complete)
+    return MaskValues(values, counts, solid, raw.coloured, palette, complete, raw.lossy)
 
 
 def sums_by_value(values: Values, *amounts: NDArray[np.int64]) -> tuple[Values, list[NDArray[np.int64]]]:

@@ -57,6 +57,15 @@ def rasterise_outline(outline: object, size: tuple[int, int]) -> Region:
         case {"shares": [*values]}:
             sides = (size[1], size[0])  # x first
             return draw_polygons([[value * sides[i % 2] for i, value in enumerate(values)]], size)
+        case [list(), *_] if _are_shares(outline):
+            raise OutlineError("expected coordinates in pixels, got shares of the image, in 0..1")
         case [list(), *_]:
             return draw_polygons(outline, size)
     raise OutlineError("expected polygons [[x, y, ...], ...] or an RLE with size and counts, got neither")
+
+
+def _are_shares(polygons: Sequence[object]) -> bool:
+    """Whether all coordinates are in 0..1, and not all of them whole: in pixels, this is less than one."""
+    values = [value for polygon in polygons if isinstance(polygon, list) for value in polygon]
+    inside = all(isinstance(value, int | float) and 0 <= value <= 1 for value in values)
+    return inside and any(value % 1 for value in values)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from pipeline.base.files import safe_join, write_lines, write_text
 from pipeline.data.images import IGNORE, Mask
@@ -31,7 +32,9 @@ def export_yolo(items: Sequence[ExportItem], classes: Sequence[str], folder: Pat
         write_lines(labels, mask_lines(mask))
     splits = {split: f"images/{split}" for split in NAMED if any(item.split == split for item in items)}
     text = io.StringIO()
-    YAML().dump({"path": ".", **splits, "names": dict(enumerate(classes))}, text)
+    # In quotes: readers of YAML 1.1 take `no` and `on` for false and true.
+    names = {number: DoubleQuotedScalarString(name) for number, name in enumerate(classes)}
+    YAML().dump({"path": ".", **splits, "names": names}, text)
     write_text(folder / "data.yaml", text.getvalue())
 
 

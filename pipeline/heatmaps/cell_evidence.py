@@ -63,7 +63,7 @@ def measure_evidence(
     shown = np.array([np.isin(range(len(manifest.classes)), sample.labels) for sample in chosen])
     area, elevation, recognised = cell_evidence(shown, trained, enlarged)
     interval = area_interval(shown, enlarged)
-    return Evidence(area, *interval, elevation, recognised, len(unlabelled), params.objects)
+    return Evidence(area, *interval, elevation, recognised, params.objects)
 
 
 def cell_evidence(

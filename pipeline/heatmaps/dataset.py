@@ -30,6 +30,10 @@ from pipeline.heatmaps.store import shard_file, write_index, write_shard
 from pipeline.heatmaps.walk_features import WalkFeatures
 from pipeline.params import HeatmapParams
 
+# Maps that do not depend on how many cells an image has: CAM has the weights, and in the channel weights of
+# Grad-CAM++, w_ck / (2 + w_ck F_k) with global average pooling, the number of cells cancels out.
+SIZELESS = "cam", "gradcampp"
+
 
 @dataclass(frozen=True)
 class HeatmapMaker:
@@ -88,7 +92,7 @@ class HeatmapMaker:
             with autocast(tiles.device):
                 made = class_maps(self.net, tiles, classes, methods, self.target, earlier=earlier)
             share = tiles[0].numel() / whole  # of a mean over fewer cells, the gradient is larger
-            by_method = (maps if method == "cam" else maps * share for method, maps in made.maps.items())
+            by_method = (maps if method in SIZELESS else maps * share for method, maps in made.maps.items())
             return [*by_method, *(maps * share for maps in made.earlier)]
 
         def make_maps(images: Tensor) -> ClassMaps:

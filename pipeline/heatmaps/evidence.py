@@ -27,7 +27,6 @@ class Evidence:
     area_high: float  # or this, with other images of the same kind: nine tenths of all cases
     elevation: float  # the median cell, between 0, that of images without the class, and 1, the largest
     recognised: float  # how far the largest cell stands out, against the size of the training
-    unlabelled: int  # training images without labels
     objects: ObjectSize = "auto"  # as `heatmaps.objects` has it
 
     @property

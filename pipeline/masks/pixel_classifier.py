@@ -39,6 +39,7 @@ class PixelClassifier(NamedTuple):
 
     mean: NDArray[np.float32]  # (FEATURES,)
     std: NDArray[np.float32]  # (FEATURES,)
+    taught: NDArray[np.bool_]  # (L,): ids of which it saw pixels; of others it knows nothing
     layers: tuple[NDArray[np.float32], ...]  # weights (in, out) and bias (out,) of each of three layers
 
     def log_likelihoods(self, features: PixelFeatures) -> NDArray[np.float32]:
@@ -106,7 +107,7 @@ def _trained(features: PixelFeatures, ids: Mask, labels: int, generator: torch.G
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-    return PixelClassifier(mean, std, tuple(tensor.detach().numpy() for tensor in parameters))
+    return PixelClassifier(mean, std, counts > 0, tuple(tensor.detach().numpy() for tensor in parameters))
 
 
 def with_likelihoods(

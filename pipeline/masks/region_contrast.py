@@ -25,7 +25,8 @@ def region_contrast(image: ImageArray, region: NDArray[np.bool_]) -> float:
     around = (cv2.dilate(region.astype(np.uint8), kernel) > 0) & ~region
     if not region.any() or not around.any():
         return float("nan")
-    first, second = lab[region], lab[around]
+    # Not in float32: numpy adds the pixels of an axis one by one, and sums of millions lose their digits.
+    first, second = (np.asarray(lab[part], np.float64) for part in (region, around))
     spread = np.sqrt((first.var(axis=0).sum() + second.var(axis=0).sum()) / 2)
     distance = np.linalg.norm(first.mean(axis=0) - second.mean(axis=0))
     return float(distance / max(float(spread), LEAST_SPREAD))

@@ -69,12 +69,17 @@ def batch_logits(net: SegmentationNet, views: Sequence[Tensor], *, flip: bool) -
     Args:
         net: in eval mode.
         views: the same images at each scale, float32 (N, 3, h, w) in [0, 1], on the device of `net`.
+
+    Raises:
+        ArithmeticError: a logit is not finite.
     """
     by_scale = []
     for images in views:
         shown = torch.cat([images, images.flip(-1)]) if flip else images
         with autocast(images.device):
             by_scale += map_tiles(shown, net.config.tile, lambda tiles: [_padded_logits(net, tiles)])
+    if not all(logits.isfinite().all() for logits in by_scale):
+        raise ArithmeticError("the logits of the segmentation model are not finite: check its weights")
     return BatchLogits(len(views[0]), net.config.background, by_scale)
 
 

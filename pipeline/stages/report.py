@@ -80,7 +80,7 @@ def how_chosen(threshold: str | float, method: str, *, by_masks: bool = False) -
 def how_much(evidence: Evidence) -> str:
     """The area of small objects, and how far other images of the same kind might move it."""
     low, high = f"{evidence.area_low:.1%}", f"{evidence.area_high:.1%}"
-    unsure = ", so it is unsure: more images without labels help" if evidence.unsure else ""
+    unsure = ", so it is unsure: more images without the class help" if evidence.unsure else ""
     return f"{evidence.area:.1%} of an image ({low} to {high} with other images{unsure})"
 
 

@@ -110,10 +110,14 @@ def predict_samples(
             name: {"confidence": confidence, "highest": highest}
             for name, ((_, highest), confidence) in predictions.items()
         }
-        write_json(block_file(work, number), found)  # last: a block with this file is done
+        write_json(block_file(work, number), found)  # last
+
+    def done(number: int) -> bool:  # a run that was killed in `publish` leaves a part of the files
+        files = block_file(work, number), histogram_file(work, number)
+        return all(file.exists() for file in files) and writer.has(number, [s.name for s in blocks[number]])
 
     masks = prediction_pass(net, manifest, params, keep, f"prediction ({supervision})")
-    map_blocks(samples, masks, lambda number: block_file(work, number).exists(), write)
+    map_blocks(samples, masks, done, write)
     group().keep(1)
     writer.finish()
     found = read_block_files(work, samples)

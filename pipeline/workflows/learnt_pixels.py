@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from zlib import crc32
 
 import numpy as np
@@ -46,14 +46,21 @@ class LearntPixels:
         with np.load(file, allow_pickle=False) as arrays:
             read = dict(arrays)
         parts = [[read[f"{number}-{i}"] for i in range(len(read) // FOLDS)] for number in range(FOLDS)]
-        return cls([PixelClassifier(mean, std, tuple(rest)) for mean, std, *rest in parts])
+        return cls(
+            [PixelClassifier(mean, std, taught, tuple(layers)) for mean, std, taught, *layers in parts]
+        )
 
     def write(self, file: Path) -> None:
         """Write the classifiers, one array after another."""
-        arrays: dict[str, NDArray[np.float32]] = {}
-        for number, (mean, std, layers) in enumerate(self.classifiers):
-            arrays |= {f"{number}-{i}": array for i, array in enumerate((mean, std, *layers))}
+        arrays: dict[str, NDArray[Any]] = {}
+        for number, (mean, std, taught, layers) in enumerate(self.classifiers):
+            arrays |= {f"{number}-{i}": array for i, array in enumerate((mean, std, taught, *layers))}
         write_npz(file, arrays)
+
+    def tell(self, sample: Sample) -> bool:
+        """Whether the classifier that did not see the sample saw pixels of all its labels."""
+        taught = self.classifiers[fold(sample)].taught
+        return bool(taught[[label + 1 for label in sample.labels]].all())
 
     def log_likelihoods(self, sample: Sample, image: ImageArray) -> NDArray[np.float32]:
         """Of each id at each pixel, (H * W, L), by the classifier that did not see the sample."""

@@ -2,21 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 from pipeline.base.files import read_json, write_json
-from pipeline.data.manifest import Manifest
+from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.processes import group
 from pipeline.masks.threshold import Threshold
 from pipeline.params import Refinement
 from pipeline.workflows.heatmap_threshold import candidate_thresholds
 from pipeline.workflows.learnt_pixels import learn_pixels
-from pipeline.workflows.object_colours import learn_colours
+from pipeline.workflows.object_colours import ObjectColours, learn_colours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
 from pipeline.workflows.refinement import choosing_masks, has_small_objects
-from pipeline.workflows.refiner_scores import compared_samples, corrected_miou, kept_share, mean_contrast
+from pipeline.workflows.refiner_scores import Regions, compared_samples, corrected_miou, measure_regions
 
-CHOICE = "choice.json"
+T = TypeVar("T")
+
 KEPT = 0.5  # of the pixels; the CRF keeps 0.01 and 0.35 on cracks and spots, 0.7 and 0.9 on small animals
 
 
@@ -35,18 +37,44 @@ def with_learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMask
     if job.params.refine != "auto":
         return learnt(job, manifest, seed)
     if corrected := choosing_masks(manifest):
-        by_masks = partial(corrected_miou, samples=corrected, labels=len(manifest.classes) + 1)
-        return best(job, all_ways(job, manifest, seed), by_masks)
-    by_crf = refined_by(job, "crf")
-    if has_small_objects(job.heat.folder) and wipes_out(by_crf, manifest):
+        return best_by_masks(job, all_ways(job, manifest, seed), corrected, len(manifest.classes) + 1)
+    by_crf, shown = refined_by(job, "crf"), compared_samples(manifest)
+    of_crf = regions_of(by_crf, shown)
+    if has_small_objects(job.heat.folder) and of_crf.kept < KEPT:
         return learnt(refined_by(at_area(job, manifest), "colours"), manifest, seed)
-    jobs = [by_crf, learnt(refined_by(job, "pixels"), manifest, seed)]
-    return best(job, jobs, partial(mean_contrast, samples=compared_samples(manifest)))
+    by_pixels = learnt(refined_by(job, "pixels"), manifest, seed)
+    return by_pixels if regions_of(by_pixels, shown).contrast > of_crf.contrast else by_crf
 
 
-def wipes_out(job: PseudoMaskJob, manifest: Manifest) -> bool:
-    """Whether the refiner takes away most of what the heat shows: objects are narrower than it sees."""
-    return group().by_first(lambda: kept_share(job, compared_samples(manifest))) < KEPT
+def best_by_masks(
+    job: PseudoMaskJob, jobs: Sequence[PseudoMaskJob], corrected: Sequence[Sample], labels: int
+) -> PseudoMaskJob:
+    """The one of `jobs` with the best mIoU on corrected samples, the first of equal ones, in `job.work`."""
+    scores = [measured(one, lambda one: corrected_miou(one, corrected, labels)) for one in jobs]
+    return replace(jobs[scores.index(max(scores))], work=job.work)
+
+
+def regions_of(job: PseudoMaskJob, samples: Sequence[Sample]) -> Regions:
+    """`measure_regions`, once."""
+    return Regions(*measured(job, lambda one: measure_regions(one, samples)))
+
+
+def measured(job: PseudoMaskJob, measure: Callable[[PseudoMaskJob], T]) -> T:
+    """`measure(job)`, a value of JSON; a stage that goes on reads what was found before."""
+    file = measured_file(job.work, job.params.refine)
+
+    def found() -> T:
+        if not file.exists():
+            write_json(file, measure(job))
+        known: T = read_json(file)
+        return known
+
+    return group().by_first(found)
+
+
+def measured_file(work: Path, refine: Refinement) -> Path:
+    """Where a work folder keeps what was measured of the masks of a refinement."""
+    return work / f"measured-{refine}.json"
 
 
 def at_area(job: PseudoMaskJob, manifest: Manifest) -> PseudoMaskJob:
@@ -63,10 +91,12 @@ def at(job: PseudoMaskJob, threshold: Threshold) -> PseudoMaskJob:
 
 
 def learnt(job: PseudoMaskJob, manifest: Manifest, seed: int) -> PseudoMaskJob:
-    """The job with what its refinement learns; by the CRF where there are no other images to learn from."""
+    """The job with what its refinement learns; by the CRF where that tells no class."""
     match job.params.refine:
         case "colours":
-            return replace(job, colours=learn_colours(manifest, job.heat, job.work))
+            colours = learn_colours(manifest, job.heat, job.work)
+            tell = colours is not None and ObjectColours.read(colours).tell_any
+            return replace(job, colours=colours) if tell else refined_by(job, "crf")
         case "pixels":
             pixels = learn_pixels(job, manifest, seed)
             return replace(job, pixels=pixels) if pixels else refined_by(job, "crf")
@@ -99,21 +129,3 @@ def all_ways(job: PseudoMaskJob, manifest: Manifest, seed: int) -> list[PseudoMa
         here = replace(at(job, threshold), work=job.work / f"threshold-{number}")
         jobs += [learnt(refined_by(here, name), manifest, seed) for name in names]
     return jobs
-
-
-def best(
-    job: PseudoMaskJob, jobs: Sequence[PseudoMaskJob], score: Callable[[PseudoMaskJob], float]
-) -> PseudoMaskJob:
-    """The one of `jobs` with the best score, the first of equal ones, in the work folder of `job`.
-
-    A stage that goes on reads the scores that were found before.
-    """
-    file = job.work / CHOICE
-
-    def scores() -> list[float]:
-        if not file.exists():
-            write_json(file, [score(one) for one in jobs])
-        return list(read_json(file))
-
-    found = group().by_first(scores)
-    return replace(jobs[found.index(max(found))], work=job.work)

@@ -31,7 +31,7 @@ from pipeline.masks.colour_ratio import (
 from pipeline.masks.otsu_threshold import Histogram
 from pipeline.masks.threshold import upsample
 from pipeline.workflows.heatmap_threshold import pooled_histogram
-from pipeline.workflows.object_size import UNLABELLED, count_unlabelled
+from pipeline.workflows.object_size import ENOUGH, count_unlabelled
 from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
 
 WARM, FAR = 2, 4  # times the area above the threshold: where objects may be, and beyond which none is
@@ -61,6 +61,11 @@ class ObjectColours:
     def read(cls, file: Path) -> Self:
         with np.load(file, allow_pickle=False) as arrays:
             return cls(arrays["ratios"], arrays["thresholds"], float(arrays["warm"]))
+
+    @property
+    def tell_any(self) -> bool:
+        """Whether colours tell at least one class."""
+        return not bool(np.isnan(self.thresholds).all())
 
     def tell(self, sample: Sample) -> bool:
         """Whether colours tell all labels of the sample."""
@@ -98,7 +103,7 @@ def _write_colours(file: Path, manifest: Manifest, heat: Path, threshold: float)
     lie = partial(_places, heat, limits, nothing)
     places = sum(parallel_stream(lie, blocks, description="places"), nothing)
     # Objects of other classes are no background: with enough images without labels, these are the negatives.
-    only_unlabelled = count_unlabelled(manifest) >= UNLABELLED
+    only_unlabelled = count_unlabelled(manifest) >= ENOUGH
     count = partial(_counts, manifest.without_samples(), heat, limits, places, only_unlabelled)
     counts = sum(parallel_stream(count, blocks, description="colours"), _no_counts(len(nothing)))
     write_npz(file, {**_colours(counts), "warm": np.array(limits.warm)})

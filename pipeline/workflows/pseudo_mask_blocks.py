@@ -105,10 +105,10 @@ class MaskMaker:
         return image, heatmaps, self.refined(sample, image, heatmaps)
 
     def refined(self, sample: Sample, image: ImageArray, heatmaps: Heatmaps) -> PseudoMask:
-        """The pseudo-mask by colours where they tell all labels of the image, else by the CRF."""
+        """The pseudo-mask by colours or pixels where they tell all labels of the image, else by the CRF."""
         classes, params, heat = np.array(sample.labels, int), self.job.params, self.job.heat
         make = partial(make_pseudo_mask, tiles=self.job.tiles, segments=self.segments(sample))
-        if self.pixels is not None and sample.labels:
+        if self.pixels is not None and sample.labels and self.pixels.tell(sample):
             make = partial(make, log_likelihoods=self.pixels.log_likelihoods(sample, image))
         if self.colours is None:
             return make(image, heatmaps, classes, heat.threshold, params, heat.normalise)

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline import paths
 from pipeline.base.files import read_json
+from pipeline.base.spaced import spaced
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.data.segment_maps import check_segment_files
@@ -16,6 +17,7 @@ from pipeline.masks.threshold import Threshold
 from pipeline.params import PseudoMaskParams, Refinement
 
 FEW = 5  # corrected masks of each class that choose
+MOST = 50  # of each class that are looked at, and of images without a class
 
 
 class MaskChoice(NamedTuple):
@@ -32,11 +34,19 @@ def read_choice(masks: str) -> MaskChoice:
 
 
 def choosing_masks(manifest: Manifest) -> list[Sample]:
-    """The corrected training images; none where fewer than `FEW` of their masks show a class."""
+    """The corrected training images; none where fewer than `FEW` of their masks show a class.
+
+    At most `MOST` of each class and as many without any are chosen, evenly spaced: each costs a mask by every
+    refiner.
+    """
     corrected = [sample for sample in manifest.split("train") if has_mask(paths.CORRECTED, sample)]
     ids = np.arange(1, len(manifest.classes) + 1)
-    counts = np.sum([np.isin(ids, load_mask(paths.CORRECTED, sample)) for sample in corrected], axis=0)
-    return corrected if np.all(counts >= FEW) else []
+    shown = np.array([np.isin(ids, load_mask(paths.CORRECTED, sample)) for sample in corrected])
+    if not len(corrected) or (shown.sum(0) < FEW).any():
+        return []
+    kinds = [*shown.T, ~shown.any(1)]
+    chosen = sorted({int(i) for kind in kinds for i in spaced(np.flatnonzero(kind).tolist(), MOST)})
+    return [corrected[i] for i in chosen]
 
 
 def has_small_objects(heatmaps: Path) -> bool:

@@ -17,8 +17,8 @@ from pipeline.heatmaps.evidence import Evidence, write_evidence
 from pipeline.params import load_params
 
 ImageFolder = Callable[..., Path]
-SMALL = Evidence(0.05, 0.04, 0.06, 0.01, 0.9, 40)
-LARGE = Evidence(0.05, 0.04, 0.06, 0.5, 0.9, 40)
+SMALL = Evidence(0.05, 0.04, 0.06, 0.01, 0.9)
+LARGE = Evidence(0.05, 0.04, 0.06, 0.5, 0.9)
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +105,7 @@ def test_minutes_are_written_where_a_person_sees_them(
 @pytest.mark.parametrize(
     ("evidence", "words"),
     [
-        (None, "training images are without a label"),
+        (None, "training images are without them"),
         (SMALL, "small: 5.0 % (4.0 to 6.0)"),
         (LARGE, "large, by"),
     ],

@@ -338,6 +338,16 @@ def test_images_whose_names_do_not_say_so_are_named(tmp_path: Path, name: str) -
     assert unread_files([tmp_path / name], tmp_path / "out") == [], "a file that is named is read"
 
 
+def test_names_that_are_too_long_for_a_mask_are_skipped(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "x" * 240 + ".png"
+    write_image_file(Path("images/a") / name, half_red(24, 40))
+    for images in (["images"], ["images/a/one.png", f"images/a/{name}"]):
+        assert main(["predict", *images, "--out", f"out-{len(images)}"]) == 1
+        captured = capsys.readouterr()
+        assert f"skipped: images/a/{name}: expected a name of at most 230 bytes" in captured.err
+        assert "1 skipped" in captured.out
+
+
 @pytest.mark.parametrize("around", ["here", "project of the model", "nowhere"])
 def test_params_come_from_here_or_the_project_of_the_model_or_are_shipped(
     around: str,

@@ -246,3 +246,58 @@ def test_empty_cells_behind_the_last_column_say_nothing(tmp_path: Path, content:
 def test_cells_that_say_something_have_a_column(tmp_path: Path, line: str) -> None:
     inspection = inspect_table(tmp_path, PLAIN.replace("f.jpg,dog", line))
     assert any("line 7: expected 2 cells" in error for error in inspection.errors)
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [
+        *(("yes", "no"), ("Y", "N"), ("x", ""), ("TRUE", "FALSE"), ("WAHR", "FALSCH"), ("ja", "nein")),
+        *(('"1,0"', '"0,0"'), ("1", "nan"), ("t", "-")),
+    ],
+)
+def test_a_column_for_each_class_says_yes_and_no(tmp_path: Path, yes: str, no: str) -> None:
+    rows = [("a", yes, no), ("b", no, yes), ("c", yes, yes), ("d", no, no), ("e", yes, no), ("f", no, yes)]
+    text = "id,cat,dog\n" + "\n".join(map(",".join, rows))
+    assert labels(inspect_table(tmp_path, text)) == EXPECTED
+
+
+def test_a_cell_that_says_neither_yes_nor_no_is_named(tmp_path: Path) -> None:
+    rows = "a,1.0,,7 b,,-1.0,8 c,1.0,1.0,9 d,,,1 e,1.0,0.0,5 f,0.0,1.0,4".replace(" ", "\n")
+    inspection = inspect_table(tmp_path, f"id,cat,dog,age\n{rows}")
+    assert inspection.manifest is not None
+    assert inspection.manifest.classes == ("cat",)
+    assert said(inspection, "labels.csv, line 3: expected 1 or 0", "got '-1.0' in `dog`", "not read")
+    assert not said(inspection, "in `age`")
+    errors = inspect_table(tmp_path, f"id,cat,dog,age\n{rows.replace('1.0,,7', '2,,7')}").errors
+    assert any("line 2: expected 1 or 0 in the cells of a class, got '2' in `cat`" in line for line in errors)
+
+
+@pytest.mark.parametrize("name", ["Labels.CSV", "labels.tsv", "sub/TRAIN.TSV"])
+def test_tables_are_known_by_their_suffix_in_any_case(tmp_path: Path, name: str) -> None:
+    text = PLAIN.replace(",", "\t") if name.lower().endswith("tsv") else PLAIN
+    assert labels(inspect_table(tmp_path, text, name)) == EXPECTED
+
+
+def test_why_other_tables_hold_no_labels_is_said(tmp_path: Path) -> None:
+    errors = inspect_table(tmp_path, PLAIN.replace("dog", "Lötstelle").encode("cp1252"), "2024.csv").errors
+    assert any("labels.csv: expected a table of the labels, got no such file" in line for line in errors)
+    assert any("2024.csv: expected a CSV file in UTF-8, got bytes of another" in line for line in errors)
+    (tmp_path / "2024.csv").write_text(PLAIN.partition("\n")[2])
+    errors = inspect("csv", tmp_path).errors
+    assert any("2024.csv, line 1: " in line and "The first line names an image" in line for line in errors)
+
+
+def test_files_that_may_hold_labels_are_named(tmp_path: Path) -> None:
+    add_images(tmp_path, *IMAGES)
+    for name in ("labels.json", "labels/a.txt", "._labels.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("cat 1 2 3 4")
+    inspection = inspect("csv", tmp_path)
+    assert said(inspection, "got 2 others: labels.json, labels/a.txt", "write them to labels.csv")
+
+
+def test_a_folder_without_images_is_named(tmp_path: Path) -> None:
+    (tmp_path / "photos.zip").touch()
+    errors = inspect("csv", tmp_path).errors
+    assert f"{tmp_path}: expected images (.jpg, .jpeg, .jfif, ...), got none. Give the folder" in errors[0]
+    assert not any("labels.csv" in line for line in errors)

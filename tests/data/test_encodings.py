@@ -84,6 +84,18 @@ def test_class_lists_of_another_encoding_are_named(tmp_path: Path, name: str, en
     assert any("classes.txt" in line and "Save it as UTF-8 text." in line for line in errors)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("write", [write_table, write_class_list])
+def test_text_with_zeros_between_its_letters_is_named(
+    tmp_path: Path, write: Callable[[Path, str, str], None], encoding: str
+) -> None:
+    write(tmp_path, "cat", encoding)
+    file = "labels.csv" if write is write_table else "classes.txt"
+    (error,) = (line for line in inspect("csv", tmp_path).errors if file in line)
+    assert "got zeros between the letters, as in UTF-16" in error
+    assert "UTF-8" in error.split("got")[1]
+
+
 @pytest.mark.parametrize(
     ("name", "encoding", "declared"),
     [("crâne", "utf-8", "ISO-8859-1"), ("猫", "gbk", "ISO-8859-1"), ("l\u2019œuf", "cp1252", "ISO-8859-1")],

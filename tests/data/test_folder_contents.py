@@ -11,6 +11,7 @@ from torchvision import tv_tensors
 
 from pipeline.__main__ import main
 from pipeline.base.sizes import crop_side
+from pipeline.commands.predict_names import unread_files
 from pipeline.data.folder_contents import LONGEST, is_like_image, is_unread
 from pipeline.data.training_examples import joint_transform
 from pipeline.params import load_params
@@ -111,6 +112,28 @@ def test_what_dvc_does_not_take_is_named(tmp_path: Path) -> None:
     ):
         assert any(part in line for line in errors), part
     assert len(errors) == 5
+
+
+def test_folders_that_may_not_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_classes(tmp_path)
+    (tmp_path / "closed").mkdir()
+    open_to = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: "closed" not in str(path) and open_to(path, mode))
+    (error,) = inspect("imagefolder", tmp_path).errors
+    assert (
+        "/closed: expected a folder that may be read, got one that may not. Change its permissions" in error
+    )
+    (line,) = unread_files([tmp_path], tmp_path / "out")
+    assert line == f"{tmp_path}/closed: expected a folder that may be read. Change its permissions"
+
+
+def test_a_link_to_nothing_is_no_advice_for_itself(tmp_path: Path) -> None:
+    add_images(tmp_path, "images/a.jpg")
+    (tmp_path / "images" / "b.jpg").symlink_to(tmp_path / "gone.jpg")
+    (tmp_path / "labels.csv").write_text("image,labels\na.jpg,cat\nb.jpg,\n")
+    errors = inspect("csv", tmp_path).errors
+    assert any("b.jpg (labels.csv, line 3)" in line and "Put it there" in line for line in errors)
+    assert not any("write it like this" in line for line in errors)
 
 
 @pytest.mark.parametrize("letter", ["a", "\u00e4", "\u732b"])

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from pipeline.data import images
 from pipeline.data.images import ImageError
@@ -152,6 +152,13 @@ def test_truncated_files_are_named(tmp_path: Path, suffix: str) -> None:
             images.read_image(file)
 
 
+def test_what_is_no_image_is_said_without_the_words_of_a_library(tmp_path: Path) -> None:
+    for content, said in ((b"", "the file is empty"), (b"<html>404</html>", r"it is no JPEG, .*, or broken")):
+        (tmp_path / "a.jpg").write_bytes(content)
+        with pytest.raises(ImageError, match=rf"a\.jpg: cannot be read as an image: {said}$"):
+            images.read_image(tmp_path / "a.jpg")
+
+
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"a\.png: no such file"):
         images.read_image(tmp_path / "a.png")
@@ -200,6 +207,19 @@ def test_large_images_are_refused_before_they_are_decoded(tmp_path: Path) -> Non
     bomb.write_bytes(content)
     with pytest.raises(ImageError, match="got 65000 x 65000"):
         images.read_image(bomb)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp", "gif", "jpg", "bmp"])
+def test_pixels_are_counted_without_decoding_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    def decode(image: ImageFile.ImageFile) -> None:
+        raise AssertionError(image)
+
+    file = save(tmp_path / f"a.{suffix}", np.zeros((20, 30, 3), np.uint8))
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
+    assert images.pixel_count(file) == 600
+    assert images.holds_image(file)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp", "gif", "jpg"])

@@ -112,6 +112,20 @@ def test_a_compressed_mask_is_the_nearest_of_its_levels(quality: int, tmp_path: 
     check_set(tmp_path, ONE, ["crack"], save)
 
 
+@pytest.mark.parametrize("levels", [(0, 1, 2), (0, 128, 255)])
+def test_several_values_as_jpeg_are_named(levels: tuple[int, ...], tmp_path: Path) -> None:
+    def save(file: Path, mask: NDArray[np.uint8]) -> None:
+        Image.fromarray(np.array(levels, np.uint8)[mask]).save(file, "JPEG", quality=90)
+
+    make_set(tmp_path, SINGLE, ["cat", "dog"], save)
+    inspection = inspect_folder("csv", tmp_path, data_params(), 0)
+    expected = (
+        f"{tmp_path}/masks: expected masks of several values in a format that keeps them, got 8 as JPEG"
+    )
+    assert any(expected in line and "Save the masks as PNG" in line for line in inspection.warnings)
+    assert "numbers of objects" not in inspection.survey.encoding
+
+
 def test_soft_edges_are_cut_in_the_middle(tmp_path: Path) -> None:
     def save(file: Path, mask: NDArray[np.uint8]) -> None:
         soft = (mask * 255).astype(np.uint8)

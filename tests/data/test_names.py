@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.data.corrections.read import read_corrections
 from pipeline.data.images import read_mask, write_mask
 from pipeline.data.inspection import Inspection, write_ground_truth
 from pipeline.data.names import (
@@ -66,6 +67,15 @@ def test_a_background_in_front_has_the_id_0() -> None:
     assert after_background(["_background_", "cat", "dog"]) == ["cat", "dog"]
     assert after_background(["cat", "background"]) == ["cat", "background"]
     assert after_background([]) == []
+
+
+@pytest.mark.parametrize("classes", [("none", "cat"), ("cat", "none"), ("cat",)])
+def test_a_class_called_like_the_background_keeps_its_id_in_corrections(
+    tmp_path: Path, classes: tuple[str, ...]
+) -> None:
+    (tmp_path / "classes.txt").write_text("none\ncat\n")
+    expected = ("none", "cat") if "none" in classes else ("cat",)
+    assert read_corrections(tmp_path, "png", classes).names == expected
 
 
 def make_csv(folder: Path, by_image: dict[str, str]) -> None:

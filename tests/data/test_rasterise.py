@@ -32,6 +32,12 @@ def test_crowds_and_overlaps_are_ignored() -> None:
     assert rasterise([], (1, 2)).tolist() == [[0, 0]]
 
 
+def test_an_outline_of_one_pixel_is_no_share_of_the_image() -> None:
+    assert rasterise([Shape(1, [[0, 0, 1, 0, 1, 1, 0, 1]], "a")], (2, 3)).tolist() == [[1, 0, 0], [0, 0, 0]]
+    parts = [[0.2, 0.2, 0.4, 0.2, 0.4, 0.6], [1, 0, 3, 0, 3, 1, 1, 1]]
+    assert rasterise([Shape(1, parts, "a")], (2, 3)).tolist() == [[0, 1, 1], [0, 0, 0]]
+
+
 @pytest.mark.parametrize(
     ("outline", "message"),
     [
@@ -44,6 +50,8 @@ def test_crowds_and_overlaps_are_ignored() -> None:
         ({"size": [2, 3], "counts": "oooooooooooooooooo"}, "below 2**60"),
         ({"size": [2, 3]}, "got neither"),
         ([[0, 0, 1, 1]], "three corners"),
+        ([[0.1, 0, 0.5, 0, 1, 1]], "in pixels, got shares of the image"),
+        ([[0, 0, 1, 0, 1, 1], [0.2, 0.2, 0.4, 0.2, 0.4, 0.6]], "in pixels, got shares of the image"),
         ([[0, 0, 1, 1, 1]], "three corners"),
         ([[0, 0, 1, "1", 1, 0]], "coordinates in an image of 2 x 3"),
         ([[0, 0, 1, float("nan"), 1, 0]], "coordinates in an image of 2 x 3"),

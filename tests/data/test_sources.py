@@ -11,6 +11,7 @@ from PIL import Image
 from pipeline.data.images import read_mask, write_mask
 from pipeline.data.inspection import write_ground_truth
 from pipeline.data.sources.detect import detect_source
+from pipeline.data.sources.records import class_name
 from tests.data.folders import (
     SIZE,
     add_images,
@@ -335,6 +336,7 @@ def test_voc_with_classes_of_its_own_and_masks_in_colours(tmp_path: Path) -> Non
     [
         ("<annotation><object></object></annotation>", "a name in each object"),
         ("<annotation>", "expected XML"),
+        ("<html><body/></html>", "expected an element `annotation`, got 'html'"),
         ('<!DOCTYPE a [<!ENTITY b "bb">]><annotation>&b;</annotation>', "DOCTYPE"),
         ('<!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation/>', "DOCTYPE"),
     ],
@@ -345,6 +347,14 @@ def test_xml_that_is_refused(tmp_path: Path, xml: str, message: str) -> None:
     (error,) = inspect("voc", tmp_path).errors
     assert f"{tmp_path}/Annotations/b.xml: " in error
     assert message in error
+
+
+def test_namespaces_of_xml_hide_no_object(tmp_path: Path) -> None:
+    make_voc(tmp_path, VOC)
+    expected = labels(inspect("voc", tmp_path))
+    for file in (tmp_path / "Annotations").iterdir():
+        file.write_text(file.read_text().replace("<annotation>", '<annotation xmlns="http://x.org/voc">'))
+    assert labels(inspect("voc", tmp_path)) == expected
 
 
 @pytest.mark.parametrize("line", ["../../secret", "/etc/passwd", "x/../../y"])
@@ -461,6 +471,21 @@ def test_half_a_character_in_a_name(tmp_path: Path) -> None:
     (tmp_path / "min.json").write_text(f"[{', '.join(tasks)}]")
     whole = ("\U0001f63a",)
     assert labels(inspect("labelstudio", tmp_path)) == {"a": ("?cat",), "b": whole, "c": whole}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        *(("big\ndog", "big dog"), ("\u200bcat\ufeff ", "cat"), ("a\u2028b", "a b"), ("c\x07at", "c\x07at")),
+        *(
+            ("../x", "../x"),
+            ("\U0001f468\u200d\U0001f469", "\U0001f468\u200d\U0001f469"),
+            ("e\u0301", "\xe9"),
+        ),
+    ],
+)
+def test_names_of_classes_are_lines_of_text(text: str, name: str) -> None:
+    assert class_name(text) == name
 
 
 def test_a_control_of_labelstudio_min_with_another_name(tmp_path: Path) -> None:

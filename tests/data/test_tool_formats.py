@@ -117,7 +117,10 @@ def test_bad_lines_of_yolo_are_named(tmp_path: Path, line: str) -> None:
 def test_bad_names_of_yolo_are_named(tmp_path: Path, text: str) -> None:
     make_yolo(tmp_path)
     (tmp_path / "data.yaml").write_text(text)
-    assert refused(inspect("yolo", tmp_path), "data.yaml: expected")
+    inspection = inspect("yolo", tmp_path)
+    assert refused(inspection, "data.yaml: expected")
+    assert not refused(inspection, ".txt, line")  # what follows from it is no word worth
+    assert not warned(inspection, "expected names of the classes")
 
 
 def shape(label: str, kind: str, *points: list[float], **more: object) -> dict[str, Any]:

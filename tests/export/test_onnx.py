@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from pipeline.errors import UserError
 from pipeline.export import onnx as writer
 from pipeline.export.onnx import PaddedNet, add_metadata, export_onnx
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
+from tests.forks import FORKS, in_fork
+
+pytestmark = pytest.mark.filterwarnings(FORKS)
 
 CONFIG = SegmentationConfig(("cat", "été"), 64, weights_licence="mit")
 SIZES = [(1, 3, 64, 64), (2, 3, 33, 70), (3, 3, 7, 90), (1, 3, 128, 32)]
@@ -34,7 +38,7 @@ def one_convolution() -> SegmentationNet:
 @pytest.fixture(scope="module")
 def written() -> bytes:
     """The file of `one_convolution`, as torch writes it: that takes seconds."""
-    return writer.to_onnx(PaddedNet(one_convolution()))
+    return bytes(in_fork(partial(writer.to_onnx, PaddedNet(one_convolution()))))
 
 
 def require_the_logits_of(net: SegmentationNet, file: Path) -> None:
@@ -55,7 +59,7 @@ def test_against_torch(tmp_path: Path) -> None:
     """With a Unet, `camseg export onnx` is looked at alike."""
     net = make_net("FPN")
     file = tmp_path / "model.onnx"
-    difference = export_onnx(net, file)
+    difference = in_fork(partial(export_onnx, net, file))
     assert difference is not None
     assert 0 <= difference < 1e-3
     require_the_logits_of(net, file)
@@ -105,7 +109,7 @@ def test_an_architecture_that_runs_at_one_size_only_is_named(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UserError, match=r"PSPNet cannot be written for images of any size\. .*No file"):
-        export_onnx(make_net("PSPNet"), tmp_path / "model.onnx")
+        in_fork(partial(export_onnx, make_net("PSPNet"), tmp_path / "model.onnx"))
     assert not list(tmp_path.iterdir())
     assert "onnxruntime" not in capfd.readouterr().err
 

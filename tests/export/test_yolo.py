@@ -43,6 +43,16 @@ def test_the_folder_gives_the_masks_back(items: Items, tmp_path: Path) -> None:
         assert (found == expected)[expected > 0].mean() > 0.9  # classes touch: the later one is drawn over
 
 
+def test_no_reader_takes_a_name_for_something_else(items: Items, tmp_path: Path) -> None:
+    classes = ("no", "1e3", "a: b #c")
+    export_yolo(items, classes, tmp_path / "out")
+    for version in ((1, 1), (1, 2)):
+        yaml = YAML(typ="safe", pure=True)
+        yaml.version = version
+        content = yaml.load((tmp_path / "out/data.yaml").read_text())
+        assert content["names"] == dict(enumerate(classes))
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_parts_of_one_class_with_holes_come_back(seed: int) -> None:
     noise = np.random.default_rng(seed).random((60, 80)).astype(np.float32)

@@ -18,7 +18,7 @@ from pipeline.heatmaps.evidence import Evidence, read_evidence, write_evidence
 from pipeline.params import HeatmapParams, load_params
 
 CLASSES = ("disc", "square", "star")
-SMALL = Evidence(area=0.05, area_low=0.04, area_high=0.07, elevation=0.03, recognised=0.7, unlabelled=40)
+SMALL = Evidence(area=0.05, area_low=0.04, area_high=0.07, elevation=0.03, recognised=0.7)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +100,23 @@ def test_objects_that_are_not_known_any_more_are_told(peak: float, expected: flo
     assert cell_evidence(*world(3, enlarged_peak=peak))[2] == pytest.approx(expected, abs=0.03)
 
 
+@pytest.mark.parametrize("side", [1, 3, 8])
+def test_images_of_other_classes_tell_as_much_as_images_without_labels(side: int) -> None:
+    """Two classes, each on half of the images: cells of a class are measured against the other half."""
+    shown, trained, enlarged = world(side)
+    (_, other_trained, other_enlarged), half = world(side), len(shown) // 2
+    halves = np.concatenate([shown, ~shown], 1)
+    both = [
+        [np.concatenate(pair) for pair in zip(one, other[half:] + other[:half], strict=True)]
+        for one, other in ((trained, other_trained), (enlarged, other_enlarged))
+    ]
+    area, elevation, recognised = cell_evidence(halves, *both)
+    assert area == pytest.approx(side**2 / 900, abs=0.01)
+    assert (elevation, recognised) == pytest.approx((0, 1), abs=0.05)
+    low, high = area_interval(halves, both[1])
+    assert low <= area <= high
+
+
 def test_one_wrong_label_does_not_move_the_area() -> None:
     shown, trained, enlarged = world(3)
     right = cell_evidence(shown, trained, enlarged)[0]
@@ -134,7 +151,7 @@ def test_up_to_so_many_images_are_looked_at_at_two_sizes(
     manifest = Manifest(str(tmp_path), CLASSES, tuple(samples))
     evidence = measure_evidence(net, manifest, samples, params, 96)
     assert sorted(seen) == [(64, 96)] * 8 + [(192, 288)] * 8
-    assert (evidence.unlabelled, evidence.objects) == (9, params.objects)
+    assert evidence.objects == params.objects
 
 
 @pytest.mark.parametrize(

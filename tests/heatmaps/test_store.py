@@ -227,3 +227,16 @@ def test_heat_of_tiles_is_that_of_the_whole_image(methods: tuple[HeatmapMethod, 
     assert whole.keys() == tiled.keys() == set(methods)
     for method in methods:
         torch.testing.assert_close(tiled[method], whole[method], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["gradcampp", "gradcam"])
+def test_tiles_at_the_frame_are_as_hot_as_others(method: HeatmapMethod) -> None:
+    """The image has one colour, and tiles at its frame see 96 pixels along a side in place of 128."""
+    params = TILED.model_copy(update={"methods": (method,), "depths": 1, "scales": (1.0,)})
+    net, views = DeepNet().eval(), [torch.full((1, 3, 192, 192), 0.6)]
+    maker = HeatmapMaker(net, net.target, net.backbone, params, 192, tile=64)
+    heat = maker.heatmaps(Batch([sample("a", (0, 3))], views, []))[method][0]
+    inner = heat[:, 4:-4, 4:-4]  # the padding of the network is seen beside the frame
+    assert inner.amax() > 0
+    for of_class in inner[inner.amax((1, 2)) > 0]:
+        torch.testing.assert_close(of_class, of_class.mean().expand_as(of_class), rtol=0.05, atol=0.0)

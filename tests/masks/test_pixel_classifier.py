@@ -88,7 +88,7 @@ def test_likelihoods_are_those_of_the_network(monkeypatch: pytest.MonkeyPatch) -
         values = np.maximum(values @ weights + bias, 0)
     expected = np.log(softmax(values @ layers[4] + layers[5], axis=1)).clip(np.log(FLOOR))
     monkeypatch.setattr("pipeline.masks.pixel_classifier.ROWS", 7)
-    found = PixelClassifier(mean, std, layers).log_likelihoods(features)
+    found = PixelClassifier(mean, std, np.ones(3, bool), layers).log_likelihoods(features)
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert found.dtype == np.float32
 

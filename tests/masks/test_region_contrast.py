@@ -27,6 +27,13 @@ def test_flat_colours_have_their_distance() -> None:
     assert region_contrast(image, mask > 0) == pytest.approx(distance, rel=1e-5)
 
 
+def test_many_pixels_lose_no_digits() -> None:
+    image, mask = np.full((1400, 1900, 3), (119, 119, 119), np.uint8), np.zeros((1400, 1900), bool)
+    image[100:-100, 100:-100], mask[100:-100, 100:-100] = (131, 131, 131), True
+    distance = np.linalg.norm(lab((131, 131, 131)) - lab((119, 119, 119))) / LEAST_SPREAD
+    assert region_contrast(image, mask) == pytest.approx(distance, rel=1e-4)
+
+
 @pytest.mark.parametrize("wrong", [np.s_[20:40, 25:45], np.s_[10:50, 10:50], np.s_[25:35, 25:35]])
 def test_outlines_beside_the_object_have_less(wrong: tuple[slice, slice]) -> None:
     image, mask = image_and_mask()

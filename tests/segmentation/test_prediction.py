@@ -47,6 +47,16 @@ def test_any_size_comes_back_at_its_own_size(height: int, width: int) -> None:
     assert (columns[edge + slack :] == 0).all()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_logits_that_are_no_numbers_are_refused(value: float) -> None:
+    net = RedIsOne()
+    with torch.no_grad():
+        net.scale.fill_(value)
+    model = SegmentationNet(net, SegmentationConfig(("a", "b"), 64)).eval()
+    with pytest.raises(ArithmeticError, match="logits of the segmentation model are not finite"):
+        predict_probabilities(model, half_red(40, 50), (1.0,), flip=False)
+
+
 def test_flip_averages_the_mirrored_prediction() -> None:
     torch.manual_seed(0)
     net = SegmentationNet(nn.Conv2d(3, 3, 3, padding=1), CONFIG).eval()

@@ -16,7 +16,7 @@ from pipeline.params import load_params
 from pipeline.stages.report import how_chosen
 from pipeline.workflows.heatmap_threshold import MUCH_STEEPER, candidate_thresholds, thresholded_heatmaps
 
-SMALL = Evidence(area=0.05, area_low=0.04, area_high=0.07, elevation=0.03, recognised=0.7, unlabelled=40)
+SMALL = Evidence(area=0.05, area_low=0.04, area_high=0.07, elevation=0.03, recognised=0.7)
 HEIGHT, WIDTH, REACH = 160, 200, 75.0
 GREEN, RED = (40, 160, 60), (200, 40, 40)
 

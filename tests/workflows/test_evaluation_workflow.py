@@ -115,6 +115,27 @@ def test_an_interrupted_evaluation_goes_on_block_by_block(monkeypatch: pytest.Mo
     assert not list(Path(".work").iterdir())
 
 
+@pytest.mark.parametrize("gone", ["", "histograms-00000.npz", "block-00000.json"])
+def test_a_run_that_was_killed_while_it_published_is_made_again(
+    gone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(folder: Path) -> None:
+        for file in folder.rglob(gone or "nothing"):
+            file.unlink()
+        raise KeyboardInterrupt
+
+    whole = run("test")
+    expected = {file: file.read_bytes() for file in Path("data/predictions/cam").iterdir()}
+    shutil.rmtree("data/predictions")  # as DVC does before a stage
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.base.work_folder.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run("test")
+    shutil.rmtree("data/predictions")
+    assert run("test") == whole
+    assert {file: file.read_bytes() for file in Path("data/predictions/cam").iterdir()} == expected
+
+
 @pytest.mark.parametrize(
     ("confusion", "miou"),  # rows: ground truth
     [([[9, 0], [0, 0]], None), ([[7, 2], [0, 0]], None), ([[10, 0], [2, 2]], (10 / 12 + 2 / 4) / 2)],

@@ -159,6 +159,18 @@ def test_a_finished_file_is_read_again() -> None:
     assert all(np.array_equal(a.layers[0], b.layers[0]) for a, b in pairs)
 
 
+def test_a_class_of_which_no_pixel_was_seen_keeps_the_masks_of_the_crf() -> None:
+    make_set()
+    one_half = tuple(s for s in samples() if 1 not in s.labels or fold(s) == 0)
+    half = replace(manifest(), samples=one_half)  # no other half teaches grass to the classifier of the first
+    by_pixels = with_learnt(replace(job("pixels"), manifest=half), half, seed=0)
+    by_crf = replace(job("crf"), manifest=half)
+    water, grass = ([s for s in one_half if s.labels == (label,)] for label in (0, 1))
+    assert grass
+    assert all(np.array_equal(mask_of(by_pixels, s), mask_of(by_crf, s)) for s in grass)
+    assert not all(np.array_equal(mask_of(by_pixels, s), mask_of(by_crf, s)) for s in water)
+
+
 @pytest.mark.parametrize(
     ("refine", "in_rounds"),
     [

@@ -9,7 +9,7 @@ from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.heatmaps.store import write_index, write_shard
 from pipeline.workflows.object_colours import FOLDS, ObjectColours, fold, learn_colours
-from pipeline.workflows.object_size import UNLABELLED
+from pipeline.workflows.object_size import ENOUGH
 from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
 
 SIZE = 32
@@ -91,7 +91,7 @@ def test_an_image_does_not_teach_its_own_colours(number: int) -> None:
     assert not np.array_equal(before[1 - number], after[1 - number])
 
 
-@pytest.mark.parametrize("unlabelled", [0, UNLABELLED - 1, UNLABELLED])
+@pytest.mark.parametrize("unlabelled", [0, ENOUGH - 1, ENOUGH])
 def test_objects_of_other_classes_are_no_background_where_enough_images_have_none(unlabelled: int) -> None:
     """All classes have spots of one colour: only images without any label show that it is no background."""
     heat = np.zeros((1, SIZE, SIZE), np.uint8)
@@ -109,7 +109,7 @@ def test_objects_of_other_classes_are_no_background_where_enough_images_have_non
     file = learn_colours(manifest, ThresholdedHeat(HEAT, 0.5), Path("work"))
     assert file
     colours = ObjectColours.read(file)
-    assert [colours.tell(sample) for sample in shown[:24]] == [unlabelled == UNLABELLED] * 24
+    assert [colours.tell(sample) for sample in shown[:24]] == [unlabelled == ENOUGH] * 24
 
 
 def test_data_without_background_have_no_colours_of_objects() -> None:

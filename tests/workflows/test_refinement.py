@@ -10,8 +10,8 @@ from pipeline.heatmaps.evidence import Evidence, write_evidence
 from pipeline.params import PseudoMaskParams, load_params
 from pipeline.workflows.refinement import checked_segments, has_small_objects, segment_folder
 
-SMALL = Evidence(0.05, 0.04, 0.06, 0.01, 0.9, 40)
-LARGE = Evidence(0.05, 0.04, 0.06, 0.5, 0.9, 40)
+SMALL = Evidence(0.05, 0.04, 0.06, 0.01, 0.9)
+LARGE = Evidence(0.05, 0.04, 0.06, 0.5, 0.9)
 
 
 @pytest.mark.parametrize(("evidence", "small"), [(SMALL, True), (LARGE, False), (None, False)])

@@ -167,7 +167,7 @@ def cover(value: int) -> Callable[[Params, Manifest], None]:
 
 def say_small(params: Params, manifest: Manifest) -> None:
     cover(1)(params, manifest)
-    evidence = Evidence(0.1, 0.08, 0.12, elevation=0.0, recognised=1.0, unlabelled=20)
+    evidence = Evidence(0.1, 0.08, 0.12, elevation=0.0, recognised=1.0)
     write_evidence([Path("data/heatmaps/cam")], evidence)
 
 

@@ -82,8 +82,12 @@ def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> ParsedSource:
 
 
 def _order(path: Path, classes: Sequence[str]) -> Sequence[str]:
-    """The names of the masks' ids from 1: of classes.txt, else those of the data set."""
-    return after_background(listed_classes(path)) or classes
+    """The names of the masks' ids from 1: of classes.txt, else those of the data set.
+
+    A background in the first line has the id 0, unless the data set has a class of that name.
+    """
+    names = listed_classes(path)
+    return (names if set(names) <= set(classes) else after_background(names)) or classes
 
 
 def _with_background(parsed: ParsedSource) -> ParsedSource:

@@ -27,9 +27,11 @@ def kind_of(path: Path, content: bytes | None = None) -> Kind:
     """The kind of a file by its first bytes; an old DICOM file is known by its suffix alone.
 
     Raises:
-        UserError: it is a pipe.
+        UserError: it is a pipe, or empty.
     """
     head = _head(path) if content is None else content[:HEAD]
+    if not head:
+        raise UserError("cannot be read as an image: the file is empty")
     if head[128:132] == b"DICM":  # some are TIFF files as well
         return "dicom"
     if head.startswith(TIFF):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipeline.data.pixels.files import kind_of, open_heif
 from pipeline.data.pixels.stored import check_megapixels, silenced
@@ -48,6 +48,9 @@ def named_errors(path: Path) -> Iterator[None]:
         raise ImageError(f"{path}: no such file") from error
     except UserError as error:
         raise ImageError(f"{path}: {error}") from error
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(FORMATS)
+        raise ImageError(f"{path}: cannot be read as an image: it is no {kinds}, or broken") from error
     except Exception as error:  # libraries raise whatever they come across in broken files
         raise ImageError(f"{path}: cannot be read as an image: {error}") from error
 

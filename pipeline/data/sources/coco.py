@@ -17,7 +17,7 @@ from pipeline.data.sources.coco_document import (
     lacks_lists,
     read_document,
 )
-from pipeline.data.sources.listing import HIDDEN, FileFinder, images_below
+from pipeline.data.sources.listing import FileFinder, images_below, visible_files
 from pipeline.data.sources.named_images import only_image
 from pipeline.data.sources.objects import stated_size, unclear_sizes, without_outline
 from pipeline.data.sources.records import ParsedSource, Shape, SourceRecord, check_image, parsed_source, stem
@@ -45,7 +45,11 @@ def read_folder(folder: Path, data: DataParams) -> ParsedSource:
     files = json_files(folder)
     instances = [file for file in files if not lacks_lists(folder, file)] or files
     parsed = read_files(folder, instances, data)
-    others = [file.relative_to(folder).as_posix() for file in _visible(folder) if file not in instances]
+    others = [
+        file.relative_to(folder).as_posix()
+        for file in visible_files(folder, "*.json")
+        if file not in instances
+    ]
     expected = "instances in each JSON file"
     warnings = warn_of(others, "others", folder, expected, "They are left out.")
     return replace(parsed, problems=(*parsed.problems, *warnings))
@@ -87,13 +91,8 @@ def read_files(folder: Path, files: Sequence[Path], data: DataParams | None = No
 
 def json_files(folder: Path) -> list[Path]:
     """JSON files in the folder or one level down; captions and the like only where there are no others."""
-    files = _visible(folder)
+    files = visible_files(folder, "*.json")
     return [file for file in files if not file.name.startswith(OTHER_FILES)] or files
-
-
-def _visible(folder: Path) -> list[Path]:
-    files = sorted({*folder.glob("*.json"), *folder.glob("*/*.json")})
-    return [f for f in files if not any(p.startswith(HIDDEN) for p in f.relative_to(folder).parts)]
 
 
 def _names(documents: Sequence[Document], data: DataParams | None) -> tuple[tuple[str, ...], int]:

@@ -1,9 +1,11 @@
 """Which columns of a table hold images and labels, however its author called them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.base.problems import Location, Problem, listed
+from pipeline.data.images import SUFFIXES
+from pipeline.data.names import means_background
 from pipeline.data.problem_lists import BadEntry, problem_at
 from pipeline.data.sources.csv_table import LabelTable
 from pipeline.data.sources.folder_names import plain
@@ -14,7 +16,26 @@ IMAGE += " picture img imgid imgname imgfile imgpath fname name imageindex id ui
 LABELS = "labels label class classes classname classlabel category categories categoryname choice choices"
 LABELS += " tag tags target species diagnosis findinglabels finding"
 SPLIT = "split subset set partition"
-YES, NO = ("1", "1.0", "true"), ("", "0", "0.0", "false")
+# What people and programs write in a column of a class, as a table program does in its own language.
+YES = (
+    "1",
+    "1.0",
+    "1,0",
+    "true",
+    "t",
+    "yes",
+    "y",
+    "x",
+    "wahr",
+    "ja",
+    "j",
+    "vrai",
+    "oui",
+    "verdadero",
+    "si",
+    "sí",
+)
+NO = ("0", "0.0", "0,0", "false", "f", "no", "n", "-", "falsch", "nein", "faux", "non", "falso")
 
 
 @dataclass(frozen=True)
@@ -23,7 +44,7 @@ class Columns:
 
     image: str
     labels: str | None  # None: a column for each class
-    classes: tuple[str, ...] = ()  # columns of 0 and 1
+    classes: tuple[str, ...] = ()  # columns of yes and no
     split: str | None = None
     score: str | None = None
     group: str | None = None
@@ -53,11 +74,11 @@ def find_columns(table: LabelTable) -> Columns:
 
 def labels_in(columns: Columns, cells: Mapping[str, str]) -> tuple[str, ...]:
     """The classes whose columns say yes."""
-    return tuple(column for column in columns.classes if cells[column].casefold() in YES)
+    return tuple(column for column in columns.classes if _says(cells[column]))
 
 
 def said_of_columns(table: LabelTable, columns: Columns) -> list[Problem]:
-    """A warning on how a table was read, unless it has the columns of docs/data.md."""
+    """Warnings on how a table was read, unless it has the columns of docs/data.md."""
     if columns.image == "image" and columns.labels == "labels":
         return []
     labels = (
@@ -66,7 +87,8 @@ def said_of_columns(table: LabelTable, columns: Columns) -> list[Problem]:
     others = [column for column in table.header if column and column not in columns.used]
     got = f"images in `{columns.image}`, {labels}" + (f"; not read: {listed(others)}" if others else "")
     advice = "If this is wrong, call the right columns `image` and `labels`."
-    return [Problem(table.file, "columns `image` and `labels`", got, advice, fatal=False)]
+    said = [Problem(table.file, "columns `image` and `labels`", got, advice, fatal=False)]
+    return said + ([] if columns.labels else list(_odd_cells(table, others, fatal=False)))
 
 
 def _first(header: Sequence[str], words: str) -> str | None:
@@ -76,23 +98,41 @@ def _first(header: Sequence[str], words: str) -> str | None:
 
 
 def _yes_or_no(table: LabelTable) -> tuple[str, ...]:
-    """Columns that hold 0 and 1 alone, and 1 somewhere."""
-    found = []
-    for column in table.header:
-        cells = {cell.casefold() for cell in table.column(column)} if column else set()
-        if cells <= {*YES, *NO} and cells & {*YES} and cells & {*NO}:
-            found.append(column)
-    return tuple(found)
+    """Columns that hold yes and no alone, and both of them."""
+    said = {column: set(map(_says, table.column(column))) for column in table.header if column}
+    return tuple(column for column, answers in said.items() if answers == {True, False})
+
+
+def _says(cell: str) -> bool | None:
+    """Yes or no, as a cell says whether an image has a class; an empty cell says no. None: neither."""
+    word = cell.casefold()
+    return True if word in YES else False if word in NO or means_background(word) else None
+
+
+def _odd_cells(table: LabelTable, columns: Sequence[str], fatal: bool) -> Iterator[Problem]:
+    """The first cell of each column that says neither yes nor no, where most cells of the column do."""
+    for column in columns:
+        cells = [(location, row[column]) for location, row in table.rows([])]
+        answers = [_says(cell) for _, cell in cells]
+        if True in answers and None in answers and 2 * answers.count(None) <= len(answers):
+            location, cell = cells[answers.index(None)]
+            advice = "The column is not read. If it is a class, write 1 or 0 in each cell."
+            got = f"{cell!r} in `{column}`"
+            yield problem_at(location, "1 or 0 in the cells of a class", got, advice, fatal)
 
 
 def _check_header(table: LabelTable, image: str | None, labels: object) -> None:
     location, got = Location(table.file, "line 1"), f"the columns {list(table.header)}"
     advice = "Correct the first line: give the columns of images and labels these names."
+    if any(column.lower().endswith(SUFFIXES) for column in table.header):
+        advice = "The first line names an image: write a line with the names of the columns above it."
     missing = [word for word, found in (("image", image), ("labels", labels)) if not found]
     read = (image, labels, "split", "score", "group")
     twice = [
         column for column in dict.fromkeys(table.header) if column in read and table.header.count(column) > 1
     ]
     raised = [problem_at(location, f"one column `{column}`", got, advice) for column in (*missing, *twice)]
+    if missing == ["labels"]:
+        raised += _odd_cells(table, [column for column in table.header if column], fatal=True)
     if raised:
         raise BadEntry(*raised)

@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import get_args
 
 from pipeline.base.problems import Location, Problem, listed
+from pipeline.data.images import SUFFIXES
 from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
 from pipeline.data.sources.csv_columns import Columns, find_columns, labels_in, said_of_columns
 from pipeline.data.sources.csv_images import IMAGES, ImageFinder
 from pipeline.data.sources.csv_labels import choose_separator, names_in, said_of_separator
 from pipeline.data.sources.csv_table import LabelTable, read_table
+from pipeline.data.sources.listing import visible_files
 from pipeline.data.sources.records import SourceRecord, first_of_each_name, labels_of, stem
 from pipeline.data.sources.splits import split_of
 
 OWN_TABLE = "labels.csv"
+TABLES = "*.[cCtT][sS][vV]"
+OTHERS = ("*.json", "*.txt", "*.xml", "*.y*ml")  # other files that may hold labels
+FEW = 3  # tables of which is said why they are none
 START_ONE = (
     "Write it with the columns `image` and `labels` (`camseg check FOLDER --write-labels` starts one), or "
     "name the --source of another format (docs/data.md)."
@@ -37,7 +42,7 @@ def tables_of(folder: Path) -> list[Path]:
     own = folder / OWN_TABLE
     if own.exists():
         return [own]
-    files = sorted(f for f in [*folder.glob("*.csv"), *folder.glob("*/*.csv")] if f.is_file())
+    files = visible_files(folder, TABLES)
     return [f for f in files if "submission" not in f.stem.casefold() and _is_table(folder, f)]
 
 
@@ -50,7 +55,7 @@ def read_tables(
     """
     problems: list[Problem] = []
     if not files:
-        problems.append(Problem(folder / OWN_TABLE, "a table of the labels", "no such file", START_ONE))
+        problems += _without_table(folder, images, separator)
     finder, records = ImageFinder(folder, images), list[SourceRecord]()
     for file in files:
         with collected(problems):
@@ -66,6 +71,20 @@ def read_tables(
             records += found if rows.columns.labels == "labels" else _joined(file, found, problems)
     problems += finder.files.said(folder)
     return _each_once(records, problems), problems
+
+
+def _without_table(folder: Path, images: Sequence[str], separator: str) -> list[Problem]:
+    """What a folder without labels lacks, why its tables are none, and other files that may hold labels."""
+    if not images:
+        advice = "Give the folder that holds them; unpack an archive first."
+        return [Problem(folder, f"images ({', '.join(SUFFIXES[:3])}, ...)", "none", advice)]
+    problems = [Problem(folder / OWN_TABLE, "a table of the labels", "no such file", START_ONE)]
+    for file in visible_files(folder, TABLES)[:FEW]:
+        with collected(problems):
+            _rows(folder, file, separator, [])
+    others = [file.relative_to(folder).as_posix() for kind in OTHERS for file in visible_files(folder, kind)]
+    advice = "If one of them holds the labels, name its format by --source, or write them to labels.csv."
+    return problems + warn_of(others, "others", folder, "labels in a file that is understood", advice)
 
 
 def _is_table(folder: Path, file: Path) -> bool:

@@ -20,8 +20,17 @@ MOST_OTHER_BYTES = 500_000_000
 DECLARATION = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]{1,40})["'][^>]*\?>""")
 
 
-class _NoDoctype(TreeBuilder):
-    """Refuses a DOCTYPE: only there can entities be declared, and entities multiply and name files."""
+class _PlainTree(TreeBuilder):
+    """The elements by the last part of their names, without a namespace.
+
+    Refuses a DOCTYPE: only there can entities be declared, and entities multiply and name files.
+    """
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        return super().start(tag.rpartition("}")[2], attrs)
+
+    def end(self, tag: str, /) -> Element:
+        return super().end(tag.rpartition("}")[2])
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         raise ValueError("it has a DOCTYPE, which may hold what no export needs")
@@ -36,7 +45,10 @@ def read_text_file(folder: Path, file: Path, expected: str, advice: str = "Save 
 def decode_text(content: bytes) -> str:
     """The text of UTF-8, or of UTF-16 with a byte order mark, as Windows writes it. Raises `ValueError`."""
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if utf16 else "utf-8-sig")
+    text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    if "\0" in text:
+        raise ValueError("zeros between the letters, as in UTF-16 or UTF-32 that does not say so")
+    return text
 
 
 def listed_classes(folder: Path) -> list[str]:
@@ -55,7 +67,7 @@ def read_json_file(folder: Path, file: Path) -> Any:
 def read_xml_file(folder: Path, file: Path) -> Element:
     """The root of an XML file in UTF-8, or in the encoding that its first line names. Raises `BadEntry`."""
     with _reported(file, "XML"):
-        parser = XMLParser(target=_NoDoctype())
+        parser = XMLParser(target=_PlainTree())
         content = _read_bytes(folder, file)
         declared = DECLARATION.match(content)
         if declared and not declared.group(1).lower().startswith(b"utf"):
@@ -88,7 +100,8 @@ def _reported(file: Path, expected: str, advice: str = "Export it again, in UTF-
     except UnicodeDecodeError as error:
         got = f"bytes of another encoding than {error.encoding} (byte {error.start + 1})"
         raise BadEntry(Problem(file, expected, got, advice)) from error
-    except (OSError, ValueError, LookupError, RecursionError, ParseError) as error:
-        # The problem names the path: of an OSError, the words are enough.
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise BadEntry(Problem(file, expected, reason, advice)) from error
+    except OSError as error:  # the problem names the path: the words are enough
+        advice = "See to it that the file is there and may be read."
+        raise BadEntry(Problem(file, expected, error.strerror or str(error), advice)) from error
+    except (ValueError, LookupError, RecursionError, ParseError) as error:
+        raise BadEntry(Problem(file, expected, str(error), advice)) from error

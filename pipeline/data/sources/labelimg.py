@@ -26,10 +26,7 @@ def read_any_folders(folder: Path, difficult: bool) -> ParsedSource:
     records = []
     for file in annotation_files(folder):
         with collected(problems):
-            root = read_xml_file(folder, file)
-            if root.tag != "annotation":
-                advice = "Delete it, or name the --source of another format."
-                raise BadEntry(Problem(file, "an element `annotation`", repr(root.tag), advice))
+            root = read_annotation(folder, file)
             name = text_of(root, "filename") or file.stem
             key = pair_key(file.relative_to(folder).as_posix())
             image = by_key.get(key) or find_image(folder, name, finder, Location(file))
@@ -43,6 +40,15 @@ def read_any_folders(folder: Path, difficult: bool) -> ParsedSource:
     advice = "They count as background. If nobody looked at them, take them out of the folder."
     problems += warn_of(bare, "without one", folder, "an XML file for each image", advice)
     return parsed_source(folder, records, problems)
+
+
+def read_annotation(folder: Path, file: Path) -> Element:
+    """The root of an XML file of VOC's kind. Raises `BadEntry`."""
+    root = read_xml_file(folder, file)
+    if root.tag != "annotation":
+        advice = "Delete it, or name the --source of another format."
+        raise BadEntry(Problem(file, "an element `annotation`", repr(root.tag), advice))
+    return root
 
 
 def has_year(folder: Path) -> bool:

@@ -46,6 +46,13 @@ def images_below(folder: Path, problems: list[Problem], more: tuple[str, ...] = 
     return images
 
 
+def visible_files(folder: Path, pattern: str) -> list[Path]:
+    """Files that match `pattern` in the folder or one level down, sorted, without hidden ones."""
+    found = sorted({*folder.glob(pattern), *folder.glob(f"*/{pattern}")})
+    shown = [f for f in found if not any(p.startswith(HIDDEN) for p in f.relative_to(folder).parts)]
+    return [file for file in shown if file.is_file()]
+
+
 def is_text(name: str) -> bool:
     """Whether the bytes of a file's name are UTF-8."""
     return not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -1,5 +1,6 @@
 """The records that every source is read into, before the files are checked."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,9 @@ from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
 from pipeline.data.problem_lists import BadEntry, problem_at
 from pipeline.formats.palette import Colour
+
+LINE_ENDS = re.compile(r"[\n\v\f\r\x1c-\x1e\u2028\u2029]+")  # no list of names can hold them
+NO_WIDTH = "\u200b\u2060\ufeff\u00ad"  # that a copied text may have around it
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,12 @@ class ParsedSource:
 
 
 def class_name(text: str) -> str:
-    """`text` without space around it, accents as one letter, and a `?` for halves of characters in JSON."""
-    return normalize("NFC", text.strip()).encode("utf-8", "replace").decode()
+    """`text` on one line, without space and signs of no width around it.
+
+    Accents are one letter, and halves of characters in JSON are a `?`.
+    """
+    plain = LINE_ENDS.sub(" ", text).strip().strip(NO_WIDTH).strip()
+    return normalize("NFC", plain).encode("utf-8", "replace").decode()
 
 
 def check_image(folder: Path, image: str, location: Location, below: str = "") -> None:

@@ -38,7 +38,7 @@ def with_likely_names(folder: Path, problems: Sequence[Problem]) -> list[Problem
         return list(problems)
     files: dict[str, str] = {}  # by `_key` of their name, with suffix and without; of equal ones the first
     for name in images_below(folder, []):
-        for key in (_key(name), _key(PurePosixPath(name).stem)):
+        for key in (_key(name), _key(PurePosixPath(name).stem)) if (folder / name).exists() else ():
             files.setdefault(key, name)
     return [
         replace(problem, advice=f"There is {files[key]}: write it like this.")

@@ -8,8 +8,8 @@ from pipeline.base.problems import Location, Problem
 from pipeline.data.manifest import Split
 from pipeline.data.names import may_be_class, means_background
 from pipeline.data.problem_lists import BadEntry, collected, problem_at, warn_of
-from pipeline.data.sources.documents import read_text_file, read_xml_file
-from pipeline.data.sources.labelimg import labels_of_objects
+from pipeline.data.sources.documents import read_text_file
+from pipeline.data.sources.labelimg import labels_of_objects, read_annotation
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_colours import read_colours, read_labelmap
 from pipeline.data.sources.records import (
@@ -127,7 +127,7 @@ def _read_record(
         expected = "an annotation of each image, or a list of the images in ImageSets/Main"
         advice = "Write one without objects if the image shows background only, or list all images."
         raise BadEntry(Problem(file, expected, "no such file", advice))
-    labels, more = labels_of_objects(file, read_xml_file(folder, file), difficult)
+    labels, more = labels_of_objects(file, read_annotation(folder, file), difficult)
     return SourceRecord(name, image, labels, Location(file), split, mask=_mask(folder, name), more=more)
 
 

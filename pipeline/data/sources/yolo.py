@@ -49,6 +49,7 @@ def read_folder(folder: Path) -> ParsedSource:
     """
     problems: list[Problem] = []
     names = _read_names(folder, problems)
+    unnamed = names.file is None and not problems
     texts = {pair_key(name): name for name in label_files(folder)}
     images = images_below(folder, problems)
     labelled = {name: texts[key] for name in images if (key := pair_key(name)) in texts}
@@ -61,7 +62,7 @@ def read_folder(folder: Path) -> ParsedSource:
             with collected(problems):
                 entries.append(_read_record(folder, name, labelled.get(name), names, problems))
     problems += _left_over(folder, labelled, texts, background, [n for n in bare if n not in background])
-    if names.file is None and entries:
+    if unnamed and entries:
         advice = "The numbers are the names. Write data.yaml with `names: [...]`."
         problems.append(Problem(folder, "names of the classes in data.yaml", "none", advice, fatal=False))
     ordered = [names.names[i] for i in sorted(names.names)]
@@ -96,6 +97,7 @@ def _read_names(folder: Path, problems: list[Problem]) -> _Names:
     if file is not None:
         with collected(problems):
             return _Names(file, _yaml_names(folder, file))
+        return _Names(None, {})
     found = (path for name in LISTS for path in (folder / name, *sorted(folder.glob(f"*/{name}"))))
     listing = next((path for path in found if path.is_file()), None)
     if listing is not None:
