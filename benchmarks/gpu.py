@@ -6,10 +6,12 @@
 The stages run in a project of their own, .work/gpu/project, without DVC. Each has its images per second, the
 share of a bare loop of the same network, batch and device, how busy the GPU was and its memory. The start
 and the end of a stage count, but for trainings: the seconds of one of a few steps are taken away from theirs.
+`diagnose`, `report` and the model of true masks are not run.
 
 Three checks follow: a training that was killed goes on to the same bytes; one in two shards gives the same
 bytes twice; where the memory of the GPU is full, the stage gives advice. What the minutes have no room for is
-named. Writes .work/gpu/gpu.json; ends with 1 if a stage or a check failed.
+named; a bare loop that has begun is not cut short. Writes .work/gpu/gpu.json. Ends with 1 if a stage or a
+check failed.
 """
 
 import argparse

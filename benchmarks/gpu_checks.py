@@ -63,12 +63,13 @@ def run_stage(stage: Sequence[str], budget: Budget) -> str:
         OutOfTime: it took longer than there was time, and was stopped.
         StageFailed: the message holds the end of what it printed.
     """
-    process = start(stage, stdout=subprocess.PIPE)
-    try:
-        printed, _ = process.communicate(timeout=budget.left())
-    except subprocess.TimeoutExpired as error:
-        kill(process)
-        raise OutOfTime from error
+    with start(stage, stdout=subprocess.PIPE) as process:
+        try:
+            printed, _ = process.communicate(timeout=budget.left())
+        except subprocess.TimeoutExpired as error:
+            raise OutOfTime from error
+        finally:  # a stage has a session of its own, and would run on
+            kill(process)
     text = printed.decode(errors="replace")
     if process.returncode:
         raise StageFailed(f"{'@'.join(stage)} ended with {process.returncode}: {text.strip()[-1000:]}")
@@ -89,9 +90,10 @@ def environment() -> dict[str, str]:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and those that it started, at once."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    """End a process and those that it started, at once; nothing if it has ended."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def resumes(budget: Budget) -> str:
@@ -100,14 +102,15 @@ def resumes(budget: Budget) -> str:
     expected, _ = trained(budget)
     remove_path(paths.SEGMENTATION / METHOD)
     process = start(TRAINING, stdout=subprocess.DEVNULL)
-    while process.poll() is None and not any((WORK / "@".join(TRAINING)).glob("*/checkpoint.pt")):
-        time.sleep(0.01)
-        if time.monotonic() > budget.end:
-            kill(process)
-            raise OutOfTime
-    if process.poll() is not None:
-        return f"{FAILED}: the training ended before it could be killed"
-    kill(process)
+    try:
+        while process.poll() is None and not any((WORK / "@".join(TRAINING)).glob("*/checkpoint.pt")):
+            time.sleep(0.01)
+            if time.monotonic() > budget.end:
+                raise OutOfTime
+        if process.poll() is not None:
+            return f"{FAILED}: the training ended before it could be killed"
+    finally:
+        kill(process)
     got, printed = trained(budget)
     return same_bytes(expected, got) if GOES_ON in printed else f"{FAILED}: the training began anew"
 
