@@ -49,7 +49,7 @@ def batch_loss(
     device = shards[0][0].device
     with autocast(device):
         targets, counts = objective.settle(shards, step)
-    counts = add_counts(counts.to(device))
+    counts = add_counts(counts.to(device, non_blocking=True))  # else each step waits for the one before
     running = _running_buffers(objective) if of_batch > 1 else []
     before = [buffer.clone() for buffer in running]
 

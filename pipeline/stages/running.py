@@ -17,6 +17,8 @@ from pipeline.errors import INTERRUPTED, UserError
 from pipeline.stages.launching import group_size, launch
 
 ADVICE = "Lower batch_size in params.yaml, or let the CPU do the work: CAMSEG_DEVICE=cpu"  # memory is full
+# Of the allocators of GPU and CPU, and of cuBLAS and cuDNN: CUBLAS_STATUS_ALLOC_FAILED.
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
 DISK_FULL = "The disk is full. Make room and run the same command again: the stage goes on with what it has"
 
 
@@ -107,7 +109,7 @@ def plain_errors(name: str) -> Iterator[None]:
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether torch ran out of memory; told by the message, so that torch need not be loaded."""
-    return "out of memory" in str(error)
+    return any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def _log(line: str) -> None:

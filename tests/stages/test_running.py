@@ -13,7 +13,7 @@ from pipeline.base import lock
 from pipeline.base.files import read_json, write_text
 from pipeline.errors import UserError
 from pipeline.params import load_params
-from pipeline.stages.running import run_stage, stage
+from pipeline.stages.running import is_out_of_memory, run_stage, stage
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +60,23 @@ def test_ctrl_c_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 130
     assert "test: interrupted. The next run goes on with what it has\n" in capsys.readouterr().err
     assert not Path("reports").exists()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_a_full_memory_is_told_by_the_words_of_libraries(message: str) -> None:
+    assert is_out_of_memory(RuntimeError(message))
+
+
+def test_a_full_memory_of_the_machine_is_told() -> None:
+    with pytest.raises(RuntimeError) as full:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(full.value)
 
 
 def test_a_full_memory_of_the_device_ends_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
