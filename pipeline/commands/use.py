@@ -2,12 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from pipeline.commands.encoder_choice import DEPTHS, NAMED_WEIGHTS, choose_encoder, fitting_depths
+from pipeline.commands.encoder_choice import (
+    DEPTHS,
+    NAMED_WEIGHTS,
+    choose_encoder,
+    fitting_depths,
+    segmentation_start,
+)
 from pipeline.commands.folder import (
     OF_THE_FOLDER,
     add_data_options,
@@ -85,7 +91,10 @@ def add_use_options(parser: argparse.ArgumentParser) -> None:
     """The options that `camseg use` and `camseg init --data` have."""
     weights = "pretrained (downloaded, the default), none, or the path of a .safetensors or .pth file"
     parser.add_argument("--weights", default=WEIGHTS, metavar="W", help=weights)
-    encoder = "encoder of both networks (default: the one in params.yaml, or one that fits the weights)"
+    encoder = (
+        "encoder of both networks (default: the one in params.yaml, or one that fits the weights); beside a "
+        "plain transformer, segmentation models keep a hierarchical encoder"
+    )
     parser.add_argument("--encoder", metavar="NAME", help=encoder)
     parser.add_argument(
         "--quality",
@@ -138,10 +147,10 @@ def use_folder(arguments: argparse.Namespace) -> int:
         "heatmaps.depths": fitting_depths(encoder),
         **quality_values(arguments.quality, params, preset),
     }
-    if encoder != params.classifier.encoder:
-        values["segmentation.encoder"] = encoder
+    start = segmentation_start(encoder, arguments.weights, params)
+    values |= start
     if arguments.encoder:
-        chosen |= {"classifier.encoder": encoder, "segmentation.encoder": encoder}
+        chosen |= {"classifier.encoder": encoder, "segmentation.encoder": encoder, **start}
     if arguments.objects:
         chosen["heatmaps.objects"] = arguments.objects
     values = values | preset | chosen  # options go before a preset; of the data, it has already had its say
@@ -149,18 +158,20 @@ def use_folder(arguments: argparse.Namespace) -> int:
     for key, (old, new) in changes.items():
         print(f"{key}: {old} -> {new}")
     print("params.yaml: changed" if changes else "params.yaml: nothing to change")
-    weights = str(values["classifier.weights"])
-    for name, start in [(encoder, weights), *params.heatmaps.walk.encoders()]:
-        print(f"licence of the weights of {name}: {licence_advice(weights_licence(name, start))}")
-    say_what_is_missing(manifest, weights)
+    starts = [(encoder, str(values["classifier.weights"])), *params.heatmaps.walk.encoders()]
+    if start.get("segmentation.weights") == WEIGHTS:
+        starts.append((str(start["segmentation.encoder"]), WEIGHTS))
+    for name, weights in starts:
+        print(f"licence of the weights of {name}: {licence_advice(weights_licence(name, weights))}")
+    say_what_is_missing(manifest, {weights for _, weights in starts})
     return 0
 
 
-def say_what_is_missing(manifest: Manifest, weights: str) -> None:
+def say_what_is_missing(manifest: Manifest, weights: Set[str]) -> None:
     """Print that there are no masks, or no network for the weights that params.yaml asks for."""
     from pipeline.engine.weights import missing_network  # here, since it loads torch
 
-    if weights == WEIGHTS and (reason := missing_network()):
+    if WEIGHTS in weights and (reason := missing_network()):
         print(f"warning: {reason}", file=sys.stderr)
     if not any(sample.mask for sample in manifest.samples):
         print("There are no ground-truth masks, so masks will have no scores, and `full` is skipped.")
