@@ -25,10 +25,10 @@ from torchvision.datasets import voc
 
 from pipeline.__main__ import main
 from pipeline.base.files import read_json
+from pipeline.commands.fitted_values import SEGMENTATION_PASSES, fitting_steps
 from pipeline.commands.folder import inspect_source
 from pipeline.commands.memory import memory_warning
 from pipeline.commands.params_file import update_params
-from pipeline.commands.use import SEGMENTATION_PASSES, fitting_steps
 from pipeline.engine import weights
 from pipeline.engine.device import pick_device
 from pipeline.params import ParamsError, load_params
