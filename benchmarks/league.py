@@ -26,8 +26,8 @@ from benchmarks.scores import LAST, STAGES, Scores, class_scores, run
 from benchmarks.tables import Outcome, markdown
 from benchmarks.variants import Values, Variant, assignment, with_shipped
 from pipeline.base.files import write_csv, write_text
+from pipeline.commands.fitted_values import QUALITY, SEGMENTATION_PASSES
 from pipeline.commands.params_file import with_values
-from pipeline.commands.use import QUALITY, SEGMENTATION_PASSES
 from pipeline.params import load_params
 
 WORK = ROOT / ".work" / "league"

@@ -24,8 +24,8 @@ from PIL import Image
 import pipeline
 from pipeline.base.files import safe_join, write_bytes, write_csv, write_json
 from pipeline.base.sizes import working_size
+from pipeline.commands.fitted_values import values_for_data
 from pipeline.commands.params_file import update_params
-from pipeline.commands.use import values_for_data
 from pipeline.data.images import encode_jpeg, read_image, resize_mask, write_mask
 from pipeline.data.inspection import inspect_folder, write_ground_truth
 from pipeline.data.manifest import Manifest, Sample

@@ -13,6 +13,7 @@ from pipeline.base.files import write_bytes
 from pipeline.base.problems import printable
 from pipeline.commands.advice import advise
 from pipeline.commands.estimate import estimate_bytes, estimate_seconds
+from pipeline.commands.fitted_values import QUALITY, quality_values, values_for_data
 from pipeline.commands.folder import (
     add_data_options,
     inspect_source,
@@ -28,7 +29,6 @@ from pipeline.commands.parser import add_command
 from pipeline.commands.samples import choose_samples, draw_sample
 from pipeline.commands.tables import duration, table
 from pipeline.commands.understood import understood
-from pipeline.commands.use import QUALITY, quality_values, values_for_data
 from pipeline.data.inspection import Inspection
 from pipeline.data.manifest import Manifest, Split
 from pipeline.data.sources.csv_records import OWN_TABLE

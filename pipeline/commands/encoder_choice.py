@@ -6,6 +6,7 @@ from pipeline.errors import UserError
 from pipeline.params import Params
 
 DEPTHS = 3  # of the encoder; their heatmaps are added
+HIERARCHICAL = "tu-resnet10t"  # of segmentation models beside a plain transformer: that of a new project
 NAMED_WEIGHTS = ("pretrained", "none")  # all others are paths
 
 
@@ -40,3 +41,27 @@ def fitting_depths(encoder: str) -> int:
     from pipeline.heatmaps.layers import depth_layers
 
     return min(DEPTHS, 1 + len(depth_layers(make_encoder(encoder, "none").eval())))
+
+
+def segmentation_start(encoder: str, weights: str, params: Params) -> dict[str, object]:
+    """`segmentation.encoder` and `segmentation.weights` beside a classifier's encoder.
+
+    They follow the classifier if its encoder changes. No decoder takes the one feature map of a plain
+    transformer, so there the segmentation models keep a hierarchical encoder.
+
+    Args:
+        encoder: of the classifier.
+        weights: `--weights`.
+        params: those before the change.
+    """
+    from pipeline.engine.encoders import is_plain  # here, since it loads torch
+
+    if not is_plain(encoder):
+        follows = {} if encoder == params.classifier.encoder else {"segmentation.encoder": encoder}
+        back = {"segmentation.weights": "classifier"} if is_plain(params.classifier.encoder) else {}
+        return {**follows, **back}
+    kept = params.segmentation.encoder
+    return {
+        "segmentation.encoder": HIERARCHICAL if is_plain(kept) else kept,
+        "segmentation.weights": "none" if weights == "none" else "pretrained",
+    }

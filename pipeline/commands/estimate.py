@@ -10,8 +10,10 @@ Bytes = stored heatmaps + masks as PNG + working copies + 50 MB for each model.
 from collections.abc import Iterable, Sequence
 
 from pipeline.base.sizes import HEAT_STRIDE, crop_side, working_size
+from pipeline.base.spaced import spaced
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.params import FULL, Params, TrainingParams
+from pipeline.workflows.object_size import tells_sizes
 
 CORES = 2 * 0.8  # two cores share 80 % of the work
 
@@ -20,6 +22,8 @@ DECODE = 0.02
 PREPARE = 0.03  # of an image's own size: decoded, hashed and shrunk, with its mask
 CLASSIFIER_TRAINING = 1.1
 CLASSIFIER_FORWARD = 0.35
+EVIDENCE = 100  # images with labels, and as many without, that tell the size of objects
+EVIDENCE_SCALES = (1.0, 3.0)
 DEPTH = 0.4  # times CLASSIFIER_FORWARD, for the gradients of each earlier depth
 SEGMENTATION_TRAINING = 1.8
 SEGMENTATION_FORWARD = 0.6
@@ -55,7 +59,8 @@ def estimate_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     core_seconds = {
         "prepare": PREPARE * sum(map(_megapixels, manifest.samples)),
         "train_classifier": _training(params.classifier.training, bag, classifier_cost, decoding),
-        "make_heatmaps": CLASSIFIER_FORWARD * (1 + DEPTH * (heatmaps.depths - 1)) * passes * area,
+        "make_heatmaps": CLASSIFIER_FORWARD
+        * ((1 + DEPTH * (heatmaps.depths - 1)) * passes * area + _evidence(manifest, params)),
         "make_pseudo_masks": _mask_sets(params) * refining,
         "self_train": SEGMENTATION_FORWARD * len(params.self_training.rounds) * self_training * area,
         "train_segmentation": models * model + with_teacher * teacher,
@@ -112,6 +117,16 @@ def _training(params: TrainingParams, crop: int, cost: float, decoding: float) -
 def _passes(scales: Sequence[float], flip: bool) -> float:
     """Pixels that go through the network, per pixel of the working size."""
     return (2 if flip else 1) * sum(scale**2 for scale in scales)
+
+
+def _evidence(manifest: Manifest, params: Params) -> float:
+    """Megapixels that the classifier sees to tell the size of objects."""
+    if not tells_sizes(manifest, params.heatmaps.objects):
+        return 0.0
+    train = manifest.split("train")
+    kinds = ([s for s in train if bool(s.labels) == shown] for shown in (True, False))
+    chosen = [sample for kind in kinds for sample in spaced(kind, EVIDENCE)]
+    return _passes(EVIDENCE_SCALES, flip=False) * _working_area(chosen, params.working_side())
 
 
 def _refining(samples: Iterable[Sample], params: Params) -> float:

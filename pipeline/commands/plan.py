@@ -10,12 +10,12 @@ from joblib import cpu_count
 from pipeline import paths
 from pipeline.base.files import read_json
 from pipeline.commands.estimate import estimate_seconds
+from pipeline.commands.fitted_values import largest_side
 from pipeline.commands.folder import inspect_source
 from pipeline.commands.overview import image_sizes
 from pipeline.commands.params_file import PARAMS_FILE, update_params, with_values
 from pipeline.commands.parser import add_command
 from pipeline.commands.tables import duration
-from pipeline.commands.use import largest_side
 from pipeline.data.manifest import Manifest, read_manifest
 from pipeline.errors import UserError
 from pipeline.params import FULL, Params, load_params

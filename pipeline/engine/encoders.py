@@ -58,6 +58,11 @@ def any_size(encoder: str) -> dict[str, bool]:
     return _size_options(_without_data(encoder))
 
 
+def is_plain(encoder: str) -> bool:
+    """Whether a name means a plain transformer, whose only feature map no decoder takes."""
+    return _is_plain(_without_data(encoder))
+
+
 def cell_side(encoder: nn.Module) -> int:
     """Pixels of the side of a cell of the last feature map, at the full stride."""
     return encoder.patch if isinstance(encoder, PlainTransformer) else STRIDE

@@ -25,14 +25,15 @@ from torchvision.datasets import voc
 
 from pipeline.__main__ import main
 from pipeline.base.files import read_json
+from pipeline.commands.fitted_values import SEGMENTATION_PASSES, fitting_steps
 from pipeline.commands.folder import inspect_source
 from pipeline.commands.memory import memory_warning
 from pipeline.commands.params_file import update_params
-from pipeline.commands.use import SEGMENTATION_PASSES, fitting_steps
 from pipeline.engine import weights
 from pipeline.engine.device import pick_device
 from pipeline.params import ParamsError, load_params
 from tests.data.folders import make_coco, write_json
+from tests.small_encoders import small_vit
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 PRESETS = SHIPPED.parent / "pipeline" / "presets"
@@ -153,6 +154,21 @@ def test_use_takes_the_depths_that_an_encoder_has(image_folder: ImageFolder) -> 
     for encoder, depths in (("resnet18", 3), ("mit_b0", 1)):
         assert main(["use", str(folder), "--weights", "none", "--encoder", encoder]) == 0
         assert load_params().heatmaps.depths == depths
+
+
+@pytest.mark.parametrize("weights", ["none", "pretrained"])
+def test_no_segmentation_model_has_a_plain_transformer(image_folder: ImageFolder, weights: str) -> None:
+    name = f"tu-{small_vit.__name__}"
+    plain = ["use", str(image_folder()), "--weights", weights, "--encoder", name]
+    assert main(plain) == 0
+    params = load_params()
+    assert (params.classifier.encoder, params.heatmaps.depths) == (name, 1)
+    assert (params.segmentation.encoder, params.segmentation.weights) == ("tu-resnet10t", weights)
+    assert main(plain) == 0
+    assert load_params() == params
+    assert main(["use", str(image_folder()), "--weights", "none", "--encoder", "resnet18"]) == 0
+    section = load_params().segmentation
+    assert (section.encoder, section.weights) == ("resnet18", "classifier")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.base.sizes import crop_side
-from pipeline.commands.estimate import estimate_bytes, estimate_seconds
+from pipeline.commands.estimate import EVIDENCE, EVIDENCE_SCALES, estimate_bytes, estimate_seconds
 from pipeline.commands.overview import (
     co_occurrence,
     fitting_long_side,
@@ -15,6 +15,7 @@ from pipeline.commands.overview import (
     labels_per_image,
 )
 from pipeline.data.manifest import Manifest, Sample
+from pipeline.heatmaps.cell_evidence import MOST, SCALE
 from pipeline.params import SegmentationParams, load_params
 
 
@@ -95,6 +96,18 @@ def test_estimate_knows_the_depths_of_heatmaps() -> None:
     one, three = estimate_seconds(MANIFEST, params), estimate_seconds(MANIFEST, deep)
     assert three["make_heatmaps"] == pytest.approx(1.8 * one["make_heatmaps"])  # 1 + 2 * 0.4
     assert {k for k in one if one[k] != three[k]} == {"make_heatmaps"}
+
+
+def test_estimate_knows_what_tells_the_size_of_objects() -> None:
+    assert (EVIDENCE, EVIDENCE_SCALES) == (MOST, (1, SCALE))
+    params = load_params()  # of large objects, which need no evidence
+    found_out = params.model_copy(update={"heatmaps": params.heatmaps.model_copy(update={"objects": "auto"})})
+    leaves = [sample(f"leaf{i}", (128, 128), (0,) if i % 2 else ()) for i in range(300)]
+    for count, looked_at in ((10, 0), (300, 200), (60, 60)):  # fewer than 20 lack the class; 100 of each kind
+        manifest = Manifest("", ("rust",), tuple(leaves[:count]))
+        large, small = estimate_seconds(manifest, params), estimate_seconds(manifest, found_out)
+        expected = looked_at * 0.128**2 * 0.35 * (1 + 9) / 1.6
+        assert small["make_heatmaps"] - large["make_heatmaps"] == pytest.approx(expected)
 
 
 def test_estimate_knows_self_training() -> None:

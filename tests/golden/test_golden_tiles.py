@@ -86,7 +86,7 @@ def test_tiles_change_no_result(tmp_path: Path, tiles: int, changes: dict[str, o
 
 LEARNING: dict[str, object] = {
     **CHANGES,
-    "data.tiles": 3,
+    "data.tiles": 2,
     "data.long_side": 32,
     "classifier.encoder": "tu-resnet10t",
     "classifier.output_stride": 32,
@@ -135,4 +135,4 @@ def test_all_stages_run_with_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert Path("reports/index.html").exists()
     change_params(Path(), {"data.tiles": 1})  # the model keeps its own tiles
     loaded = load_segmentation_net(paths.SEGMENTATION / "cam").config
-    assert (loaded.long_side, loaded.tile) == (96, 32)
+    assert (loaded.long_side, loaded.tile) == (64, 32)

@@ -20,6 +20,8 @@ from pipeline.scenes.visibility import Instance, instance_map
 
 BOAT = CLASSES.index("boat") + 1
 COUNT = 120  # scenes per measurement
+PLAIN = {"occlusion": False, "clutter": False}  # rendered once for several tests
+UNTIED = {"context_bias": 0.0, "shared_bodies": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +180,7 @@ def test_image_changes_where_the_mask_does() -> None:
     """Colour steps over the mask's edges are large, and largest when mask and image are aligned."""
     steps = dict.fromkeys(product((-1, 0, 1), repeat=2), 0.0)
     within_masks, edges, pixels = 0.0, 0, 0
-    for shot in shots(clutter=False):
+    for shot in shots(**PLAIN):
         image = shot.scene.image.astype(np.float64)
         jump = np.abs(image[:, 2:] - image[:, :-2]).sum(axis=2)  # centred on the column between
         for shift in steps:
@@ -208,14 +210,14 @@ def test_share_of_empty_images() -> None:
 def test_several_classes_and_instances_within_their_limits() -> None:
     assert {len(shot.labels) for shot in shots()} == {0, 1, 2, 3}
     assert {len(objects(shot)) for shot in shots()} == {0, 1, 2, 3, 4}
-    single = shots(max_classes=1, max_instances=2, occlusion=False, clutter=False)
+    single = shots(**PLAIN, max_classes=1, max_instances=2)
     assert {len(shot.labels) for shot in single} == {0, 1}
     assert {len(objects(shot)) for shot in single} == {0, 1, 2}
 
 
 def test_object_sizes_fill_the_range() -> None:
     shares = []
-    for shot in shots(occlusion=False, clutter=False, max_classes=1, max_instances=2):
+    for shot in shots(**PLAIN, max_classes=1, max_instances=2):
         for seen, _ in seen_and_whole(shot):
             rows, columns = np.nonzero(seen)
             border = np.concatenate([seen[0], seen[-1], seen[:, 0], seen[:, -1]])
@@ -234,7 +236,7 @@ def boats_on_water(scenes: tuple[Shot, ...]) -> float:
 
 def test_context_bias_ties_boats_to_water() -> None:
     assert boats_on_water(shots()) > 0.85
-    assert boats_on_water(shots(context_bias=0.0)) == 0.0
+    assert boats_on_water(shots(**UNTIED)) == 0.0
     wet = [BOAT in shot.labels for shot in shots() if shot.kind == "water"]
     assert 0.4 < np.mean(wet) < 0.8  # water without a boat is common too
 
@@ -242,7 +244,7 @@ def test_context_bias_ties_boats_to_water() -> None:
 def test_occlusion_switch() -> None:
     hidden = [(seen != whole).any() for shot in shots() for seen, whole in seen_and_whole(shot)]
     assert np.mean(hidden) > 0.15
-    for shot in shots(occlusion=False):
+    for shot in shots(**PLAIN):
         assert all(np.array_equal(seen, whole) for seen, whole in seen_and_whole(shot))
 
 
@@ -259,7 +261,7 @@ def test_clutter_switch() -> None:
         return float(np.mean([ground.std(axis=(0, 1)).mean() for ground in grounds]))
 
     assert np.mean([len(s.items) > len(objects(s)) for s in shots()]) > 0.9
-    assert all(len(s.items) == len(objects(s)) for s in shots(clutter=False))
+    assert all(len(s.items) == len(objects(s)) for s in shots(**PLAIN))
     assert ground_contrast(True) > 1.4 * ground_contrast(False)
 
 
@@ -278,7 +280,7 @@ def colour_tells_class(scenes: tuple[Shot, ...]) -> float:
 def test_shared_bodies_switch() -> None:
     # Favourite colours hint at the class, but vary more within a class than between classes.
     assert colour_tells_class(shots()) < 0.7
-    assert colour_tells_class(shots(shared_bodies=False)) > 1.0
+    assert colour_tells_class(shots(**UNTIED)) > 1.0
 
 
 def test_every_object_shows_its_key_part() -> None:
@@ -294,7 +296,7 @@ def test_every_object_shows_its_key_part() -> None:
 def test_objects_stand_out_from_what_is_behind_them() -> None:
     """The mean colours inside and just outside of nearly all outlines differ clearly."""
     gaps = []
-    for shot in shots(occlusion=False, clutter=False):
+    for shot in shots(**PLAIN):
         for seen, _ in seen_and_whole(shot):
             near = cv2.dilate(seen.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
             around = near & (shot.scene.mask == 0)

@@ -17,7 +17,8 @@ from pipeline.engine import mapping
 from pipeline.params import load_params
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
 from pipeline.stages import evaluate
-from pipeline.workflows.evaluation import evaluated_samples, model_metrics
+from pipeline.workflows.evaluation import evaluated_samples
+from pipeline.workflows.prediction_scores import model_metrics
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 SPLITS: dict[str, Split] = {"a": "train", "b": "val", "c": "test", "d": "test"}
@@ -41,7 +42,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         layer.weight.zero_()
         layer.bias.copy_(torch.tensor([0.0, 1.0]))
     net = SegmentationNet(layer, SegmentationConfig(("cat",), 32)).eval()
-    monkeypatch.setattr("pipeline.workflows.evaluation.load_segmentation_net", lambda folder: net)
+    monkeypatch.setattr("pipeline.workflows.predicted_masks.load_segmentation_net", lambda folder: net)
 
 
 def run(split: str) -> tuple[dict[str, object], list[dict[str, str]], list[str]]:

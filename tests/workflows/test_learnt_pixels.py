@@ -17,7 +17,7 @@ from pipeline.workflows.pseudo_mask_blocks import mask_maker
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob, ThresholdedHeat
 from pipeline.workflows.refinement import of_rounds
 
-SIZE, COUNT = 48, 64
+SIZE, COUNT = 48, 40
 SAND, WATER, GRASS = (200, 180, 140), (40, 80, 160), (60, 140, 60)
 HEAT, CLASSES = Path("heat"), ("water", "grass")
 LABELS = [(0,), (1,), (0, 1), (0,)]
