@@ -12,13 +12,11 @@ from pathlib import Path
 
 from pipeline import paths
 from pipeline.base.process import prepare_process
-from pipeline.classifier.network import Classifier, load_classifier
 from pipeline.data.manifest import read_manifest
-from pipeline.engine.batch_norm_folding import fold_batch_norm
-from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.heatmaps.cell_evidence import measure_evidence
 from pipeline.heatmaps.evidence import Evidence
 from pipeline.params import load_params
+from pipeline.workflows.training_heatmaps import heatmap_classifier
 
 COLUMNS = ("area", "area_low", "area_high", "elevation", "recognised", "small")
 
@@ -37,19 +35,11 @@ def main() -> None:
 def measure(name: str) -> None:
     """Print what all training images of a project say, and those with labels."""
     params, manifest = load_params(), read_manifest(paths.PREPARED)
-    train, net = manifest.split("train"), loaded_classifier()
+    train, net = manifest.split("train"), heatmap_classifier()
     labelled = [sample for sample in train if sample.labels]
     for kind, samples in ("all", train), ("with labels", labelled):
         found = measure_evidence(net, manifest, samples, params.heatmaps, params.working_side())
         print(line(f"{name}, {kind}: {len(samples)}", found), flush=True)
-
-
-def loaded_classifier() -> Classifier:
-    """The classifier of a project as heatmaps are made of it."""
-    net = load_classifier(paths.CLASSIFIER).averaged()
-    fold_batch_norm(net.encoder)
-    to_channels_last(net, pick_device())
-    return net
 
 
 def line(title: str, found: Evidence) -> str:
