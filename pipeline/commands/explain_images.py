@@ -30,6 +30,7 @@ from pipeline.report.panel import draw_grid
 from pipeline.report.tiles import Tile, shrink_image
 
 DEFAULT_METHODS = ("cam", "gradcam", "gradcampp", "layercam")  # cam only where the head allows
+LONGEST = 200  # bytes of the name of a class in that of a file
 SIX = ("gradcam", "scorecam", "gradcampp", "ablationcam", "xgradcam", "eigencam")
 
 
@@ -43,7 +44,7 @@ def explain_images(arguments: argparse.Namespace) -> int:
     long_side = classifier.long_side if arguments.long_side is None else arguments.long_side
     layer = named_layer(classifier.net, arguments.layer) if arguments.layer else None
     images = list(dict.fromkeys(arguments.images))
-    folders = [arguments.out / name for name in distinct_names(path.stem for path in images)]
+    folders = [arguments.out / name for name in distinct_names(map(folder_name, images))]
     skipped = 0
     for path, folder in zip(tqdm(images, "explain", unit="image"), folders, strict=True):
         try:
@@ -120,11 +121,13 @@ def choose_labels(text: str, classes: Sequence[str], probabilities: Tensor) -> l
     """The class indices that --classes names.
 
     Args:
-        text: `topN`, by probabilities (C,); or class names and class indices. A name comes before an index.
+        text: `topN`, by probabilities (C,); or class names and class indices. A name comes before an index,
+            and a name with commas before a list.
     """
     if top := re.fullmatch(r"top(\d+)", text):
         return [int(label) for label in probabilities.argsort(descending=True)[: max(1, int(top[1]))]]
-    return list(dict.fromkeys(find_class(part.strip(), classes) for part in text.split(",")))
+    parts = [text] if text in classes else text.split(",")
+    return list(dict.fromkeys(find_class(part.strip(), classes) for part in parts))
 
 
 def find_class(text: str, classes: Sequence[str]) -> int:
@@ -166,6 +169,16 @@ def default_methods(classifier: LoadedClassifier, pixels: Tensor, layer: torch.n
     return [method for method in DEFAULT_METHODS if method != "cam" or linear]
 
 
+def folder_name(image: Path) -> str:
+    """The stem of an image as the name of its folder; of `...png` it would be the folder above."""
+    return image.stem if image.stem.strip(".") else "image"
+
+
+def file_name(class_name: str) -> str:
+    """A class in the name of a file."""
+    return re.sub(r"[^\w.-]+", "_", class_name).encode()[:LONGEST].decode(errors="ignore")
+
+
 def write_heatmap_images(
     folder: Path, image: ImageArray, heatmaps: dict[str, Tensor], classes: list[str], captions: list[str]
 ) -> None:
@@ -173,7 +186,7 @@ def write_heatmap_images(
     folder.mkdir(parents=True, exist_ok=True)
     small = shrink_image(image)
     rows = []
-    files = distinct_names(re.sub(r"[^\w.-]+", "_", name) for name in classes)
+    files = distinct_names(map(file_name, classes))
     for j, (file, caption) in enumerate(zip(files, captions, strict=True)):
         tiles = [Tile(caption, small)]
         for method, heatmap in heatmaps.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline import paths
 from pipeline.base.files import safe_join
+from pipeline.base.problems import printable
 from pipeline.commands.outputs import new_folder
 from pipeline.data.manifest import Manifest, Sample, read_manifest
 from pipeline.data.mask_store import has_mask
@@ -54,7 +55,7 @@ def export_masks(arguments: argparse.Namespace) -> int:
         print(source.why)
     print(f"{len(items)} mask(s) of {source.folder} written to {arguments.out}; to correct first:")
     for item in items[:SHOWN]:
-        print(f"  {item.confidence:.2f}  {item.name}")
+        print(f"  {item.confidence:.2f}  {printable(item.name)}")
     return 0
 
 

@@ -1,7 +1,7 @@
 """Output folders of commands: new or empty before, whole or absent after; names in one never collide."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,20 +11,25 @@ from pipeline.errors import UserError
 
 def check_new(out: Path) -> None:
     """Refuse `out` if it exists and is not an empty folder."""
+    if out.is_symlink() and not out.exists():
+        raise UserError(f"{out}: expected a new or an empty folder, got a link to nothing. Name another one")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         what = "one with files" if out.is_dir() else "a file"
         raise UserError(f"{out}: expected a new or an empty folder, got {what}. Name another one")
 
 
-def distinct_names(names: Iterable[str]) -> list[str]:
+def distinct_names(names: Iterable[str], is_taken: Callable[[str], bool] = lambda _name: False) -> list[str]:
     """The names in their order, with a number behind each name that would overwrite an earlier one.
 
     Large and small letters count the same, as they do on some disks.
+
+    Args:
+        is_taken: whether something else has a name, in small letters.
     """
     distinct: dict[str, str] = {}
     for name in names:
         candidate, number = name, 2
-        while candidate.casefold() in distinct:
+        while candidate.casefold() in distinct or is_taken(candidate.casefold()):
             candidate, number = f"{name}-{number}", number + 1
         distinct[candidate.casefold()] = candidate
     return list(distinct.values())

@@ -1,7 +1,7 @@
 """Which files `camseg predict` predicts, under which names, and which it names and leaves out."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.base.problems import printable
 from pipeline.commands.outputs import distinct_names
@@ -14,14 +14,18 @@ from pipeline.data.folder_contents import (
     readable_name,
 )
 from pipeline.data.images import SUFFIXES
+from pipeline.data.sources.documents import CLASS_LIST
 from pipeline.data.sources.listing import HIDDEN, is_text
 from pipeline.errors import UserError
+
+WRITTEN = (".png", ".tif", ".json", ".geojson", ".txt")  # suffixes of what is written for an image
 
 
 def name_images(arguments: Sequence[Path], out: Path) -> dict[str, Path]:
     """The file for each output name, in the order of the arguments.
 
-    The name is the stem of the file; for a file in a folder, with the sub-folders. Equal names are numbered.
+    The name is the stem of the file; for a file in a folder, with the sub-folders. Equal names are numbered,
+    and names of which a file would be called like a folder of others, or like the list of the classes.
     """
     names, files = [], []
     for argument in arguments:
@@ -31,7 +35,11 @@ def name_images(arguments: Sequence[Path], out: Path) -> dict[str, Path]:
             relative = file.relative_to(argument) if argument.is_dir() else Path(file.name)
             names.append(relative.with_suffix("").as_posix() if relative.name else "image")
             files.append(file)
-    return dict(zip(distinct_names(names), files, strict=True))
+    others = {str(folder).casefold() for name in names for folder in PurePosixPath(name).parents} | {
+        CLASS_LIST
+    }
+    distinct = distinct_names(names, lambda name: any(name + suffix in others for suffix in WRITTEN))
+    return dict(zip(distinct, files, strict=True))
 
 
 def find_images(folder: Path, out: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """What else lies in a folder of data: files that are not read, and files that DVC cannot take."""
 
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from pipeline.data.sources.mask_pairs import ARRAYS
 from pipeline.data.sources.records import SourceRecord
 
 LONGEST = 230  # bytes of a name: masks, models and files in the making have longer ones
+LIKE_MASK = re.compile(r"\.(?:png|jpg)/")  # of folders that masks and working copies may be called like
 NOT_WALKED = (".git", ".hg", ".dvc")  # DVC leaves them out
 LIKE_IMAGES = (
     *(".jp2", ".j2k", ".jpx", ".jxl", ".svg", ".psd", ".pdf", ".eps", ".ai", ".xcf"),
@@ -41,6 +43,7 @@ def check_contents(folder: Path, records: Sequence[SourceRecord]) -> list[Proble
         elif name not in used and is_unread(name):
             unread.append(name)
     problems += [_too_long(folder / r.image) for r in records if is_too_long(r.image)]
+    problems += _called_like_folders(folder, records)
     return problems + _said(folder, unread)
 
 
@@ -112,6 +115,22 @@ def _too_long(file: Path) -> Problem:
     longest = max(len(part.encode("utf-8", "replace")) for part in file.parts)
     advice = "Give it a shorter name: masks and predictions are called like it."
     return Problem(file, f"a name of at most {LONGEST} bytes", f"{longest}", advice)
+
+
+def _called_like_folders(folder: Path, records: Sequence[SourceRecord]) -> list[Problem]:
+    """Errors for images whose masks would be called like a folder: `x.jpg` beside `x.png/y.jpg`."""
+    folders = {
+        record.name[: match.start()]: record.name[: match.end()]
+        for record in records
+        for match in LIKE_MASK.finditer(record.name)
+    }
+    expected = "images whose masks are not called like a folder"
+    advice = "Rename the image or the folder: masks are called like images, and so are working copies."
+    return [
+        Problem(folder / record.image, expected, f"the folder {folders[record.name]}", advice)
+        for record in records
+        if record.name in folders
+    ]
 
 
 def _said(folder: Path, unread: Sequence[str]) -> list[Problem]:

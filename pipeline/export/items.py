@@ -21,7 +21,7 @@ from pipeline.data.images import (
 )
 from pipeline.data.manifest import Split
 from pipeline.data.mask_store import mask_path, mask_png_of
-from pipeline.data.pixels.decoding import is_8_bit
+from pipeline.data.pixels.decoding import is_shown_so
 from pipeline.data.pixels.reading import AS_IT_IS, ImageReading
 from pipeline.errors import UserError
 
@@ -116,8 +116,9 @@ def check_line(text: str, what: str, *, forbidden: str = "") -> None:
 def copy_image(item: ExportItem, folder: Path, *, jpeg: bool = False) -> str:
     """Copy the image to `folder/NAME.SUFFIX`; its path relative to `folder`, with `/`.
 
-    An image that EXIF turns, or that has more than 8 bits, is written again as an upright JPEG: masks are
-    upright, and some readers ignore EXIF. With `jpeg`, every image that is no JPEG becomes one.
+    An image that EXIF turns, or that other programs show otherwise than the model sees it, is written again
+    as an upright JPEG: masks are upright, and some readers ignore EXIF. With `jpeg`, every image that is no
+    JPEG becomes one.
 
     Raises:
         UserError: the image is unreadable, has another size than its mask, or its name leaves `folder`.
@@ -129,7 +130,7 @@ def copy_image(item: ExportItem, folder: Path, *, jpeg: bool = False) -> str:
             "It has changed: run `camseg run` again."
         )
     kind, turned = image_format(item.image)
-    encode = turned or (jpeg and kind not in JPEGS) or not is_8_bit(item.image)
+    encode = turned or (jpeg and kind not in JPEGS) or not is_shown_so(item.image, item.reading)
     file = item.name + (".jpg" if encode or jpeg else item.image.suffix)
     content = (
         encode_jpeg(read_image(item.image, math.inf, item.reading)) if encode else item.image.read_bytes()

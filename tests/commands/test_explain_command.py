@@ -104,6 +104,36 @@ def test_classes_of_like_names_do_not_overwrite_each_other() -> None:
     assert names == sorted([f"cam-{name}.png" for name in expected] + ["grid.png"])
 
 
+@pytest.mark.parametrize("name", ["\u00e9" * 200, "\U0001f408/" * 100, "L" * 300])
+def test_long_names_of_classes_fit_into_names_of_files(name: str) -> None:
+    classes = (name, f"{name}!", "disc")
+    save_classifier(Path("models/long"), make_classifier(load_params().classifier, classes))
+    options = ["--model", "models/long", "--classes", "top3", "--methods", "cam"]
+    assert main(["explain", "a.png", *options, "--out", "out"]) == 0
+    assert len(list(Path("out/a").glob("cam-*.png"))) == 3
+
+
+def test_a_class_may_have_commas() -> None:
+    classes = ("a, b", "a", "b")
+    save_classifier(Path("models/commas"), make_classifier(load_params().classifier, classes))
+    options = ["--model", "models/commas", "--methods", "cam"]
+    assert main(["explain", "a.png", *options, "--classes", "a, b", "--out", "one"]) == 0
+    assert {file.name for file in Path("one/a").iterdir()} == {"cam-a_b.png", "grid.png"}
+    assert main(["explain", "a.png", *options, "--classes", "b,a", "--out", "two"]) == 0
+    assert {file.name for file in Path("two/a").iterdir()} == {"cam-a.png", "cam-b.png", "grid.png"}
+
+
+@pytest.mark.parametrize("name", ["...png", "..png"])
+def test_nothing_is_written_beside_the_folder(name: str) -> None:
+    write_image_file(Path("dots.png"), IMAGE)
+    Path("dots.png").rename(name)
+    assert main(["explain", name, "--classes", "disc", "--methods", "cam", "--out", "some/out"]) == 0
+    assert {file.as_posix() for file in Path("some").rglob("*.png")} == {
+        "some/out/image/cam-disc.png",
+        "some/out/image/grid.png",
+    }
+
+
 def test_a_class_asked_for_twice_is_shown_once() -> None:
     assert main(["explain", "a.png", "--classes", "disc,disc", "--methods", "cam,cam", "--out", "out"]) == 0
     assert {file.name for file in Path("out/a").iterdir()} == {"cam-disc.png", "grid.png"}

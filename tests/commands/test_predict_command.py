@@ -100,6 +100,38 @@ def test_names_that_some_disks_take_for_one_are_numbered() -> None:
     assert [row[1] for row in read_rows()[1::2]] == ["one.png", "ONE-2.png"]
 
 
+def test_no_file_is_called_like_a_folder_of_others_or_the_list_of_classes() -> None:
+    for name in (
+        "x.jpg",
+        "x.png/y.png",
+        "X-2.TXT/y.png",
+        "x-3.geojson/y.png",
+        "classes.png",
+        "a/classes.png",
+    ):
+        write_image_file(Path("odd", name), half_red(24, 40))
+    formats = [word for name in ("geojson", "yolo") for word in ("--export", name)]
+    assert main(["predict", "odd", *formats, "--overlay", "--page", "--out", "out"]) == 0
+    masks = {row[0].removeprefix("odd/"): row[1] for row in read_rows()[1:]}
+    assert masks["x.jpg"] == "x-4.png"
+    assert masks["classes.png"] == "classes-2.png"
+    assert masks["x.png/y.png"] == "x.png/y.png"
+    assert masks["a/classes.png"] == "a/classes.png"
+    assert len(set(masks.values())) == 6
+    for mask in masks.values():
+        assert (read_mask(Path("out/masks", mask))[:, :8] == 1).all()
+        assert Path("out/yolo", mask).with_suffix(".txt").read_text().startswith("0 ")
+        assert Path("out/geojson", mask).with_suffix(".geojson").exists()
+    assert Path("out/yolo/classes.txt").read_text().splitlines() == list(CLASSES)
+
+
+def test_a_link_to_nothing_is_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("out").symlink_to("nowhere")
+    assert main(["predict", "images", "--out", "out"]) == 2
+    assert "out: expected a new or an empty folder, got a link to nothing" in capsys.readouterr().err
+    assert not Path("nowhere").exists()
+
+
 def test_broken_files_are_named_and_skipped(capsys: pytest.CaptureFixture[str]) -> None:
     Path("images/a/broken.jpg").write_bytes(b"\xff\xd8\xff no image")
     assert main(["predict", "images", "missing.png", "--out", "out"]) == 1

@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipeline.data.images import ImageError, image_format, image_size, read_image
 from pipeline.data.pixels import decoding, files, opening
-from pipeline.data.pixels.decoding import decode, is_8_bit
+from pipeline.data.pixels.decoding import decode, is_shown_so
 from pipeline.data.pixels.opening import decode_upright, open_image
 from pipeline.data.pixels.reading import ImageReading
 from pipeline.data.pixels.stored import StoredValues, silenced
@@ -51,7 +51,7 @@ def test_grey_values_use_all_levels(tmp_path: Path, array: np.ndarray, suffix: s
     assert len(np.unique(image)) > 250
     np.testing.assert_array_equal(values(file).values[..., 0], array)
     assert image_size(file) == (40, 60)
-    assert not is_8_bit(file)
+    assert not is_shown_so(file, AUTO)
 
 
 @pytest.mark.parametrize("compression", [None, "lzw", "zlib", "packbits", "zstd", "lzma"])
@@ -280,13 +280,23 @@ def test_films_are_read_at_their_first_frame_or_the_chosen_one(tmp_path: Path) -
     assert shown[0, 0].tolist() == [0, 0, 255]
 
 
+def test_other_programs_show_the_first_frame_and_the_bands_as_they_are(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (4, 2), colour) for colour in ((255, 0, 0), (0, 0, 255))]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "a.png")
+    readings = (AUTO, ImageReading(frame=1), ImageReading(frame=2), ImageReading(bands=(3, 2, 1)))
+    for suffix, shown in (("gif", [1, 1, 0, 0]), ("tif", [1, 1, 0, 0]), ("png", [1, 1, 1, 0])):
+        assert [is_shown_so(tmp_path / f"a.{suffix}", reading) for reading in readings] == shown
+
+
 def test_plain_images_are_what_pil_reads(tmp_path: Path) -> None:
     array = (COLOUR // 16).astype(np.uint8)
     for suffix in ("png", "jpg", "tif", "jfif"):
         file = tmp_path / f"a.{suffix}"
         Image.fromarray(array).save(file, "JPEG" if suffix == "jfif" else None)
         np.testing.assert_array_equal(read_image(file), np.asarray(decode_upright(file, 1)))
-        assert is_8_bit(file)
+        assert is_shown_so(file, AUTO)
 
 
 def test_memory_is_bounded_before_anything_is_decoded(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline.data.images import write_mask
 from pipeline.data.sources.detect import detect_source
-from tests.data.folders import add_images, inspect, labels, make_coco, write_json
+from tests.data.folders import SIZE, add_images, inspect, labels, make_coco, samples, write_json
 
 
 def bare(*names: str) -> Callable[[Path], None]:
@@ -217,3 +219,24 @@ def test_tasks_are_known_by_their_structure(tmp_path: Path, kind: str) -> None:
     add_images(tmp_path, "images/a.png", "images/b.png")
     write_json(tmp_path / "export.json", [TASKS[kind]])
     assert detect_source(tmp_path) == "labelstudio"
+
+
+@pytest.mark.parametrize("above", ["", "VOCdevkit/VOC2012/"])
+def test_a_year_of_voc_with_masks_alone_is_a_folder_of_masks(tmp_path: Path, above: str) -> None:
+    names = [f"{kind}{i}" for kind in ("cat", "dog") for i in range(3)]
+    add_images(tmp_path, *(f"{above}JPEGImages/{name}.jpg" for name in names))
+    for name in names:
+        mask = np.zeros(SIZE, np.uint8)
+        mask[1:4, 2:5] = 1 if name.startswith("cat") else 2
+        write_mask(tmp_path / f"{above}SegmentationClass/{name}.png", mask)
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    lists = tmp_path / f"{above}ImageSets/Segmentation"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("".join(f"{name}\n" for name in names if not name.endswith("2")))
+    (lists / "val.txt").write_text("cat2\ndog2\n")
+    assert detect_source(tmp_path) == "masks"
+    inspection = inspect("masks", tmp_path)
+    assert labels(inspection) == {f"{above}JPEGImages/{name}": (name[:3],) for name in names}
+    assert {s.name[-1] for s in samples(inspection).values() if s.split == "val"} == {"2"}
+    (tmp_path / f"{above}Annotations").mkdir()
+    assert detect_source(tmp_path) == "voc"

@@ -60,6 +60,20 @@ def test_other_suffixes_of_jpeg_are_read(tmp_path: Path, suffix: str) -> None:
     assert labels(inspect("imagefolder", tmp_path))["dog/1"] == ("dog",)
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_images_whose_masks_would_be_called_like_a_folder_are_named(tmp_path: Path, suffix: str) -> None:
+    add_classes(tmp_path)
+    add_images(tmp_path, f"cat/x.{suffix}/y.bmp", f"cat/x.{suffix}/z.bmp", "cat/x.bmp")
+    (error,) = inspect("imagefolder", tmp_path).errors
+    assert (
+        f"cat/x.bmp: expected images whose masks are not called like a folder, got the folder cat/x.{suffix}/"
+        in error
+    )
+    assert "Rename the image or the folder" in error
+    (tmp_path / "cat/x.bmp").rename(tmp_path / "cat/x2.bmp")
+    assert not inspect("imagefolder", tmp_path).errors
+
+
 @pytest.mark.parametrize("suffix", ["", ".jpg_large", ".bin", ".tmp"])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_images_whose_names_do_not_say_so_are_named(tmp_path: Path, suffix: str, kind: str) -> None:

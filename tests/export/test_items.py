@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.data.images import read_image
+from pipeline.data.pixels.reading import ImageReading
 from pipeline.export.items import (
     ExportItem,
     check_line,
@@ -22,6 +24,8 @@ from pipeline.export.items import (
 from tests.export.conftest import CLASSES, save_image
 
 Items = tuple[ExportItem, ...]
+
+BLUE = ImageReading(bands=(3, 2, 1))  # of what is red as it is stored
 
 
 def test_confidence_is_written_in_order(items: Items, tmp_path: Path) -> None:
@@ -74,6 +78,22 @@ def test_the_turned_image_is_written_upright(items: Items, tmp_path: Path, jpeg:
     assert np.abs(read_image(file).astype(int) - read_image(item.image)).mean() < 3
     # Upright as stored: a second copy has nothing to turn.
     assert (tmp_path / "two" / copy_image(again, tmp_path / "two")).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("jpeg", [False, True])
+@pytest.mark.parametrize(
+    ("suffix", "reading"), [("tif", ImageReading(frame=2)), ("gif", ImageReading(frame=2)), ("png", BLUE)]
+)
+def test_a_copy_shows_what_the_model_sees(
+    items: Items, tmp_path: Path, suffix: str, reading: ImageReading, jpeg: bool
+) -> None:
+    file = tmp_path / f"stack.{suffix}"
+    more = {} if suffix == "png" else {"save_all": True, "append_images": [Image.new("RGB", (6, 11), "blue")]}
+    Image.new("RGB", (6, 11), "red").save(file, **more)
+    item = replace(items[0], image=file, height=11, width=6, reading=reading)
+    copied = tmp_path / "out" / copy_image(item, tmp_path / "out", jpeg=jpeg)
+    assert np.abs(read_image(copied).astype(int) - read_image(file, reading=reading)).max() < 3
+    assert read_image(copied)[0, 0].tolist()[::2] == pytest.approx([0, 255], abs=2)
 
 
 def test_images_become_jpegs_by_name_and_content(items: Items, tmp_path: Path) -> None:

@@ -82,14 +82,18 @@ def as_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")  # which copies
 
 
-def is_8_bit(path: Path) -> bool:
-    """Whether every program that shows images shows this one: PIL opens it, and it has 8 bits a band."""
+def is_shown_so(path: Path, reading: ImageReading) -> bool:
+    """Whether every program that shows images shows this one as `reading` reads it.
+
+    PIL opens it, it has 8 bits a band, and neither bands nor another frame than the first are picked.
+    """
     kind = _kind(path)
     header = None if kind == "dicom" else _opened(path, kind, math.inf)
     if header is None:
         return False
     with header as image:
-        return not is_deep(image, kind, path)
+        first = (reading.frame or 1) == 1 or _frame_count(image) == 1
+        return first and reading.bands is None and not is_deep(image, kind, path)
 
 
 def size_of_stored(path: Path) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ from pipeline.data.sources.csv_table import read_table
 from pipeline.data.sources.documents import decode_text
 from pipeline.data.sources.folder_names import is_kind_of_file
 from pipeline.data.sources.imagefolder import class_folders
-from pipeline.data.sources.labelimg import annotation_files, has_year
+from pipeline.data.sources.labelimg import annotation_files, has_masks_alone, has_year
 from pipeline.data.sources.listing import images_below
 from pipeline.data.sources.mask_pairs import ARRAYS, is_with_masks
 from pipeline.data.sources.mvtec import GOOD, products_below
@@ -35,7 +35,8 @@ def detect_source(folder: Path) -> Source:
     if (folder / OWN_TABLE).exists() or not folder.is_dir():
         return "csv"
     if has_year(folder):
-        return "voc"  # or a folder above the year: the reader names that problem
+        # A folder above the year is `voc` too: the reader names that problem.
+        return "masks" if has_masks_alone(folder) else "voc"
     if products_below(folder) or all((folder / p).is_dir() for p in (f"train/{GOOD}", "test")):
         return "mvtec"
     written = _by_annotations(folder)

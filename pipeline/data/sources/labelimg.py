@@ -53,7 +53,16 @@ def read_annotation(folder: Path, file: Path) -> Element:
 
 def has_year(folder: Path) -> bool:
     """Whether the folder or one below it is the year of a VOCdevkit."""
-    return any(path.is_dir() for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}JPEGImages"))
+    return _has_folder(folder, "JPEGImages")
+
+
+def has_masks_alone(folder: Path) -> bool:
+    """Whether nothing but masks says what the images of a year show, as in an export of masks."""
+    return _has_folder(folder, "SegmentationClass") and not _has_folder(folder, "Annotations")
+
+
+def _has_folder(folder: Path, name: str) -> bool:
+    return any(path.is_dir() for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}{name}"))
 
 
 def annotation_files(folder: Path) -> list[Path]:

@@ -71,8 +71,9 @@ def with_listed_splits(folder: Path, parsed: ParsedSource) -> ParsedSource:
 
 
 def _split_lists(folder: Path) -> list[tuple[Path, Split]]:
-    """Text files in the folder or one level down whose whole name is a split."""
-    files = sorted([*folder.glob("*.txt"), *folder.glob("*/*.txt")])
+    """Text files whose whole name is a split: in the folder, one level down, or among the lists of VOC."""
+    lists = [f"{depth}ImageSets/Segmentation/*.txt" for depth in ("", "*/", "*/*/")]
+    files = sorted(file for pattern in ("*.txt", "*/*.txt", *lists) for file in folder.glob(pattern))
     named = [(file, WORDS.get(file.stem.casefold().rstrip("0123456789"))) for file in files if file.is_file()]
     return [(file, split) for file, split in named if split is not None]
 

@@ -72,9 +72,12 @@ def read_folder(folder: Path) -> ParsedSource:
 
 
 def label_files(folder: Path) -> list[str]:
-    """The text files of boxes and polygons, relative to the folder: lists of names and images are none."""
+    """The text files of boxes and polygons, relative to the folder: lists of names and images are none.
+
+    `classes.txt` is one if its first line is a box or a polygon: of an image `classes.jpg`.
+    """
     files = [file for file in sorted(folder.rglob("*.txt")) if file.is_file() and not file.is_symlink()]
-    names = [file.relative_to(folder) for file in files if file.name not in LISTS]
+    names = [file.relative_to(folder) for file in files if file.name not in LISTS or is_label_file(file)]
     return [name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts)]
 
 
@@ -99,7 +102,7 @@ def _read_names(folder: Path, problems: list[Problem]) -> _Names:
             return _Names(file, _yaml_names(folder, file))
         return _Names(None, {})
     found = (path for name in LISTS for path in (folder / name, *sorted(folder.glob(f"*/{name}"))))
-    listing = next((path for path in found if path.is_file()), None)
+    listing = next((path for path in found if path.is_file() and not is_label_file(path)), None)
     if listing is not None:
         with collected(problems):
             lines = read_text_file(folder, listing, "one class per line in UTF-8").splitlines()
