@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pipeline.data.training_examples import TrainingTarget, derive_seed
 from pipeline.engine import shards
 from pipeline.engine.processes import group
 from pipeline.engine.shards import Objective, batch_loss, tree_sum
+from pipeline.engine.training_loop import COLUMNS
 from pipeline.params import Params, load_params
 from pipeline.segmentation import segmentation_training
 from pipeline.segmentation.network import SegmentationConfig, SegmentationNet
@@ -204,6 +206,17 @@ def test_results_do_not_depend_on_the_number_of_processes(
     used = {2: 2, 3: 2, 4: 4}[size]  # the largest number that divides the shards
     assert f"test: {used} of {size} processes train (training.shards: 4)" in capfd.readouterr().out
     assert alone[0] != trained(data, tmp_path / "whole.pt", small_params(1))
+
+
+def test_the_first_process_scores_held_out_images(data: MaskedSamples, tmp_path: Path) -> None:
+    data = replace(data, samples=data.samples[:3], held_out=data.samples[3:])
+    alone = trained(data, tmp_path / "alone.pt", small_params(4))
+    first, second = in_group(2, partial(trained, data, tmp_path / "c.pt", small_params(4)))
+    assert first == alone
+    assert second.pop("curve") == [{key: row[key] for key in COLUMNS} for row in first.pop("curve")]
+    assert second == first
+    assert (tmp_path / "c.pt").read_bytes() == (tmp_path / "alone.pt").read_bytes()
+    assert set(alone["curve"][-1]) > set(COLUMNS)
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 4), (4, 1), (1, 2)])
