@@ -45,6 +45,8 @@ def name_images(arguments: Sequence[Path], out: Path) -> dict[str, Path]:
 def find_images(folder: Path, out: Path) -> list[Path]:
     """The image files of a folder and its sub-folders, sorted; without hidden ones and those in `out`."""
     files = [f for f in _files_below(folder, out) if f.suffix.lower() in SUFFIXES and _has_text_name(f)]
+    if is_closed(folder):
+        raise UserError(f"{folder}: expected a folder that may be read. Change its permissions")
     if not files:
         raise UserError(f"{folder}: expected images ({', '.join(SUFFIXES)}), got none. Check the folder")
     return files

@@ -11,9 +11,10 @@ from torchvision import tv_tensors
 
 from pipeline.__main__ import main
 from pipeline.base.sizes import crop_side
-from pipeline.commands.predict_names import unread_files
+from pipeline.commands.predict_names import name_images, unread_files
 from pipeline.data.folder_contents import LONGEST, is_like_image, is_unread
 from pipeline.data.training_examples import joint_transform
+from pipeline.errors import UserError
 from pipeline.params import load_params
 from tests.data.folders import add_images, inspect, labels
 from tests.image_folder import make_image_folder, write_image_file
@@ -139,6 +140,17 @@ def test_folders_that_may_not_be_read_are_named(tmp_path: Path, monkeypatch: pyt
     )
     (line,) = unread_files([tmp_path], tmp_path / "out")
     assert line == f"{tmp_path}/closed: expected a folder that may be read. Change its permissions"
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != tmp_path / "images")
+    (tmp_path / "images").mkdir()
+    with pytest.raises(
+        UserError, match=r"images: expected a folder that may be read\. Change its permissions"
+    ):
+        name_images([tmp_path / "images"], tmp_path / "out")
 
 
 def test_a_link_to_nothing_is_no_advice_for_itself(tmp_path: Path) -> None:
