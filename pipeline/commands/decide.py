@@ -12,7 +12,12 @@ from pipeline import paths
 from pipeline.base.files import read_json, write_bytes, write_csv
 from pipeline.base.problems import printable
 from pipeline.base.work_folder import digest
-from pipeline.data.corrections.store import remove_corrections, store_corrections, stored_classes
+from pipeline.data.corrections.store import (
+    keep_replaced,
+    remove_corrections,
+    store_corrections,
+    stored_classes,
+)
 from pipeline.data.decisions import (
     KINDS,
     NO_TRAINING,
@@ -130,7 +135,7 @@ class Decider:
             seen = self._seen(sample, new.shown) if new.decision in OF_TRAINING else None
             png = self._trusted_png(sample, new, seen, order) if seen and new.decision in TRUSTED else None
             decisions = read_decisions(paths.DECISIONS)
-            take_back(sample, decisions.pop(new.name, None))
+            take_back(sample, decisions.pop(new.name, None), new.decision)
             written = carry_out(sample, new, png, order)
             if new.decision is not None:
                 labels = label_text(sample, self.manifest.classes)
@@ -186,12 +191,17 @@ def set_aside(sample: Sample, order: Sequence[str]) -> None:
         remove_corrections(paths.CORRECTIONS, [sample.name])
 
 
-def take_back(sample: Sample, decision: Decision | None) -> None:
-    """Bring `data/corrections` back to before `decision`, unless somebody has changed it since."""
+def take_back(sample: Sample, decision: Decision | None, then: DecisionKind | None) -> None:
+    """Bring `data/corrections` back to before `decision`, unless somebody has changed it since.
+
+    A painted mask is kept, unless the decision that follows it, `then`, is to paint further.
+    """
     file = correction_file(sample)
     if decision is None:
         return
     if file.is_file() and decision.correction == digest(file.read_bytes()):
+        if decision.decision == "painted" and then != "painted":
+            keep_replaced(REPLACED, sample.name, file.read_bytes())
         remove_corrections(paths.CORRECTIONS, [sample.name])
     if not file.is_file() and correction_file(sample, REPLACED).is_file():
         write_bytes(file, correction_file(sample, REPLACED).read_bytes())

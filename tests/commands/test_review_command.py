@@ -194,7 +194,19 @@ def test_taking_back_restores_what_was_there(kind: str) -> None:
     assert apply(decision("a", None)) == 0
     assert (correction("a") == mine).all()
     assert decided() == {}
-    assert not list(REPLACED.rglob("*.png"))
+    kept = [read_mask(file).tolist() for file in REPLACED.rglob("*.png")]
+    assert kept == ([now.tolist()] if kind == "painted" else [])
+
+
+@pytest.mark.parametrize("then", ["accepted", "rejected", "wrong-label", "painted"])
+def test_what_a_person_has_painted_is_kept(then: str) -> None:
+    painted = true_mask([0])
+    assert apply(decision("a", "painted", painted)) == 0
+    assert apply(decision("a", then, painted[::-1] if then == "painted" else None)) == 0
+    files = list(REPLACED.rglob("*.png"))
+    assert len(files) == (then != "painted")  # else it is painted further
+    for file in files:
+        assert (read_mask(file) == painted).all()
 
 
 @pytest.mark.parametrize(

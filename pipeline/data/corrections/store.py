@@ -64,12 +64,17 @@ def store_corrections(folder: Path, masks: Mapping[str, bytes], order: Sequence[
     for name, content in masks.items():
         old = before[name]
         if old is not None and old != content:
-            write_bytes(_free_name(folder / REPLACED, name), old)
+            keep_replaced(folder, name, old)
         if old != content:
             write_bytes(safe_join(folder, f"{name}.png"), content)
     added = sum(old is None for old in before.values())
     same = sum(before[name] == content for name, content in masks.items())
     return StoredCounts(added, len(masks) - added - same, same)
+
+
+def keep_replaced(folder: Path, name: str, content: bytes) -> None:
+    """Write the file of a mask that another one takes the place of below `REPLACED`."""
+    write_bytes(_free_name(folder / REPLACED, name), content)
 
 
 def _stored(folder: Path, name: str) -> bytes | None:
