@@ -57,9 +57,10 @@ def segmentation_start(encoder: str, weights: str, params: Params) -> dict[str, 
     from pipeline.engine.encoders import is_plain  # here, since it loads torch
 
     if not is_plain(encoder):
-        follows = {} if encoder == params.classifier.encoder else {"segmentation.encoder": encoder}
+        if encoder == params.classifier.encoder:
+            return {}
         back = {"segmentation.weights": "classifier"} if is_plain(params.classifier.encoder) else {}
-        return {**follows, **back}
+        return {"segmentation.encoder": encoder, **back}
     kept = params.segmentation.encoder
     return {
         "segmentation.encoder": HIERARCHICAL if is_plain(kept) else kept,

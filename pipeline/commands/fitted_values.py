@@ -55,7 +55,6 @@ def chosen_values(
     return {
         "data.source": source,
         "data.path": portable(arguments.path),
-        **of_folder,  # here for the order of the keys
         **values_for_data(manifest, params, arguments.quality, arguments.weights),
         "classifier.encoder": encoder,
         **start,

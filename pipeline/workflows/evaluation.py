@@ -9,9 +9,8 @@ from pipeline import paths
 from pipeline.base.files import write_csv, write_json
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.errors import UserError
-from pipeline.evaluation.confusion import image_iou
 from pipeline.evaluation.means import score_or_none
-from pipeline.evaluation.standard_error import iou_parts, miou_standard_error
+from pipeline.evaluation.standard_error import miou_standard_error
 from pipeline.params import Params
 from pipeline.workflows.confidence import IMAGES
 from pipeline.workflows.confusion_file import write_confusion
@@ -21,7 +20,6 @@ from pipeline.workflows.prediction_scores import (
     PredictionCounts,
     count_predictions,
     model_metrics,
-    no_prediction,
 )
 
 
@@ -32,18 +30,16 @@ def evaluate(supervision: str, manifest: Manifest, params: Params, work: Path) -
     seen = [sample for sample in samples if sample.name in predicted.by_name]
     scored = [sample for sample in seen if sample.score]
     counts = count_predictions(scored, work / "masks", labels, params.evaluation.boundary)
-    total, folder = sum(counts, no_prediction(labels)), paths.REPORTS / "evaluation" / supervision
+    total, folder = counts.total, paths.REPORTS / "evaluation" / supervision
     metrics = model_metrics(manifest, total.confusion, total.boundaries)
     known = metrics["miou"] is not None
-    error = miou_standard_error([iou_parts(image.confusion) for image in counts]) if known else None
-    metrics["miou_standard_error"] = None if error is None else score_or_none(error)
+    metrics["miou_standard_error"] = score_or_none(miou_standard_error(counts.parts)) if known else None
     metrics["findings"] = all_findings(manifest, seen, predicted, total)
     write_json(folder / "metrics.json", {"split": params.evaluation.split} | metrics)
     write_confusion(
         folder / "confusion.csv", manifest.classes, total.confusion, background=manifest.background
     )
-    ious = [score_or_none(image_iou(image.confusion)) for image in counts]
-    miou = {sample.name: iou for sample, iou in zip(scored, ious, strict=True)}
+    miou = {sample.name: iou for sample, iou in zip(scored, counts.ious, strict=True)}
     rows = [
         {"name": name, "confidence": round(found["confidence"], 6), "miou": miou.get(name)}
         for name, found in predicted.by_name.items()

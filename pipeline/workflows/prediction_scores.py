@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from pipeline import paths
-from pipeline.base.parallel import in_blocks, parallel_map
+from pipeline.base.parallel import in_blocks, parallel_stream
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import load_mask
 from pipeline.evaluation.boundary import boundary_counts, boundary_iou
-from pipeline.evaluation.confusion import Counts, confusion_matrix, iou_per_class, mean_iou
+from pipeline.evaluation.confusion import Counts, confusion_matrix, image_iou, iou_per_class, mean_iou
 from pipeline.evaluation.means import score_or_none
+from pipeline.evaluation.standard_error import iou_parts
 from pipeline.workflows.confusion_file import label_names
 from pipeline.workflows.findings import FindingCounts, count_findings, no_findings
 
@@ -42,23 +43,41 @@ def no_prediction(labels: int) -> PredictionCounts:
     )
 
 
+class ScoredPredictions(NamedTuple):
+    """What is known of scored masks: their counts together, and little of each, for there may be many."""
+
+    total: PredictionCounts
+    parts: list[Counts]  # `iou_parts` of each image
+    ious: list[float | None]  # the mIoU of each image
+
+
 def count_predictions(
     samples: Sequence[Sample], predictions: Path, labels: int, boundary: float
-) -> list[PredictionCounts]:
-    """The counts of each image, by several processes.
+) -> ScoredPredictions:
+    """The counts of images, by several processes.
 
     Args:
         predictions: folder of the predicted masks.
         boundary: width of the boundary band, share of the diagonal of the image.
     """
     count = partial(_count_block, predictions, labels, boundary)
-    return list(chain.from_iterable(parallel_map(count, in_blocks(samples), description="scores")))
+    scored = ScoredPredictions(no_prediction(labels), [], [])
+    for total, parts, ious in parallel_stream(count, in_blocks(samples), description="scores"):
+        scored = scored._replace(total=scored.total + total)
+        scored.parts.extend(parts)
+        scored.ious.extend(ious)
+    return scored
 
 
 def _count_block(
     predictions: Path, labels: int, boundary: float, samples: Sequence[Sample]
-) -> list[PredictionCounts]:
-    return [_count_image(predictions, labels, boundary, sample) for sample in samples]
+) -> ScoredPredictions:
+    counts = [_count_image(predictions, labels, boundary, sample) for sample in samples]
+    return ScoredPredictions(
+        sum(counts, no_prediction(labels)),
+        [iou_parts(image.confusion) for image in counts],
+        [score_or_none(image_iou(image.confusion)) for image in counts],
+    )
 
 
 def _count_image(predictions: Path, labels: int, boundary: float, sample: Sample) -> PredictionCounts:
