@@ -8,18 +8,6 @@ from pipeline.base.files import safe_join
 from pipeline.data.images import ImageArray, read_image
 from pipeline.report.results import Metrics
 
-COLUMNS = (
-    "context",
-    "pointing game",
-    "heat on object",
-    "other classes",
-    "frame",
-    "insertion",
-    "deletion",
-    "loss hottest",
-    "random",
-)
-
 
 @dataclass(frozen=True)
 class DiagnosisExample:
@@ -39,7 +27,7 @@ def read_examples(folder: Path, diagnosis: Metrics) -> list[DiagnosisExample]:
 
 
 def class_rows(diagnosis: Metrics, classes: Sequence[str]) -> list[tuple[str, list[float | None]]]:
-    """A row for each class and one for all: name and scores in the order of `COLUMNS`."""
+    """A row for each class and one for all: name and scores in the order of the columns of page.html."""
     rows = [(name, _scores(diagnosis["classes"][name])) for name in classes]
     return [*rows, ("all", _scores(diagnosis["overall"]))]
 
