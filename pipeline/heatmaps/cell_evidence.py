@@ -127,7 +127,7 @@ def as_cells(logits: Tensor) -> Cells:
     cells: Cells = logits.half().cpu().numpy()
     if not np.isfinite(cells).all():
         raise UserError(
-            "heatmaps.objects: expected logits of cells up to 65504, got larger ones or none: the training of "
+            "heatmaps.objects: expected logits of cells up to 65504, got others: the training of "
             "the classifier has diverged. Lower classifier.training.lr or classifier.training.clip_norm"
         )
     return cells

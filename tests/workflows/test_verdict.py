@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline import paths
 from pipeline.base.files import read_csv, read_json, write_csv, write_json
-from pipeline.data.manifest import Manifest, read_manifest
+from pipeline.data.manifest import Manifest, Sample, read_manifest
 from pipeline.evaluation.veto import Veto
 from pipeline.heatmaps.evidence import Evidence, write_evidence
 from pipeline.params import Params, load_params
@@ -23,8 +23,8 @@ from pipeline.workflows.mask_comparison import (
     shown_classes,
 )
 from pipeline.workflows.refinement import MaskChoice
-from pipeline.workflows.verdict import find_vetoes
-from tests.end_to_end.project import change_params
+from pipeline.workflows.verdict import find_vetoes, mask_vetoes
+from tests.end_to_end.project import ROOT, change_params
 from tests.golden.project import CORRECTED, SAMPLES, patch_networks
 from tests.golden.whole_run import finished_run, noise
 
@@ -153,6 +153,19 @@ def lose_labels(params: Params, manifest: Manifest) -> None:
     for row in rows:
         row["lost_labels"] = "disc;square" if row["name"] == "a" else ""
     write_csv(Path("reports/pseudo_masks/cam/images.csv"), tuple(rows[0]), rows)
+
+
+def test_a_class_name_may_hold_the_separator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [{"name": name, "lost_labels": "cup;mug" if name == "a" else ""} for name in "abc"]
+    write_csv(Path("reports/pseudo_masks/cam/images.csv"), ("name", "lost_labels"), rows)
+    samples = [Sample(name, name, "", 8, 8, (0,), "train", False, False) for name in "abc"]
+    veto = next(
+        mask_vetoes(
+            Manifest("", ("cup;mug", "plate"), tuple(samples)), load_params(ROOT / "params.yaml"), "cam"
+        )
+    )
+    assert veto.sentence == "33 % of the image-level labels have no pixel in the cam masks."
 
 
 def cover(value: int) -> Callable[[Params, Manifest], None]:
