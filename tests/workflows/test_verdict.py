@@ -27,6 +27,7 @@ from pipeline.workflows.verdict import find_vetoes, mask_vetoes
 from tests.end_to_end.project import ROOT, change_params
 from tests.golden.project import CORRECTED, SAMPLES, patch_networks
 from tests.golden.whole_run import finished_run, noise
+from tests.small_encoders import small_vit
 
 
 @pytest.fixture
@@ -136,7 +137,17 @@ def test_what_masks_mark() -> None:
             assert marked.shown[index, label] == (label in sample.labels)
             assert np.isnan(marked.widths[index, label]) == (marked.areas[index, label] == 0)
     # Stride 8, and heat at 1.5 times 64 pixels: image `a` of 128 pixels has cells of 8 * 128 / 96 pixels.
-    assert heat_cell(samples[0], params) == pytest.approx(32 / 3)
+    assert heat_cell(samples[0], params, 8) == pytest.approx(32 / 3)
+
+
+@pytest.mark.usefixtures("run")
+def test_a_cell_of_a_plain_transformer_is_a_patch() -> None:
+    manifest, params = read_manifest(paths.PREPARED), load_params()
+    samples, masks = labelled_samples(manifest, 200), Path("data/masks/cam")
+    by_stride = read_marked_areas(manifest, samples, masks, params).widths  # 8 pixels
+    vit = params.classifier.model_copy(update={"encoder": f"tu-{small_vit.__name__}"})
+    by_patch = read_marked_areas(manifest, samples, masks, params.model_copy(update={"classifier": vit}))
+    np.testing.assert_allclose(by_patch.widths, by_stride * 8 / 14)
 
 
 @pytest.mark.usefixtures("run")
