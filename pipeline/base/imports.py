@@ -13,7 +13,7 @@ ROOT = Path(pipeline.__path__[0]).resolve()
 PARAMS = ("__init__", "load", "section", "sections", "supervision", "training", "whole")
 OTHERS = ("errors.py", "paths.py", "stages/__init__.py", "stages/launching.py", "stages/running.py")
 OF_NO_CONSEQUENCE = frozenset([*OTHERS, *(f"params/{name}.py" for name in PARAMS)])
-TEMPLATE = ".html"  # of the template that a module fills: `page.html` beside `page.py`
+TEMPLATE = ".html"  # of the templates that a module fills: `page.html`, `page_cards.html` beside `page.py`
 
 
 def imported_files(module: Path) -> dict[str, bytes]:
@@ -29,7 +29,7 @@ def imported_files(module: Path) -> dict[str, bytes]:
         if name not in contents:
             contents[name] = path.read_bytes()
             if path.suffix != TEMPLATE:
-                todo |= {*_imports(contents[name]), *path.parent.glob(path.stem + TEMPLATE)}
+                todo |= {*_imports(contents[name]), *path.parent.glob(f"{path.stem}*{TEMPLATE}")}
     return {name: contents[name] for name in sorted(contents.keys() - OF_NO_CONSEQUENCE)}
 
 

@@ -19,6 +19,11 @@ class LabelIssue:
     probability: float  # of the class, [0, 1]
 
 
+def contradicted(labels: NDArray[np.bool_], probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Which labels of which images are issues, (N, C): `|label - probability|` is above 0.5."""
+    return np.abs(labels - probabilities) > CONTRADICTED
+
+
 def find_label_issues(
     labels: NDArray[np.bool_], probabilities: NDArray[np.floating[Any]], count: int
 ) -> list[LabelIssue]:
@@ -31,9 +36,9 @@ def find_label_issues(
     Source: the ranking by self-confidence of confident learning, Northcutt et al. 2021, arXiv:1911.00068, 3.
     Deviation: the probabilities are not from other folds, so wrong labels that were memorised are hidden.
     """
-    distance = np.abs(labels - probabilities)
-    images, classes = np.nonzero(distance > CONTRADICTED)
-    order = np.argsort(-distance[images, classes], kind="stable")[:count]
+    images, classes = np.nonzero(contradicted(labels, probabilities))
+    distance = np.abs(labels - probabilities)[images, classes]
+    order = np.argsort(-distance, kind="stable")[:count]
     return [
         LabelIssue(int(i), int(c), bool(labels[i, c]), float(probabilities[i, c]))
         for i, c in zip(images[order], classes[order], strict=True)

@@ -1,4 +1,4 @@
-"""The diagnosis for the page: example images read back, and the rows of its table; page.html has the HTML."""
+"""The diagnosis for the page: example images, and the rows of the table in page_classifier.html."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,6 @@ from pathlib import Path
 from pipeline.base.files import safe_join
 from pipeline.data.images import ImageArray, read_image
 from pipeline.report.results import Metrics
-
-COLUMNS = (
-    "context",
-    "pointing game",
-    "heat on object",
-    "other classes",
-    "frame",
-    "insertion",
-    "deletion",
-    "loss hottest",
-    "random",
-)
 
 
 @dataclass(frozen=True)
@@ -39,7 +27,7 @@ def read_examples(folder: Path, diagnosis: Metrics) -> list[DiagnosisExample]:
 
 
 def class_rows(diagnosis: Metrics, classes: Sequence[str]) -> list[tuple[str, list[float | None]]]:
-    """A row for each class and one for all: name and scores in the order of `COLUMNS`."""
+    """A row for each class and one for all: name and scores, a column of the page each."""
     rows = [(name, _scores(diagnosis["classes"][name])) for name in classes]
     return [*rows, ("all", _scores(diagnosis["overall"]))]
 

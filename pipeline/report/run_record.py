@@ -48,7 +48,8 @@ def write_record(folder: Path, record: RunRecord) -> list[str]:
     changes = list(changed(before[-1], record)) if before else []
     write_json(file, [*before, record][-MOST_RUNS:])
     last = before[-1]["date"] if before else None
-    write_text(folder / "run.html", render_template("run.html", record=record, changes=changes, last=last))
+    page = render_template("run_record.html", record=record, changes=changes, last=last)
+    write_text(folder / "run.html", page)
     return changes
 
 

@@ -12,7 +12,7 @@ from pipeline.classifier.network import Classifier
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.mapping import block_file, map_blocks, read_block_files
 from pipeline.engine.processes import group
-from pipeline.evaluation.label_issues import find_label_issues
+from pipeline.evaluation.label_issues import contradicted, find_label_issues
 from pipeline.evaluation.means import mean_present, score_or_none
 from pipeline.evaluation.ranking import average_precision, f1_at
 
@@ -28,7 +28,8 @@ def score_classifier(net: Classifier, manifest: Manifest, long_side: int, folder
     samples = (*val, *manifest.split("train"))
     labels = np.stack([multi_hot(s.labels, len(manifest.classes)).numpy() for s in samples])
     probabilities = classify_in_blocks(net, manifest, samples, long_side, work)
-    write_classifier_scores(manifest.classes, labels[: len(val)], probabilities[: len(val)], folder)
+    issues = int(contradicted(labels > 0, probabilities).sum())
+    write_classifier_scores(manifest.classes, labels[: len(val)], probabilities[: len(val)], issues, folder)
     write_label_issues(manifest.classes, samples, labels > 0, probabilities, folder)
 
 
@@ -48,12 +49,15 @@ def classify_in_blocks(
 
 
 def write_classifier_scores(
-    classes: Sequence[str], labels: np.ndarray, probabilities: np.ndarray, folder: Path
+    classes: Sequence[str], labels: np.ndarray, probabilities: np.ndarray, issues: int, folder: Path
 ) -> None:
-    """Write average precision and F1 of each class and their means; `labels` are multi-hot (N, C)."""
+    """Write average precision and F1 of each class, and their means beside the number of label issues.
+
+    `labels` are multi-hot (N, C).
+    """
     ap, f1 = average_precision(labels, probabilities), f1_at(labels, probabilities, 0.5)
     means = {"map": score_or_none(mean_present(ap)), "f1": score_or_none(mean_present(f1))}
-    write_json(folder / "metrics.json", means)
+    write_json(folder / "metrics.json", {**means, "label_issues": issues})
     rows = [
         {"class": name, "average_precision": score_or_none(a), "f1": score_or_none(f)}
         for name, a, f in zip(classes, ap, f1, strict=True)

@@ -39,6 +39,8 @@ def test_every_stage_but_code_has_one(tmp_path: Path) -> None:
         ("stages/evaluate.py", {"evaluate"}),
         ("scenes/paint.py", {"prepare"}),
         ("report/page.html", {"report"}),  # a template is code too
+        ("report/page_cards.html", {"report"}),
+        ("report/run_record.html", {"report"}),
         ("report/template.html", {"report"}),
         ("base/files.py", NAMES),
         ("commands/check.py", set()),

@@ -25,8 +25,10 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_files_are_those_of_the_stage_and_of_all_that_it_imports(stage: str) -> None:
     needed = {module.removeprefix("pipeline/") for module in closure(stage)} - OF_NO_CONSEQUENCE
-    if "report/page.py" in needed:
-        needed |= {"report/page.html", "report/template.html"}  # its templates
+    if "report/page.py" in needed:  # its templates, and those of what it imports
+        parts = ("", "_cards", "_images", "_masks", "_classes", "_classifier")
+        needed |= {f"report/page{part}.html" for part in parts}
+        needed |= {"report/template.html", "report/run_record.html"}
     files = imported_files(imports.ROOT.parent / stage)
     assert set(files) == needed
     assert files == {name: (imports.ROOT / name).read_bytes() for name in needed}

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from safetensors.numpy import save_file
 
 from pipeline.stages import make_heatmaps, train_classifier
+from pipeline.workflows import classifier_scores
 from tests.end_to_end.project import change_params
 from tests.golden.nets_by_hand import class_probabilities, heatmap, read_heat, read_tensors
 from tests.golden.project import CLASSES, COLOURS, LONG_SIDE, SAMPLES, draw, write_classifier
@@ -68,7 +69,8 @@ def test_the_scores_are_those_of_the_saved_network_on_val() -> None:
         assert number(row["average_precision"]) == pytest.approx(ap, abs=1e-6)
         assert number(row["f1"]) == pytest.approx(f, abs=1e-6)
     means = {"map": mean_of([ap for ap, _ in expected]), "f1": mean_of([f for _, f in expected])}
-    assert json.loads((REPORT / "metrics.json").read_text()) == pytest.approx(means, abs=1e-6)
+    metrics = json.loads((REPORT / "metrics.json").read_text())
+    assert {key: metrics[key] for key in means} == pytest.approx(means, abs=1e-6)
 
 
 @pytest.mark.usefixtures("project")
@@ -90,6 +92,15 @@ def test_the_label_issues_are_the_labels_of_train_and_val_that_it_contradicts() 
     assert [tuple(row.values())[:4] for row in written] == [row for _, row, _ in expected]
     probabilities = [float(row["probability"]) for row in written]
     assert probabilities == pytest.approx([p for _, _, p in expected], abs=0.5e-4 + 1e-6)  # 4 digits
+    assert json.loads((REPORT / "metrics.json").read_text())["label_issues"] == len(expected)
+
+
+@pytest.mark.usefixtures("project")
+def test_label_issues_that_are_not_listed_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier_scores, "MOST_ISSUES", 2)
+    train_classifier.main()
+    assert len(rows(REPORT / "label_issues.csv")) == 2
+    assert json.loads((REPORT / "metrics.json").read_text())["label_issues"] >= 5
 
 
 HEATMAPS: list[dict[str, object]] = [

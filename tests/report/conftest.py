@@ -83,7 +83,7 @@ def write_reports(reports: Path, classes: tuple[str, ...], samples: tuple[Sample
     """Scores in every form that the stages write; null and empty where there are no masks."""
     names = ("background", *classes)
     curve = [{"step": step, "loss": 1 / step**0.3, "lr": 1e-3} for step in range(10, 500, 10)]
-    write_json(reports / "classifier/metrics.json", {"map": 0.91, "f1": 0.8})
+    write_json(reports / "classifier/metrics.json", {"map": 0.91, "f1": 0.8, "label_issues": 321})
     rows = [{"class": name, "average_precision": 0.9, "f1": 0.8} for name in classes]
     write_csv(reports / "classifier/classes.csv", ("class", "average_precision", "f1"), rows)
     issues = [{"name": "train-05", "split": "train", "class": names[1], "given": 1, "probability": 0.03}]

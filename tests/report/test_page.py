@@ -311,6 +311,7 @@ def test_the_page_names_the_split_that_was_scored(project: Project, set_params: 
 
 def test_label_issues_are_listed_where_there_are_some(page: str, project: Project) -> None:
     assert "<td>train-05</td><td>train</td><td>cat</td><td>present</td><td>0.03</td>" in page
+    assert "label_issues.csv</code> has 1 of 321." in page
     project()
     Path("reports/classifier/label_issues.csv").write_text("name,split,class,given,probability\n")
     assert "Label issues" not in render()
@@ -349,7 +350,7 @@ def test_without_masks(project: Project, capsys: pytest.CaptureFixture[str]) -> 
     assert not re.search(r"mIoU \d", page.text)
     assert "no ground-truth masks" in page.text
     assert "cannot be told without masks" in page.text
-    for card in ("confidence0.710", "labels without a pixel0 of 5", "label issues1", "threshold0.32"):
+    for card in ("confidence0.710", "labels without a pixel0 of 5", "label issues321", "threshold0.32"):
         assert card in page.text
     assert re.search(r"share of the frame\d+\.\d( to \d+\.\d)? %cat \d+\.\d %, dog \d+\.\d %\.", page.text)
     cards = re.findall(
@@ -382,6 +383,21 @@ def test_what_the_classifier_looks_at(project: Project, set_params: SetParams) -
     assert "Nothing suspicious" not in page.text
     assert re.search(r"b & t\s*0\.375\s*–\s*0\.500\s*–\s*0\.188", page.text)  # noqa: RUF001 frame: 0.125 + 0.0625
     assert page.alt == ["val-06: what speaks for b & t"]
+
+
+def test_only_what_the_diagnosis_measured_has_columns(project: Project) -> None:
+    project()
+    assert "Insertion, deletion and the loss of probability were measured on no image" in Page(render()).text
+    assert "Rank correlation of the heatmaps" not in Page(render()).text
+    file = Path("reports/diagnosis/diagnosis.json")
+    metrics = json.loads(file.read_text())
+    measured = {"insertion": 0.812, "deletion": 0.123, "drop_hot": 0.456, "drop_random": 0.078}
+    metrics["overall"] |= measured | {"random_head": 0.321, "random_all": 0.234}
+    file.write_text(json.dumps(metrics))
+    page = Page(render())
+    assert "0.321 for the same network with a random last layer" in page.text
+    assert re.search(r"0\.812\s*0\.123\s*0\.456\s*0\.078", page.text)
+    assert "were measured on no image" not in page.text
 
 
 def test_examples_stay_in_their_folder(project: Project) -> None:
