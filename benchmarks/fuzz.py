@@ -11,7 +11,6 @@ failure are written to `--out`. Ends with 1 if there is a failure.
 
 import argparse
 import io
-import json
 import resource
 import shutil
 import signal
@@ -33,33 +32,18 @@ import scipy.io
 from numpy.random import Generator
 from PIL import Image
 
+from benchmarks.broken_files import break_bytes, break_json
 from pipeline.base.files import write_text
 from pipeline.base.parallel import parallel_stream
 from pipeline.data.images import read_image
 from pipeline.data.mask_values import read_raw_mask
 from pipeline.data.sources.parse import parse_source
 from pipeline.params import Source
-from tests.data.test_fuzz import FOLDERS, TOKENS, paths_of, replaced
+from tests.data.test_fuzz import FOLDERS
 from tests.image_folder import data_params
 
 ERRORS = (ValueError, OSError, MemoryError)  # of a file: `decode_check` turns them into problems
 BLOCK = 1000  # inputs that a process tries in one go
-VALUES: tuple[Any, ...] = (
-    None,
-    True,
-    -1,
-    0,
-    2**40,
-    1e300,
-    "",
-    "x" * 3000,
-    "../a",
-    "/etc/passwd",
-    "\ud800",
-    [],
-    {},
-)
-VALUES += ([[]], [[1, 2]], [1e9] * 8, {"a": [None]}, "nan", 10**400, ["a", 1], "a/../../b.jpg")
 
 
 class TooSlowError(BaseException):
@@ -138,39 +122,6 @@ def fails(kind: Kind, folder: Path, rng: Generator, limits: Limits) -> bool:
     finally:
         file.write_bytes(whole)
     return False
-
-
-def break_bytes(content: bytes, rng: Generator) -> bytes:
-    """One to four places are changed."""
-    broken = bytearray(content)
-    for _ in range(rng.integers(1, 5)):
-        start, length = int(rng.integers(len(broken) + 1)), int(rng.integers(1, 20))
-        match int(rng.integers(5)):
-            case 0:
-                broken[start : start + length * int(rng.integers(2))] = TOKENS[int(rng.integers(len(TOKENS)))]
-            case 1:
-                del broken[start : start + length]
-            case 2:
-                broken[start:start] = broken[start : start + length]
-            case 3:
-                broken[start : start + length] = rng.bytes(length)
-            case _:
-                if rng.random() < 0.2:
-                    del broken[start:]
-                elif start < len(broken):
-                    broken[start] ^= 1 << int(rng.integers(8))
-    return bytes(broken)
-
-
-def break_json(content: bytes, rng: Generator) -> bytes:
-    """One to three values are others."""
-    document = json.loads(content)
-    for _ in range(rng.integers(1, 4)):
-        places = paths_of(document)
-        document = replaced(
-            document, places[int(rng.integers(len(places)))], VALUES[int(rng.integers(len(VALUES)))]
-        )
-    return json.dumps(document).encode("utf-8", "replace")
 
 
 @contextmanager

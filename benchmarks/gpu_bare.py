@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from benchmarks.heatmaps import timed
 from benchmarks.processes import plain_loss
+from benchmarks.timing import timed
 from pipeline import paths
 from pipeline.base.sizes import crop_side
 from pipeline.classifier.classifier_training import TrainableClassifier

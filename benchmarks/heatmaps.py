@@ -7,42 +7,31 @@ the rounds counts. torch-cam is compared with where it is installed (`pip instal
 """
 
 import argparse
-import itertools
 import json
 import platform
 import resource
-import tempfile
-import time
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 
 import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from pipeline.data.manifest import Manifest
-from pipeline.data.resize import image_tensor
-from pipeline.engine.batch_norm_folding import fold_batch_norm
-from pipeline.engine.device import autocast, device_name, pick_device, to_channels_last, to_device
-from pipeline.engine.mapping import one_size_batches, split_blocks
+from benchmarks.heatmap_stage import params_for, stage_speed
+from benchmarks.timing import once, timed
+from pipeline.engine.device import device_name, pick_device, to_channels_last, to_device
 from pipeline.heatmaps import explain
 from pipeline.heatmaps.class_maps import class_maps
-from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
 from pipeline.heatmaps.layers import find_target
 from pipeline.heatmaps.multi_scale import normalise
-from pipeline.params import HeatmapParams, Params, load_params
-from pipeline.scenes.source import write_scenes
+from pipeline.params import load_params
 
 NETWORKS = {"resnet50": "layer4", "mobilenet_v2": "features"}
 CLASSES = 20
 TIMED_CLASSES = 4  # of pytorch-grad-cam asked for all of them
 METHODS = ("cam", "gradcam", "gradcampp")
-FOUR_SCALES = (1.0, 0.5, 1.5, 2.0)
 IMAGES = 32  # of the pipeline's path with the networks above
-STAGE_ROUNDS = 3  # of that path
 MEMORY_IMAGES, MEMORY_WARM = 2000, 100
 
 Result = dict[str, object]
@@ -68,11 +57,11 @@ def main() -> None:
             results.append(compare(name, layer, side, given, device))
             print_result(results[-1])
     params = load_params()
-    results.append(pipeline_speed(params, device))
+    results.append(stage_speed(params, device))
     print_result(results[-1])
     for name in NETWORKS:
         for side in given.sides:
-            results.append(pipeline_speed(params_for(params, name, side, given.batch), device, IMAGES))
+            results.append(stage_speed(params_for(params, name, side, given.batch), device, IMAGES))
             print_result(results[-1])
     results.append(identities(device))
     print_result(results[-1])
@@ -168,112 +157,6 @@ def torch_cam(
         with GradCAM(net, layer) as cam:
             scores = net(images)
             return cam([present[0] for present in classes], scores)
-
-    return run
-
-
-def timed(rows: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, float]:
-    """Median seconds of each row, in turns, after one warm-up each."""
-    seconds: dict[str, list[float]] = {name: [] for name in rows}
-    for turn in range(rounds + 1):
-        for name, run in rows.items():
-            taken = once(run, device)
-            if turn:
-                seconds[name].append(taken)
-    return {name: median(values) for name, values in seconds.items()}
-
-
-def once(run: Callable[[], object], device: torch.device) -> float:
-    """Seconds of one call, the device's work included."""
-    start = time.perf_counter()
-    run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
-
-
-def params_for(params: Params, encoder: str, side: int, batch: int) -> Params:
-    """`params` for scenes of the size of images, with four scales."""
-    return params.model_copy(
-        update={
-            "data": params.data.model_copy(update={"long_side": side}),
-            "scenes": params.scenes.model_copy(update={"long_side": side}),
-            "classifier": params.classifier.model_copy(update={"encoder": encoder, "weights": "none"}),
-            "heatmaps": params.heatmaps.model_copy(update={"scales": FOUR_SCALES, "batch_size": batch}),
-        }
-    )
-
-
-def pipeline_speed(
-    params: Params, device: torch.device, count: int = 200, rounds: int = STAGE_ROUNDS
-) -> Result:
-    """The stage's own path, decode to store, with and without the walk, against bare forward passes.
-
-    Those are of the network as it was trained, and as the stage uses it, with its BatchNorm folded. All take
-    turns, and the median of the rounds counts, after one round that does not: single runs on one machine
-    differ by a quarter.
-    """
-    from pipeline.classifier.network import make_classifier
-
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for part in ("prepared", "masks"):
-            (folder / part).mkdir()
-        scenes = params.scenes.model_copy(update={"train": count, "val": 1, "empty_share": 0.0})
-        manifest = write_scenes(folder / "prepared", folder / "masks", scenes, 0)
-        trained = make_classifier(params.classifier, manifest.classes).eval()
-        net = deepcopy(trained)
-        fold_batch_norm(net.encoder)
-        to_channels_last(trained, device)
-        to_channels_last(net, device)
-        target = find_target(net, to_device(torch.rand(1, 3, 64, 96), device), None)
-        turns = itertools.count()
-
-        def stage(heatmaps: HeatmapParams) -> None:
-            fresh = folder / f"heatmaps-{next(turns)}"
-            out = {method: fresh / method for method in heatmaps.methods}
-            side, train = params.data.long_side, manifest.split("train")
-            make_heatmaps(HeatmapMaker(net, target, net.encoder, heatmaps, side), manifest, train, out)
-
-        still = params.heatmaps.walk.model_copy(update={"restart": 1.0})
-        rows: dict[str, Callable[[], object]] = {
-            "forward": bare_passes(trained, manifest, params.heatmaps, params.data.long_side, device),
-            "forward, folded": bare_passes(net, manifest, params.heatmaps, params.data.long_side, device),
-            "decode, scales and flip, store": lambda: stage(
-                params.heatmaps.model_copy(update={"walk": still})
-            ),
-            "the same with the walk": lambda: stage(params.heatmaps),
-        }
-        seconds = timed(rows, rounds, device)
-        size = sum(file.stat().st_size for file in (folder / "heatmaps-0").rglob("*.safetensors"))
-    return {
-        "network": params.classifier.encoder,
-        "side": params.data.long_side,
-        "scales": list(params.heatmaps.scales),
-        "images_per_second": {row: count / taken for row, taken in seconds.items()},
-        "kB_per_image": size / 1e3 / count,
-    }
-
-
-def bare_passes(
-    net: nn.Module, manifest: Manifest, params: HeatmapParams, long_side: int, device: torch.device
-) -> Callable[[], None]:
-    """The forward passes alone: same batches, scales and flips, tensors at hand."""
-    blocks = split_blocks([sample for sample in manifest.split("train") if sample.labels])
-    batches = [batch for block in blocks for batch in one_size_batches(block, params.batch_size)]
-    sides = [max(32, round(scale * long_side)) for scale in params.scales]
-    tensors = [
-        to_device(torch.stack([image_tensor(manifest.image(s), side) for s in batch]), device)
-        for batch in batches
-        for side in sides
-    ]
-    views = 2 if params.flip else 1
-
-    def run() -> None:
-        with torch.inference_mode(), autocast(device):
-            for images in tensors:
-                for _ in range(views):
-                    net(images)
 
     return run
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.heatmaps import timed
+from benchmarks.timing import timed
 from pipeline.base.files import write_bytes
 from pipeline.classifier.network import make_classifier
 from pipeline.data.images import mask_png

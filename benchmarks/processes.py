@@ -21,8 +21,8 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from benchmarks.heatmaps import timed
 from benchmarks.mapping import classifier_pass
+from benchmarks.timing import timed
 from pipeline import paths
 from pipeline.base.files import read_json, write_bytes, write_json
 from pipeline.base.process import THREADS

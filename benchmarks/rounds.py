@@ -10,11 +10,14 @@ rules
   last        the last round always leads
   confidence  mean heat of each label in its region, beside the threshold: `confidence` of images.csv
   contrast    mean heat of each label in its region less that outside of it
+  colours     `region_contrast` of what the masks show, by which `refine: auto` chooses
 
-The rule of choice, written down after two runs on photos of animals had shown that the confidence lets the
-worse round lead there, and before any run on scenes: the rule that loses least on `val` against the best
-round, mean over the data sets, each the mean of its seeds; within 0.2 points of each other the one that needs
-least, so `last` first.
+The first masks, those of the heatmaps, take part as the round before the first one.
+
+The rule of choice, written down after two runs on photos of animals had shown that confidence and contrast
+let the worse round lead there, after `colours` was measured on one of them, and before any run on scenes: the
+rule that loses least on `val` against the best round, mean over the data sets, each the mean of its seeds;
+within 0.2 points of each other the one that needs least, so `last` first.
 """
 
 import argparse
@@ -30,25 +33,28 @@ from numpy.typing import NDArray
 from pipeline import paths
 from pipeline.base.files import read_json
 from pipeline.base.process import prepare_process
-from pipeline.data.images import Mask
+from pipeline.data.images import IGNORE, Mask
 from pipeline.data.manifest import Sample, read_manifest
 from pipeline.data.mask_store import load_mask
 from pipeline.heatmaps.store import HeatmapStore
+from pipeline.masks.region_contrast import region_contrast
 from pipeline.masks.threshold import upsample
 from pipeline.params import load_params, method_of
 from pipeline.workflows.leading_round import falls, read_uncorrected
 
-RULES = ("last", "confidence", "contrast")
+RULES = ("last", "confidence", "contrast", "colours")
+MEASURED = RULES[1:]
 Values = NDArray[np.float64]  # (N,), of the same images
 
 
 @dataclass(frozen=True)
 class Round:
-    """The masks of a self-training round, and the model that learns from them."""
+    """The masks of a self-training round, or the first ones, and the model that learns from them."""
 
     name: str
     confidence: Values
     contrast: Values
+    colours: Values
     masks: float  # mIoU of the training images with ground truth
     model: float  # mIoU on `val`
 
@@ -65,16 +71,20 @@ def main() -> None:
 
 
 def read_rounds() -> Iterator[Round]:
-    """The self-training rounds of the run in the working folder, the first one first."""
+    """The first masks and the self-training rounds of the run in the working folder, in order."""
     params, manifest = load_params(), read_manifest(paths.PREPARED)
     samples = [sample for sample in manifest.split("train") if sample.labels]
-    for name in params.self_training.rounds:
+    rounds = params.self_training.rounds
+    for name in (method_of(next(iter(rounds))), *rounds):
         sure, heat = read_uncorrected(name), HeatmapStore(paths.HEATMAPS / method_of(name))
-        masks = (load_mask(paths.MASKS / name, sample) for sample in samples)
+        masks = [load_mask(paths.MASKS / name, sample) for sample in samples]
+        pairs = list(zip(samples, masks, strict=True))
+        colours = [region_contrast(manifest.image(sample), shown(mask)) for sample, mask in pairs]
         yield Round(
             name,
             np.array([sure[sample.name] for sample in samples]),
-            np.array([contrast(heat, sample, mask) for sample, mask in zip(samples, masks, strict=True)]),
+            np.array([contrast(heat, sample, mask) for sample, mask in pairs]),
+            np.nan_to_num(np.array(colours)),  # 0: the objects are lost, or fill the image
             read_json(paths.REPORTS / "pseudo_masks" / name / "metrics.json")["pseudo_masks"]["miou"],
             read_json(paths.REPORTS / "evaluation" / name / "metrics.json")["miou"],
         )
@@ -86,6 +96,11 @@ def contrast(heat: HeatmapStore, sample: Sample, mask: Mask) -> float:
     regions = [mask == label + 1 for label in sample.labels]
     pairs = [(m[r], m[~r]) for m, r in zip(maps, regions, strict=True)]
     return float(np.mean([(i.mean() if i.size else 0) - (o.mean() if o.size else 1) for i, o in pairs]))
+
+
+def shown(mask: Mask) -> NDArray[np.bool_]:
+    """Where a mask shows a class."""
+    return (mask != 0) & (mask != IGNORE)
 
 
 def leading(rounds: Sequence[Round], rule: str) -> Round:
@@ -103,11 +118,11 @@ def points_lost(rounds: Sequence[Round], rule: str) -> float:
 
 def steps_table(found: Mapping[str, Sequence[Round]]) -> Iterator[str]:
     """Each step from one round to the next: how the values change, and how good masks and models become."""
-    yield "| run | step | confidence | contrast | masks, points | model on `val`, points |"
-    yield "|---|---|---|---|---|---|"
+    yield f"| run | step | {' | '.join(MEASURED)} | masks, points | model on `val`, points |"
+    yield "|---" * (len(MEASURED) + 4) + "|"
     for run, rounds in found.items():
         for before, after in pairwise(rounds):
-            changes = (after.confidence - before.confidence, after.contrast - before.contrast)
+            changes = [getattr(after, rule) - getattr(before, rule) for rule in MEASURED]
             values = " | ".join(f"{c.mean():+.4f} ± {c.std(ddof=1) / len(c) ** 0.5:.4f}" for c in changes)
             points = f"{100 * (after.masks - before.masks):+.1f} | {100 * (after.model - before.model):+.1f}"
             yield f"| {run} | {before.name} to {after.name} | {values} | {points} |"

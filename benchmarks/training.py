@@ -24,7 +24,7 @@ from unittest.mock import patch
 import torch
 from torch import nn
 
-from benchmarks.heatmaps import timed
+from benchmarks.timing import timed
 from pipeline import paths
 from pipeline.classifier.classifier_training import train_classifier
 from pipeline.classifier.network import make_classifier
