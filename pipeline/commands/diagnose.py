@@ -16,6 +16,18 @@ example:
   camseg diagnose
 """
 
+COLUMNS = (
+    "context",
+    "pointing game",
+    "heat on object",
+    "other classes",
+    "frame",
+    "insertion",
+    "deletion",
+    "loss hottest",
+    "random",
+)
+
 
 def add_parser(commands: Any) -> None:
     add_command(
@@ -30,7 +42,7 @@ def run(_arguments: argparse.Namespace) -> int:
     from pipeline.data.manifest import read_manifest
     from pipeline.params import load_params
     from pipeline.report.diagnosis_files import write_diagnosis
-    from pipeline.report.diagnosis_table import COLUMNS, class_rows
+    from pipeline.report.diagnosis_table import class_rows
     from pipeline.report.summary import three
     from pipeline.workflows.diagnosis import diagnose_classifier  # here, since it loads torch
 

@@ -68,6 +68,12 @@ def cell_side(encoder: nn.Module) -> int:
     return encoder.patch if isinstance(encoder, PlainTransformer) else STRIDE
 
 
+def cell_pixels(encoder: str, output_stride: int) -> int:
+    """`cell_side` by the name of an encoder, at its stride; in a plain transformer a cell is a patch."""
+    network: Any = _without_data(encoder)
+    return int(network.feature_info[-1]["reduction"]) if _is_plain(network) else output_stride
+
+
 def _is_plain(network: Any) -> bool:
     """Whether a network of timm is a transformer with one stride that takes images of any size."""
     if "dynamic_img_size" not in _options(network):

@@ -76,7 +76,7 @@ def diagnose(
     Args:
         labels: (N, C), the classes that each image shows.
         logits: (N, C), of the classifier.
-        backgrounds: (N, C), logits with all objects painted over; NaN without ground truth.
+        backgrounds: (N, C), logits with all objects painted over; NaN without ground truth or background.
         diagnoses: one for each class that an image shows.
     """
     per_class = {}
@@ -198,7 +198,8 @@ def _overall_flags(overall: Mapping[str, Any]) -> list[str]:
 
 
 def _sigmoid(logits: Any) -> Any:
-    return 1 / (1 + np.exp(-logits))
+    with np.errstate(over="ignore"):  # 1 / infinity is 0
+        return 1 / (1 + np.exp(-logits))
 
 
 def _percent(share: float) -> str:

@@ -17,6 +17,7 @@ from pipeline.base.spaced import spaced
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.device import autocast
 from pipeline.engine.mapping import Batch, ImagePass, map_images
+from pipeline.errors import UserError
 from pipeline.heatmaps.evidence import Evidence
 from pipeline.params import HeatmapParams
 
@@ -53,7 +54,7 @@ def measure_evidence(
     chosen = [*spaced(labelled, MOST), *spaced(unlabelled, MOST)]
 
     def compute(batch: Batch) -> list[tuple[Cells, Cells]]:
-        trained, enlarged = (cell_logits(net, view).half().cpu().numpy() for view in batch.views)
+        trained, enlarged = (as_cells(cell_logits(net, view)) for view in batch.views)
         return list(zip(trained, enlarged, strict=True))
 
     sides = [long_side, SCALE * long_side]
@@ -117,6 +118,21 @@ def cell_logits(net: LinearClassifier, images: Tensor) -> Tensor:
         return functional.conv2d(features, net.fc.weight[:, :, None, None], net.fc.bias)
 
 
+def as_cells(logits: Tensor) -> Cells:
+    """Logits float32 (N, C, h, w) in half the memory.
+
+    Raises:
+        UserError: a logit has no value there.
+    """
+    cells: Cells = logits.half().cpu().numpy()
+    if not np.isfinite(cells).all():
+        raise UserError(
+            "heatmaps.objects: expected logits of cells up to 65504, got others: the training of "
+            "the classifier has diverged. Lower classifier.training.lr or classifier.training.clip_norm"
+        )
+    return cells
+
+
 def _reached(cells: Sequence[Cells]) -> NDArray[np.float64]:
     """The logit that few cells of each image exceed, (N, C)."""
     return np.array([np.quantile(c.reshape(len(c), -1).astype(np.float32), CELLS, axis=1) for c in cells])
@@ -146,15 +162,18 @@ def _areas(
 def _told(
     shown: NDArray[np.bool_], trained: Sequence[Cells], enlarged: Sequence[Cells]
 ) -> Iterator[tuple[float, float]]:
-    """Elevation and recognition of each class with enough images."""
+    """Elevation and recognition of each class with enough images; 1 and 0 where no cell stands out."""
     for label, images in enumerate(shown.T):
         if min(images.sum(), (~images).sum()) < FEW:
             continue
         (low, _, top), (low_enlarged, middle, top_enlarged) = (
             _spread([of_image[label] for of_image in cells], images) for cells in (trained, enlarged)
         )
-        height = max(top_enlarged - low_enlarged, 1e-6)
-        yield (middle - low_enlarged) / height, (top_enlarged - low_enlarged) / max(top - low, 1e-6)
+        height, height_enlarged = top - low, top_enlarged - low_enlarged
+        if min(height, height_enlarged) <= 0:  # not recognised: there is no scale for the median cell
+            yield 1.0, 0.0
+        else:
+            yield (middle - low_enlarged) / height_enlarged, height_enlarged / height
 
 
 def _spread(cells: Sequence[Cells], images: NDArray[np.bool_]) -> tuple[float, float, float]:

@@ -129,13 +129,15 @@ def diagnose_image(
 def background_logits(model: DiagnosedModel, image: ImageArray, mask: Mask) -> Tensor:
     """Logits (C,) of an image with all its objects painted over, also those with the id 255.
 
-    Larger images are painted over at 512 pixels, or at the working resolution if that is larger.
+    NaN where objects fill the image: it has no background. Larger images are painted over at 512 pixels, or
+    at the working resolution if that is larger.
     """
     side = max(PAINTED, model.long_side)
     if max(mask.shape) > side:
         image = (image_tensor(image, side) * 255).round().byte().permute(1, 2, 0).numpy()
         mask = resize_mask(mask, (image.shape[0], image.shape[1]))
-    return model.logits(inpaint(image, mask != 0))
+    painted = inpaint(image, mask != 0)
+    return torch.full_like(model.logits(image), torch.nan) if painted is None else model.logits(painted)
 
 
 def localisation(mask: Mask, background: Tensor, label: int, heatmap: Tensor) -> dict[str, Any]:

@@ -70,13 +70,17 @@ def probability_drops(
     return whole - without_hottest, whole - without_random
 
 
-def inpaint(image: ImageArray, part: NDArray[np.bool_]) -> ImageArray:
+def inpaint(image: ImageArray, part: NDArray[np.bool_]) -> ImageArray | None:
     """The image with `part` (H, W) and a margin around it painted over from its surroundings.
+
+    None where that is the whole image: nothing is left to paint from, and OpenCV would give the image itself.
 
     Source: Telea 2004, J. Graphics Tools 9(1), by OpenCV.
     """
     reach = max(1, round(MARGIN * max(part.shape)))
     wider = cv2.dilate(part.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    if wider.all():
+        return None
     painted = cv2.inpaint(np.ascontiguousarray(image), wider, INPAINT_RADIUS, cv2.INPAINT_TELEA)
     return np.asarray(painted, np.uint8)
 

@@ -11,6 +11,7 @@ from pipeline.heatmaps.multi_scale import EACH, normalise
 from pipeline.params import WalkParams
 
 SHORTEST = 1e-4  # of the longest in an image: a shorter vector has no direction
+PLAIN = 1e-5  # of the features: cells of a plain image differ by less, that is by rounding
 
 Size = tuple[int, int]
 
@@ -114,10 +115,12 @@ def _directions(features: Tensor, size: Size) -> Tensor:
         cells = resize(cells, size)
     else:
         cells = functional.interpolate(cells, size, mode="bilinear", align_corners=False)
-    centred = cells.flatten(2) - cells.flatten(2).mean(2, keepdim=True)
-    length = centred.norm(dim=1, keepdim=True)
-    # A cell at the mean has no direction: rounding must not give it one.
-    has_direction = length > SHORTEST * length.amax(2, keepdim=True)
+    flat = cells.flatten(2)
+    centred = flat - flat.mean(2, keepdim=True)
+    length, whole = (vectors.norm(dim=1, keepdim=True) for vectors in (centred, flat))
+    longest = length.amax(2, keepdim=True)
+    # A cell at the mean has no direction, and none has where all are alike: rounding must not give it one.
+    has_direction = (length > SHORTEST * longest) & (longest > PLAIN * whole.amax(2, keepdim=True))
     return torch.where(has_direction, centred / length, 0)
 
 

@@ -52,7 +52,8 @@ def example_tiles(
         Tile(f"{class_name}: {diagnosis.probability:.2f}", small),
         Tile(f"heat of {class_name}", draw_heat(small, heat)),
     ]
-    if ground_truth is not None and not np.isnan(diagnosis.painted_logit):
-        painted = inpaint(image, ground_truth != 0)
+    if ground_truth is None or np.isnan(diagnosis.painted_logit):
+        return tiles
+    if (painted := inpaint(image, ground_truth != 0)) is not None:
         tiles.append(Tile(f"painted over: {diagnosis.painted_probability:.2f}", shrink_image(painted)))
     return tiles

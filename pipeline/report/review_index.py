@@ -14,7 +14,7 @@ from pipeline.base.files import read_csv, read_json
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.report.review_images import ReviewSource
 from pipeline.report.safe_colours import safe_colours
-from pipeline.workflows.confidence import IMAGES
+from pipeline.workflows.confidence import IMAGES, lost_indices
 
 SHOWN_SPLITS = ("train", "val")
 
@@ -84,12 +84,6 @@ def heat_colours() -> list[list[int]]:
     colours = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO)  # BGR
     rgb: list[list[int]] = colours.reshape(-1, 3)[:, ::-1].tolist()
     return rgb
-
-
-def lost_indices(row: Mapping[str, str], classes: Sequence[str]) -> list[int]:
-    """The class indices of the labels without a pixel; a class name may hold the separator."""
-    text = row.get("lost_labels") or ""
-    return [i for i, name in enumerate(classes) if f";{name};" in f";{text};"]
 
 
 def label_issue_lists(classes: Sequence[str]) -> dict[str, list[tuple[int, int, float]]]:

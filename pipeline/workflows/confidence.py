@@ -1,6 +1,6 @@
-"""The confidence of each mask, read from the table that was written when the masks were made."""
+"""What the table says that was written when masks were made: their confidence, and labels without a pixel."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,3 +40,9 @@ def read_confidences(folder: Path, samples: Sequence[Sample]) -> list[MaskConfid
         MaskConfidence(float(row["confidence"]), row.get("corrected") == "1")
         for row in (rows[sample.name] for sample in samples)
     ]
+
+
+def lost_indices(row: Mapping[str, str], classes: Sequence[str]) -> list[int]:
+    """The class indices of the labels without a pixel, of a row; a class name may hold the separator."""
+    text = row.get("lost_labels") or ""
+    return [i for i, name in enumerate(classes) if f";{name};" in f";{text};"]

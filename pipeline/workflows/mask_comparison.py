@@ -10,6 +10,7 @@ from pipeline.base.spaced import spaced
 from pipeline.data.manifest import Manifest, Sample, shown_classes
 from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.engine.device import pick_device, to_channels_last
+from pipeline.engine.encoders import cell_pixels
 from pipeline.engine.mapping import map_images
 from pipeline.evaluation.agreement import Agreement, class_ious, confirmed_shares, measure_agreement
 from pipeline.evaluation.marked_areas import MarkedAreas, mask_areas, mask_widths
@@ -30,18 +31,19 @@ def read_marked_areas(
     """What the masks of the samples mark, as far as `folder` has them."""
     present, classes = [sample for sample in samples if has_mask(folder, sample)], len(manifest.classes)
     areas, widths = np.zeros((2, len(present), classes))
+    cell = cell_pixels(params.classifier.encoder, params.classifier.output_stride)
     for row, sample in enumerate(present):
         mask = load_mask(folder, sample)
         areas[row] = mask_areas(mask, classes)
-        widths[row] = mask_widths(mask, classes, heat_cell(sample, params))
+        widths[row] = mask_widths(mask, classes, heat_cell(sample, params, cell))
     names = [sample.name for sample in present]
     return MarkedAreas(names, shown_classes(manifest, present), areas, widths)
 
 
-def heat_cell(sample: Sample, params: Params) -> float:
-    """The side of a cell of the last feature map at the largest scale, in pixels of the image."""
+def heat_cell(sample: Sample, params: Params, cell: int) -> float:
+    """The side of a cell of `cell` pixels at the largest scale of the heatmaps, in pixels of the image."""
     scaled = params.working_side() * max(params.heatmaps.scales)
-    return params.classifier.output_stride * max(sample.height, sample.width) / scaled
+    return cell * max(sample.height, sample.width) / scaled
 
 
 def compare_masks(manifest: Manifest, samples: Sequence[Sample], first: Path, second: Path) -> Agreement:

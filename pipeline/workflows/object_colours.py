@@ -171,7 +171,12 @@ def _count(colours: Colours, weights: NDArray[Any]) -> ColourCounts:
 
 
 def _colours(counts: ColourCounts) -> dict[str, NDArray[np.float64]]:
-    """Log odds for each fold from the counts of the other one, thresholds from its own."""
+    """Log odds for each fold from the counts of the other one, thresholds from its own.
+
+    A class without a hot pixel in one of the folds has no threshold: nothing was learnt for the other one.
+    """
     ratios = np.array([[log_ratio(of[0], of[1], of[3]) for of in other] for other in counts[::-1]])
     of_class = zip(*(part.swapaxes(0, 1) for part in (ratios, counts[:, :, 2], counts[:, :, 3])), strict=True)
-    return {"ratios": ratios, "thresholds": np.array([ratio_threshold(*parts) for parts in of_class], float)}
+    thresholds = np.array([ratio_threshold(*parts) for parts in of_class], float)
+    learnt = counts[:, :, 0].any(axis=2).all(axis=0)
+    return {"ratios": ratios, "thresholds": np.where(learnt, thresholds, np.nan)}

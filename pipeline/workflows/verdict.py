@@ -19,7 +19,7 @@ from pipeline.evaluation.model_vetoes import (
 from pipeline.evaluation.veto import Veto
 from pipeline.heatmaps.evidence import read_evidence
 from pipeline.params import FULL, Params, default_masks, default_supervision, method_of
-from pipeline.workflows.confidence import IMAGES
+from pipeline.workflows.confidence import IMAGES, lost_indices
 from pipeline.workflows.leading_round import find_lead
 from pipeline.workflows.mask_comparison import (
     compare_masks,
@@ -57,7 +57,7 @@ def classifier_vetoes(manifest: Manifest) -> Iterator[Veto]:
 def mask_vetoes(manifest: Manifest, params: Params, masks: str) -> Iterator[Veto]:
     """The vetoes by pseudo-masks, those of the other methods and rounds among them."""
     rows = read_csv(paths.REPORTS / "pseudo_masks" / masks / IMAGES)
-    lost = [row["name"] for row in rows for _ in filter(None, row["lost_labels"].split(";"))]
+    lost = [row["name"] for row in rows for _ in lost_indices(row, manifest.classes)]
     labels = sum(len(sample.labels) for sample in manifest.split("train"))
     yield from many_lost_labels(masks, labels, lost)
     samples, folder = labelled_samples(manifest, MOST), paths.MASKS / masks

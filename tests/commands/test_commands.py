@@ -29,6 +29,7 @@ from pipeline.commands.fitted_values import SEGMENTATION_PASSES, fitting_steps
 from pipeline.commands.folder import inspect_source
 from pipeline.commands.memory import memory_warning
 from pipeline.commands.params_file import update_params
+from pipeline.data.manifest import Manifest, write_manifest
 from pipeline.engine import weights
 from pipeline.engine.device import pick_device
 from pipeline.params import ParamsError, load_params
@@ -563,6 +564,12 @@ def test_help_helps(command: str, capsys: pytest.CaptureFixture[str]) -> None:
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"\n  camseg {command}" in re.split(r"\nexamples?:", capsys.readouterr().out)[1]
+
+
+def test_diagnose_needs_a_classifier(capsys: pytest.CaptureFixture[str]) -> None:
+    write_manifest(Path("data/prepared"), Manifest("", ("cat",), ()))
+    assert main(["diagnose"]) == 2
+    assert "there is no classifier yet. Run `camseg run` first" in capsys.readouterr().err
 
 
 def test_commands_that_need_no_network_do_not_load_torch(image_folder: ImageFolder) -> None:

@@ -32,6 +32,14 @@ def cats_and_boats(
     return diagnose(CLASSES, labels, logits, np.full_like(logits, -4), diagnoses)
 
 
+def test_very_sure_logits_have_probabilities() -> None:
+    """The exponential of a large logit overflows, and numpy would warn of it."""
+    low = ImageDiagnosis("a", 0, -1e4, -1e4)
+    assert (low.probability, low.painted_probability) == (0, 0)
+    logits = np.full((2, 1), -200, np.float32)
+    assert diagnose(("cat",), np.zeros((2, 1), bool), logits, logits, [])["classes"]["cat"]["leaks"] == {}
+
+
 def test_context_share_by_hand() -> None:
     absent, shown, painted = np.array([-4.0, -2]), np.array([5.0, 7]), np.array([-1.0, 1])
     # (0 - -3) / (6 - -3)

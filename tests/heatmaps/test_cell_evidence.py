@@ -12,8 +12,15 @@ from torch import Tensor
 from pipeline.classifier.network import Classifier, ClassifierConfig
 from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
+from pipeline.errors import UserError
 from pipeline.heatmaps import cell_evidence as module
-from pipeline.heatmaps.cell_evidence import area_interval, cell_evidence, cell_logits, measure_evidence
+from pipeline.heatmaps.cell_evidence import (
+    area_interval,
+    as_cells,
+    cell_evidence,
+    cell_logits,
+    measure_evidence,
+)
 from pipeline.heatmaps.evidence import Evidence, read_evidence, write_evidence
 from pipeline.params import HeatmapParams, load_params
 
@@ -132,6 +139,49 @@ def test_classes_of_few_images_have_no_say() -> None:
     both = np.concatenate([shown, rare], 1), [np.concatenate([c, c]) for c in trained], twice
     assert cell_evidence(*both)[1:] == cell_evidence(shown, trained, enlarged)[1:]
     assert cell_evidence(rare, trained, enlarged)[1:] == (1, 0)  # no class is left: not small
+
+
+@pytest.mark.parametrize("unknown", ["trained", "enlarged"])
+def test_a_class_of_which_no_cell_stands_out_is_large_and_not_recognised(unknown: str) -> None:
+    """Its cells have less of the class than those of other images: there is no scale between them."""
+    shown, *sizes = world(3)
+    flat = [
+        np.full_like(of_image, -3 - of_class) for of_image, (of_class,) in zip(sizes[0], shown, strict=True)
+    ]
+    cells = {"trained": sizes[0], "enlarged": sizes[1], unknown: flat}
+    assert cell_evidence(shown, cells["trained"], cells["enlarged"])[1:] == (1, 0)
+    # Beside two others, it does not decide.
+    three = np.repeat(shown, 3, 1)
+    joined = {
+        name: [np.concatenate([one, one, other]) for one, other in zip(known, cells[name], strict=True)]
+        for name, known in zip(("trained", "enlarged"), sizes, strict=True)
+    }
+    told = cell_evidence(three, joined["trained"], joined["enlarged"])[1:]
+    assert told == cell_evidence(shown, *sizes)[1:]
+
+
+@pytest.mark.parametrize("logit", [65_504.0, -65_504.0, 7e4, -7e4, float("nan")])
+def test_logits_of_a_diverged_classifier_are_refused(logit: float) -> None:
+    logits = torch.zeros(1, 2, 3, 4)
+    logits[0, 1, 2, 3] = logit
+    if abs(logit) <= 65_504:
+        assert as_cells(logits)[0, 1, 2, 3] == logit
+        return
+    with pytest.raises(UserError, match=r"diverged.*Lower classifier\.training\.lr"):
+        as_cells(logits)
+
+
+@pytest.mark.parametrize("order", [[1, 0, 2], [2, 1, 0], [2, 0, 1]])
+def test_the_order_of_the_classes_does_not_matter(order: list[int]) -> None:
+    rng = np.random.default_rng(0)
+    shown = rng.random((30, 3)) < [0.3, 0.5, 0.7]
+    cells = [
+        [(rng.normal(size=(3, 4, 5)) + 3 * has[:, None, None]).astype(np.float16) for has in shown]
+        for _ in range(2)
+    ]
+    other = [[of_image[order] for of_image in of_size] for of_size in cells]
+    assert cell_evidence(shown[:, order], *other) == cell_evidence(shown, *cells)
+    assert area_interval(shown[:, order], other[1]) == area_interval(shown, cells[1])
 
 
 def test_up_to_so_many_images_are_looked_at_at_two_sizes(

@@ -99,13 +99,28 @@ def test_the_background_is_what_no_object_and_nothing_unscored_covers(model: Dia
     assert torch.equal(background_logits(model, bare, np.zeros_like(mask)), expected)
 
 
+@pytest.mark.parametrize("left", [0, 1])
+@pytest.mark.parametrize("beside", [1, 2, 255])
+def test_an_image_that_objects_fill_has_no_background(model: DiagnosedModel, left: int, beside: int) -> None:
+    """All evidence would be context, if the image itself were taken for its background."""
+    image, mask = red_disc_on_water()
+    mask[mask == 0] = beside
+    mask[:left, :left] = 0  # within the margin of the objects: painted over too
+    assert background_logits(model, image, mask).isnan().tolist() == [True, True]
+    (diagnosis,) = looked(model, sample(RED), image, mask, detailed=[])
+    assert math.isnan(diagnosis.painted_logit)
+    assert diagnosis.hit
+    mask[:9, :9] = 0
+    assert background_logits(model, image, mask).isfinite().all()
+
+
 def test_a_large_image_is_painted_over_at_a_smaller_size(
     model: DiagnosedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image, mask = (array.repeat(30, 0).repeat(30, 1) for array in red_disc_on_water())
     sizes = []
 
-    def recorded(small: np.ndarray, part: np.ndarray) -> np.ndarray:
+    def recorded(small: np.ndarray, part: np.ndarray) -> np.ndarray | None:
         sizes.append((small.shape[:2], part.shape))
         return inpaint(small, part)
 

@@ -95,6 +95,7 @@ def test_painting_takes_the_object_and_nothing_far_from_it() -> None:
     image[19, 40] = 250  # its outline: within the margin of 3 pixels
     image[5, 5] = 7
     painted = inpaint(image, part)
+    assert painted is not None
     assert np.abs(painted[10:50, 30:70].astype(int) - 100).max() <= 5  # the surroundings' grey
     assert np.array_equal(painted[5, 5], [7, 7, 7])
     assert image[30, 50, 0] == 250  # a copy

@@ -117,6 +117,16 @@ def test_an_image_of_one_colour_stays_as_it_is() -> None:
     assert torch.allclose(spread(heat, affinity, SIZE, 0.1), heat, atol=1e-5)
 
 
+@pytest.mark.parametrize("grey", [0.1, 0.3, 0.7])
+@pytest.mark.parametrize("shape", [(3, 2, 3), (3, 12, 16), (40, 4, 5)])
+def test_rounding_gives_a_plain_image_no_directions(grey: float, shape: tuple[int, int, int]) -> None:
+    plain = torch.linspace(grey, 1, shape[0])[None, :, None, None].expand(1, *shape)
+    assert torch.equal(affinities([plain], SIZE, 8)[0], torch.eye(12))
+    faint = plain.clone()
+    faint[..., 0] += 1e-3  # a thousandth is no rounding
+    assert (affinities([faint], SIZE, 8)[0] - torch.eye(12)).any()
+
+
 def test_heat_spreads_within_its_own_kind_by_hand() -> None:
     heat = torch.zeros(1, 1, *SIZE)
     heat[0, 0, 0, 1] = 1

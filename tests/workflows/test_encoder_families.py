@@ -23,7 +23,7 @@ from pipeline.classifier.network import (
     save_classifier,
 )
 from pipeline.engine.batch_norm_folding import fold_batch_norm
-from pipeline.engine.encoders import any_size
+from pipeline.engine.encoders import any_size, cell_pixels
 from pipeline.engine.training_loop import make_optimizer
 from pipeline.engine.weights import WeightsError, encoder_fits, make_encoder
 from pipeline.heatmaps.cell_evidence import cell_logits
@@ -194,6 +194,12 @@ def test_a_plain_transformer_has_one_stride_and_makes_no_segmentation_model(tmp_
     section = PARAMS.segmentation.model_copy(update={"encoder": "tu-small_vit", "weights": "none"})
     with pytest.raises(WeightsError, match="segmentation 'Unet' on 'tu-small_vit'"):
         make_segmentation_net(section, SegmentationConfig(CLASSES, 96), tmp_path, pretrained=False)
+
+
+def test_cells_by_the_name_of_an_encoder() -> None:
+    names = "tu-small_vit", "tu-small_swin", "tu-small_convnext", "tu-resnet10t", "mobilenet_v2"
+    assert [cell_pixels(name, 32) for name in names] == [14, 32, 32, 32, 32]
+    assert cell_pixels("tu-resnet10t", 8) == 8
 
 
 def test_networks_of_one_size_alone_get_options() -> None:

@@ -1,5 +1,6 @@
 """Colours learnt from heat: leaves with spots, heat that covers more than the spots, and healthy leaves."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,42 @@ def test_objects_of_other_classes_are_no_background_where_enough_images_have_non
     assert file
     colours = ObjectColours.read(file)
     assert [colours.tell(sample) for sample in shown[:24]] == [unlabelled == ENOUGH] * 24
+
+
+@pytest.mark.parametrize("shown", [1, 2])
+def test_a_class_in_one_half_of_the_images_is_not_told(shown: int) -> None:
+    """Its images are judged by the other half, which has not seen its colours."""
+    make_set(SPOTS[0])
+    chosen = {s.name for s in [s for s in samples() if s.labels and fold(s) == 0][:shown]}
+    few = tuple(replace(s, labels=(0,) if s.name in chosen else ()) for s in samples())
+    for sample in few:
+        image = photo(None)
+        if sample.labels:
+            image[12:20, 12:20] = SPOTS[0]
+        write_image(Path(sample.image), image)
+    file = learn_colours(Manifest("", ("spot",), few), ThresholdedHeat(HEAT, 0.5), Path("work"))
+    assert file
+    assert not ObjectColours.read(file).tell_any
+
+
+@pytest.mark.parametrize("order", [[1, 0, 2], [1, 2, 0]])
+def test_the_order_of_the_classes_does_not_matter(order: list[int]) -> None:
+    make_set(SPOTS[0])
+    kinds = {s.name: i % 3 for i, s in enumerate(s for s in samples() if s.labels)}
+    for sample in samples():
+        write_image(Path(sample.image), photo(SPOTS[kinds[sample.name]] if sample.labels else None))
+
+    def learnt(classes: list[int]) -> ObjectColours:
+        shown = [replace(s, labels=(classes.index(kinds[s.name]),)) if s.labels else s for s in samples()]
+        manifest = Manifest("", tuple(map(str, classes)), tuple(shown))
+        file = learn_colours(manifest, ThresholdedHeat(HEAT, 0.5), Path(f"work{classes}"))
+        assert file
+        return ObjectColours.read(file)
+
+    first, second = learnt([0, 1, 2]), learnt(order)
+    np.testing.assert_array_equal(second.ratios, first.ratios[:, order])
+    np.testing.assert_array_equal(second.thresholds, first.thresholds[order])
+    assert first.tell_any
 
 
 def test_data_without_background_have_no_colours_of_objects() -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline import paths
 from pipeline.base.files import read_csv, read_json, write_csv, write_json
-from pipeline.data.manifest import Manifest, read_manifest, shown_classes
+from pipeline.data.manifest import Manifest, Sample, read_manifest, shown_classes
 from pipeline.evaluation.veto import Veto
 from pipeline.heatmaps.evidence import Evidence, write_evidence
 from pipeline.params import Params, load_params
@@ -22,10 +22,11 @@ from pipeline.workflows.mask_comparison import (
     read_marked_areas,
 )
 from pipeline.workflows.refinement import MaskChoice
-from pipeline.workflows.verdict import find_vetoes
-from tests.end_to_end.project import change_params
+from pipeline.workflows.verdict import find_vetoes, mask_vetoes
+from tests.end_to_end.project import ROOT, change_params
 from tests.golden.project import CORRECTED, SAMPLES, patch_networks
 from tests.golden.whole_run import finished_run, noise
+from tests.small_encoders import small_vit
 
 
 @pytest.fixture
@@ -135,7 +136,17 @@ def test_what_masks_mark() -> None:
             assert marked.shown[index, label] == (label in sample.labels)
             assert np.isnan(marked.widths[index, label]) == (marked.areas[index, label] == 0)
     # Stride 8, and heat at 1.5 times 64 pixels: image `a` of 128 pixels has cells of 8 * 128 / 96 pixels.
-    assert heat_cell(samples[0], params) == pytest.approx(32 / 3)
+    assert heat_cell(samples[0], params, 8) == pytest.approx(32 / 3)
+
+
+@pytest.mark.usefixtures("run")
+def test_a_cell_of_a_plain_transformer_is_a_patch() -> None:
+    manifest, params = read_manifest(paths.PREPARED), load_params()
+    samples, masks = labelled_samples(manifest, 200), Path("data/masks/cam")
+    by_stride = read_marked_areas(manifest, samples, masks, params).widths  # 8 pixels
+    vit = params.classifier.model_copy(update={"encoder": f"tu-{small_vit.__name__}"})
+    by_patch = read_marked_areas(manifest, samples, masks, params.model_copy(update={"classifier": vit}))
+    np.testing.assert_allclose(by_patch.widths, by_stride * 8 / 14)
 
 
 @pytest.mark.usefixtures("run")
@@ -152,6 +163,19 @@ def lose_labels(params: Params, manifest: Manifest) -> None:
     for row in rows:
         row["lost_labels"] = "disc;square" if row["name"] == "a" else ""
     write_csv(Path("reports/pseudo_masks/cam/images.csv"), tuple(rows[0]), rows)
+
+
+def test_a_class_name_may_hold_the_separator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [{"name": name, "lost_labels": "cup;mug" if name == "a" else ""} for name in "abc"]
+    write_csv(Path("reports/pseudo_masks/cam/images.csv"), ("name", "lost_labels"), rows)
+    samples = [Sample(name, name, "", 8, 8, (0,), "train", False, False) for name in "abc"]
+    veto = next(
+        mask_vetoes(
+            Manifest("", ("cup;mug", "plate"), tuple(samples)), load_params(ROOT / "params.yaml"), "cam"
+        )
+    )
+    assert veto.sentence == "33 % of the image-level labels have no pixel in the cam masks."
 
 
 def cover(value: int) -> Callable[[Params, Manifest], None]:
