@@ -1,4 +1,4 @@
-"""A lock for each stage: one run at a time in a folder."""
+"""Locks: one run of a stage at a time in a folder, one command at a time that writes a file or a folder."""
 
 import os
 from collections.abc import Iterator
@@ -15,19 +15,28 @@ WAIT = 10.0  # seconds; the loaders of a run that was killed end within 5, and h
 
 @contextmanager
 def stage_lock(stage: str) -> Iterator[None]:
-    """Hold the lock of `stage`, e.g. `make_pseudo_masks@cam`; the system frees that of a process that dies.
+    """Hold the lock of `stage`, e.g. `make_pseudo_masks@cam`; see `held_lock`."""
+    with held_lock(WORK / stage, f"{stage} is already running in {Path.cwd()}"):
+        yield
+
+
+@contextmanager
+def held_lock(file: Path, busy: str) -> Iterator[None]:
+    """Hold `FILE.lock`; the system frees that of a process that dies.
+
+    Args:
+        busy: what it means that another process holds it.
 
     Raises:
-        UserError: another process runs this stage here.
+        UserError: one does.
     """
-    WORK.mkdir(parents=True, exist_ok=True)
-    lock, owner = FileLock(WORK / f"{stage}.lock", timeout=WAIT), WORK / f"{stage}.pid"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    owner = file.with_name(f"{file.name}.pid")
+    lock = FileLock(file.with_name(f"{file.name}.lock"), timeout=WAIT)
     try:
         lock.acquire()
     except Timeout as error:
-        raise UserError(
-            f"{stage} is already running in {Path.cwd()}, process {_read(owner)}. Wait for it, or stop it"
-        ) from error
+        raise UserError(f"{busy}, process {_read(owner)}. Wait for it, or stop it") from error
     try:
         owner.write_text(str(os.getpid()))
         yield

@@ -5,6 +5,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -24,6 +25,7 @@ WORKERS = "CAMSEG_WORKERS"
 LOCAL = "LOCAL_WORLD_SIZE"  # launchers say so how many processes of a group are on this machine
 BLOCK = 256  # items of a block, at most
 FEW = 256  # items: no blocks of several images are among fewer
+ENDED = "a worker process was ended, most likely by the system since the memory was full"
 START_UP = 0.5  # seconds; about what processes take to start
 
 
@@ -119,10 +121,32 @@ def _results(function: Callable[[T], R], items: Sequence[T], workers: int) -> It
         yield from _by_processes(function, items[done:], min(workers, len(items) - done))
 
 
-def _by_processes(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterable[R]:
+def _by_processes(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:
+    """The results; where the system ends a process, the rest is done with one item in work at a time.
+
+    Raises:
+        UserError: it ends that process too; the message names the item.
+    """
+    done = 0
+    try:
+        for result in _pooled(function, items, workers):
+            yield result
+            done += 1
+        return
+    except BrokenProcessPool:
+        tqdm.write(f"{ENDED}. Going on with one at a time; {WORKERS} sets how many", file=sys.stderr)
+    try:
+        for result in _pooled(function, items[done:], workers, pre_dispatch=1, batch_size=1):
+            yield result
+            done += 1
+    except BrokenProcessPool as error:
+        raise UserError(f"{ENDED} or since it crashed. It worked on {items[done]!r:.300}") from error
+
+
+def _pooled(function: Callable[[T], R], items: Sequence[T], workers: int, **options: int) -> Iterable[R]:
     # The processes are the parallelism: BLAS and OpenMP in each of them stay at one thread.
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = Parallel(n_jobs=workers, return_as="generator")
+        parallel = Parallel(n_jobs=workers, return_as="generator", **options)
     folder, prepared = Path.cwd(), is_prepared()
     results: Iterable[R] = parallel(delayed(_call_in)(folder, prepared, function, item) for item in items)
     return results

@@ -3,15 +3,18 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from pipeline.base.files import remove_path, sync_folder
+from pipeline.base.files import read_json, remove_path, sync_folder, write_json
 from pipeline.base.imports import imported_files
 from pipeline.base.job_part import job_part
+
+T = TypeVar("T")
 
 WORK = Path(".work")
 
@@ -33,6 +36,14 @@ def work_folder(stage: str, module: str, **parts: Any) -> Path:
         print(f"{stage}: goes on with the work of an interrupted run in {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def once(file: Path, find: Callable[[], T]) -> T:
+    """What `find()` returns, a value of JSON; who goes on reads it from `file`, in the work folder."""
+    if not file.exists():
+        write_json(file, find())
+    known: T = read_json(file)
+    return known
 
 
 def publish(stage: str, folders: dict[Path, Path]) -> None:

@@ -1,7 +1,7 @@
 """Decisions of people on masks and labels: reads them, and does what they say to the files of the project."""
 
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,8 +10,9 @@ import numpy as np
 
 from pipeline import paths
 from pipeline.base.files import read_json, write_bytes, write_csv
+from pipeline.base.lock import held_lock
 from pipeline.base.problems import printable
-from pipeline.base.work_folder import digest
+from pipeline.base.work_folder import WORK, digest
 from pipeline.data.corrections.store import (
     keep_replaced,
     remove_corrections,
@@ -116,7 +117,6 @@ class Decider:
 
     manifest: Manifest
     source: ReviewSource
-    lock: threading.Lock = field(default_factory=threading.Lock)
     samples: dict[str, Sample] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,7 +130,7 @@ class Decider:
         """
         new = parse_decision(raw, self.samples, len(self.manifest.classes))
         sample = self.samples[new.name]
-        with self.lock:
+        with deciding():
             order = stored_classes(paths.CORRECTIONS, self.manifest.classes)
             seen = self._seen(sample, new.shown) if new.decision in OF_TRAINING else None
             png = self._trusted_png(sample, new, seen, order) if seen and new.decision in TRUSTED else None
@@ -164,6 +164,13 @@ class Decider:
                 f"{printable(sample.name)}: its mask has changed since the page showed it. {ADVICE}"
             )
         return mask
+
+
+@contextmanager
+def deciding() -> Iterator[None]:
+    """One decision at a time, whichever thread or command takes it: each writes the list of all anew."""
+    with held_lock(WORK / "decision", f"{paths.DECISIONS}: another command takes a decision"):
+        yield
 
 
 def carry_out(sample: Sample, new: NewDecision, png: bytes | None, order: Sequence[str]) -> str:

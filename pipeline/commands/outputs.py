@@ -1,11 +1,15 @@
 """Output folders of commands: new or empty before, whole or absent after; names in one never collide."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 
 from pipeline.base.files import recreate_dir
+from pipeline.base.lock import held_lock
+from pipeline.base.work_folder import digest
 from pipeline.errors import UserError
 
 
@@ -36,6 +40,18 @@ def distinct_names(names: Iterable[str], is_taken: Callable[[str], bool] = lambd
 
 
 @contextmanager
+def writes_alone(out: Path) -> Iterator[None]:
+    """One command of this machine at a time writes to `out`: else the files of two would be mixed.
+
+    Raises:
+        UserError: another process does.
+    """
+    name = digest(os.fsencode(out.resolve()))[:16]
+    with held_lock(Path(gettempdir()) / f"camseg-{name}", f"{out}: another command writes to it"):
+        yield
+
+
+@contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """A folder that becomes `out` when the body ends; after an error nothing stays behind.
 
@@ -44,11 +60,12 @@ def new_folder(out: Path) -> Iterator[Path]:
     check_new(out)
     out = out.resolve()  # a link to an empty folder stays a link
     folder = out.parent / f".{out.name}.part"
-    recreate_dir(folder)
-    try:
-        yield folder
-        if out.exists():
-            out.rmdir()
-        folder.replace(out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with writes_alone(out):
+        recreate_dir(folder)
+        try:
+            yield folder
+            if out.exists():
+                out.rmdir()
+            folder.replace(out)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from pipeline.commands.outputs import writes_alone
 from pipeline.commands.parser import add_command
 
 EXAMPLES = """
@@ -75,4 +76,5 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from pipeline.commands.predict_images import predict_images  # here, since it loads torch
 
-    return predict_images(arguments)
+    with writes_alone(arguments.out):
+        return predict_images(arguments)

@@ -55,18 +55,18 @@ def find_images(folder: Path, out: Path) -> list[Path]:
 def unread_files(arguments: Sequence[Path], out: Path) -> list[str]:
     """Files that are not predicted, and closed folders, each with the reason."""
     files = [f for a in arguments for f in (_files_below(a, out) if a.is_dir() else [a])]
-    lines = []
+    lines, given = [], set(arguments)
     for file in files:
         name = readable_name(file)
         if not _has_text_name(file):
             lines.append(f"{name}: expected a name in UTF-8. Rename it")
         elif is_closed(file):
             lines.append(f"{name}: expected a folder that may be read. Change its permissions")
-        elif is_too_long(file.name) and (file in arguments or file.suffix.lower() in SUFFIXES):
+        elif is_too_long(file.name) and (file in given or file.suffix.lower() in SUFFIXES):
             lines.append(f"{name}: expected a name of at most {LONGEST} bytes. Give it a shorter name")
         elif is_like_image(file.name):
             lines.append(f"{name}: not a kind of image that is read. Save it as PNG, JPEG or TIFF")
-        elif file not in arguments and is_unnamed_image(file):
+        elif file not in given and is_unnamed_image(file):
             lines.append(f"{name}: expected the suffix of its kind. Rename it, as {name}.jpg")
     return [printable(line) for line in lines]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.base.files import read_csv, safe_join, write_text
+from pipeline.base.files import csv_rows, safe_join, write_text
 from pipeline.base.parallel import read_ahead
 from pipeline.commands.predict_options import PixelScale
 from pipeline.commands.predict_table import TABLE
@@ -42,7 +42,7 @@ def write_page(out: Path, images: Mapping[str, Path], read: ReadImage, facts: Pr
 
 def read_predicted(out: Path, classes: Sequence[str]) -> list[PredictedImage]:
     """The images of the table, whose rows of one image follow each other."""
-    rows = groupby(read_csv(out / TABLE), key=lambda row: row["mask"])
+    rows = groupby(csv_rows(out / TABLE), key=lambda row: row["mask"])
     return [predicted_image(mask, list(of_image), classes) for mask, of_image in rows]
 
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from pipeline import paths
 from pipeline.base.files import safe_join
 from pipeline.base.problems import printable
-from pipeline.commands.decide import Decider
+from pipeline.commands.decide import Decider, deciding
 from pipeline.data.decisions import read_decisions
 from pipeline.data.manifest import Sample
 from pipeline.errors import UserError
@@ -104,7 +104,7 @@ class ReviewHandler(BaseHTTPRequestHandler):
 
     def _renew(self, sample: Sample) -> None:
         """Let the page show the decision when it is loaded again."""
-        with self.decider.lock:
+        with deciding():
             write_decided(paths.REVIEW_PAGE, read_decisions(paths.DECISIONS).values())
             if sample.name in self.order:
                 number = self.order[sample.name]

@@ -1,6 +1,7 @@
 """Samples that stand for a data set, with their masks as camseg reads them."""
 
 import hashlib
+from collections import Counter
 
 from pipeline.data.images import ImageArray, read_shrunk_image, resize_mask
 from pipeline.data.inspection import Inspection, read_ground_truth
@@ -14,13 +15,14 @@ def choose_samples(manifest: Manifest, seed: int) -> list[Sample]:
     """`SHOWN` samples drawn by the seed: first one of each class, with a mask where there is one."""
     drawn = sorted(manifest.samples, key=lambda s: hashlib.sha256(f"{seed}:{s.name}".encode()).digest())
     drawn.sort(key=lambda sample: not sample.mask)
-    counts = {i: sum(i in sample.labels for sample in drawn) for i in range(len(manifest.classes))}
-    chosen: list[Sample] = []
-    for i in sorted(counts, key=lambda i: counts[i]):
-        if not any(i in sample.labels for sample in chosen):
-            chosen += [sample for sample in drawn if i in sample.labels][:1]
-    chosen += [sample for sample in drawn if sample not in chosen]
-    return chosen[:SHOWN]
+    counts = Counter(label for sample in drawn for label in sample.labels)
+    first = {label: sample for sample in reversed(drawn) for label in sample.labels}
+    chosen: dict[str, Sample] = {}
+    for label in sorted(first, key=lambda label: (counts[label], label)):
+        if not any(label in sample.labels for sample in chosen.values()):
+            chosen[first[label].name] = first[label]
+    chosen |= {sample.name: sample for sample in drawn[: len(chosen) + SHOWN]}
+    return list(chosen.values())[:SHOWN]
 
 
 def draw_sample(

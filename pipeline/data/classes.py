@@ -50,7 +50,7 @@ def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[ClassMapping
     """
     labels = labels_of(parsed.records)
     targets = {name: data.rename.get(name, name) for name in (*parsed.names, *parsed.classes, *labels)}
-    listed_names = data.classes or ()
+    listed_names = set(data.classes or ())
     background = frozenset(
         n for n, t in targets.items() if t and t not in listed_names and means_background(t)
     )
@@ -62,7 +62,8 @@ def choose_classes(parsed: ParsedSource, data: DataParams) -> tuple[ClassMapping
     file = file if data.classes is None else Path("params.yaml")
     problems = _check_classes(file, classes, data.classes or parsed.classes)
     problems += _check_rename(sorted({*parsed.names, *labels}), data)
-    kept = {name: target if target in classes else None for name, target in targets.items()}
+    known = set(classes)
+    kept = {name: target if target in known else None for name, target in targets.items()}
     unknown = frozenset(labels) - {*parsed.names, *classes, *data.rename} - background - ignored
     problems += _meanings(parsed, background - set(data.rename), ignored - set(data.rename))
     problems += _garbled(parsed, {*parsed.names, *labels} - set(data.rename))
@@ -160,7 +161,7 @@ def _check_classes(file: Path, classes: Sequence[str], written: Sequence[str]) -
         some = "Pick some of them: data.classes, or --classes A,B."
         advice = some if classes else "Give at least one image a label, or list the classes."
         problems.append(Problem(file, f"1 to {IGNORE - 1} classes", str(len(classes)), advice))
-    repeated = sorted({name for name in written if written.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(written).items() if count > 1)
     if repeated:
         got = f"{listed(repeated)} again"
         problems.append(Problem(file, "each class once", got, "Delete the repetition."))

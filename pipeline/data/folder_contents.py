@@ -137,7 +137,8 @@ def _said(folder: Path, unread: Sequence[str]) -> list[Problem]:
     """Warnings on files that look like images, and on others."""
     like = [name for name in unread if is_like_image(name)]
     unnamed = [name for name in unread if not is_like_image(name) and is_unnamed_image(folder / name)]
-    others = [name for name in unread if name not in {*like, *unnamed}]
+    told = {*like, *unnamed}
+    others = [name for name in unread if name not in told]
     kinds = Counter(PurePosixPath(name).suffix.lower() or "without suffix" for name in others)
     counts = listed([f"{count} {kind}" for kind, count in sorted(kinds.items())])
     advice = "They are left out. Save them as PNG, JPEG or TIFF to use them."

@@ -45,6 +45,10 @@ class GroundTruthSource:
     records: Mapping[str, SourceRecord]  # by the name of the sample
     table: NDArray[np.uint8]  # (256,): id of the source -> id
 
+    def of(self, entries: Sequence[MaskEntry]) -> "GroundTruthSource":
+        """What a worker needs for some masks, whose records it has."""
+        return replace(self, reader=self.reader.of(sample.name for sample, _ in entries), records={})
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -138,15 +142,13 @@ def write_ground_truth(inspection: Inspection, folder: Path) -> None:
     samples = [sample for sample in inspection.manifest.samples if sample.mask]
     entries = [(sample, inspection.masks.records[sample.name]) for sample in samples]
     writer = mask_writer(folder, len(entries))
-    function = partial(_write_block, replace(inspection.masks, records={}), writer)
-    parallel_map(function, list(enumerate(in_blocks(entries))), description="writing ground-truth masks")
+    blocks = [(number, inspection.masks.of(block), block) for number, block in enumerate(in_blocks(entries))]
+    parallel_map(partial(_write_block, writer), blocks, description="writing ground-truth masks")
     writer.finish()
 
 
-def _write_block(
-    masks: GroundTruthSource, writer: MaskWriter, block: tuple[int, Sequence[MaskEntry]]
-) -> None:
-    number, entries = block
+def _write_block(writer: MaskWriter, block: tuple[int, GroundTruthSource, Sequence[MaskEntry]]) -> None:
+    number, masks, entries = block
     writer.write(number, {s.name: mask_png(read_ground_truth(masks, s, record)) for s, record in entries})
 
 

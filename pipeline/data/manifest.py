@@ -1,13 +1,16 @@
 """The samples of a data set, as `prepare` writes them and every later stage reads them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from pipeline import paths
 from pipeline.base.files import check_inside, read_json, safe_join, write_text
+from pipeline.data.arrays import ShownClasses
 from pipeline.data.images import ImageArray, read_image
 from pipeline.data.pixels.reading import AS_IT_IS, ImageReading, reading_of_json, reading_to_json
 from pipeline.errors import UserError
@@ -75,6 +78,14 @@ class Manifest:
     def original(self, sample: Sample) -> Path:
         """The file of the image itself."""
         return safe_join(Path(self.root), sample.image)
+
+
+def shown_classes(manifest: Manifest, samples: Sequence[Sample]) -> ShownClasses:
+    """Whether each of the samples shows each class by its labels, bool (N, C)."""
+    shown = np.zeros((len(samples), len(manifest.classes)), bool)
+    for row, sample in zip(shown, samples, strict=True):
+        row[list(sample.labels)] = True
+    return shown
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
@@ -118,8 +117,8 @@ def _read_ids(reader: Reader, decoded: Sequence[DecodedRecord]) -> list[DecodedF
         for place, content in enumerate(found)
         if content.ids is not None and _is_partly_known(*decoded[place])
     ]
-    work = [(record, content) for _, record, content in again]
-    counted = parallel_map(partial(_counted, reader), work, description="counting pixels")
+    work = [(reader.of([record.name]), record, content) for _, record, content in again]
+    counted = parallel_map(_counted, work, description="counting pixels")
     for (place, _, _), content in zip(again, counted, strict=True):
         found[place] = content
     return found
@@ -131,8 +130,8 @@ def _is_partly_known(record: SourceRecord, content: DecodedFiles) -> bool:
     return len(files) > 1 or not all(f.complete for f in files)
 
 
-def _counted(reader: Reader, entry: DecodedRecord) -> DecodedFiles:
-    record, content = entry
+def _counted(entry: tuple[Reader, SourceRecord, DecodedFiles]) -> DecodedFiles:
+    reader, record, content = entry
     mask = source_mask(reader, record, content.original_size)
     if mask is None:
         raise FileNotFoundError(f"{mask_file(reader, record)}: the mask is gone since it was read")

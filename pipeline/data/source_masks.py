@@ -1,7 +1,7 @@
 """The masks of a source's records: files of any encoding, files of one class each, and outlines."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,10 @@ class Reader:
     encoding: MaskEncoding | None = None  # None: ids, or colours of `colours`
     own: Mapping[str, int] = field(default_factory=dict)  # by name of the record, the id of its only label
     reading: ImageReading = AS_IT_IS  # of the images
+
+    def of(self, names: Iterable[str]) -> "Reader":
+        """The reader of these records alone: small enough to hand to a worker."""
+        return replace(self, own={name: self.own[name] for name in names if name in self.own})
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Chooses a val split for data without one."""
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 Unit = tuple[str, str]  # a group and nothing, or nothing and a sample
@@ -33,13 +33,17 @@ def choose_val(
         units.setdefault((group, "" if group else name), []).append(name)
     # Background images are a class of their own, "".
     classes = {unit: _count([labels[name] for name in names]) for unit, names in units.items()}
-    total = sum(classes.values(), Counter[str]())
+    total = _count(labels.values())
     remaining = total + _count(train)  # in train
-    undecided = sorted(units, key=lambda unit: hashlib.sha256(f"{seed}:{''.join(unit)}".encode()).digest())
-    order, chosen, counts = list(undecided), set[Unit](), Counter[str]()
+    order = sorted(units, key=lambda unit: hashlib.sha256(f"{seed}:{''.join(unit)}".encode()).digest())
+    showing: dict[str, list[Unit]] = defaultdict(list)
+    for unit in order:
+        for name in classes[unit]:
+            showing[name].append(unit)
+    decided, chosen, counts = set[Unit](), set[Unit](), Counter[str]()
     for name in sorted(total, key=lambda name: (name == "", total[name], name)):
-        members = [unit for unit in undecided if name in classes[unit]]
-        undecided = [unit for unit in undecided if name not in classes[unit]]
+        members = [unit for unit in showing[name] if unit not in decided]
+        decided.update(members)
         for unit in members:
             nearer = counts[name] + classes[unit][name] / 2 < round(share * total[name])
             if nearer and _can_spare(classes[unit], remaining):

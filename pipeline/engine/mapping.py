@@ -113,10 +113,11 @@ def block_file(folder: Path, number: int) -> Path:
     return folder / f"block-{number:05d}.json"
 
 
-def read_block_files(folder: Path, samples: Samples) -> dict[str, Any]:
-    """The results of all blocks, by name of the sample."""
-    files = [block_file(folder, number) for number in range(len(split_blocks(samples)))]
-    return {name: result for file in files for name, result in read_json(file).items()}
+def read_block_files(folder: Path, samples: Samples) -> Iterator[Any]:
+    """The result of each sample, in their order; those of one block at a time are in memory."""
+    for number, block in enumerate(split_blocks(samples)):
+        results = read_json(block_file(folder, number))
+        yield from (results[sample.name] for sample in block)
 
 
 def one_size_batches(block: Samples, batch_size: int) -> list[Samples]:

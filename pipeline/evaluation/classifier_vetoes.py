@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.problems import listed
+from pipeline.data.arrays import ShownClasses
 from pipeline.evaluation.confusion import ClassScores
-from pipeline.evaluation.diagnosis import FEWEST, ShownClasses
+from pipeline.evaluation.diagnosis import FEWEST
 from pipeline.evaluation.veto import MOST_NAMES, Level, Veto
 
 KNOWN = 0.5  # of the way from chance to perfect: a class is known

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.arrays import ShownClasses
 from pipeline.evaluation.localisation import REGIONS
 from pipeline.evaluation.means import mean_present, score_or_none
 
@@ -19,7 +20,6 @@ SAME = 0.5  # rank correlation of heatmaps up to which weights count as having m
 NAN = float("nan")
 
 Logits = NDArray[np.floating[Any]]  # (N, C)
-ShownClasses = NDArray[np.bool_]  # (N, C)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pipeline.data.images import Mask, mask_png
 from pipeline.errors import UserError
 from pipeline.export.items import (
     ExportItem,
-    check_line,
+    check_lines,
     copy_image,
     label_ids_of,
     label_name,
@@ -45,12 +45,10 @@ def export_cvat(items: Sequence[ExportItem], classes: Sequence[str], folder: Pat
 
 
 def _check_names(items: Sequence[ExportItem], classes: Sequence[str]) -> None:
-    for name in classes:
-        check_line(name, "class", forbidden=":")
-        if name == BACKGROUND:
-            raise UserError(f"class {name!r}: CVAT keeps this name for what is no class. Rename the class.")
-    for item in items:
-        check_line(item.name, "name of an image")
+    check_lines(classes, "classes", forbidden=":")
+    if BACKGROUND in classes:
+        raise UserError(f"class {BACKGROUND!r}: CVAT keeps this name for what is no class. Rename the class.")
+    check_lines((item.name for item in items), "names of images")
 
 
 def numbered(mask: Mask) -> Mask:

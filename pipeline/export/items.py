@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.base.files import safe_join, write_bytes, write_csv
+from pipeline.base.problems import listed
 from pipeline.data.images import (
     IGNORE,
     Mask,
@@ -97,20 +98,30 @@ def label_name(label_id: int, classes: Sequence[str]) -> str:
     return name
 
 
-def check_line(text: str, what: str, *, forbidden: str = "") -> None:
-    """Refuse a text that a list of lines cannot hold, since readers of the list strip its lines.
+def check_lines(texts: Iterable[str], what: str, *, forbidden: str = "") -> None:
+    """Refuse texts that a list of lines cannot hold, since readers of the list strip its lines.
+
+    Args:
+        what: they are, in the plural.
 
     Raises:
-        UserError: `text` is empty, starts with #, has a space at an end, a line break, or a character of
-            `forbidden`.
+        UserError: some are empty, start with #, have a space at an end, a line break, or a character of
+            `forbidden`; the message counts and names them.
     """
-    broken = len(text.splitlines()) != 1 or text != text.strip() or text.startswith("#")
-    if broken or any(character in text for character in forbidden):
+    broken = [repr(text) for text in texts if _is_broken(text, forbidden)]
+    if broken:
         also = f", and none of {forbidden!r}" if forbidden else ""
         raise UserError(
-            f"{what} {text!r}: expected no line break, no space at its ends, no # in front{also}, since the "
-            "format cannot write them. Rename it, or take the format coco, labelstudio or png."
+            f"{what}: expected no line break, no space at their ends, no # in front{also}, since the format "
+            f"cannot write them, got {len(broken)} others: {listed(broken)}. Rename them, or take the format "
+            "coco, labelstudio or png."
         )
+
+
+def _is_broken(text: str, forbidden: str) -> bool:
+    """Whether a line would not come back as it was written."""
+    stripped = len(text.splitlines()) != 1 or text != text.strip() or text.startswith("#")
+    return stripped or any(character in text for character in forbidden)
 
 
 def copy_image(item: ExportItem, folder: Path, *, jpeg: bool = False) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.base.files import safe_join, write_lines
 from pipeline.data.images import write_mask
 from pipeline.data.sources.documents import CLASS_LIST
-from pipeline.export.items import ExportItem, check_line, copy_image, read_masks
+from pipeline.export.items import ExportItem, check_lines, copy_image, read_masks
 
 YEAR = "VOC2012"
 # Readers expect these three lists, empty ones too.
@@ -19,8 +19,7 @@ def export_voc(items: Sequence[ExportItem], classes: Sequence[str], folder: Path
     Images become JPEGs by name and content. The lists have the order of `items`, and names keep sub-folders.
     """
     root = folder / "VOCdevkit" / YEAR
-    for item in items:
-        check_line(item.name, "name of an image")
+    check_lines((item.name for item in items), "names of images")
     for item, mask in read_masks(items, classes, "voc"):
         copy_image(item, root / "JPEGImages", jpeg=True)
         write_mask(safe_join(root / "SegmentationClass", f"{item.name}.png"), mask)

@@ -34,7 +34,7 @@ def main(method: str) -> None:
         corrected=paths.CORRECTED,
         ground_truth=paths.GROUND_TRUTH,
     )
-    heat = thresholded_heatmaps(method, params, manifest, objects)
+    heat = thresholded_heatmaps(method, params, manifest, objects, work)
     job = PseudoMaskJob(manifest.without_samples(), heat, heat, work, params, tiles=tiles)
     job = with_learnt(job, manifest, whole.seed)
     threshold = job.heat.threshold

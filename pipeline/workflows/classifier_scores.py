@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.files import write_csv, write_json
-from pipeline.classifier.classifier_training import classification_pass, multi_hot
+from pipeline.classifier.classifier_training import classification_pass
 from pipeline.classifier.network import Classifier
-from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.arrays import ShownClasses
+from pipeline.data.manifest import Manifest, Sample, shown_classes
 from pipeline.engine.mapping import block_file, map_blocks, read_block_files
 from pipeline.engine.processes import group
 from pipeline.evaluation.label_issues import contradicted, find_label_issues
@@ -26,11 +27,11 @@ def score_classifier(net: Classifier, manifest: Manifest, long_side: int, folder
     """
     val = manifest.split("val")
     samples = (*val, *manifest.split("train"))
-    labels = np.stack([multi_hot(s.labels, len(manifest.classes)).numpy() for s in samples])
+    labels = shown_classes(manifest, samples)
     probabilities = classify_in_blocks(net, manifest, samples, long_side, work)
-    issues = int(contradicted(labels > 0, probabilities).sum())
+    issues = int(contradicted(labels, probabilities).sum())
     write_classifier_scores(manifest.classes, labels[: len(val)], probabilities[: len(val)], issues, folder)
-    write_label_issues(manifest.classes, samples, labels > 0, probabilities, folder)
+    write_label_issues(manifest.classes, samples, labels, probabilities, folder)
 
 
 def classify_in_blocks(
@@ -44,17 +45,18 @@ def classify_in_blocks(
     mapped = classification_pass(net, manifest, long_side)
     map_blocks(samples, mapped, lambda number: block_file(work, number).exists(), write)
     group().keep(1)
-    by_name = read_block_files(work, samples)
-    return np.array([by_name[sample.name] for sample in samples], np.float32)
+    row = np.dtype((np.float32, (len(manifest.classes),)))
+    return np.fromiter(read_block_files(work, samples), row, len(samples))
 
 
 def write_classifier_scores(
-    classes: Sequence[str], labels: np.ndarray, probabilities: np.ndarray, issues: int, folder: Path
+    classes: Sequence[str],
+    labels: ShownClasses,
+    probabilities: NDArray[np.float32],
+    issues: int,
+    folder: Path,
 ) -> None:
-    """Write average precision and F1 of each class, and their means beside the number of label issues.
-
-    `labels` are multi-hot (N, C).
-    """
+    """Write average precision and F1 of each class, and their means beside the number of label issues."""
     ap, f1 = average_precision(labels, probabilities), f1_at(labels, probabilities, 0.5)
     means = {"map": score_or_none(mean_present(ap)), "f1": score_or_none(mean_present(f1))}
     write_json(folder / "metrics.json", {**means, "label_issues": issues})
@@ -68,11 +70,11 @@ def write_classifier_scores(
 def write_label_issues(
     classes: Sequence[str],
     samples: Sequence[Sample],
-    labels: np.ndarray,
-    probabilities: np.ndarray,
+    labels: ShownClasses,
+    probabilities: NDArray[np.float32],
     folder: Path,
 ) -> None:
-    """Write the labels that the classifier contradicts most; `labels` are multi-hot, bool (N, C)."""
+    """Write the labels that the classifier contradicts most."""
     rows = [
         {
             "name": samples[issue.image].name,

@@ -16,7 +16,7 @@ from pipeline.base.files import write_text
 from pipeline.base.work_folder import publish
 from pipeline.classifier.network import load_classifier
 from pipeline.data.images import Mask
-from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.manifest import Manifest, Sample, shown_classes
 from pipeline.data.mask_store import load_mask
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.mapping import Batch, ImagePass, block_file, map_blocks, read_block_files
@@ -62,8 +62,7 @@ def diagnose_classifier(manifest: Manifest, params: Params) -> Diagnosis:
     )
     val = manifest.split("val")
     logits, backgrounds, diagnoses = diagnose_images(model, manifest, val, params.diagnose.images, work)
-    labels = np.array([[c in s.labels for c in range(len(manifest.classes))] for s in val], bool)
-    summary = diagnose(manifest.classes, labels, logits, backgrounds, diagnoses)
+    summary = diagnose(manifest.classes, shown_classes(manifest, val), logits, backgrounds, diagnoses)
     publish(STAGE, {})
     return Diagnosis(model, diagnoses, summary)
 
@@ -84,17 +83,11 @@ def diagnose_images(
     work = ImagePass("diagnose", manifest, (), 1, compute, keep_images=True)
     map_blocks(samples, work, lambda number: block_file(folder, number).exists(), partial(_write, folder))
     group().keep(1)
-    by_name = read_block_files(folder, samples)
-    results = [by_name[sample.name] for sample in samples]
-    logits, backgrounds = (
-        np.array([result[key] for result in results], np.float32).reshape(-1, len(manifest.classes))
-        for key in ("logits", "background")
-    )
-    diagnoses = [
-        ImageDiagnosis(**{**diagnosis, "shares": tuple(diagnosis["shares"])})
-        for result in results
-        for diagnosis in result["diagnoses"]
-    ]
+    logits, backgrounds = np.zeros((2, len(samples), len(manifest.classes)), np.float32)
+    diagnoses: list[ImageDiagnosis] = []
+    for row, result in enumerate(read_block_files(folder, samples)):
+        logits[row], backgrounds[row] = result["logits"], result["background"]
+        diagnoses += [ImageDiagnosis(**{**d, "shares": tuple(d["shares"])}) for d in result["diagnoses"]]
     return logits, backgrounds, diagnoses
 
 

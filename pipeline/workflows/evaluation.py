@@ -27,7 +27,7 @@ def evaluate(supervision: str, manifest: Manifest, params: Params, work: Path) -
     """Write the predicted masks into `work/masks`, and their scores; null scores where there is no model."""
     samples, labels = evaluated_samples(manifest, params), len(manifest.classes) + 1
     predicted = predict_samples(supervision, manifest, samples, params, work)
-    seen = [sample for sample in samples if sample.name in predicted.by_name]
+    seen = [sample for sample in samples if sample.name in predicted.confidences]
     scored = [sample for sample in seen if sample.score]
     counts = count_predictions(scored, work / "masks", labels, params.evaluation.boundary)
     total, folder = counts.total, paths.REPORTS / "evaluation" / supervision
@@ -41,8 +41,8 @@ def evaluate(supervision: str, manifest: Manifest, params: Params, work: Path) -
     )
     miou = {sample.name: iou for sample, iou in zip(scored, counts.ious, strict=True)}
     rows = [
-        {"name": name, "confidence": round(found["confidence"], 6), "miou": miou.get(name)}
-        for name, found in predicted.by_name.items()
+        {"name": name, "confidence": round(confidence, 6), "miou": miou.get(name)}
+        for name, confidence in predicted.confidences.items()
     ]
     write_csv(folder / IMAGES, ("name", "confidence", "miou"), rows)
 
@@ -61,6 +61,5 @@ def all_findings(
 ) -> Findings:
     """The scores of each class, by its pixels and by whole images, of the images that were predicted."""
     by_pixel = pixel_findings(manifest, total.confusion, total.findings, predicted.histograms)
-    highest = [predicted.by_name[sample.name]["highest"] for sample in seen]
-    by_image = image_findings(manifest, seen, np.array(highest).reshape(-1, len(manifest.classes)))
+    by_image = image_findings(manifest, seen, predicted.highest.astype(np.float64))
     return {name: scores | by_image[name] for name, scores in by_pixel.items()}

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.images import Mask
-from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.manifest import Manifest, Sample, shown_classes
 from pipeline.evaluation.class_scores import score_classes
 from pipeline.evaluation.confusion import ClassScores, Counts, divide
 from pipeline.evaluation.means import score_or_none
@@ -80,9 +80,7 @@ def image_findings(
     Args:
         probabilities: the highest one of each class in each image, float64 (N, C).
     """
-    shown = np.zeros(probabilities.shape, bool)
-    for row, sample in zip(shown, samples, strict=True):
-        row[list(sample.labels)] = True
+    shown = shown_classes(manifest, samples)
     scores = {
         "image_auroc": auroc(shown, probabilities),
         "image_ap": average_precision(shown, probabilities),

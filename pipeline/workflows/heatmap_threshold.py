@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline import paths
 from pipeline.base.parallel import in_blocks, parallel_stream
+from pipeline.base.work_folder import once
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.engine.processes import group
@@ -44,7 +45,7 @@ class Candidates(NamedTuple):
 
 
 def thresholded_heatmaps(
-    method: str, params: PseudoMaskParams, manifest: Manifest, objects: ObjectSize
+    method: str, params: PseudoMaskParams, manifest: Manifest, objects: ObjectSize, work: Path
 ) -> ThresholdedHeat:
     """The heatmaps of a method, with the threshold by `pseudo_masks.threshold`.
 
@@ -52,6 +53,7 @@ def thresholded_heatmaps(
 
     Args:
         objects: `heatmaps.objects`.
+        work: keeps a threshold that is chosen: for that, all heatmaps are read.
 
     Raises:
         UserError: all heat has one level, or there is no corrected mask for `calibrated`.
@@ -61,15 +63,15 @@ def thresholded_heatmaps(
         return ThresholdedHeat(heatmaps, None)
     match params.threshold:
         case "auto":
-            threshold = group().by_first(lambda: chosen(heatmaps, manifest, objects))
+            find = partial(chosen, heatmaps, manifest, objects, work)
         case "calibrated":
-            threshold = group().by_first(lambda: calibrated(heatmaps, samples, len(manifest.classes) + 1))
+            find = partial(calibrated, heatmaps, samples, len(manifest.classes) + 1)
         case number:
-            threshold = number
-    return ThresholdedHeat(heatmaps, threshold)
+            return ThresholdedHeat(heatmaps, number)
+    return ThresholdedHeat(heatmaps, group().by_first(lambda: once(work / "threshold.json", find)))
 
 
-def chosen(heatmaps: Path, manifest: Manifest, objects: ObjectSize) -> float:
+def chosen(heatmaps: Path, manifest: Manifest, objects: ObjectSize, work: Path) -> float:
     """The threshold `auto`: Otsu's; the one with the steepest outlines for small objects, or if much steeper.
 
     Raises:
@@ -77,7 +79,12 @@ def chosen(heatmaps: Path, manifest: Manifest, objects: ObjectSize) -> float:
     """
     if objects == "large":
         return round(otsu(pooled_histogram(heatmaps, manifest.split("train")), POWER), 4)
-    return candidate_thresholds(heatmaps, manifest).auto
+    return kept_candidates(heatmaps, manifest, work).auto
+
+
+def kept_candidates(heatmaps: Path, manifest: Manifest, work: Path) -> Candidates:
+    """`candidate_thresholds`, found once for a work folder."""
+    return Candidates(*once(work / "candidates.json", lambda: candidate_thresholds(heatmaps, manifest)))
 
 
 def candidate_thresholds(heatmaps: Path, manifest: Manifest) -> Candidates:

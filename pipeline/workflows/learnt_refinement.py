@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.base.files import read_json, write_json
+from pipeline.base.work_folder import once
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.engine.processes import group
 from pipeline.masks.threshold import Threshold
 from pipeline.params import Refinement
-from pipeline.workflows.heatmap_threshold import candidate_thresholds
+from pipeline.workflows.heatmap_threshold import kept_candidates
 from pipeline.workflows.learnt_pixels import learn_pixels
 from pipeline.workflows.object_colours import ObjectColours, learn_colours
 from pipeline.workflows.pseudo_mask_job import PseudoMaskJob
@@ -62,14 +62,7 @@ def regions_of(job: PseudoMaskJob, samples: Sequence[Sample]) -> Regions:
 def measured(job: PseudoMaskJob, measure: Callable[[PseudoMaskJob], T]) -> T:
     """`measure(job)`, a value of JSON; a stage that goes on reads what was found before."""
     file = measured_file(job.work, job.params.refine)
-
-    def found() -> T:
-        if not file.exists():
-            write_json(file, measure(job))
-        known: T = read_json(file)
-        return known
-
-    return group().by_first(found)
+    return group().by_first(lambda: once(file, lambda: measure(job)))
 
 
 def measured_file(work: Path, refine: Refinement) -> Path:
@@ -81,7 +74,7 @@ def at_area(job: PseudoMaskJob, manifest: Manifest) -> PseudoMaskJob:
     """The job with the threshold at which heat covers the area of small objects, where `auto` chooses it."""
     if job.params.threshold != "auto":
         return job
-    return at(job, group().by_first(lambda: candidate_thresholds(job.heat.folder, manifest).least))
+    return at(job, group().by_first(lambda: kept_candidates(job.heat.folder, manifest, job.work).least))
 
 
 def at(job: PseudoMaskJob, threshold: Threshold) -> PseudoMaskJob:
@@ -115,7 +108,7 @@ def all_ways(job: PseudoMaskJob, manifest: Manifest, seed: int) -> list[PseudoMa
     """
 
     def known() -> list[float]:
-        found = candidate_thresholds(job.heat.folder, manifest)
+        found = kept_candidates(job.heat.folder, manifest, job.work)
         return sorted({found.otsu, found.least, found.steepest})
 
     thresholds = [job.heat.threshold]

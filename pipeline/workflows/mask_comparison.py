@@ -7,13 +7,12 @@ import numpy as np
 
 from pipeline import paths
 from pipeline.base.spaced import spaced
-from pipeline.data.manifest import Manifest, Sample
+from pipeline.data.manifest import Manifest, Sample, shown_classes
 from pipeline.data.mask_store import has_mask, load_mask
 from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.encoders import cell_pixels
 from pipeline.engine.mapping import map_images
 from pipeline.evaluation.agreement import Agreement, class_ious, confirmed_shares, measure_agreement
-from pipeline.evaluation.diagnosis import ShownClasses
 from pipeline.evaluation.marked_areas import MarkedAreas, mask_areas, mask_widths
 from pipeline.params import Params
 from pipeline.segmentation.network import load_segmentation_net
@@ -24,14 +23,6 @@ def labelled_samples(manifest: Manifest, most: int) -> list[Sample]:
     """Training images with labels and without a corrected mask, `most` of them at most, evenly spaced."""
     train = [sample for sample in manifest.split("train") if sample.labels]
     return spaced([sample for sample in train if not has_mask(paths.CORRECTED, sample)], most)
-
-
-def shown_classes(manifest: Manifest, samples: Sequence[Sample]) -> ShownClasses:
-    """Whether each of the samples shows each class by its labels, bool (N, C)."""
-    shown = np.zeros((len(samples), len(manifest.classes)), bool)
-    for row, sample in zip(shown, samples, strict=True):
-        row[list(sample.labels)] = True
-    return shown
 
 
 def read_marked_areas(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline import paths
@@ -31,7 +31,8 @@ KeptMask = tuple[bytes, list[float]]  # a PNG, and the highest probability of ea
 class PredictedSamples:
     """What is known of predictions beside their masks."""
 
-    by_name: dict[str, Any]  # `confidence` of the mask, and `highest` probability of each class
+    confidences: dict[str, float]  # of the masks, by name
+    highest: NDArray[np.float32]  # (N, C), the highest probability of each class in each of these images
     histograms: Counts  # (L, 4, BINS), summed over the scored images, see `probability_histograms`
 
 
@@ -99,12 +100,14 @@ def predict_samples(
     folder.mkdir(parents=True, exist_ok=True)
     if (model / paths.SKIPPED).exists():
         group().keep(1)
-        return PredictedSamples({}, no_histograms(labels))
+        return PredictedSamples({}, np.zeros((0, labels - 1), np.float32), no_histograms(labels))
     net = to_channels_last(load_segmentation_net(model), pick_device())
     blocks = PredictedBlocks(split_blocks(samples), mask_writer(folder, len(samples)), work, labels)
     masks = prediction_pass(net, manifest, params, blocks.keep, f"prediction ({supervision})")
     map_blocks(samples, masks, blocks.done, blocks.write)
     group().keep(1)
     blocks.writer.finish()
-    found = read_block_files(work, samples)
-    return PredictedSamples({sample.name: found[sample.name] for sample in samples}, blocks.histograms())
+    confidences, highest = {}, np.zeros((len(samples), labels - 1), np.float32)
+    for row, (sample, found) in enumerate(zip(samples, read_block_files(work, samples), strict=True)):
+        confidences[sample.name], highest[row] = found["confidence"], found["highest"]
+    return PredictedSamples(confidences, highest, blocks.histograms())

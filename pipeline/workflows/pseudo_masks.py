@@ -91,11 +91,14 @@ def make_missing(target: str, job: PseudoMaskJob, writer: MaskWriter, blocks: Se
 
 def read_blocks(job: PseudoMaskJob, blocks: Sequence[MaskBlock]) -> MadeBlock:
     """All blocks as one, with the sum of their counts."""
-    made = [read_block(job, block) for block in blocks]
     classes = len(job.manifest.classes)
-    counts = sum((block.counts for block in made), start=no_counts(classes + 1))
-    rows = [row for block in made for row in block.rows]
-    return MadeBlock(counts, rows, np.concatenate([np.zeros((0, classes), bool), *(b.lost for b in made)]))
+    counts, rows, lost = no_counts(classes + 1), list[MaskRow](), [np.zeros((0, classes), bool)]
+    for block in blocks:  # one at a time: the counts of many classes are large
+        made = read_block(job, block)
+        counts += made.counts
+        rows += made.rows
+        lost.append(made.lost)
+    return MadeBlock(counts, rows, np.concatenate(lost))
 
 
 def image_row(sample: Sample, row: MaskRow, lost: Sequence[str]) -> dict[str, object]:

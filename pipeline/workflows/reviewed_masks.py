@@ -46,8 +46,7 @@ def corrected_mask(
     file = correction_file(sample, folder)
     if not file.is_file():
         return None
-    parsed = read_pngs(folder, folder, listed_classes(folder))
-    parsed = replace(parsed, records=tuple(r for r in parsed.records if r.name == sample.name))
+    parsed = read_pngs(folder, folder, listed_classes(folder), [f"{sample.name}.png"])
     alone = replace(manifest, samples=(sample,))
     found = inspect_corrections(parsed, alone, manifest.classes, max_megapixels, scoring=scoring)
     if found.errors:
@@ -78,7 +77,7 @@ def checked_correction(
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_mask(correction_file(sample, folder), mask)
-        parsed = read_pngs(folder, folder, manifest.classes)
+        parsed = read_pngs(folder, folder, manifest.classes, [f"{sample.name}.png"])
         alone = replace(manifest, samples=(sample,))
         found = inspect_corrections(parsed, alone, order, max_megapixels)
     if found.errors:

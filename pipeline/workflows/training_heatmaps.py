@@ -1,8 +1,10 @@
 """Heatmaps of the training images by every method, and what tells the size of their objects."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from pipeline import paths
+from pipeline.base.work_folder import once
 from pipeline.classifier.network import Classifier, load_classifier
 from pipeline.data.manifest import Manifest
 from pipeline.engine.batch_norm_folding import fold_batch_norm
@@ -10,7 +12,7 @@ from pipeline.engine.device import pick_device, to_channels_last
 from pipeline.engine.processes import group
 from pipeline.heatmaps.cell_evidence import measure_evidence
 from pipeline.heatmaps.dataset import HeatmapMaker, make_heatmaps
-from pipeline.heatmaps.evidence import write_evidence
+from pipeline.heatmaps.evidence import EVIDENCE, Evidence, write_evidence
 from pipeline.heatmaps.walk_features import make_walk_features
 from pipeline.params import Params
 from pipeline.workflows.classifier_target import classifier_target
@@ -30,7 +32,10 @@ def write_heatmaps(manifest: Manifest, params: Params, work: Path) -> dict[str, 
     folders = {str(method): work / method for method in section.methods}
     net, train = heatmap_classifier(), manifest.split("train")
     if tells_sizes(manifest, section.objects) and group().rank == 0:
-        write_evidence(folders.values(), measure_evidence(net, manifest, train, section, long_side))
+        found = once(
+            work / EVIDENCE, lambda: asdict(measure_evidence(net, manifest, train, section, long_side))
+        )
+        write_evidence(folders.values(), Evidence(**found))
     features = make_walk_features(section.walk)
     if features is not None:
         to_channels_last(features, pick_device())

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline import paths
 from pipeline.base.files import read_csv
 from pipeline.base.spaced import spaced
-from pipeline.data.manifest import Manifest
+from pipeline.data.manifest import Manifest, shown_classes
 from pipeline.evaluation.classifier_vetoes import same_labels, unknown_classes
 from pipeline.evaluation.mask_vetoes import flooded_masks, full_masks, many_lost_labels, narrow_objects
 from pipeline.evaluation.model_vetoes import (
@@ -26,7 +26,6 @@ from pipeline.workflows.mask_comparison import (
     compare_with_model,
     labelled_samples,
     read_marked_areas,
-    shown_classes,
 )
 from pipeline.workflows.refinement import read_choice
 

@@ -1,6 +1,7 @@
 """What tests let worker processes do. A worker imports this file alone: torch would take it seconds."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -27,6 +28,15 @@ def current_folder(_: int) -> Path:
 def fail_at_three(item: int) -> int:
     if item == 3:
         raise ValueError(f"item {item}: expected anything but 3")
+    return item
+
+
+def killed_at_seven(note: Path | None, item: int) -> int:
+    """The system kills the process that works on item 7: always, or only until there is the note."""
+    if item == 7 and not (note and note.exists()):
+        if note:
+            note.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     return item
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import cv2
 import pytest
 import torch
 
+from pipeline.base import parallel
 from pipeline.base.parallel import (
     FEW,
     WORKERS,
@@ -20,7 +22,14 @@ from pipeline.base.parallel import (
     process_count,
     read_ahead,
 )
-from tests.base.in_workers import blurred_noise, current_folder, fail_at_three, process_after
+from pipeline.errors import UserError
+from tests.base.in_workers import (
+    blurred_noise,
+    current_folder,
+    fail_at_three,
+    killed_at_seven,
+    process_after,
+)
 
 
 def threads_and_process(_: int) -> tuple[int, int, int]:
@@ -52,6 +61,21 @@ def test_message_of_an_item_reaches_the_caller(
     monkeypatch.setenv(WORKERS, workers)
     with pytest.raises(ValueError, match=r"^item 3: expected anything but 3$"):
         parallel_map(fail_at_three, range(count), description="test")
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_a_process_that_the_system_ends(
+    once: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it does where the memory is full; with one item at a time there may be enough, else it is named."""
+    monkeypatch.setenv(WORKERS, "2")
+    monkeypatch.setattr(parallel, "FEW", 0)
+    function, found = partial(killed_at_seven, tmp_path / "note" if once else None), list[int]()
+    end = nullcontext() if once else pytest.raises(UserError, match=r"memory was full .* It worked on 7$")
+    with end:
+        found.extend(parallel_stream(function, range(12), description=None))
+    assert found == list(range(12 if once else 7))
+    assert "Going on with one at a time; CAMSEG_WORKERS sets how many" in capsys.readouterr().err
 
 
 def test_each_item_is_computed_by_one_thread_and_ours_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -93,6 +93,18 @@ def test_accepted_masks_become_corrections(name: str) -> None:
     assert (correction(name) == read_mask(MASKS / f"{name}.png")).all()
     assert decided() == {name: "accepted"}
     assert (paths.CORRECTIONS / "classes.txt").read_text().splitlines() == list(CLASSES)
+
+
+def test_a_correction_is_found_without_a_look_at_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    correct("a", pseudo_mask([0, 1]))
+
+    def listed(*_arguments: Any) -> NoReturn:
+        raise AssertionError("the folder was listed")
+
+    monkeypatch.setattr("pipeline.data.corrections.read.images_below", listed)
+    sha256 = digest((paths.CORRECTIONS / "a.png").read_bytes())
+    assert apply(decision("a", "accepted", shown=sha256)) == 0
+    assert decided() == {"a": "accepted"}
 
 
 @pytest.mark.parametrize("label", [0, 1, 255])

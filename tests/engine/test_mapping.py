@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.base.files import write_json
+from pipeline.base.files import read_json, write_json
 from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.resize import image_tensor
@@ -98,7 +98,20 @@ def test_results_are_those_of_a_plain_loop_in_the_order_of_the_samples(
     assert map_images([], work) == []
     assert sorted(folder.run()) == [f"block-{number:05d}.json" for number in range(4)]
     found = read_block_files(folder.path, manifest.samples)
-    assert np.array([found[s.name] for s in manifest.samples]) == pytest.approx(by_loop(manifest), abs=1e-6)
+    assert np.array(list(found)) == pytest.approx(by_loop(manifest), abs=1e-6)
+
+
+def test_results_are_read_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of many classes and images do not fit into the memory together."""
+    samples = [sample(str(n), "", 1, 1) for n in range(2 * BLOCK)]
+    for number in range(2):
+        names = [s.name for s in samples[number * BLOCK :][:BLOCK]]
+        write_json(block_file(tmp_path, number), {name: [int(name)] for name in names})
+    found, read = read_block_files(tmp_path, samples), list[Path]()
+    monkeypatch.setattr(mapping, "read_json", lambda file: read.append(file) or read_json(file))
+    for n in range(2 * BLOCK):
+        assert next(found) == [n]
+        assert read == [block_file(tmp_path, number) for number in range(n // BLOCK + 1)]
 
 
 def test_a_batch_holds_images_of_one_size_and_of_one_block_ready_for_the_network(manifest: Manifest) -> None:

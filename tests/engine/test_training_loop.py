@@ -1,7 +1,11 @@
 """The training loop: schedule, parameter groups, resuming, errors."""
 
 import math
+import os
+import signal
+import tracemalloc
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -15,7 +19,7 @@ from pipeline.data.images import ImageError, write_image
 from pipeline.data.manifest import Manifest, Sample
 from pipeline.data.training_examples import TrainingStream
 from pipeline.engine import training_loop as training
-from pipeline.engine.example_loader import loader_count
+from pipeline.engine.example_loader import load_shards, loader_count
 from pipeline.engine.shards import Objective
 from pipeline.engine.training_loop import (
     COLUMNS,
@@ -186,6 +190,50 @@ def test_results_do_not_depend_on_loader_workers(
     monkeypatch.setenv("CAMSEG_LOADERS", "2")
     together, _ = train(stream, tmp_path / "b.pt", params())
     assert all(torch.equal(alone[key], together[key]) for key in alone)
+
+
+def killed(_stream: TrainingStream, _index: int) -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def test_a_loader_that_the_system_ends_is_told(
+    stream: TrainingStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMSEG_LOADERS", "1")
+    monkeypatch.setattr(TrainingStream, "__getitem__", killed)
+    steps = load_shards(stream, params(), 0, range(1), torch.device("cpu"))
+    with pytest.raises(UserError, match=r"memory was full. Set CAMSEG_LOADERS to fewer, 0 for none, and run"):
+        next(steps)
+
+
+@pytest.mark.parametrize(("shards", "own"), [(1, range(1)), (4, range(4)), (4, range(2, 4))])
+def test_each_process_loads_its_shards_of_each_step(
+    shards: int, own: range, stream: TrainingStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMSEG_LOADERS", "0")
+    monkeypatch.setattr(
+        TrainingStream, "__getitem__", lambda _, i: (torch.full((3, 1, 1), i), torch.tensor(i))
+    )
+    section = params(steps=5, batch_size=8, shards=shards)
+    loaded = load_shards(stream, section, 3, own, torch.device("cpu"))
+    numbers = [[targets.tolist() for _, targets in step] for step in loaded]
+    each = 8 // shards
+    assert numbers == [
+        [list(range(first := 8 * step + each * n, first + each)) for n in own] for step in (3, 4)
+    ]
+
+
+def test_a_long_training_takes_no_memory_for_the_steps_to_come(
+    stream: TrainingStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMSEG_LOADERS", "0")
+    steps = load_shards(stream, params(steps=10**6, batch_size=16), 0, range(1), torch.device("cpu"))
+    tracemalloc.start()
+    next(steps)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10**6  # a byte a step
 
 
 def test_a_gpu_is_fed_by_more_loaders(monkeypatch: pytest.MonkeyPatch) -> None:

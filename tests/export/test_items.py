@@ -11,9 +11,10 @@ from PIL import Image
 
 from pipeline.data.images import read_image
 from pipeline.data.pixels.reading import ImageReading
+from pipeline.errors import UserError
 from pipeline.export.items import (
     ExportItem,
-    check_line,
+    check_lines,
     copy_image,
     item_mask,
     label_ids_of,
@@ -119,9 +120,18 @@ def test_names_that_leave_the_folder_are_refused(items: Items, tmp_path: Path) -
 
 @pytest.mark.parametrize("text", ["a\nb", " a", "a ", "#a", "", "a\u2028b", "a:b"])
 def test_lines_that_would_not_survive_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="Rename it, or take the format coco, labelstudio or png"):
-        check_line(text, "class", forbidden=":")
+    with pytest.raises(ValueError, match="Rename them, or take the format coco, labelstudio or png"):
+        check_lines(["fine", text], "classes", forbidden=":")
 
 
 def test_other_lines_are_fine() -> None:
-    check_line("b/über all:2", "name of an image")
+    check_lines(["b/über all:2"], "names of images")
+
+
+def test_all_lines_that_would_not_survive_are_counted_and_ten_of_them_named() -> None:
+    names = [name for i in range(12) for name in (f"fine {i}", f"end {i} ")]
+    with pytest.raises(UserError) as error:
+        check_lines(names, "names of images")
+    shown = ", ".join(f"'end {i} '" for i in range(10))
+    assert "names of images: expected no line break" in str(error.value)
+    assert f"got 12 others: {shown} and 2 more. Rename them" in str(error.value)

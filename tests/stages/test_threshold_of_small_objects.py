@@ -1,5 +1,6 @@
 """The threshold `auto`: what evidence, outlines and `heatmaps.objects` say, and the words of the report."""
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def manifest(background: bool = True) -> Manifest:
 
 def threshold(setting: str | float = "auto", objects: str = "auto", background: bool = True) -> float | None:
     params = load_params().pseudo_masks.model_copy(update={"threshold": setting})
-    return thresholded_heatmaps("cam", params, manifest(background), objects).threshold
+    work = Path(tempfile.mkdtemp(dir=paths.HEATMAPS))
+    return thresholded_heatmaps("cam", params, manifest(background), objects, work).threshold
 
 
 def by_otsu(heat: np.ndarray) -> float:

@@ -119,7 +119,7 @@ def test_corrected_masks_choose_the_threshold_too(
     make_set()  # beside the regions heat has the level 40: at 0.05 all of the image is hot, at 0.995 nothing
     correct(2 * FEW, "regions")
     found = Candidates(known[0], known[0], known[1], times=1, small=False)
-    monkeypatch.setattr("pipeline.workflows.learnt_refinement.candidate_thresholds", lambda *_: found)
+    monkeypatch.setattr("pipeline.workflows.heatmap_threshold.candidate_thresholds", lambda *_: found)
     wrong = replace(HEATED, threshold=0.3)
     made = with_learnt(replace(asking("auto", "auto"), heat=wrong, judge=wrong), manifest(), seed=0)
     assert made.heat == made.judge
@@ -150,7 +150,7 @@ def test_small_objects_that_the_crf_wipes_out_have_their_colours(
     assert kept == after / before
     monkeypatch.setattr("pipeline.workflows.learnt_refinement.KEPT", kept + (0.01 if wiped_out else -0.01))
     found = Candidates(0.1, 0.4, 0.5, times=1, small=True)
-    monkeypatch.setattr("pipeline.workflows.learnt_refinement.candidate_thresholds", lambda *_: found)
+    monkeypatch.setattr("pipeline.workflows.heatmap_threshold.candidate_thresholds", lambda *_: found)
     assert auto().heat.threshold == 0.5  # a number in params.yaml stays
     made = auto("auto")
     assert made.heat == made.judge

@@ -1,6 +1,8 @@
 """Pseudo-masks in one pass: what is read how often, what blocks change, and what is left of a killed run."""
 
+import gc
 import shutil
+import weakref
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +106,24 @@ def test_every_file_is_read_once_and_heat_is_enlarged_once(
     )
     expected += Counter({("mask", s.name): 1 for s in pseudo if s.score})  # the ground truth
     assert calls == expected + Counter({("upsample", ""): len(pseudo)})
+
+
+def test_the_counts_of_one_block_at_a_time_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many classes they take megabytes."""
+    counts: list[weakref.ref[np.ndarray]] = []
+    alive: list[int] = []
+
+    def read(*arguments: Any) -> pseudo_mask_blocks.MadeBlock:
+        gc.collect()
+        alive.append(sum(of_block() is not None for of_block in counts))
+        made = pseudo_mask_blocks.read_block(*arguments)
+        counts.append(weakref.ref(made.counts.by_threshold))
+        return made
+
+    monkeypatch.setattr(pseudo_masks, "read_block", read)
+    made()
+    assert len(alive) == len(SAMPLES)  # each image is a block
+    assert max(alive) <= 1
 
 
 def test_scores_are_those_of_the_published_masks() -> None:

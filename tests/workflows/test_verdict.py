@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline import paths
 from pipeline.base.files import read_csv, read_json, write_csv, write_json
-from pipeline.data.manifest import Manifest, Sample, read_manifest
+from pipeline.data.manifest import Manifest, Sample, read_manifest, shown_classes
 from pipeline.evaluation.veto import Veto
 from pipeline.heatmaps.evidence import Evidence, write_evidence
 from pipeline.params import Params, load_params
@@ -20,7 +20,6 @@ from pipeline.workflows.mask_comparison import (
     heat_cell,
     labelled_samples,
     read_marked_areas,
-    shown_classes,
 )
 from pipeline.workflows.refinement import MaskChoice
 from pipeline.workflows.verdict import find_vetoes, mask_vetoes

@@ -61,17 +61,22 @@ def read_corrections(path: Path, format: Format, classes: Sequence[str]) -> Pars
         return ParsedSource(path, problems=error.problems)
 
 
-def read_pngs(folder: Path, masks: Path, names: Sequence[str]) -> ParsedSource:
+def read_pngs(
+    folder: Path, masks: Path, names: Sequence[str], files: Sequence[str] | None = None
+) -> ParsedSource:
     """A record for each PNG below `masks`, a folder in `folder`; ids count `names`.
 
     RGB masks have the colours of labelmap.txt beside or below `folder`; then the names in it count.
+
+    Args:
+        files: those of `masks` that are read; None: all.
     """
     problems: list[Problem] = []
     table = read_labelmap(masks.parent if masks.name == MASKS else folder, problems)
     below = "" if masks == folder else f"{masks.relative_to(folder).as_posix()}/"
     records = [
         SourceRecord(stem(name), name, (), Location(masks / name), mask=below + name)
-        for name in images_below(masks, problems)
+        for name in (images_below(masks, problems) if files is None else files)
         if name.lower().endswith(".png")
     ]
     if table:

@@ -1,7 +1,9 @@
 """Which columns of a table hold images and labels, however its author called them."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from pipeline.base.problems import Location, Problem, listed
 from pipeline.data.images import SUFFIXES
@@ -84,7 +86,8 @@ def said_of_columns(table: LabelTable, columns: Columns) -> list[Problem]:
     labels = (
         f"labels in `{columns.labels}`" if columns.labels else f"a class each in {listed(columns.classes)}"
     )
-    others = [column for column in table.header if column and column not in columns.used]
+    used = set(columns.used)
+    others = [column for column in table.header if column and column not in used]
     got = f"images in `{columns.image}`, {labels}" + (f"; not read: {listed(others)}" if others else "")
     advice = "If this is wrong, call the right columns `image` and `labels`."
     said = [Problem(table.file, "columns `image` and `labels`", got, advice, fatal=False)]
@@ -99,7 +102,7 @@ def _first(header: Sequence[str], words: str) -> str | None:
 
 def _yes_or_no(table: LabelTable) -> tuple[str, ...]:
     """Columns that hold yes and no alone, and both of them."""
-    said = {column: set(map(_says, table.column(column))) for column in table.header if column}
+    said = {column: set(map(_says, set(table.column(column)))) for column in table.header if column}
     return tuple(column for column, answers in said.items() if answers == {True, False})
 
 
@@ -112,10 +115,12 @@ def _says(cell: str) -> bool | None:
 def _odd_cells(table: LabelTable, columns: Sequence[str], fatal: bool) -> Iterator[Problem]:
     """The first cell of each column that says neither yes nor no, where most cells of the column do."""
     for column in columns:
-        cells = [(location, row[column]) for location, row in table.rows([])]
-        answers = [_says(cell) for _, cell in cells]
-        if True in answers and None in answers and 2 * answers.count(None) <= len(answers):
-            location, cell = cells[answers.index(None)]
+        cells = table.column(column)
+        counts = Counter(cells)
+        odd = {cell for cell in counts if _says(cell) is None}
+        if odd and any(map(_says, counts)) and 2 * sum(counts[cell] for cell in odd) <= len(cells):
+            place, cell = next((i, cell) for i, cell in enumerate(cells) if cell in odd)
+            location, _ = next(islice(table.rows([]), place, None))
             advice = "The column is not read. If it is a class, write 1 or 0 in each cell."
             got = f"{cell!r} in `{column}`"
             yield problem_at(location, "1 or 0 in the cells of a class", got, advice, fatal)

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pipeline.base.problems import Location, Problem
@@ -25,9 +26,15 @@ class LabelTable:
     lines: tuple[tuple[int, tuple[str, ...]], ...]  # number in the file, and cells; without empty lines
     delimiter: str = ","
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Where each column stands; of several of one name, the last."""
+        return {column: place for place, column in enumerate(self.header)}
+
     def column(self, name: str) -> list[str]:
         """The cells of a column, of the lines that have as many cells as the header."""
-        return [cells[name] for _, cells in self.rows([])]
+        place = self._places[name]
+        return [cells[place] for _, cells in self.lines if len(cells) == len(self.header)]
 
     def rows(self, problems: list[Problem]) -> Iterator[tuple[Location, Mapping[str, str]]]:
         """Place and cells by column of each line; a line with more or fewer cells is a problem."""

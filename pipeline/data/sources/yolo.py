@@ -56,12 +56,13 @@ def read_folder(folder: Path) -> ParsedSource:
     with_texts = {PurePosixPath(name).parent for name in labelled}
     bare = [name for name in images if name not in labelled]
     background = [name for name in bare if PurePosixPath(name).parent in with_texts]
+    empty = set(background)
     entries: list[AnnotatedRecord] = []
     for name in images:
-        if name in labelled or name in background:
+        if name in labelled or name in empty:
             with collected(problems):
                 entries.append(_read_record(folder, name, labelled.get(name), names, problems))
-    problems += _left_over(folder, labelled, texts, background, [n for n in bare if n not in background])
+    problems += _left_over(folder, labelled, texts, background, [n for n in bare if n not in empty])
     if unnamed and entries:
         advice = "The numbers are the names. Write data.yaml with `names: [...]`."
         problems.append(Problem(folder, "names of the classes in data.yaml", "none", advice, fatal=False))
