@@ -30,6 +30,7 @@ def run(project: Path, until: str = LAST) -> Scores:
     made = heat if until == MASKS else mask_metrics(reports, weak, until)
     summary: dict[str, Any] = read_json(reports / "summary.json") if until == LAST else {"segmentation": {}}
     models = {name: scores["miou"] for name, scores in summary["segmentation"].items()}
+    pair = models.get(weak), models.get(FULL)
     return {
         "mAP": read_json(reports / "classifier/metrics.json")["map"],
         "heatmaps, best": heat["heatmaps"].get("miou_best"),
@@ -37,9 +38,10 @@ def run(project: Path, until: str = LAST) -> Scores:
         **{f"pseudo-masks, {key}": made["pseudo_masks"].get(key) for key in ("miou", "precision", "recall")},
         "coverage": made["pseudo_masks"].get("coverage"),
         "confidence": made["quality"].get("confidence"),
-        "weak": models.get(weak),
-        "full": models.get(FULL),
-        "weak / full": summary.get("weak_to_full"),
+        "weak": pair[0],
+        "full": pair[1],
+        # Not that of the summary: an earlier round may lead there.
+        "weak / full": None if None in pair or not pair[1] else round(pair[0] / pair[1], 6),
         "minutes": sum(stage_seconds(project).values()) / 60,
     }
 
