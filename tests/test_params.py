@@ -102,6 +102,9 @@ def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
         ("pseudo_masks.threshold", "otsu"),
         ("pseudo_masks.threshold", 1.0),
         ("pseudo_masks.crf.bilateral_srgb", 0),
+        ("pseudo_masks.crf.bilateral_srgb", 1e-6),  # would end Python in the middle of the run
+        ("pseudo_masks.crf.gaussian_sxy", 1e-6),
+        ("pseudo_masks.crf.bilateral_sxy", 1e-6),
         ("pseudo_masks.crf.gaussian_sxy", float("nan")),
         ("segmentation.supervision", ["gradcam", "truth"]),
         ("segmentation.encoder", "mobilenet_v2"),  # weights: classifier, which is another network

@@ -1,8 +1,8 @@
 """Dense CRF (fully connected conditional random field); the only module that imports pydensecrf.
 
 Source: Kraehenbuehl and Koltun 2011, arXiv:1210.5644, with the reference code that pydensecrf wraps.
-pydensecrf crashes the interpreter on a kernel width of 0 or NaN, and silently turns NaN into background. So
-everything is checked before and after the call. It holds the GIL: run processes, not threads.
+pydensecrf crashes the interpreter on a kernel width of 0, next to 0, or NaN, and silently turns NaN into
+background. So everything is checked before and after the call. It holds the GIL: run processes, not threads.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from pipeline.data.arrays import Probabilities
 from pipeline.data.images import ImageArray
 from pipeline.errors import UserError
 from pipeline.masks.refiner_input import normalised_input, solve_at
-from pipeline.params import CrfParams
+from pipeline.params import LEAST_WIDTH, CrfParams
 
 SMALLEST = 1e-5  # probabilities are clipped here: the energy of an impossible label stays finite
 
@@ -33,7 +33,7 @@ def dense_crf(image: ImageArray, probabilities: Probabilities, params: CrfParams
 
     Raises:
         ValueError: sizes differ, a probability is negative, NaN or infinite, all are 0 at a pixel, or a
-            kernel width is not above 0 and finite.
+            kernel width is below `LEAST_WIDTH` or not finite.
         UserError: pydensecrf is not installed.
         ArithmeticError: the result is not finite, or does not sum to 1.
     """
@@ -65,10 +65,14 @@ def _solve(params: CrfParams, image: ImageArray, probabilities: Probabilities) -
 
 
 def _check_params(params: CrfParams) -> None:
+    """NaN, 0 and what is next to 0 crash the C++ code: it cuts coordinates in widths to 16 bits."""
     for name in ("gaussian_sxy", "bilateral_sxy", "bilateral_srgb"):
-        value = getattr(params, name)
-        if not (np.isfinite(value) and value > 0):  # NaN and 0 crash the C++ code
-            raise UserError(f"Expected pseudo_masks.crf.{name} above 0 and finite, got {value}")
+        value, least = getattr(params, name), LEAST_WIDTH[name.partition("_")[2]]
+        if not (np.isfinite(value) and value >= least):
+            raise UserError(
+                f"Expected pseudo_masks.crf.{name} of at least {least} and finite, got {value}. Raise it; "
+                f"{name.partition('_')[0]}_compat: 0 leaves this kernel out"
+            )
 
 
 def _checked(result: Probabilities) -> Probabilities:

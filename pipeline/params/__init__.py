@@ -32,5 +32,5 @@ from pipeline.params.supervision import (
     round_name,
 )
 from pipeline.params.training import TrainingParams
-from pipeline.params.values import HeatmapMethod, ObjectSize, Refinement, Source, weights_file
+from pipeline.params.values import LEAST_WIDTH, HeatmapMethod, ObjectSize, Refinement, Source, weights_file
 from pipeline.params.whole import Params

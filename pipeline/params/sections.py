@@ -11,6 +11,7 @@ from pipeline.params.values import (
     Bands,
     Count,
     GreyRange,
+    GreyWidth,
     HeatmapMethod,
     Many,
     NotNegative,
@@ -23,6 +24,7 @@ from pipeline.params.values import (
     Share,
     Source,
     Weights,
+    Width,
 )
 
 
@@ -152,10 +154,10 @@ class CrfParams(Section):
     """Dense CRF; `sxy` in shares of the working image's long side, `srgb` in grey levels."""
 
     iterations: Count
-    gaussian_sxy: Positive
+    gaussian_sxy: Width
     gaussian_compat: NotNegative
-    bilateral_sxy: Positive
-    bilateral_srgb: Positive
+    bilateral_sxy: Width
+    bilateral_srgb: GreyWidth
     bilateral_compat: NotNegative
     max_side: Annotated[int, Field(ge=16)]
 

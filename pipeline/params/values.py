@@ -54,6 +54,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+LEAST_WIDTH = {"sxy": 5e-4, "srgb": 0.1}  # of a CRF's kernels; pydensecrf ends Python at much smaller ones
+Width = Annotated[float, Field(ge=LEAST_WIDTH["sxy"], allow_inf_nan=False)]  # share of the long side
+GreyWidth = Annotated[float, Field(ge=LEAST_WIDTH["srgb"], allow_inf_nan=False)]  # grey levels
 Count = Annotated[int, Field(ge=1)]
 GreyRange = Annotated[tuple[Finite, Finite], Field(strict=False), AfterValidator(_check_rise)]
 Bands = Annotated[Many[Count], AfterValidator(_check_bands)]

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.masks import crf
 from pipeline.masks.crf import dense_crf
-from pipeline.params import CrfParams
+from pipeline.params import LEAST_WIDTH, CrfParams
 
 PARAMS = CrfParams(
     iterations=5,
@@ -176,11 +176,19 @@ def test_image_without_labels_needs_no_library() -> None:
 
 @pytest.mark.usefixtures("no_library")
 @pytest.mark.parametrize("name", ["gaussian_sxy", "bilateral_sxy", "bilateral_srgb"])
-@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [0.0, -1.0, 1e-30, 1e-6, float("nan"), float("inf")])
 def test_widths_that_would_crash_are_refused_first(name: str, value: float) -> None:
     image, ground_truth = two_colours()
     with pytest.raises(ValueError, match=name):
         dense_crf(image, noisy(ground_truth), changed(**{name: value}))
+
+
+@pytest.mark.parametrize("name", ["gaussian_sxy", "bilateral_sxy", "bilateral_srgb"])
+def test_the_smallest_widths_reach_no_neighbour(name: str) -> None:
+    image, ground_truth = two_colours()
+    least = LEAST_WIDTH[name.partition("_")[2]]
+    smallest, small = (dense_crf(image, noisy(ground_truth), changed(**{name: n * least})) for n in (1, 2))
+    np.testing.assert_allclose(smallest, small, atol=1e-3)
 
 
 @pytest.mark.usefixtures("no_library")
