@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.base.files import write_bytes
 from pipeline.base.problems import printable
 from pipeline.commands.advice import advise
+from pipeline.commands.encoder_choice import classifier_cell
 from pipeline.commands.estimate import estimate_bytes, estimate_seconds
 from pipeline.commands.fitted_values import QUALITY, quality_values, values_for_data
 from pipeline.commands.folder import (
@@ -143,9 +144,10 @@ def write_colours(folder: Path, unnamed: Sequence[tuple[Colour, float]]) -> str:
 def describe_data(manifest: Manifest, inspection: Inspection, params: Params) -> str:
     """The data set and the cost of a run as tables, then what may be a mistake."""
     looks = inspection.hashes, inspection.thumbnails
-    sizes_used = params.working_side(), params.classifier.output_stride
+    cell = classifier_cell(params)
+    sizes_used = params.working_side(), cell
     sentences = advise(manifest, *looks, *sizes_used, small_objects=params.heatmaps.objects == "small")
-    shares = map(printable, say_shares(manifest, inspection.survey.pixels, params))
+    shares = map(printable, say_shares(manifest, inspection.survey.pixels, params, cell))
     advice = [*sentences, *shares] or ["nothing"]
     sizes = [[side, *spread] for side, spread in image_sizes(manifest).items()]
     parts = [

@@ -7,6 +7,7 @@ from pipeline.params import Params
 
 DEPTHS = 3  # of the encoder; their heatmaps are added
 HIERARCHICAL = "tu-resnet10t"  # of segmentation models beside a plain transformer: that of a new project
+OF_TRANSFORMERS = ("vit", "patch")  # in the names of all plain transformers of timm, and of some others
 NAMED_WEIGHTS = ("pretrained", "none")  # all others are paths
 
 
@@ -41,6 +42,16 @@ def fitting_depths(encoder: str) -> int:
     from pipeline.heatmaps.layers import depth_layers
 
     return min(DEPTHS, 1 + len(depth_layers(make_encoder(encoder, "none").eval())))
+
+
+def classifier_cell(params: Params) -> int:
+    """Pixels of the side of a cell of the classifier's last feature map: a patch of a plain transformer."""
+    encoder, stride = params.classifier.encoder, params.classifier.output_stride
+    if not any(word in encoder for word in OF_TRANSFORMERS):
+        return stride
+    from pipeline.engine.encoders import cell_pixels  # here, since it loads torch
+
+    return cell_pixels(encoder, stride)
 
 
 def segmentation_start(encoder: str, weights: str, params: Params) -> dict[str, object]:

@@ -4,15 +4,19 @@ Seconds = megapixels x CPU seconds per megapixel / 1.6, for 2 cores without a GP
 The CPU seconds were measured on one core of a server, for tu-resnet10t and an FPN of half its width.
 mobilenet_v2 takes 0.7 of these seconds, resnet18 1.4, resnet50 3. Another machine can differ by a factor of
 2. The start of each stage is left out. Only `prepare` reads large images at their own size.
+The walk's own encoder takes as many times the seconds of tu-resnet10t as it takes multiplications. The other
+refiners take as many times the seconds of the CRF as `python -m benchmarks.refiners` says, in CPU seconds of
+one process with one thread: the mean of two runs, whose ratios differed by a factor of 1.5.
 Bytes = stored heatmaps + masks as PNG + working copies + 50 MB for each model.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from pipeline.base.sizes import HEAT_STRIDE, crop_side, working_size
 from pipeline.base.spaced import spaced
 from pipeline.data.manifest import Manifest, Sample
-from pipeline.params import FULL, Params, TrainingParams
+from pipeline.params import FULL, Params, Refinement, TrainingParams
 from pipeline.workflows.object_size import tells_sizes
 
 CORES = 2 * 0.8  # two cores share 80 % of the work
@@ -29,8 +33,10 @@ SEGMENTATION_TRAINING = 1.8
 SEGMENTATION_FORWARD = 0.6
 TRAINED_NORM = 1.4  # times the training, if BatchNorm is trained; pretrained encoders freeze it
 CRF_STEP = 0.05  # per iteration and per class of the image, with the background
-PAR_STEP = 0.03  # per iteration
-SUPERPIXELS = 0.08
+PAR_WEIGHTS, PAR_STEP = 0.8, 0.015  # of the neighbours, once; and per iteration
+SUPERPIXELS = 0.4  # of the image as the stages read it
+PIXELS, LEARNT = 0.35, 500  # so too, before the CRF; images at most that are learnt from, which costs as much
+SMALL = 21_858  # multiplications of tu-resnet10t for each pixel
 
 MASK_BYTES = 0.03  # per pixel, as PNG
 COPY_BYTES = 0.5  # per pixel of a working copy, as JPEG
@@ -52,19 +58,19 @@ def estimate_seconds(manifest: Manifest, params: Params) -> dict[str, float]:
     with_teacher = sum(name != FULL for name in section.supervision) * (section.teacher.confidence < 1)
     passes = _passes(heatmaps.scales, heatmaps.flip)
     self_training = _passes(params.self_training.scales, params.self_training.flip)
-    refining = _refining(train, params)
-    evaluated = _passes(params.evaluation.scales, params.evaluation.flip) * _working_area(
-        manifest.split(params.evaluation.split), side
-    )
+    scored = manifest.split(params.evaluation.split)
+    evaluated = _passes(params.evaluation.scales, params.evaluation.flip) * _working_area(scored, side)
+    refined = _refining(scored, params, params.evaluation.refine)
     core_seconds = {
         "prepare": PREPARE * sum(map(_megapixels, manifest.samples)),
         "train_classifier": _training(params.classifier.training, bag, classifier_cost, decoding),
         "make_heatmaps": CLASSIFIER_FORWARD
-        * ((1 + DEPTH * (heatmaps.depths - 1)) * passes * area + _evidence(manifest, params)),
-        "make_pseudo_masks": _mask_sets(params) * refining,
+        * ((1 + DEPTH * (heatmaps.depths - 1)) * passes * area + _evidence(manifest, params))
+        + _walking(params, area),
+        "make_pseudo_masks": _mask_sets(params) * _refining(train, params, params.pseudo_masks.refine),
         "self_train": SEGMENTATION_FORWARD * len(params.self_training.rounds) * self_training * area,
         "train_segmentation": models * model + with_teacher * teacher,
-        "evaluate": models * SEGMENTATION_FORWARD * evaluated,
+        "evaluate": models * (SEGMENTATION_FORWARD * evaluated + refined),
     }
     return {step: seconds / CORES for step, seconds in core_seconds.items()}
 
@@ -129,20 +135,42 @@ def _evidence(manifest: Manifest, params: Params) -> float:
     return _passes(EVIDENCE_SCALES, flip=False) * _working_area(chosen, params.working_side())
 
 
-def _refining(samples: Iterable[Sample], params: Params) -> float:
-    """Core seconds of the refinement of one set of masks."""
-    section, tiles = params.pseudo_masks, params.data.tiles
-    match section.refine:
+def _walking(params: Params, area: float) -> float:
+    """Core seconds of the encoder that the walk uses beside the classifier: each image once, at its scale."""
+    walk = params.heatmaps.walk
+    times = sum(_times_small(encoder) for encoder, _ in walk.encoders())
+    return CLASSIFIER_FORWARD * times * walk.scale**2 * area
+
+
+def _times_small(encoder: str) -> float:
+    """How many times the multiplications of the small encoder one takes; 1 where nobody knows it."""
+    from pipeline.engine.encoders import multiplications  # here, since it loads torch
+
+    try:
+        return multiplications(encoder) / SMALL
+    except (KeyError, ValueError, RuntimeError):
+        return 1.0  # the check before a run names it
+
+
+def _refining(samples: Sequence[Sample], params: Params, refine: Refinement) -> float:
+    """Core seconds of the refinement of one set of masks; `auto` may take pixels."""
+    section, shown = params.pseudo_masks, [sample for sample in samples if sample.labels]
+    own, crf = _area(shown), CRF_STEP * section.crf.iterations * _solved(shown, params, section.crf.max_side)
+    match refine:
         case "none":
             return 0.0
         case "par":
-            side, steps, by_label = section.par.max_side, PAR_STEP * section.par.iterations, False
+            of_image = [replace(sample, labels=()) for sample in shown]
+            cost = PAR_WEIGHTS + PAR_STEP * section.par.iterations
+            return cost * _solved(of_image, params, section.par.max_side)
         case "segments":
-            side, steps, by_label = params.data.max_side, SUPERPIXELS, False
-        case _:
-            side, steps, by_label = section.crf.max_side, CRF_STEP * section.crf.iterations, True
-    return steps * sum(
-        (len(s.labels) + 1 if by_label else 1) * _working_area([s], min(tiles * side, max(s.height, s.width)))
-        for s in samples
-        if s.labels
-    )
+            return SUPERPIXELS * own
+        case "pixels" | "auto":
+            return (crf + PIXELS * own) * (1 + min(1, LEARNT / max(1, len(shown))))
+    return crf
+
+
+def _solved(samples: Iterable[Sample], params: Params, max_side: int) -> float:
+    """Megapixels that a refiner solves, once for each label of an image and for the background."""
+    most = params.data.tiles * max_side
+    return sum((len(s.labels) + 1) * _working_area([s], min(most, max(s.height, s.width))) for s in samples)

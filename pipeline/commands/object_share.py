@@ -13,13 +13,14 @@ from pipeline.params import Params
 SHRUNK = 2  # times; images that shrink less lose little
 
 
-def say_shares(manifest: Manifest, pixels: Mapping[str, int], params: Params) -> Iterator[str]:
+def say_shares(manifest: Manifest, pixels: Mapping[str, int], params: Params, stride: int) -> Iterator[str]:
     """Sentences on the size of objects: from masks, else from what a cell of the feature map sees.
 
     Args:
         pixels: of each class in all masks, by its name.
+        stride: pixels of the side of a cell of the classifier's last feature map.
     """
-    stride, side = params.classifier.output_stride, params.working_side()
+    side = params.working_side()
     shares = dict(_shares(manifest, pixels))
     cells = {name: share * _working_area(manifest, name, side) / stride**2 for name, share in shares.items()}
     if shares:

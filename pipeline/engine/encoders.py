@@ -7,9 +7,11 @@ import segmentation_models_pytorch as smp
 import timm
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.data.resize import whole_cells
 
+COUNTED = 224  # pixels of the sides of an image whose multiplications are counted
 STRIDE = 32  # pixels of a cell of the last feature map, but of plain transformers
 
 
@@ -72,6 +74,19 @@ def cell_pixels(encoder: str, output_stride: int) -> int:
     """`cell_side` by the name of an encoder, at its stride; in a plain transformer a cell is a patch."""
     network: Any = _without_data(encoder)
     return int(network.feature_info[-1]["reduction"]) if _is_plain(network) else output_stride
+
+
+def multiplications(encoder: str) -> float:
+    """Multiplications of a forward pass for each pixel of an image; nothing is computed.
+
+    Raises:
+        KeyError, RuntimeError, ValueError: no such encoder.
+    """
+    with torch.device("meta"):
+        network, images = build_encoder(encoder).eval(), torch.empty(1, 3, COUNTED, COUNTED)
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            network(images)
+    return float(counter.get_total_flops() / 2 / COUNTED**2)  # it counts sums too
 
 
 def _is_plain(network: Any) -> bool:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from pipeline.base.sizes import crop_side
-from pipeline.commands.estimate import EVIDENCE, EVIDENCE_SCALES, estimate_bytes, estimate_seconds
+from pipeline.commands.encoder_choice import classifier_cell
+from pipeline.commands.estimate import (
+    EVIDENCE,
+    EVIDENCE_SCALES,
+    LEARNT,
+    SMALL,
+    estimate_bytes,
+    estimate_seconds,
+)
 from pipeline.commands.overview import (
     co_occurrence,
     fitting_long_side,
@@ -15,8 +23,10 @@ from pipeline.commands.overview import (
     labels_per_image,
 )
 from pipeline.data.manifest import Manifest, Sample
+from pipeline.engine.encoders import multiplications
 from pipeline.heatmaps.cell_evidence import MOST, SCALE
-from pipeline.params import SegmentationParams, load_params
+from pipeline.params import Params, SegmentationParams, load_params
+from pipeline.workflows.learnt_pixels import IMAGES
 
 
 def sample(name: str, size: tuple[int, int], labels: tuple[int, ...], split: str = "train") -> Sample:
@@ -141,10 +151,63 @@ def test_a_teacher_costs_time_where_masks_are_not_true() -> None:
     assert seconds(only_true) == pytest.approx(seconds(still) / 2)
 
 
-def test_estimate_knows_the_refiners() -> None:
-    params, seconds = load_params(), {}
-    for refine in ("crf", "par", "segments", "none"):
-        section = params.pseudo_masks.model_copy(update={"refine": refine})
-        changed = params.model_copy(update={"pseudo_masks": section})
-        seconds[refine] = estimate_seconds(MANIFEST, changed)["make_pseudo_masks"]
-    assert seconds["crf"] > seconds["par"] > seconds["segments"] > seconds["none"] == 0
+def changed(params: Params, section: str, **values: object) -> Params:
+    whole = getattr(params, section)
+    return params.model_copy(update={section: whole.model_copy(update=values)})
+
+
+@pytest.mark.parametrize(
+    ("refine", "seconds"),
+    [
+        # a has 2 labels and the background, b 1: 100 x 200 and 300 x 150 pixels are solved at their own size.
+        ("none", 0),
+        ("crf", 0.05 * 5 * (3 * 0.02 + 2 * 0.045)),
+        ("colours", 0.05 * 5 * (3 * 0.02 + 2 * 0.045)),
+        ("par", (0.8 + 0.015 * 10) * (0.02 + 0.045)),
+        ("segments", 0.4 * (0.02 + 0.045)),
+        # Both images are learnt from too.
+        ("pixels", 2 * (0.05 * 5 * (3 * 0.02 + 2 * 0.045) + 0.35 * (0.02 + 0.045))),
+        ("auto", 2 * (0.05 * 5 * (3 * 0.02 + 2 * 0.045) + 0.35 * (0.02 + 0.045))),
+    ],
+)
+def test_estimate_knows_the_refiners(refine: str, seconds: float) -> None:
+    assert LEARNT == IMAGES
+    params = changed(load_params(), "pseudo_masks", refine=refine)
+    found = estimate_seconds(MANIFEST, params)["make_pseudo_masks"]
+    assert found == pytest.approx(len(params.heatmaps.methods) * seconds / 1.6)
+
+
+def test_estimate_knows_the_refinement_of_predictions() -> None:
+    params = changed(load_params(), "evaluation", refine="crf")
+    plain, refined = (estimate_seconds(MANIFEST, p)["evaluate"] for p in (load_params(), params))
+    of_d = 0.05 * 5 * 3 * 90 * 400 / 1e6  # the other val image shows nothing
+    assert refined - plain == pytest.approx(2 * of_d / 1.6)  # two models
+
+
+def test_estimate_knows_the_encoder_of_the_walk() -> None:
+    params = load_params()
+    walk = params.heatmaps.walk
+    small = changed(params, "heatmaps", walk=walk.model_copy(update={"features": "tu-resnet10t"}))
+    plain, more = (estimate_seconds(MANIFEST, p)["make_heatmaps"] for p in (params, small))
+    area = (64 * 128 + 128 * 64) / 1e6  # at 128 pixels, where it sees each image once
+    assert more - plain == pytest.approx(0.35 * area / 1.6)
+    assert multiplications("tu-resnet10t") == pytest.approx(SMALL)
+    unknown = changed(params, "heatmaps", walk=walk.model_copy(update={"features": "no-such-encoder"}))
+    assert estimate_seconds(MANIFEST, unknown)["make_heatmaps"] == pytest.approx(more)
+
+
+def test_multiplications_by_hand() -> None:
+    """12 blocks of 192 channels: linear layers, and products of 14 x 14 patches and the class token."""
+    tokens = 14**2 + 1
+    per_token = 12 * (12 * 192**2 + 2 * tokens * 192)
+    patches = 3 * 16**2 * 192 * 14**2
+    by_hand = (tokens * per_token + patches) / 224**2
+    assert multiplications("tu-vit_tiny_patch16_224") == pytest.approx(by_hand, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "cell"), [("tu-vit_tiny_patch16_224", 16), ("tu-resnet10t", 32), ("mobilenet_v2", 32)]
+)
+def test_the_cells_of_a_plain_transformer_are_its_patches(encoder: str, cell: int) -> None:
+    params = changed(load_params(), "classifier", encoder=encoder)
+    assert classifier_cell(params) == cell
