@@ -45,7 +45,7 @@ def unknown_classes(
     if np.isnan(known).all():
         text = f"No class has {FEWEST} val images that show it and {FEWEST} that do not"
         return [Veto("doubtful", f"{text}: nothing tells whether the classifier knows the classes.")]
-    unknown = [int(label) for label in np.argsort(known) if known[label] < KNOWN]
+    unknown = [int(label) for label in np.argsort(known, kind="stable") if known[label] < KNOWN]
     if not unknown:
         return []
     by_chance = shown.mean(0)

@@ -37,8 +37,8 @@ def otsu(histogram: Histogram, power: float = 1.0) -> float:
         raise UserError(
             "pseudo_masks.threshold: `auto` finds nothing to choose from, since the heatmaps are the same "
             "everywhere: the classifier has learnt too little to tell where an object is. Train it longer "
-            "(classifier.training.steps), look at its scores in reports/classifier/metrics.json, and check "
-            "that the labels fit the images"
+            "(classifier.training.steps), look at its scores in reports/classifier/metrics.json, check "
+            "that the labels fit the images, and that these are larger than a cell (data.long_side)"
         )
     levels = (np.arange(256) / 255) ** power
     share = histogram.cumsum() / histogram.sum()  # omega
