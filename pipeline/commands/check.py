@@ -221,7 +221,8 @@ def _cost(manifest: Manifest, params: Params) -> str:
     steps = estimate_seconds(manifest, params)
     rows = [[step, duration(seconds)] for step, seconds in steps.items()]
     rows.append(["all", duration(sum(steps.values()))])
-    rows.append(["disk", f"{estimate_bytes(manifest, params) / 1e6:.0f} MB"])
+    size = f"{estimate_bytes(manifest, params) / 1e6:.0f} MB"
+    rows += [["disk", size], ["DVC's copy of it", size]]
     title = (
         f"estimate for 2 CPU cores at data.long_side {params.working_side()}, small encoders (resnet10t); "
         "a GPU is many times faster"

@@ -70,6 +70,7 @@ def test_check_shows_what_is_there(image_folder: ImageFolder, capsys: pytest.Cap
     assert "            disc  square  triangle\n" in output
     assert "  height           48      56       64\n" in output
     assert "estimate for 2 CPU cores at data.long_side 64" in output
+    assert re.search(r"disk +(\d+ MB)\n +DVC's copy of it +\1\n", output)
     assert "problems: 0 error(s), 0 warning(s)\n" in output
     assert Path("params.yaml").read_text() == SHIPPED.read_text()
 
