@@ -41,13 +41,14 @@ def distinct_names(names: Iterable[str], is_taken: Callable[[str], bool] = lambd
 
 @contextmanager
 def writes_alone(out: Path) -> Iterator[None]:
-    """One command of this machine at a time writes to `out`: else the files of two would be mixed.
+    """One command of a person and machine at a time writes to `out`: else the files of two would be mixed.
 
     Raises:
         UserError: another process does.
     """
     name = digest(os.fsencode(out.resolve()))[:16]
-    with held_lock(Path(gettempdir()) / f"camseg-{name}", f"{out}: another command writes to it"):
+    lock = Path(gettempdir()) / f"camseg-{os.getuid()}-{name}"  # nobody may open that of another person
+    with held_lock(lock, f"{out}: another command writes to it"):
         yield
 
 
