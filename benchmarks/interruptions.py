@@ -1,12 +1,13 @@
 """Kills a small run at random moments, or fills its disk in each stage: the outputs stay the same bytes.
 
-    python -m benchmarks.interruptions kills [--kills 100] [--seed 0]
-    python -m benchmarks.interruptions full-disk
+    python -m benchmarks.interruptions kills [--kills 100] [--seed 0] [--processes 1 2] [--longest 25]
+    python -m benchmarks.interruptions full-disk [--processes 2]
 
-`kills` starts `dvc repro`, kills it with all its processes after a random time, and starts it again. When it
-is done, its outputs are compared and everything is removed. `full-disk` runs each stage on a disk that has
-room for a part of what the stage writes; then it makes room and runs the stage again. The disk is a tmpfs, so
-it needs root. Both end with 1 if a byte differs.
+`kills` starts `dvc repro`, kills it with all its processes after a random time, and starts it again, each
+time with one of the given numbers of processes. When it is done, its outputs are compared with those of a
+run by one process, and everything is removed. `full-disk` runs each stage on a disk that has room for a part
+of what the stage writes; then it makes room and runs the stage again. The disk is a tmpfs, so it needs root.
+Both end with 1 if a byte differs.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.end_to_end.project import file_bytes, finish, make_project, run_stage, start, without_git
 
@@ -29,8 +31,12 @@ VALUES: dict[str, object] = {
     "scenes.val": 32,
     "classifier.training.steps": 20,
     "classifier.training.checkpoint_steps": 3,
+    "classifier.training.batch_size": 4,
+    "classifier.training.shards": 2,
     "segmentation.training.steps": 20,
     "segmentation.training.checkpoint_steps": 3,
+    "segmentation.training.batch_size": 4,
+    "segmentation.training.shards": 2,
     "segmentation.supervision": ["cam-round1", "cam", "full"],
     "self_training.rounds": {"cam-round1": "cam"},
     "heatmaps.methods": ["cam", "gradcampp"],
@@ -40,7 +46,8 @@ VALUES: dict[str, object] = {
 BLOCK = 8  # images
 OUTPUTS = ("data", "models", "reports")
 UNEQUAL = "reports/seconds"  # and what shows them
-KILL_AFTER = (1.0, 25.0)  # seconds
+SILENT: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+SHORTEST = 1.0  # seconds before a kill
 STAGES = (
     "prepare",
     "train_classifier",
@@ -68,23 +75,28 @@ def main() -> None:
     kills = commands.add_parser("kills", help="kill the run at random moments")
     kills.add_argument("--kills", type=int, default=100)
     kills.add_argument("--seed", type=int, default=0)
-    commands.add_parser("full-disk", help="fill the disk in each stage")
+    kills.add_argument(
+        "--processes", type=int, nargs="+", default=[1], help="of a stage; each start draws one"
+    )
+    kills.add_argument("--longest", type=float, default=25.0, help="seconds before a kill")
+    full = commands.add_parser("full-disk", help="fill the disk in each stage")
+    full.add_argument("--processes", type=int, default=1, help="of a stage that finds the disk full")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        same = kill(Path(name), given.kills, given.seed) if given.command == "kills" else fill(Path(name))
+        same = kill(Path(name), given) if given.command == "kills" else fill(Path(name), given.processes)
     sys.exit(0 if same else 1)
 
 
-def kill(folder: Path, count: int, seed: int) -> bool:
-    """Whether all runs that were killed, `count` times in all, end with the bytes of one that was not."""
-    project, moments = small_project(folder / "project"), random.Random(seed)
+def kill(folder: Path, given: argparse.Namespace) -> bool:
+    """Whether all runs that were killed end with the bytes of one that was not."""
+    project, draws = small_project(folder / "project"), random.Random(given.seed)
     repro(project)
     expected, killed, runs, same = outputs(project), 0, 0, True
     clear(project)
-    while killed < count:
-        process = start(project, "dvc", "repro", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while killed < given.kills:
+        process = start(project, "dvc", "repro", processes=draws.choice(given.processes), **SILENT)
         try:
-            process.wait(moments.uniform(*KILL_AFTER))
+            process.wait(draws.uniform(SHORTEST, given.longest))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -101,8 +113,11 @@ def kill(folder: Path, count: int, seed: int) -> bool:
     return same
 
 
-def fill(folder: Path) -> bool:
-    """Whether every stage that finds the disk full says so in a line, and goes on when there is room."""
+def fill(folder: Path, processes: int) -> bool:
+    """Whether every stage that finds the disk full says so in a line, and goes on when there is room.
+
+    Stages on the full disk run in `processes`, all others in one.
+    """
     same = True
     with small_disk(folder / "disk") as disk:
         project = small_project(disk / "project")
@@ -116,7 +131,7 @@ def fill(folder: Path) -> bool:
                 shutil.rmtree(project)
                 shutil.copytree(before, project, symlinks=True)
                 with ballast(disk, room=int(part * need)):
-                    full = run_stage(project, name, *arguments)
+                    full = run_stage(project, name, *arguments, processes=processes)
                 lines = full.stderr.strip().splitlines()
                 said = any("disk is full" in line for line in lines) and "Traceback" not in full.stderr
                 again = run_stage(project, name, *arguments)

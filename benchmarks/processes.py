@@ -1,10 +1,12 @@
 """What two processes gain over one in a pass over images and in a training; and what one process pays.
 
-    python -m benchmarks.processes [--images 1024] [--steps 40] [--side 128] [--rounds 3]
+    python -m benchmarks.processes [--images 2048] [--steps 40] [--side 128] [--rounds 3]
 
 Rendered scenes, random weights. Each row is a group of its own that torchrun starts; the seconds are those of
-the work alone, without the start. The rows take turns: the median of the rounds counts. The last row is one
-process: a step of one shard against the same step written out.
+the work alone, without the start. The rows take turns: the median of the rounds counts. `forwards` are the
+passes of the map without images to read and files to write: what two processes can gain on this machine. A
+process of a map reads ahead in a second thread; a row of one core has no other core for it. The last row is
+one process: a step of one shard against the same step written out.
 """
 
 import argparse
@@ -28,7 +30,7 @@ from pipeline.base.files import read_json, write_bytes, write_json
 from pipeline.base.process import THREADS
 from pipeline.data.manifest import read_manifest, write_manifest
 from pipeline.engine.device import autocast, pick_device, to_channels_last, to_device
-from pipeline.engine.mapping import map_blocks
+from pipeline.engine.mapping import map_blocks, one_size_batches, read_batches, split_blocks
 from pipeline.engine.processes import group, join_group
 from pipeline.engine.shards import Example, Objective, batch_loss
 from pipeline.engine.training_loop import make_optimizer
@@ -38,23 +40,29 @@ from pipeline.segmentation.network import SegmentationConfig, make_segmentation_
 from pipeline.segmentation.objective import TrainableSegmentation
 from pipeline.segmentation.segmentation_training import MaskedSamples, train_segmentation
 
-ROWS = {  # work, processes, threads of each
-    "map, 1 process, 1 thread": ("map", 1, 1),
-    "map, 2 processes, 1 thread each": ("map", 2, 1),
-    "training, 1 process, 2 threads": ("training", 1, 2),
-    "training, 2 processes, 1 thread each": ("training", 2, 1),
+Row = tuple[str, int, int, int]
+ROWS: dict[str, Row] = {  # work, processes, threads of each, cores of each
+    "forwards, 1 process": ("forwards", 1, 1, 1),
+    "forwards, 2 processes": ("forwards", 2, 1, 1),
+    "map, 1 process, 1 core": ("map", 1, 1, 1),
+    "map, 1 process, a core for its reader": ("map", 1, 1, 2),
+    "map, 2 processes, 1 core each": ("map", 2, 1, 1),
+    "training, 1 process, 2 threads": ("training", 1, 2, 2),
+    "training, 2 processes, 1 thread each": ("training", 2, 1, 2),
 }
 MASKS, SECONDS = "masks", "seconds.json"  # in the folder of the bench
+STEPS_OF_A_ROUND = 8  # they differ by less than other steps do
 
 
 def main() -> None:
     """Time the rows and print them."""
     parser = argparse.ArgumentParser("benchmarks.processes", description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=1024)
+    parser.add_argument("--images", type=int, default=2048)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--side", type=int, default=128, help="pixels of the networks")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--work", choices=("map", "training"), help=argparse.SUPPRESS)  # of a process
+    parser.add_argument("--work", choices=("forwards", "map", "training"), help=argparse.SUPPRESS)
+    parser.add_argument("--cores", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:
@@ -73,15 +81,17 @@ def compare_rows(given: argparse.Namespace) -> None:
     for _ in range(given.rounds):
         for row, kind in ROWS.items():
             seconds[row].append(seconds_of(given, *kind))
-    for row, (work, _, _) in ROWS.items():
+    for row, (work, *_) in ROWS.items():
         alone = next(other for other, kind in ROWS.items() if kind[:2] == (work, 1))
         taken = median(seconds[row])
         print(f"{row:38} {taken:7.2f} s, {median(seconds[alone]) / taken:.2f} times as fast", flush=True)
 
 
-def seconds_of(given: argparse.Namespace, work: str, processes: int, threads: int) -> float:
+def seconds_of(given: argparse.Namespace, work: str, processes: int, threads: int, cores: int) -> float:
     """Seconds of the work of a group."""
-    options = {"work": work, "folder": given.folder, "steps": given.steps, "side": given.side}
+    options = {"work": work, "cores": cores} | {
+        key: getattr(given, key) for key in ("folder", "steps", "side")
+    }
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [
         *launcher,
@@ -97,12 +107,32 @@ def seconds_of(given: argparse.Namespace, work: str, processes: int, threads: in
 def do_work(given: argparse.Namespace) -> None:
     """As one process of a group: do the work; the first one writes the seconds."""
     join_group()
-    work = prepared_map(given) if given.work == "map" else prepared_training(given)
+    cores = sorted(os.sched_getaffinity(0))
+    first = group().rank * given.cores % len(cores)
+    os.sched_setaffinity(0, cores[first : first + given.cores])
+    prepared = {"forwards": prepared_forwards, "map": prepared_map, "training": prepared_training}
+    work = prepared[given.work](given)
     group().by_first(lambda: None)  # all are ready
     start = perf_counter()
     work()
     if group().rank == 0:
         write_json(given.folder / SECONDS, perf_counter() - start)
+
+
+def prepared_forwards(given: argparse.Namespace) -> Callable[[], None]:
+    """The forward passes of this process in the map, of batches at hand."""
+    manifest, params = read_manifest(given.folder), load_params()
+    work = classifier_pass(manifest, params, params.classifier.encoder, given.side)
+    own = split_blocks(manifest.samples)[group().rank :: group().size]
+    batches = [batch for block in own for batch in one_size_batches(block, work.batch_size)]
+    at_hand = list(read_batches(work, batches))
+
+    def run() -> None:
+        for batch in at_hand:
+            work.compute(batch)
+        group().share_out([], lambda _: None, lambda _: True, str)  # all have ended
+
+    return run
 
 
 def prepared_map(given: argparse.Namespace) -> Callable[[], None]:
@@ -148,7 +178,7 @@ def compare_steps(given: argparse.Namespace) -> None:
     batch = images, torch.randint(3, (len(images), given.side, given.side), device=device)
     steps = {"plain": plain_loss, "shards": partial(batch_loss, seeds=[0], of_batch=1)}
     rows = {name: step(objective, section.training, batch, loss) for name, loss in steps.items()}
-    seconds = timed(rows, given.rounds, device)
+    seconds = timed(rows, STEPS_OF_A_ROUND * given.rounds, device)
     share = seconds["shards"] / seconds["plain"]
     print(f"{'step, 1 process':38} {seconds['shards']:7.2f} s, {share:.3f} of a step written out")
 

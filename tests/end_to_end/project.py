@@ -99,21 +99,23 @@ def environment(project: Path, workers: int) -> dict[str, str]:
     }
 
 
-def start(project: Path, *command: str, workers: int = 1, **options: Any) -> subprocess.Popen[str]:
-    """Start `command` in the project, as leader of a process group of its own."""
+def start(
+    project: Path, *command: str, workers: int = 1, processes: int = 1, **options: Any
+) -> subprocess.Popen[str]:
+    """Start `command` in the project, as leader of a process group of its own; stages by `processes`."""
     return subprocess.Popen(
         command,
         cwd=project,
-        env=environment(project, workers),
+        env=environment(project, workers) | {"CAMSEG_PROCESSES": str(processes)},
         text=True,
         start_new_session=True,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )
 
 
-def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(project: Path, *command: str, processes: int = 1) -> subprocess.CompletedProcess[str]:
     """Run `command` in the project to its end, whatever its exit status."""
-    process = start(project, *command)
+    process = start(project, *command, processes=processes)
     return finish(process)
 
 
@@ -123,9 +125,11 @@ def finish(process: subprocess.Popen[str]) -> "subprocess.CompletedProcess[str]"
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def run_stage(project: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_stage(
+    project: Path, name: str, *arguments: str, processes: int = 1
+) -> subprocess.CompletedProcess[str]:
     """Run one stage without DVC."""
-    return run(project, sys.executable, "-m", f"pipeline.stages.{name}", *arguments)
+    return run(project, sys.executable, "-m", f"pipeline.stages.{name}", *arguments, processes=processes)
 
 
 def commit(project: Path) -> None:
