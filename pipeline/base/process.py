@@ -12,6 +12,7 @@ REPLACED = "A worker stopped while some jobs were given to the executor"
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 PR_SET_PDEATHSIG = 1  # of prctl.h
 THREADS = "CAMSEG_THREADS"
+LAUNCHER = "CAMSEG_LAUNCHER"  # set by camseg itself in processes that it starts: the number of its own
 
 
 @cache
@@ -34,9 +35,14 @@ def is_prepared() -> bool:
 
 
 def end_with_parent() -> None:
-    """Let the system kill this process when the one that started it ends: a killed launcher leaves nobody."""
+    """Let the system kill this process when the one that started it ends: a killed launcher leaves nobody.
+
+    A process whose launcher has ended before ends at once: it would wait for minutes for the others.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.environ.get(LAUNCHER, str(os.getppid())) != str(os.getppid()):
+        raise SystemExit(1)
 
 
 def _keep_memory() -> None:

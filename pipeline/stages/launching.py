@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.base.parallel import own_cores, process_count
+from pipeline.base.process import LAUNCHER
 from pipeline.errors import INTERRUPTED, UserError
 
 WORLD = "WORLD_SIZE"  # set in each process that a launcher has started
@@ -59,6 +60,7 @@ def _torchrun(stage: str, processes: int, command: Sequence[str]) -> int:
     from torch.distributed.run import main
 
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, own_cores() // processes)))
+    os.environ[LAUNCHER] = str(os.getpid())
     logging.disable(logging.CRITICAL)
     try:
         main(["--standalone", f"--nproc-per-node={processes}", "--module", *command])

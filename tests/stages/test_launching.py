@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -59,6 +61,22 @@ def test_torchrun_starts_as_many_as_are_asked_for(torchrun: list[Any]) -> None:
     assert launch("evaluate", ["cam"]) == 0
     assert torchrun == ["--standalone", "--nproc-per-node=4", "--module", "pipeline.stages.evaluate", "cam"]
     assert int(os.environ["OMP_NUM_THREADS"]) >= 1
+
+
+def test_who_has_lost_its_launcher_ends(torchrun: list[Any]) -> None:
+    """As where the launcher is killed while the processes that it has started still load torch."""
+    script = "from pipeline.base.process import end_with_parent; end_with_parent(); print('goes on')"
+    command = [sys.executable, "-c", script]
+    os.environ["CAMSEG_PROCESSES"] = "2"
+    launch("evaluate", [])
+
+    def of(launcher: int) -> tuple[int, bytes]:
+        done = subprocess.run(command, env=os.environ | {"CAMSEG_LAUNCHER": str(launcher)}, stdout=PIPE)
+        return done.returncode, done.stdout
+
+    assert os.environ["CAMSEG_LAUNCHER"] == str(os.getpid())
+    assert of(os.getpid()) == (0, b"goes on\n")
+    assert of(os.getppid()) == (1, b"")
 
 
 @pytest.mark.parametrize(
