@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.base.parallel import in_blocks, parallel_map
 from pipeline.base.problems import Problem
 from pipeline.data.background import background_problems, without_background
-from pipeline.data.classes import leave_out_unseen, unknown_labels
+from pipeline.data.classes import ClassMapping, leave_out_unseen, unknown_labels
 from pipeline.data.decode_check import DecodedFiles, WorkingCopies, decode_all
 from pipeline.data.folder_contents import check_contents
 from pipeline.data.groups import group_problems, groups_of, with_groups
@@ -22,19 +22,16 @@ from pipeline.data.manifest import Manifest, Sample, Split
 from pipeline.data.mask_problems import mask_problems
 from pipeline.data.mask_store import MaskWriter, mask_writer
 from pipeline.data.mask_survey import DecodedRecord, MaskSurvey, read_all_masks
+from pipeline.data.pixels.reading import ImageReading
 from pipeline.data.problem_lists import as_messages
 from pipeline.data.source_masks import Reader, source_mask
 from pipeline.data.sources.parse import parse_source
-from pipeline.data.sources.records import SourceRecord, labels_of
+from pipeline.data.sources.records import ParsedSource, SourceRecord
 from pipeline.data.sources.spelling import as_on_disk, with_likely_names
-from pipeline.data.val_split import choose_val
+from pipeline.data.split_assignment import assign_splits, unseen_classes
 from pipeline.params import DataParams, Source
 
 MaskEntry = tuple[Sample, SourceRecord]
-ADD_IMAGES = {  # by the suffix of the file of labels
-    ".csv": "Add a line for each image.",
-    "": "Is it the folder with the export and its images? docs/data.md shows what each kind holds.",
-}
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,27 @@ class Inspection:
     values: tuple[str, ...] = ()  # what the images hold: bit depths, ranges
 
 
+@dataclass(frozen=True)
+class DecodedFolder:
+    """What lies in a folder, once all its files are read."""
+
+    mapping: ClassMapping
+    reader: Reader
+    decoded: Sequence[DecodedRecord]  # that count
+    splits: Mapping[str, Split]  # by name
+    survey: MaskSurvey
+    reading: ImageReading
+
+    def manifest(self, path: Path, data: DataParams) -> Manifest:
+        """The samples, sorted by name."""
+        classes = self.mapping.classes
+        samples = [
+            _sample(record, files, classes, self.splits[record.name]) for record, files in self.decoded
+        ]
+        samples.sort(key=lambda sample: sample.name)
+        return Manifest(path.as_posix(), classes, tuple(samples), data.background, self.reading)
+
+
 def inspect_folder(
     source: Source, path: Path, data: DataParams, seed: int, copies: Path | None = None
 ) -> Inspection:
@@ -76,59 +94,26 @@ def inspect_folder(
     every record has a split). Records without a split are in `train`.
     """
     parsed = parse_source(source, path, data)
-    contents = check_contents(path, parsed.records)
     if not parsed.records and any(problem.fatal for problem in parsed.problems):
-        survey = MaskSurvey(unnamed=parsed.unnamed)
-        return replace(_inspection([*parsed.problems, *contents]), survey=survey)
-    mapping, records, class_problems = leave_out_unseen(parsed, data)
-    records = with_groups(as_on_disk(path, records), data.group_by)
-    reading = reading_params(data)
-    reader = Reader(
-        path, len(mapping.names), parsed.colours, data.max_megapixels, data.mask_key, reading=reading
-    )
-    files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
-    decoded = list(zip(records, files, strict=True))
-    reader, decoded, survey, undecided = read_all_masks(reader, parsed, decoded, mapping, data.masks)
-    decoded, file_problems = _readable(decoded, data)
-    said = [problem for problem in parsed.problems if not problem.missing]
-    file_problems += _bad_images([problem for problem in parsed.problems if problem.missing], data)
-    records = [record for record, _ in decoded]
-    splits, split_problems = _assign_splits(parsed.file, records, data.val_share, seed)
-    facts = [files.facts for _, files in decoded]
-    training = [files.facts for record, files in decoded if splits.get(record.name) == "train"]
-    reading = set_reading(data, facts, training)
-    problems = [
-        *said,
-        *contents,
-        *class_problems,
-        *unknown_labels(parsed, mapping),
-        *split_problems,
-        *_unseen_classes(parsed.file, records, mapping.classes, splits),
-        *with_likely_names(path, file_problems),
-        *group_problems(parsed, records, splits, data.group_by),
-        *undecided,
-        *mask_problems(parsed, decoded, mapping, data.max_side),
-        *background_problems(parsed.file, decoded, data.background),
-        *image_warnings(path, [record.name for record in records], facts, reading),
-    ]
+        found = _inspection([*parsed.problems, *check_contents(path, parsed.records)])
+        return replace(found, survey=MaskSurvey(unnamed=parsed.unnamed))
+    folder, problems = _decode_folder(parsed, path, data, seed, copies)
+    found = replace(_inspection(problems), survey=folder.survey)
     if any(problem.fatal for problem in problems):
-        return replace(_inspection(problems), survey=survey)
-    samples = [_sample(record, files, mapping.classes, splits[record.name]) for record, files in decoded]
-    samples.sort(key=lambda sample: sample.name)
-    manifest = Manifest(path.as_posix(), mapping.classes, tuple(samples), data.background, reading)
+        return found
+    manifest, decoded = folder.manifest(path, data), folder.decoded
     if copies is not None:
         stored = {record.name for record, files in decoded if files.facts.stored}
-        write_copies(manifest, [sample for sample in samples if sample.name in stored], data, copies)
-    table = mapping.table() if data.background else without_background(mapping.table())
+        write_copies(manifest, [s for s in manifest.samples if s.name in stored], data, copies)
+    table = folder.mapping.table() if data.background else without_background(folder.mapping.table())
     return replace(
-        _inspection(problems),
+        found,
         manifest=manifest,
-        masks=GroundTruthSource(reader, {record.name: record for record in records}, table),
-        groups=groups_of(records),
-        survey=survey,
+        masks=GroundTruthSource(folder.reader, {record.name: record for record, _ in decoded}, table),
+        groups=groups_of([record for record, _ in decoded]),
         hashes={record.name: files.hash for record, files in decoded},
         thumbnails={record.name: files.thumbnail for record, files in decoded},
-        values=tuple(value_lines(facts, reading)),
+        values=tuple(value_lines([files.facts for _, files in decoded], folder.reading)),
     )
 
 
@@ -160,6 +145,44 @@ def read_ground_truth(masks: GroundTruthSource, sample: Sample, record: SourceRe
     return resize_mask(masks.table[mask], (sample.height, sample.width))
 
 
+def _decode_folder(
+    parsed: ParsedSource, path: Path, data: DataParams, seed: int, copies: Path | None
+) -> tuple[DecodedFolder, list[Problem]]:
+    """Map the classes, decode all files and assign the splits; returns all problems too."""
+    mapping, records, class_problems = leave_out_unseen(parsed, data)
+    records = with_groups(as_on_disk(path, records), data.group_by)
+    reading = reading_params(data)
+    reader = Reader(
+        path, len(mapping.names), parsed.colours, data.max_megapixels, data.mask_key, reading=reading
+    )
+    files = decode_all(reader, WorkingCopies(data.max_side, copies), records)
+    decoded = list(zip(records, files, strict=True))
+    reader, decoded, survey, undecided = read_all_masks(reader, parsed, decoded, mapping, data.masks)
+    decoded, file_problems = _readable(decoded, data)
+    said = [problem for problem in parsed.problems if not problem.missing]
+    file_problems += _bad_images([problem for problem in parsed.problems if problem.missing], data)
+    records = [record for record, _ in decoded]
+    splits, split_problems = assign_splits(parsed.file, records, data.val_share, seed)
+    facts = [files.facts for _, files in decoded]
+    training = [files.facts for record, files in decoded if splits.get(record.name) == "train"]
+    reading = set_reading(data, facts, training)
+    problems = [
+        *said,
+        *check_contents(path, parsed.records),
+        *class_problems,
+        *unknown_labels(parsed, mapping),
+        *split_problems,
+        *unseen_classes(parsed.file, records, mapping.classes, splits),
+        *with_likely_names(path, file_problems),
+        *group_problems(parsed, records, splits, data.group_by),
+        *undecided,
+        *mask_problems(parsed, decoded, mapping, data.max_side),
+        *background_problems(parsed.file, decoded, data.background),
+        *image_warnings(path, [record.name for record in records], facts, reading),
+    ]
+    return DecodedFolder(mapping, reader, decoded, splits, survey, reading), problems
+
+
 def _inspection(problems: Sequence[Problem]) -> Inspection:
     return Inspection(None, as_messages(problems, fatal=True), as_messages(problems, fatal=False))
 
@@ -182,44 +205,6 @@ def _bad_images(problems: Sequence[Problem], data: DataParams) -> list[Problem]:
         return list(problems)
     advice = "It is left out (data.on_bad_image)."
     return [replace(problem, advice=advice, fatal=False) for problem in problems]
-
-
-def _assign_splits(
-    file: Path, records: Sequence[SourceRecord], share: float, seed: int
-) -> tuple[dict[str, Split], list[Problem]]:
-    """The split of each name. Tells where it is not the source that decided."""
-    if not records:
-        advice = ADD_IMAGES.get(file.suffix, ADD_IMAGES[""])
-        return {}, [Problem(file, "at least one image", "none", advice)]
-    splits: dict[str, Split] = {record.name: record.split or "train" for record in records}
-    unsaid = [record for record in records if record.split is None]
-    if "val" in splits.values():
-        got, advice = f"{len(unsaid)} without one", "They are used for training."
-        return splits, [Problem(file, "a split in each line", got, advice, fatal=False)] if unsaid else []
-    train = [record for record in records if record.split == "train"]
-    candidates = unsaid or train
-    placed = {record.group for record in records if record.split is not None} if unsaid else set()
-    kept = [r for r in train if unsaid] + [r for r in candidates if r.group and r.group in placed]
-    candidates = [r for r in candidates if not r.group or r.group not in placed]
-    labels = {record.name: record.labels for record in candidates}
-    val = choose_val(labels, share, seed, [record.labels for record in kept], groups_of(candidates))
-    if not val:
-        got = "none, and too few images to set some aside"
-        return splits, [Problem(file, "a split val", got, "Add images.")]
-    advice = f"{len(val)} of {len(candidates)} images are set aside for it by the seed (data.val_share)."
-    splits |= dict.fromkeys(val, "val")
-    return splits, [Problem(file, "a split val", "none", advice, fatal=False)]
-
-
-def _unseen_classes(
-    file: Path, records: Sequence[SourceRecord], classes: Sequence[str], splits: Mapping[str, Split]
-) -> list[Problem]:
-    seen = labels_of(record for record in records if splits[record.name] == "train")
-    expected, advice = (
-        "an image of each class in train",
-        "Label one, or pick classes without it (data.classes, --classes).",
-    )
-    return [Problem(file, expected, f"none of {name!r}", advice) for name in classes if name not in seen]
 
 
 def _sample(record: SourceRecord, files: DecodedFiles, classes: Sequence[str], split: Split) -> Sample:
