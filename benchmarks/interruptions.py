@@ -45,11 +45,8 @@ VALUES: dict[str, object] = {
 }
 BLOCK = 8  # images
 OUTPUTS = ("data", "models", "reports")
-UNEQUAL = (
-    "reports/seconds",
-    "reports/run.html",
-    "reports/runs.json",
-)  # when and how long: no outputs of stages
+# When and how long: these are no outputs of stages.
+UNEQUAL = "reports/seconds", "reports/run.html", "reports/runs.json"
 SILENT: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 SHORTEST = 1.0  # seconds before a kill
 STAGES = (
