@@ -9,6 +9,8 @@ from pipeline.params import ObjectSize
 
 EVIDENCE = "evidence.json"
 ELEVATION = 0.065  # at most
+OPEN_ELEVATION = 0.1  # up to it, colours decide
+OWN_COLOURS = 0.5  # at least
 RECOGNISED = 0.35  # at least
 LARGEST_AREA = 0.2  # at most: what covers a fifth of its images is not small
 UNSURE = 2.0  # times that the area may differ with other images
@@ -28,17 +30,29 @@ class Evidence:
     elevation: float  # the median cell, between 0, that of images without the class, and 1, the largest
     recognised: float  # how far the largest cell stands out, against the size of the training
     objects: ObjectSize = "auto"  # as `heatmaps.objects` has it
+    own_colours: float = (
+        0.0  # share of the classes, see `own_colour_share`; measured where cells are not sure
+    )
 
     @property
     def small(self) -> bool:
-        """Whether objects are small, so that heat should cover `area`: as a person or the cells say."""
-        told = self.elevation <= ELEVATION and self.recognised >= RECOGNISED and self.area <= LARGEST_AREA
+        """Whether objects are small, so that heat should cover `area`: as a person, cells or colours say."""
+        told = self._may_be_small(ELEVATION) or (self.is_open and self.own_colours >= OWN_COLOURS)
         return bool(self.area) and (self.objects == "small" or told)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the cells alone do not say, so that colours decide."""
+        return not self._may_be_small(ELEVATION) and self._may_be_small(OPEN_ELEVATION)
 
     @property
     def unsure(self) -> bool:
         """Whether other images of the same kind may give an area so different that the threshold is open."""
         return self.area_high > UNSURE * max(self.area_low, 1e-6)
+
+    def _may_be_small(self, elevation: float) -> bool:
+        """Whether the figures allow small objects, with an elevation of at most `elevation`."""
+        return self.elevation <= elevation and self.recognised >= RECOGNISED and self.area <= LARGEST_AREA
 
 
 def write_evidence(folders: Iterable[Path], evidence: Evidence) -> None:

@@ -4,6 +4,8 @@ What occurs everywhere in the heat, as a leaf around its spots, occurs there wit
 out (Menon et al. 2015, ICML, on learning from corrupted binary labels). The colours of the object remain.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -44,21 +46,27 @@ def log_ratio(hot: ColourCounts, around: ColourCounts, without: ColourCounts) ->
     return np.asarray(np.log(_shares(hot) / others))
 
 
-def ratio_threshold(ratios: ColourCounts, warm: ColourCounts, without: ColourCounts) -> float | None:
+def ratio_threshold(
+    ratios: ColourCounts,
+    warm: ColourCounts,
+    without: ColourCounts,
+    false_areas: Sequence[float] = FALSE_AREAS,
+) -> float | None:
     """The lowest log odds above which images without the class have next to nothing of what is found.
 
-    That is the first of `FALSE_AREAS` that leaves `LEAST_AREA`; None where none does: colours do not tell.
+    That is the first of `false_areas` that leaves `LEAST_AREA`; None where none does: colours do not tell.
 
     Args:
         ratios: of the colours, (...).
         warm: counts in the warm region of images that `ratios` did not see, of the same shape.
         without: in images without the class, where heat would lie.
+        false_areas: shares of the area found, rising.
     """
     if not without.sum():
         return None
     levels, place = np.unique(ratios, return_inverse=True)
     found, false = (_above(counts, place.ravel(), len(levels)) for counts in (warm, without))
-    told = (levels[(false <= share * found) & (found >= LEAST_AREA)] for share in FALSE_AREAS)
+    told = (levels[(false <= share * found) & (found >= LEAST_AREA)] for share in false_areas)
     return next((float(some[0]) for some in told if len(some)), None)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.files import write_npz
 from pipeline.base.parallel import in_blocks, parallel_stream
+from pipeline.base.spaced import spaced
 from pipeline.data.arrays import Heatmaps
 from pipeline.data.images import ImageArray
 from pipeline.data.manifest import Manifest, Sample
@@ -21,6 +22,7 @@ from pipeline.heatmaps.store import HeatmapStore
 from pipeline.masks.area_threshold import area_threshold
 from pipeline.masks.colour_ratio import (
     BINS,
+    FALSE_AREAS,
     ColourCounts,
     Colours,
     colour_heat,
@@ -28,7 +30,7 @@ from pipeline.masks.colour_ratio import (
     log_ratio,
     ratio_threshold,
 )
-from pipeline.masks.otsu_threshold import Histogram
+from pipeline.masks.otsu_threshold import POWER, Histogram, otsu
 from pipeline.masks.threshold import upsample
 from pipeline.workflows.heatmap_threshold import pooled_histogram
 from pipeline.workflows.object_size import ENOUGH, count_unlabelled
@@ -39,6 +41,7 @@ MOST = 0.9  # of all pixels
 GRID = 64  # cells a side of the maps of where heat lies
 FOLDS = 2  # an image's colours are those of the other half
 FILE = "colours.npz"
+WITNESSES = 300  # images with labels that tell whether classes have colours of their own, and as many without
 
 
 class HeatLimits(NamedTuple):
@@ -93,10 +96,36 @@ def learn_colours(manifest: Manifest, heat: ThresholdedHeat, work: Path) -> Path
     return file
 
 
+def own_colour_share(manifest: Manifest, heat: Path, area: float) -> float:
+    """The share of the classes that have colours of their own, by evenly spaced training images.
+
+    Images without the class have next to none of these colours: the first of `FALSE_AREAS` of what is found.
+    Spots on a leaf have such colours. Whole animals, which share theirs with what is around, hardly do.
+
+    Args:
+        heat: heatmaps of the training images.
+        area: share of the pixels, the hottest ones, that are taken for the class.
+    """
+    train = manifest.split("train")
+    labelled, unlabelled = ([s for s in train if bool(s.labels) == shown] for shown in (True, False))
+    samples = [*spaced(labelled, WITNESSES), *spaced(unlabelled, WITNESSES)]
+    histogram = pooled_histogram(heat, samples)
+    threshold = max(otsu(histogram, POWER), area_threshold(histogram, area))
+    _, counts = _colour_counts(manifest, samples, heat, threshold)
+    found = _colours(counts, FALSE_AREAS[:1])["thresholds"]
+    return float(np.isfinite(found).mean())
+
+
 def _write_colours(file: Path, manifest: Manifest, heat: Path, threshold: float) -> None:
-    if file.exists():
-        return
-    samples = manifest.split("train")
+    if not file.exists():
+        limits, counts = _colour_counts(manifest, manifest.split("train"), heat, threshold)
+        write_npz(file, {**_colours(counts), "warm": np.array(limits.warm)})
+
+
+def _colour_counts(
+    manifest: Manifest, samples: Sequence[Sample], heat: Path, threshold: float
+) -> tuple[HeatLimits, ColourCounts]:
+    """The limits of heat by a threshold, and what `_counts` finds in all samples."""
     histogram, blocks = pooled_histogram(heat, samples), in_blocks(samples)
     limits = HeatLimits(threshold, *(_limit(histogram, threshold, times) for times in (WARM, FAR)))
     nothing = np.zeros((len(manifest.classes), GRID, GRID))
@@ -106,7 +135,7 @@ def _write_colours(file: Path, manifest: Manifest, heat: Path, threshold: float)
     only_unlabelled = count_unlabelled(manifest) >= ENOUGH
     count = partial(_counts, manifest.without_samples(), heat, limits, places, only_unlabelled)
     counts = sum(parallel_stream(count, blocks, description="colours"), _no_counts(len(nothing)))
-    write_npz(file, {**_colours(counts), "warm": np.array(limits.warm)})
+    return limits, counts
 
 
 def fold(sample: Sample) -> int:
@@ -170,13 +199,16 @@ def _count(colours: Colours, weights: NDArray[Any]) -> ColourCounts:
     return np.bincount(colours.ravel(), weights.ravel(), BINS**3).astype(np.float64)
 
 
-def _colours(counts: ColourCounts) -> dict[str, NDArray[np.float64]]:
+def _colours(
+    counts: ColourCounts, false_areas: Sequence[float] = FALSE_AREAS
+) -> dict[str, NDArray[np.float64]]:
     """Log odds for each fold from the counts of the other one, thresholds from its own.
 
     A class without a hot pixel in one of the folds has no threshold: nothing was learnt for the other one.
     """
     ratios = np.array([[log_ratio(of[0], of[1], of[3]) for of in other] for other in counts[::-1]])
     of_class = zip(*(part.swapaxes(0, 1) for part in (ratios, counts[:, :, 2], counts[:, :, 3])), strict=True)
-    thresholds = np.array([ratio_threshold(*parts) for parts in of_class], float)
+    found = [ratio_threshold(log_odds, warm, others, false_areas) for log_odds, warm, others in of_class]
+    thresholds = np.array(found, float)
     learnt = counts[:, :, 0].any(axis=2).all(axis=0)
     return {"ratios": ratios, "thresholds": np.where(learnt, thresholds, np.nan)}

@@ -8,8 +8,10 @@ import pytest
 
 from pipeline.data.images import write_image
 from pipeline.data.manifest import Manifest, Sample
+from pipeline.heatmaps.evidence import Evidence, read_evidence, write_evidence
 from pipeline.heatmaps.store import write_index, write_shard
-from pipeline.workflows.object_colours import FOLDS, ObjectColours, fold, learn_colours
+from pipeline.workflows import training_heatmaps
+from pipeline.workflows.object_colours import FOLDS, ObjectColours, fold, learn_colours, own_colour_share
 from pipeline.workflows.object_size import ENOUGH
 from pipeline.workflows.pseudo_mask_job import ThresholdedHeat
 
@@ -55,6 +57,31 @@ def learn(work: str) -> bytes:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CAMSEG_WORKERS", "1")
+
+
+@pytest.mark.parametrize(("spot", "share"), [*((spot, 1.0) for spot in SPOTS), (TABLE, 0.0)])
+def test_own_colours_are_none_of_other_images(spot: tuple[int, int, int], share: float) -> None:
+    make_set(spot)
+    manifest = Manifest("", ("spot",), tuple(samples()))
+    assert own_colour_share(manifest, HEAT, area=0.1) == share
+
+
+@pytest.mark.parametrize(
+    ("elevation", "small"), [(0.06, True), (0.07, True), (0.11, False)], ids=["cells", "colours", "no"]
+)
+def test_colours_decide_what_cells_leave_open(
+    elevation: float, small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_set(SPOTS[0])
+    manifest = Manifest("", ("spot",), tuple(samples()))
+    evidence = Evidence(0.1, 0.08, 0.12, elevation, recognised=0.7)
+    write_evidence([HEAT], evidence)
+    if not evidence.is_open:
+        monkeypatch.setattr(training_heatmaps, "own_colour_share", lambda *_: pytest.fail("measured"))
+    training_heatmaps.add_own_colours(manifest, HEAT)
+    found = read_evidence(HEAT)
+    assert found == replace(evidence, own_colours=float(evidence.is_open))
+    assert found.small == small
 
 
 @pytest.mark.parametrize("spot", SPOTS)
