@@ -9,8 +9,8 @@ from pipeline.params import ObjectSize
 
 EVIDENCE = "evidence.json"
 ELEVATION = 0.065  # at most
-OPEN_ELEVATION = 0.1  # up to it, colours decide
-OWN_COLOURS = 0.5  # at least
+OPEN_ELEVATION = 0.12  # up to it, colours decide
+OWN_COLOURS = 0.75  # at least
 RECOGNISED = 0.35  # at least
 LARGEST_AREA = 0.2  # at most: what covers a fifth of its images is not small
 UNSURE = 2.0  # times that the area may differ with other images

@@ -209,9 +209,9 @@ def test_up_to_so_many_images_are_looked_at_at_two_sizes(
     [
         ({}, True),
         ({"elevation": 0.07}, False),
-        ({"elevation": 0.07, "own_colours": 0.4}, False),
-        ({"elevation": 0.07, "own_colours": 0.5}, True),
-        ({"elevation": 0.11, "own_colours": 1.0}, False),
+        ({"elevation": 0.07, "own_colours": 0.7}, False),
+        ({"elevation": 0.07, "own_colours": 0.75}, True),
+        ({"elevation": 0.13, "own_colours": 1.0}, False),
         ({"elevation": 0.07, "own_colours": 1.0, "area": 0.21}, False),
         ({"elevation": 0.07, "own_colours": 1.0, "recognised": 0.3}, False),
         ({"recognised": 0.3}, False),

@@ -67,7 +67,7 @@ def test_own_colours_are_none_of_other_images(spot: tuple[int, int, int], share:
 
 
 @pytest.mark.parametrize(
-    ("elevation", "small"), [(0.06, True), (0.07, True), (0.11, False)], ids=["cells", "colours", "no"]
+    ("elevation", "small"), [(0.06, True), (0.11, True), (0.13, False)], ids=["cells", "colours", "no"]
 )
 def test_colours_decide_what_cells_leave_open(
     elevation: float, small: bool, monkeypatch: pytest.MonkeyPatch
