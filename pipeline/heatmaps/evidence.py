@@ -30,9 +30,8 @@ class Evidence:
     elevation: float  # the median cell, between 0, that of images without the class, and 1, the largest
     recognised: float  # how far the largest cell stands out, against the size of the training
     objects: ObjectSize = "auto"  # as `heatmaps.objects` has it
-    own_colours: float = (
-        0.0  # share of the classes, see `own_colour_share`; measured where cells are not sure
-    )
+    # Share of the classes that have some, see `own_colour_share`; measured where the cells are not sure.
+    own_colours: float = 0.0
 
     @property
     def small(self) -> bool:
@@ -42,8 +41,9 @@ class Evidence:
 
     @property
     def is_open(self) -> bool:
-        """Whether the cells alone do not say, so that colours decide."""
-        return not self._may_be_small(ELEVATION) and self._may_be_small(OPEN_ELEVATION)
+        """Whether neither a person nor the cells say, so that colours decide."""
+        unsaid = self.objects == "auto" and not self._may_be_small(ELEVATION)
+        return unsaid and self._may_be_small(OPEN_ELEVATION)
 
     @property
     def unsure(self) -> bool:

@@ -226,6 +226,19 @@ def test_what_is_small(change: dict[str, float | str], small: bool) -> None:
     assert replace(SMALL, **change).small == small
 
 
+@pytest.mark.parametrize(
+    ("change", "is_open"),
+    [
+        ({}, False),
+        ({"elevation": 0.07}, True),
+        ({"elevation": 0.13}, False),
+        ({"elevation": 0.07, "objects": "small"}, False),
+    ],
+)
+def test_what_is_left_to_colours(change: dict[str, float | str], is_open: bool) -> None:
+    assert replace(SMALL, **change).is_open == is_open
+
+
 def test_evidence_lies_beside_the_heatmaps_of_each_method(tmp_path: Path) -> None:
     assert read_evidence(tmp_path) is None
     write_evidence([tmp_path / "cam", tmp_path / "gradcampp"], SMALL)
