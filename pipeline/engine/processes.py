@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from pipeline.base.process import end_with_parent
 from pipeline.engine.device import device_name, pick_device
-from pipeline.errors import INTERRUPTED, UserError
+from pipeline.errors import INTERRUPTED, UserError, is_disk_full
 
 T = TypeVar("T")
 
@@ -89,6 +89,7 @@ class Group:
         Raises:
             UserError: in the first process, with the names of the blocks that could not be done; the others
                 are done. A process that is alone raises the error of its first such block, at once.
+            OSError: the disk is full; blocks that are not done stay so.
         """
         if self.store is None:
             return work(numbers)
@@ -98,6 +99,8 @@ class Group:
                 work(todo)
                 break
             except (UserError, OSError) as error:
+                if is_disk_full(error):  # no other block can be written either
+                    raise
                 failed = next((number for number in todo if not is_done(number)), todo[-1])
                 failures.append(f"{named(failed)}: {error}")
                 todo = [number for number in todo[todo.index(failed) + 1 :] if not is_done(number)]

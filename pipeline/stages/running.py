@@ -1,6 +1,5 @@
 """How every stage runs: under a lock, with plain messages for errors, timed, by one process or several."""
 
-import errno
 import sys
 import time
 import traceback
@@ -13,7 +12,7 @@ from pipeline.base.job_part import PART, job_part
 from pipeline.base.lock import stage_lock
 from pipeline.base.parallel import process_count
 from pipeline.base.process import THREADS
-from pipeline.errors import INTERRUPTED, UserError
+from pipeline.errors import INTERRUPTED, UserError, is_disk_full
 from pipeline.stages.launching import group_size, launch
 
 ADVICE = "Lower batch_size in params.yaml, or let the CPU do the work: CAMSEG_DEVICE=cpu"  # memory is full
@@ -92,7 +91,7 @@ def plain_errors(name: str) -> Iterator[None]:
         yield
     except (UserError, OSError) as error:
         _log(f"{name}: failed: {error}")
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             _log(f"  {DISK_FULL}")
         frame = traceback.extract_tb(error.__traceback__)[-1]
         _log(f"  raised in {frame.filename}:{frame.lineno}")

@@ -1,5 +1,6 @@
 """Processes that share blocks: each block once, the same bytes, errors by name, and one voice."""
 
+import errno
 import time
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +21,14 @@ from tests.forks import FORKS, in_group
 pytestmark = pytest.mark.filterwarnings(FORKS)
 
 
-def work_on(folder: Path, numbers: list[int], *, broken: tuple[int, ...] = (), slow: bool = False) -> int:
+def work_on(
+    folder: Path,
+    numbers: list[int],
+    *,
+    broken: tuple[int, ...] = (),
+    unwritten: tuple[int, ...] = (),
+    slow: bool = False,
+) -> int:
     """Share out the blocks of `numbers`, written as files; returns the rank."""
 
     def work(own: list[int]) -> None:
@@ -28,6 +36,8 @@ def work_on(folder: Path, numbers: list[int], *, broken: tuple[int, ...] = (), s
             time.sleep(0.1 if slow and group().rank == 0 else 0)
             if number in broken:
                 raise UserError(f"{number}.png: no image")
+            if number in unwritten:
+                raise OSError(errno.ENOSPC, "No space left on device", f"{number}.json")
             assert not (folder / str(number)).exists(), "done twice"
             write_json(folder / str(number), group().rank)
 
@@ -56,6 +66,13 @@ def test_a_block_that_fails_is_named_and_the_others_are_done(tmp_path: Path) -> 
     told = "block 4: 4.png: no image\n  block 1: 1.png: no image\n  block 3: 3.png: no image"
     assert results == [("UserError", told), 1]
     assert sorted(int(file.name) for file in tmp_path.iterdir()) == [0, 2, 5, 6, 7]
+
+
+def test_a_full_disk_ends_the_work_as_it_is(tmp_path: Path) -> None:
+    results = in_group(2, partial(work_on, tmp_path, list(range(8)), unwritten=(2, 3)))
+    told = [("OSError", f"[Errno 28] No space left on device: '{number}.json'") for number in (2, 3)]
+    assert results == told
+    assert sorted(int(file.name) for file in tmp_path.iterdir()) == [0, 1]
 
 
 def test_alone_the_first_error_stops_the_work_as_it_is(tmp_path: Path) -> None:
